@@ -1,0 +1,70 @@
+// Direct convolution along any number of axes up to MAX_RANK: one output per invocation, each
+// sample read from global memory.
+
+override WORKGROUP_X: u32 = 64u;
+
+@compute @workgroup_size(WORKGROUP_X)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+) {
+    let flat = (group.y * groups.x + group.x) * WORKGROUP_X + local.x;
+    var rest = flat;
+    var start: array<i32, MAX_RANK>;
+    for (var a = params.rank; a > 0u; a--) {
+        let axis = a - 1u;
+        let outputs = params.axes[axis].outputs;
+        let o = rest % outputs;
+        rest = rest / outputs;
+        start[axis] = params.axes[axis].start + advance(axis, o);
+    }
+    // What is left of the index beyond the outermost axis counts outputs that do not exist.
+    if rest > 0u {
+        return;
+    }
+
+    var taps = 1u;
+    for (var axis = 0u; axis < params.rank; axis++) {
+        taps *= params.axes[axis].taps;
+    }
+    let inner = params.rank - 1u;
+    let inner_taps = params.axes[inner].taps;
+    var sum = zero();
+    for (var row = 0u; row < taps; row += inner_taps) {
+        // The row of the extended input under this row of taps: the same for all its taps.
+        var index = 0u;
+        var outside = -1;
+        var step = samples(inner);
+        var tap_rest = row / inner_taps;
+        for (var a = inner; a > 0u; a--) {
+            let axis = a - 1u;
+            let axis_taps = params.axes[axis].taps;
+            let tap = i32(tap_rest % axis_taps);
+            tap_rest = tap_rest / axis_taps;
+            let source = resolve(axis, start[axis] + tap * params.axes[axis].tap_step);
+            if source >= 0 {
+                index += u32(source) * step;
+            } else if outside < 0 {
+                // Axes are seen from the last to the first, and the last has the last word.
+                outside = i32(axis);
+            }
+            step *= samples(axis);
+        }
+        var p = start[inner];
+        for (var tap = 0u; tap < inner_taps; tap++) {
+            let source = resolve(inner, p);
+            var value: Element;
+            if source < 0 {
+                value = weights[inner];
+            } else if outside >= 0 {
+                value = weights[outside];
+            } else {
+                value = input[index + u32(source)];
+            }
+            sum = mul_add(sum, weights[MAX_RANK + row + tap], value);
+            p += params.axes[inner].tap_step;
+        }
+    }
+    output[flat] = sum;
+}

@@ -1,0 +1,96 @@
+// The input continued past its ends, and the canonical form's numbers. Joined behind an element's
+// file (element_*.wgsl), which defines `Element`, `zero` and `mul_add`, and before a method's.
+
+const EDGE_OUTSIDE: u32 = 0u; // zero or a constant: the value is not in the input
+const EDGE_NEAREST: u32 = 1u;
+const EDGE_REFLECT: u32 = 2u;
+const EDGE_MIRROR: u32 = 3u;
+const EDGE_WRAP: u32 = 4u;
+
+const MAX_RANK: u32 = 8u;
+
+// One axis of the canonical form, in samples: see src/geometry.rs.
+struct Axis {
+    positions: i32,
+    lanes: i32,
+    taps: u32,
+    outputs: u32,
+    stride: i32,
+    tap_step: i32,
+    start: i32,
+    edge: u32,
+}
+
+struct Params {
+    axes: array<Axis, MAX_RANK>,
+    rank: u32,
+    // Tiles along the batch, the outer and the inner axis.
+    tiles: vec3<u32>,
+    // Taps per chunk along the outer and the inner axis.
+    chunk: vec2<u32>,
+    // Rows and columns of the staged input.
+    stage: vec2<u32>,
+}
+
+// Parameters sit in storage, not uniform, memory: Mesa's software adapter compiles some shaders
+// with uniform parameters anew at every dispatch.
+@group(0) @binding(0) var<storage, read> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+// One value outside per axis, MAX_RANK of them, and then the kernel in canonical order.
+@group(0) @binding(2) var<storage, read> weights: array<Element>;
+@group(0) @binding(3) var<storage, read_write> output: array<Element>;
+
+// Rounds down. Written without `%`, which is wrong for negative numbers on some GL drivers.
+fn floor_div(a: i32, b: i32) -> i32 {
+    return select(a / b, (a - b + 1) / b, a < 0);
+}
+
+// The sample offset under the first tap of output sample `o`, counted from that of output 0.
+fn advance(axis: u32, o: u32) -> i32 {
+    let stride = params.axes[axis].stride;
+    if stride == 1 {
+        return i32(o);
+    }
+    let lanes = params.axes[axis].lanes;
+    let position = i32(o) / lanes;
+    return position * stride * lanes + (i32(o) - position * lanes);
+}
+
+// The stored sample that stands at sample `p` of the extended input, or -1 where the axis's own
+// value does.
+fn resolve(axis: u32, p: i32) -> i32 {
+    let n = params.axes[axis].positions;
+    let lanes = params.axes[axis].lanes;
+    if p >= 0 && p < n * lanes {
+        return p;
+    }
+    let i = floor_div(p, lanes);
+    let lane = p - i * lanes;
+    var source = -1;
+    switch params.axes[axis].edge {
+        case EDGE_NEAREST: {
+            source = clamp(i, 0, n - 1);
+        }
+        case EDGE_REFLECT: {
+            let phase = i - floor_div(i, 2 * n) * 2 * n;
+            source = min(phase, 2 * n - 1 - phase);
+        }
+        case EDGE_MIRROR: {
+            let period = max(2 * (n - 1), 1);
+            let phase = i - floor_div(i, period) * period;
+            source = min(phase, 2 * (n - 1) - phase);
+        }
+        case EDGE_WRAP: {
+            source = i - floor_div(i, n) * n;
+        }
+        default: {
+            return -1;
+        }
+    }
+    return source * lanes + lane;
+}
+
+// Samples of the input along an axis.
+fn samples(axis: u32) -> u32 {
+    return u32(params.axes[axis].positions * params.axes[axis].lanes);
+}

@@ -1,0 +1,53 @@
+//! How far a method may be off: the error bounds that the planner, `verify` and the tests share.
+//!
+//! All are absolute, against the exact sum over the window.
+
+use crate::element::DType;
+use crate::geometry::Geometry;
+use crate::kernel::KernelFacts;
+
+/// Rounding errors of one complex multiplication and addition against those of a real one
+/// (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.5: `2 sqrt(2)`).
+const COMPLEX: f64 = 2.83;
+
+/// `eps * taps * max|x| * sum|k|`: twice the classical `gamma_taps * sum |k| |x|` (Higham, eq.
+/// 3.5), since eps is twice the unit roundoff. Holds for any order of summation.
+pub fn direct(dtype: DType, taps: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
+    let complex = if dtype.is_complex() { COMPLEX } else { 1.0 };
+    complex * dtype.epsilon() * taps as f64 * largest_input * kernel.sum
+}
+
+/// The direct bound with the taps of one pass after another, and a rounding of every factor and of
+/// the kernel that they stand for.
+pub fn separable(
+    dtype: DType,
+    geometry: &Geometry,
+    kernel: &KernelFacts,
+    largest_input: f64,
+) -> f64 {
+    let passes: usize = geometry.axes.iter().map(|axis| axis.taps + 1).sum();
+    direct(dtype, passes + 1, kernel, largest_input)
+}
+
+/// `eps * log2(N) * |x_block|_2 * |k|_2` for blocks of `samples` samples.
+pub fn fft(dtype: DType, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
+    transform(dtype.epsilon(), samples, kernel, largest_input)
+}
+
+/// Whether rounding the result of an `f64` transform gives the exact integers.
+///
+/// A transform of length `N` has a relative error of at most `6.7 u log2 N` in the 2-norm (Higham,
+/// theorem 24.2, with twiddles correct to `u`); two of them and the inverse make ten `eps log2 N`.
+/// The result must also be within the integers that `f64` holds.
+pub fn fft_is_exact(dtype: DType, samples: usize, kernel: &KernelFacts) -> bool {
+    const THREE_TRANSFORMS: f64 = 10.0;
+    dtype.largest_integer().is_some_and(|largest| {
+        let error = THREE_TRANSFORMS * transform(f64::EPSILON, samples, kernel, largest);
+        error < 0.5 && largest * kernel.sum < 2f64.powi(53)
+    })
+}
+
+fn transform(epsilon: f64, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
+    let samples = samples as f64;
+    epsilon * samples.log2().max(1.0) * samples.sqrt() * largest_input * kernel.norm
+}

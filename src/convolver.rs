@@ -1,0 +1,251 @@
+//! The devices of this process, and the one-line functions.
+
+use ndarray::{Array, ArrayRef, Dimension};
+use std::sync::{Arc, OnceLock};
+
+use crate::cpu::threads;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::filter::FilterBuilder;
+use crate::kernel::KernelFacts;
+use crate::plan::{self, Capabilities, CostModel, Device, Gpu, Method, Plan, Request};
+use crate::problem::{Mode, Problem};
+
+#[cfg(feature = "gpu")]
+use crate::gpu::context::Context;
+
+/// The devices that convolutions run on. Cheap to clone and to share between threads: clones
+/// share devices and caches.
+///
+/// ```
+/// use convolve::{Boundary, Convolver};
+/// use ndarray::{Array2, arr2};
+///
+/// let picture = Array2::<f32>::ones((40, 60));
+/// let cross = arr2(&[[0.0, 0.2, 0.0], [0.2, 0.2, 0.2], [0.0, 0.2, 0.0]]);
+/// let convolver = Convolver::new();
+/// let blur = convolver.filter(&cross).boundary(Boundary::Nearest).for_shape(picture.dim())?;
+/// let blurred = blur.apply(&picture)?;
+/// assert!((blurred[[0, 0]] - 1.0).abs() < 1e-6);
+/// println!("{}", blur.plan());
+/// # Ok::<(), convolve::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Convolver {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    threads: usize,
+    model: CostModel,
+    gpu: GpuSource,
+}
+
+#[derive(Debug)]
+enum GpuSource {
+    /// There is none, and why.
+    Absent(&'static str),
+    /// Looked for when first needed.
+    #[cfg(feature = "gpu")]
+    Lazy(OnceLock<Result<Arc<Context>>>),
+    /// The caller's.
+    #[cfg(feature = "gpu")]
+    Given(Arc<Context>),
+}
+
+impl GpuSource {
+    #[cfg(feature = "gpu")]
+    fn lazy() -> Self {
+        Self::Lazy(OnceLock::new())
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    fn lazy() -> Self {
+        Self::Absent("this build has no GPU support (feature `gpu`)")
+    }
+}
+
+/// Settings of a [`Convolver`].
+#[derive(Clone, Debug, Default)]
+pub struct ConvolverBuilder {
+    threads: Option<usize>,
+    no_gpu: bool,
+    model: CostModel,
+}
+
+impl ConvolverBuilder {
+    /// The most threads that one convolution uses on the CPU; as a rule, all there are.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Whether a GPU is looked for at all; as a rule, yes.
+    pub fn gpu(mut self, gpu: bool) -> Self {
+        self.no_gpu = !gpu;
+        self
+    }
+
+    /// What the planner expects each method to cost.
+    pub fn cost_model(mut self, model: CostModel) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// The convolver. Nothing is started yet.
+    pub fn build(self) -> Convolver {
+        let gpu = if self.no_gpu { GpuSource::Absent("switched off") } else { GpuSource::lazy() };
+        self.with_gpu(gpu)
+    }
+
+    fn with_gpu(self, gpu: GpuSource) -> Convolver {
+        let threads = self.threads.unwrap_or_else(threads::available);
+        Convolver { shared: Arc::new(Shared { threads, model: self.model, gpu }) }
+    }
+}
+
+impl Default for Convolver {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl Convolver {
+    /// All of the CPU, and a GPU if there is one. It is looked for when a convolution is planned
+    /// that is large enough for one, so this never fails and costs nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Settings other than those of [`Convolver::new`].
+    pub fn builder() -> ConvolverBuilder {
+        ConvolverBuilder::default()
+    }
+
+    /// Runs on the caller's device. Its limits and features are used as they are.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where the device has no compute shaders.
+    #[cfg(feature = "gpu")]
+    pub fn with_device(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        let context = Context::new(device, queue)?;
+        Ok(Self::builder().with_gpu(GpuSource::Given(Arc::new(context))))
+    }
+
+    /// A filter with this kernel: options and then a shape make it complete.
+    pub fn filter<A: Element, D: Dimension>(&self, kernel: &ArrayRef<A, D>) -> FilterBuilder<A, D> {
+        FilterBuilder::new(self.clone(), kernel.to_owned())
+    }
+
+    /// What this machine can do. Looks for a GPU.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities { threads: self.shared.threads, gpu: self.look_for_gpu() }
+    }
+
+    /// A plan for a problem of which no data is there yet.
+    ///
+    /// # Errors
+    /// [`Error::Inadmissible`] where the request insists on something
+    /// that cannot do it.
+    pub fn plan(&self, problem: &Problem, kernel: &KernelFacts, request: Request) -> Result<Plan> {
+        let model = &self.shared.model;
+        let modest = Capabilities { threads: self.shared.threads, gpu: Gpu::NotAsked };
+        let gpu_could = request.device != Device::Cpu
+            && matches!(request.method, Method::Auto | Method::Direct);
+        if request.device != Device::Gpu {
+            let plan = plan::design(problem, kernel, &modest, model, request)?;
+            let floor = model.gpu_floor(problem.dtype, &plan.geometry);
+            if !gpu_could || plan.cost().total() <= floor {
+                return Ok(plan);
+            }
+        }
+        plan::design(problem, kernel, &self.capabilities(), model, request)
+    }
+
+    /// What the planner expects each method to cost.
+    pub fn cost_model(&self) -> &CostModel {
+        &self.shared.model
+    }
+
+    #[cfg(feature = "gpu")]
+    fn look_for_gpu(&self) -> Gpu {
+        match self.gpu_context() {
+            Ok(context) => Gpu::Present(context.capabilities()),
+            Err(Error::Gpu(reason)) => Gpu::Absent(reason),
+            Err(other) => Gpu::Absent(other.to_string()),
+        }
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    fn look_for_gpu(&self) -> Gpu {
+        Gpu::Absent(self.gpu_absence())
+    }
+
+    #[cfg(not(feature = "gpu"))]
+    pub(crate) fn gpu_absence(&self) -> String {
+        let GpuSource::Absent(reason) = &self.shared.gpu;
+        (*reason).into()
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(crate) fn gpu_context(&self) -> Result<Arc<Context>> {
+        match &self.shared.gpu {
+            GpuSource::Absent(reason) => Err(Error::Gpu((*reason).into())),
+            GpuSource::Given(context) => Ok(context.clone()),
+            GpuSource::Lazy(cell) => cell.get_or_init(|| Context::find().map(Arc::new)).clone(),
+        }
+    }
+}
+
+/// The process's own convolver, which the functions below share.
+fn shared() -> &'static Convolver {
+    static SHARED: OnceLock<Convolver> = OnceLock::new();
+    SHARED.get_or_init(Convolver::new)
+}
+
+/// Convolves `x` with `k`, with zeros outside: `scipy.signal.convolve`.
+///
+/// Input and kernel have the same rank; the result has the shape that `mode` says. To run one
+/// kernel over many inputs, plan once with [`Convolver::filter`].
+///
+/// ```
+/// use convolve::{convolve, Mode};
+/// use ndarray::arr1;
+///
+/// let y = convolve(&arr1(&[1.0, 2.0, 3.0]), &arr1(&[0.0, 1.0, 0.5]), Mode::Full)?;
+/// assert_eq!(y, arr1(&[0.0, 1.0, 2.5, 4.0, 1.5]));
+/// # Ok::<(), convolve::Error>(())
+/// ```
+///
+/// # Errors
+/// Empty arrays, ranks that differ, a `valid` that fits neither way, memory that cannot be had.
+pub fn convolve<A: Element, D: Dimension>(
+    x: &ArrayRef<A, D>,
+    k: &ArrayRef<A, D>,
+    mode: Mode,
+) -> Result<Array<A, D>> {
+    shared().filter(k).mode(mode).for_shape(x.raw_dim())?.apply(x)
+}
+
+/// Correlates `x` with `k`, with zeros outside: convolution with the kernel reversed and
+/// conjugated, `scipy.signal.correlate` (whose `same` differs for kernels of even length).
+///
+/// ```
+/// use convolve::{correlate, Mode};
+/// use ndarray::arr1;
+///
+/// let y = correlate(&arr1(&[1, 2, 3]), &arr1(&[1, 10]), Mode::Valid)?;
+/// assert_eq!(y, arr1(&[21, 32]));
+/// # Ok::<(), convolve::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of [`convolve`].
+pub fn correlate<A: Element, D: Dimension>(
+    x: &ArrayRef<A, D>,
+    k: &ArrayRef<A, D>,
+    mode: Mode,
+) -> Result<Array<A, D>> {
+    shared().filter(k).correlate().mode(mode).for_shape(x.raw_dim())?.apply(x)
+}

@@ -1,0 +1,123 @@
+//! The input continued past its ends, read row by row along the innermost axis.
+
+use crate::boundary::Boundary;
+use crate::element::Element;
+use crate::geometry::{Axis, Geometry};
+use crate::problem::Problem;
+
+/// What the extended input needs besides the input: the geometry and the value that stands
+/// outside along each axis.
+#[derive(Clone, Debug)]
+pub struct Extension<A> {
+    /// The folded axes.
+    pub geometry: Geometry,
+    /// One value per folded axis; read only where the axis's edge is constant.
+    pub values: Vec<A>,
+}
+
+/// Where a row of the extended input comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Row<A> {
+    /// The stored row that starts at this sample.
+    Stored(usize),
+    /// A row outside of the input: one value, wherever the innermost axis is not outside too.
+    Outside(A),
+}
+
+impl<A: Element> Extension<A> {
+    /// The extension of a problem whose axes have these boundaries.
+    pub fn new(problem: &Problem, boundary: &[Boundary<A>]) -> Self {
+        let values = boundary.iter().map(Boundary::value);
+        let (geometry, values) = Geometry::fold(problem.axes.iter().cloned().zip(values));
+        Self { geometry, values }
+    }
+
+    /// The innermost axis.
+    pub fn inner(&self) -> &Axis {
+        &self.geometry.axes[self.geometry.rank() - 1]
+    }
+
+    /// All axes but the innermost.
+    pub fn outer(&self) -> &[Axis] {
+        &self.geometry.axes[..self.geometry.rank() - 1]
+    }
+
+    /// The row at these samples of the outer axes of the extended input.
+    pub fn row(&self, outer: impl Iterator<Item = isize>) -> Row<A> {
+        let (mut index, mut outside) = (0, None);
+        for ((axis, value), p) in self.outer().iter().zip(&self.values).zip(outer) {
+            match axis.resolve(p) {
+                Some(sample) => index = index * axis.samples() + sample,
+                // A later axis has the last word, as when each is padded in turn.
+                None => outside = Some(*value),
+            }
+        }
+        outside.map_or(Row::Stored(index * self.inner().samples()), Row::Outside)
+    }
+
+    /// Fills `out` with the samples from `start` on, along the innermost axis, of one row.
+    pub fn fill(&self, x: &[A], row: Row<A>, start: isize, out: &mut [A]) {
+        let axis = self.inner();
+        let value = self.values[self.values.len() - 1];
+        let samples = axis.samples() as isize;
+        let len = out.len() as isize;
+        // out[inside] is the part that lies in the input.
+        let first = (-start).clamp(0, len) as usize;
+        let end = (samples - start).clamp(first as isize, len) as usize;
+        match row {
+            Row::Stored(at) => {
+                let x = &x[at..at + axis.samples()];
+                if first < end {
+                    let from = (start + first as isize) as usize;
+                    out[first..end].copy_from_slice(&x[from..from + end - first]);
+                }
+                for i in (0..first).chain(end..out.len()) {
+                    out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
+                }
+            }
+            Row::Outside(outer) => {
+                out[first..end].fill(outer);
+                for i in (0..first).chain(end..out.len()) {
+                    out[i] = axis.resolve(start + i as isize).map_or(value, |_| outer);
+                }
+            }
+        }
+    }
+}
+
+/// Counts through all indices below `shape`, the last axis fastest.
+#[derive(Clone, Debug)]
+pub struct Odometer {
+    shape: Vec<usize>,
+    at: Vec<usize>,
+}
+
+impl Odometer {
+    /// Starts at the index whose place in standard order is `flat`.
+    pub fn starting_at(shape: Vec<usize>, flat: usize) -> Self {
+        let mut at = vec![0; shape.len()];
+        let mut rest = flat;
+        for (at, &n) in at.iter_mut().zip(&shape).rev() {
+            *at = rest % n;
+            rest /= n;
+        }
+        Self { shape, at }
+    }
+
+    /// The index now.
+    pub fn at(&self) -> &[usize] {
+        &self.at
+    }
+
+    /// The next index; false when all have been seen and the count starts over.
+    pub fn advance(&mut self) -> bool {
+        for (at, &n) in self.at.iter_mut().zip(&self.shape).rev() {
+            *at += 1;
+            if *at < n {
+                return true;
+            }
+            *at = 0;
+        }
+        false
+    }
+}

@@ -1,0 +1,49 @@
+//! The only file that knows how work is spread over threads.
+
+/// Threads that work can be spread over.
+#[cfg(feature = "rayon")]
+pub fn available() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Threads that work can be spread over: without the feature `rayon`, the caller's.
+#[cfg(not(feature = "rayon"))]
+pub fn available() -> usize {
+    1
+}
+
+/// Into how many pieces work for `threads` threads should be cut: a few for each thread, so that
+/// a slow one can be helped, but no more than there are threads allowed where that is fewer than
+/// the pool has.
+pub fn pieces(threads: usize) -> usize {
+    if threads > 1 && threads >= available() { 4 * threads } else { threads }
+}
+
+/// Calls `work` once for each item, on up to `threads` threads.
+pub fn for_each<T: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) + Sync + Send) {
+    #[cfg(feature = "rayon")]
+    if threads > 1 && items.len() > 1 {
+        use rayon::prelude::*;
+        let per_task = items.len().div_ceil(pieces(threads));
+        return items.into_par_iter().with_min_len(per_task).for_each(work);
+    }
+    let _ = threads;
+    items.into_iter().for_each(work);
+}
+
+/// Cuts `out` into contiguous pieces and calls `work` with each and the index where it starts, on
+/// up to `threads` threads.
+pub fn for_each_piece<A: Send>(
+    out: &mut [A],
+    threads: usize,
+    work: impl Fn(usize, &mut [A]) + Sync + Send,
+) {
+    #[cfg(feature = "rayon")]
+    if threads > 1 {
+        use rayon::prelude::*;
+        let len = out.len().div_ceil(pieces(threads));
+        return out.par_chunks_mut(len).enumerate().for_each(|(i, piece)| work(i * len, piece));
+    }
+    let _ = threads;
+    work(0, out);
+}

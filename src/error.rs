@@ -1,0 +1,150 @@
+//! What can go wrong, in words: every error says what was expected and what was got.
+
+use crate::problem::Mode;
+use crate::verify::Verification;
+
+/// Everything that this library can refuse or fail at.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array without elements has no convolution.
+    #[error("the {what} is empty (shape {shape:?}): every axis needs at least one sample")]
+    Empty {
+        /// `"input"` or `"kernel"`.
+        what: &'static str,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// Input and kernel have different numbers of axes.
+    #[error(
+        "the input {input:?} has {} axes but the kernel {kernel:?} has {}: both need the same number",
+        input.len(), kernel.len()
+    )]
+    RankMismatch {
+        /// Shape of the input.
+        input: Vec<usize>,
+        /// Shape of the kernel.
+        kernel: Vec<usize>,
+    },
+    /// Neither array covers the other.
+    #[error(
+        "mode valid: neither the input {input:?} nor the kernel {kernel:?} (dilated) is at least as long as the other on every axis"
+    )]
+    ValidDoesNotFit {
+        /// Shape of the input.
+        input: Vec<usize>,
+        /// Effective shape of the kernel, dilation included.
+        kernel: Vec<usize>,
+    },
+    /// In `valid` the kernel is the longer one, and an option stands that has no meaning then.
+    #[error(
+        "mode valid: the kernel {kernel:?} is longer than the input {input:?}; the two can change places only without stride, dilation and boundary, but {option} is set"
+    )]
+    ValidCannotSwap {
+        /// Shape of the input.
+        input: Vec<usize>,
+        /// Shape of the kernel.
+        kernel: Vec<usize>,
+        /// The option in the way.
+        option: &'static str,
+    },
+    /// An option per axis was given for another number of axes.
+    #[error("{option}: expected one value, or {expected} (one per axis), got {got}")]
+    PerAxis {
+        /// The option's name.
+        option: &'static str,
+        /// Number of axes.
+        expected: usize,
+        /// Number of values.
+        got: usize,
+    },
+    /// A stride or a dilation of zero.
+    #[error("{option} on axis {axis}: expected at least 1, got 0")]
+    ZeroStep {
+        /// `"stride"` or `"dilation"`.
+        option: &'static str,
+        /// The axis.
+        axis: usize,
+    },
+    /// An origin that moves the kernel's centre off the kernel.
+    #[error(
+        "origin on axis {axis}: expected {lowest} to {highest} for an effective kernel length of {length}, got {got}"
+    )]
+    Origin {
+        /// The axis.
+        axis: usize,
+        /// Effective kernel length.
+        length: usize,
+        /// Lowest origin that is allowed.
+        lowest: isize,
+        /// Highest origin that is allowed.
+        highest: isize,
+        /// What was asked for.
+        got: isize,
+    },
+    /// An origin has a meaning only in mode `same`.
+    #[error("an origin moves mode same's centre and goes with no other mode, got mode {mode}")]
+    OriginNeedsSame {
+        /// The mode asked for.
+        mode: Mode,
+    },
+    /// An array whose shape is not the planned one.
+    #[error("{what}: expected shape {expected:?}, got {got:?}")]
+    Shape {
+        /// Which array.
+        what: &'static str,
+        /// The planned shape.
+        expected: Vec<usize>,
+        /// The shape that was given.
+        got: Vec<usize>,
+    },
+    /// Sizes that no memory or index can hold.
+    #[error("the {what} is too large: {detail}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large, and what would do.
+        detail: String,
+    },
+    /// Memory that the system would not give.
+    #[error("out of memory: {bytes} bytes for {what} could not be had")]
+    OutOfMemory {
+        /// What the memory was for.
+        what: &'static str,
+        /// How much was asked for.
+        bytes: usize,
+    },
+    /// A forced method or device that cannot do this problem. A forced choice never falls back.
+    #[error("{wanted} cannot do this: {reason}")]
+    Inadmissible {
+        /// The choice that was forced.
+        wanted: String,
+        /// Why it is out.
+        reason: String,
+    },
+    /// A parameter of a built-in kernel that makes no sense.
+    #[error("{kernel}: {reason}")]
+    KernelParameter {
+        /// Name of the kernel.
+        kernel: &'static str,
+        /// What was expected and what was got.
+        reason: String,
+    },
+    /// Methods disagree by more than their error bounds.
+    #[error("methods disagree by more than their error bounds:\n{0}")]
+    Disagreement(Box<Verification>),
+    /// The GPU is missing, lost, or failed.
+    #[error("GPU: {0}")]
+    Gpu(String),
+    /// A picture in a pixel format that is not supported.
+    #[error(
+        "pictures of type {got} are not supported: expected 8, 16 or 32 bit grey, grey + alpha, RGB or RGBA"
+    )]
+    PixelType {
+        /// The pixel type.
+        got: String,
+    },
+}
+
+/// `Result` with this library's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

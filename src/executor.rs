@@ -1,0 +1,70 @@
+//! From a recipe to something that runs: the one place where plans meet executors.
+
+use crate::convolver::Convolver;
+use crate::cpu::direct::Direct;
+use crate::cpu::extended::Extension;
+use crate::cpu::fft::Fft;
+use crate::cpu::separable::Separable;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::kernel;
+use crate::plan::Recipe;
+
+/// A method with its weights in place, ready for any input of the planned shape.
+pub enum Executor<A: Element> {
+    CpuDirect(Direct<A>),
+    CpuSeparable(Separable<A>),
+    CpuFft(Box<Fft<A>>),
+    #[cfg(feature = "gpu")]
+    GpuDirect(Box<crate::gpu::direct::Direct<A>>),
+}
+
+impl<A: Element> Executor<A> {
+    /// Prepares what the recipe says for these weights, given in canonical order.
+    pub fn new(
+        recipe: &Recipe,
+        extension: Extension<A>,
+        weights: Vec<A>,
+        convolver: &Convolver,
+    ) -> Result<Self> {
+        Ok(match recipe {
+            Recipe::CpuDirect { threads } => {
+                Self::CpuDirect(Direct::new(extension, weights, *threads))
+            }
+            Recipe::CpuSeparable { threads } => {
+                let factors =
+                    kernel::factors(&weights, &extension.geometry.kernel()).ok_or_else(|| {
+                        Error::Inadmissible {
+                            wanted: "method separable".into(),
+                            reason: "the kernel is not an outer product of vectors".into(),
+                        }
+                    })?;
+                Self::CpuSeparable(Separable::new(&extension, &factors, *threads))
+            }
+            Recipe::CpuFft { blocks, threads } => {
+                Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))
+            }
+            #[cfg(feature = "gpu")]
+            Recipe::GpuDirect(launch) => {
+                let context = convolver.gpu_context()?;
+                let direct =
+                    crate::gpu::direct::Direct::new(context, launch, &extension, &weights)?;
+                Self::GpuDirect(Box::new(direct))
+            }
+            #[cfg(not(feature = "gpu"))]
+            Recipe::GpuDirect(_) => return Err(Error::Gpu(convolver.gpu_absence())),
+        })
+    }
+
+    /// Computes all of `y`; both slices have the planned lengths, in standard order.
+    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        match self {
+            Self::CpuDirect(direct) => direct.run(x, y),
+            Self::CpuSeparable(separable) => separable.run(x, y),
+            Self::CpuFft(fft) => fft.run(x, y),
+            #[cfg(feature = "gpu")]
+            Self::GpuDirect(direct) => return direct.run(x, y),
+        }
+        Ok(())
+    }
+}

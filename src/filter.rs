@@ -1,0 +1,298 @@
+//! A planned convolution.
+
+use ndarray::{Array, ArrayD, ArrayRef, Dimension, IntoDimension};
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+
+use crate::boundary::Boundary;
+use crate::convolver::Convolver;
+use crate::cpu::extended::Extension;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::kernel::KernelFacts;
+use crate::plan::{Device, Method, Plan, Request};
+use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
+use crate::verify::{self, Verification};
+
+/// A kernel and its options, waiting for a shape.
+#[derive(Clone, Debug)]
+pub struct FilterBuilder<A, D: Dimension> {
+    convolver: Convolver,
+    kernel: Array<A, D>,
+    options: Options<A>,
+    request: Request,
+}
+
+impl<A: Element, D: Dimension> FilterBuilder<A, D> {
+    pub(crate) fn new(convolver: Convolver, kernel: Array<A, D>) -> Self {
+        Self { convolver, kernel, options: Options::default(), request: Request::default() }
+    }
+
+    /// Which part of the result is kept; as a rule, [`Mode::Same`].
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.options.mode = mode;
+        self
+    }
+
+    /// How the input continues past its ends; as a rule, [`Boundary::Zero`].
+    pub fn boundary(mut self, boundary: impl Into<PerAxis<Boundary<A>>>) -> Self {
+        self.options.boundary = boundary.into();
+        self
+    }
+
+    /// Keeps every `stride`-th sample of the result; as a rule, 1.
+    pub fn stride(mut self, stride: impl Into<PerAxis<usize>>) -> Self {
+        self.options.stride = stride.into();
+        self
+    }
+
+    /// Samples from one tap to the next; as a rule, 1.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<usize>>) -> Self {
+        self.options.dilation = dilation.into();
+        self
+    }
+
+    /// Moves the start of [`Mode::Same`] by this many samples; as a rule, 0.
+    pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
+        self.options.origin = origin.into();
+        self
+    }
+
+    /// Correlates: the kernel is not reversed, and conjugated if it is complex.
+    pub fn correlate(mut self) -> Self {
+        self.options.operation = Operation::Correlate;
+        self
+    }
+
+    /// All of the meaning at once.
+    pub fn options(mut self, options: Options<A>) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Insists on a method; as a rule, [`Method::Auto`].
+    pub fn method(mut self, method: Method) -> Self {
+        self.request.method = method;
+        self
+    }
+
+    /// Insists on a device; as a rule, [`Device::Auto`].
+    pub fn device(mut self, device: Device) -> Self {
+        self.request.device = device;
+        self
+    }
+
+    /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
+    /// as the plan needs it.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`], and [`Error::Inadmissible`] where a forced method or device
+    /// cannot do the problem.
+    pub fn for_shape(self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
+        let input = shape.into_dimension();
+        let problem = Problem::new(input.slice(), self.kernel.shape(), &self.options)?;
+        let mut output = input.clone();
+        for (axis, &n) in problem.output.iter().enumerate() {
+            output[axis] = n;
+        }
+        let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
+        let extension = Extension::new(&problem, &boundary);
+        let kernel = canonical_kernel(&self.kernel, &problem);
+        let facts = if problem.swapped {
+            KernelFacts::unknown(problem.input.iter().product())
+        } else {
+            KernelFacts::of(&kernel, &extension.geometry.kernel())
+        };
+        let plan = self.convolver.plan(&problem, &facts, self.request)?;
+        let executor = match plan.chosen().admitted() {
+            Some((recipe, _)) if !problem.swapped => {
+                Some(Executor::new(recipe, extension.clone(), kernel.clone(), &self.convolver)?)
+            }
+            _ => None,
+        };
+        Ok(Filter {
+            convolver: self.convolver,
+            original: self.kernel.into_dyn(),
+            options: self.options,
+            input,
+            output,
+            extension,
+            kernel,
+            plan,
+            executor,
+            scratch: Mutex::default(),
+        })
+    }
+}
+
+/// The kernel in the order that the canonical form wants. Where input and kernel have changed
+/// places this is the data that the input, as a kernel, runs over.
+fn canonical_kernel<A: Element, D: Dimension>(kernel: &Array<A, D>, problem: &Problem) -> Vec<A> {
+    let mut taps: Vec<A> = kernel.iter().copied().collect();
+    let correlates = problem.operation == Operation::Correlate;
+    if correlates {
+        taps.iter_mut().for_each(|tap| *tap = tap.conj());
+    }
+    // A convolution reverses its kernel. A swapped one reverses the other array instead, and its
+    // correlation undoes that of the kernel.
+    if correlates == problem.swapped {
+        taps.reverse();
+    }
+    taps
+}
+
+/// A planned convolution: one kernel, one input shape, any number of inputs.
+///
+/// `Send` and `Sync`: threads may apply one filter at the same time.
+pub struct Filter<A: Element, D: Dimension> {
+    convolver: Convolver,
+    original: ArrayD<A>,
+    options: Options<A>,
+    input: D,
+    output: D,
+    extension: Extension<A>,
+    kernel: Vec<A>,
+    plan: Plan,
+    /// None where the input is what the executor would be prepared for.
+    executor: Option<Executor<A>>,
+    scratch: Mutex<Vec<Vec<A>>>,
+}
+
+impl<A: Element, D: Dimension> Filter<A, D> {
+    /// What will run, why, and what it should cost.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Shape of the outputs.
+    pub fn output_dim(&self) -> D {
+        self.output.clone()
+    }
+
+    /// The convolution of `x`, of any memory layout.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where `x` has not the planned shape, [`Error::OutOfMemory`], and failures
+    /// of the GPU.
+    pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        let mut y = allocate(self.extension.geometry.output_len(), "the output")?;
+        self.with_slice(x, |x| self.run(x, &mut y))?;
+        Ok(Array::from_shape_vec(self.output.clone(), y).expect("the length is the shape's"))
+    }
+
+    /// The convolution of `x` into `y`, both of any memory layout. In standard layout nothing is
+    /// allocated after the first call.
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply`], and [`Error::Shape`] where `y` has not the planned shape. `y`
+    /// may hold anything after a failure.
+    pub fn apply_into(&self, x: &ArrayRef<A, D>, y: &mut ArrayRef<A, D>) -> Result<()> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        self.check_shape("output", &self.output, &y.raw_dim())?;
+        if let Some(y) = y.as_slice_mut() {
+            return self.with_slice(x, |x| self.run(x, y));
+        }
+        let mut packed = self.take_scratch();
+        packed.resize(self.output.size(), A::default());
+        let result = self.with_slice(x, |x| self.run(x, &mut packed));
+        for (y, value) in y.iter_mut().zip(&packed) {
+            *y = *value;
+        }
+        self.keep_scratch(packed);
+        result
+    }
+
+    /// Runs every admissible method on every device on `x` and compares: with the definition in
+    /// `f64` at sampled outputs, and with this filter's own result at all of them.
+    ///
+    /// # Errors
+    /// [`Error::Disagreement`], with the whole report, where a difference exceeds the methods'
+    /// error bounds; those of [`Filter::apply`].
+    pub fn verify(&self, x: &ArrayRef<A, D>) -> Result<Verification> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        let view = x.to_owned().into_dyn();
+        let report = self.with_slice(x, |slice| {
+            let (extension, data, weights) = self.canonical(slice);
+            verify::verify(verify::Subject {
+                convolver: &self.convolver,
+                plan: &self.plan,
+                extension: &extension,
+                x: &data,
+                weights: &weights,
+                input: view.view(),
+                kernel: self.original.view(),
+                options: &self.options,
+            })
+        })?;
+        if report.agrees() { Ok(report) } else { Err(Error::Disagreement(Box::new(report))) }
+    }
+
+    /// What runs over what: the extension, the data and the weights in canonical order.
+    fn canonical<'x>(&'x self, x: &'x [A]) -> (Extension<A>, Cow<'x, [A]>, Cow<'x, [A]>) {
+        let extension = self.extension.clone();
+        if self.plan.problem.swapped {
+            let weights = x.iter().rev().copied().collect();
+            (extension, Cow::Borrowed(&self.kernel), Cow::Owned(weights))
+        } else {
+            (extension, Cow::Borrowed(x), Cow::Borrowed(&self.kernel))
+        }
+    }
+
+    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        if let Some(executor) = &self.executor {
+            return executor.run(x, y);
+        }
+        let (extension, data, weights) = self.canonical(x);
+        let facts = KernelFacts::of(&weights, &extension.geometry.kernel());
+        let plan = self.convolver.plan(&self.plan.problem, &facts, self.plan.request)?;
+        let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
+        Executor::new(recipe, extension, weights.into_owned(), &self.convolver)?.run(&data, y)
+    }
+
+    /// Calls `run` with the samples in standard order, copied only where they are not.
+    fn with_slice<T>(&self, x: &ArrayRef<A, D>, run: impl FnOnce(&[A]) -> Result<T>) -> Result<T> {
+        if let Some(x) = x.as_slice() {
+            return run(x);
+        }
+        let mut packed = self.take_scratch();
+        packed.clear();
+        packed.extend(x.iter().copied());
+        let result = run(&packed);
+        self.keep_scratch(packed);
+        result
+    }
+
+    fn take_scratch(&self) -> Vec<A> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn keep_scratch(&self, scratch: Vec<A>) {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+
+    fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {
+        if expected == got {
+            return Ok(());
+        }
+        let (expected, got) = (expected.slice().to_vec(), got.slice().to_vec());
+        Err(Error::Shape { what, expected, got })
+    }
+}
+
+impl<A: Element, D: Dimension> std::fmt::Debug for Filter<A, D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Filter").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// Zeroed memory, or an error where the system has none.
+fn allocate<A: Element>(len: usize, what: &'static str) -> Result<Vec<A>> {
+    let mut probe: Vec<A> = Vec::new();
+    let bytes = len * size_of::<A>();
+    probe.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { what, bytes })?;
+    // Zeroed pages come untouched from the system, where a filled Vec would touch each of them.
+    drop(probe);
+    Ok(vec![A::default(); len])
+}

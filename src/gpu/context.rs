@@ -1,0 +1,294 @@
+//! A device, what it can do, and its pipelines.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::element::DType;
+use crate::error::{Error, Result};
+use crate::gpu::shaders;
+use crate::plan::{GpuCapabilities, GpuKind, Launch, Shader};
+
+/// An adapter that this machine has, whether or not it would be chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adapter {
+    /// What it can do, with its own limits.
+    pub capabilities: GpuCapabilities,
+    /// Driver and its version.
+    pub driver: String,
+    /// Whether a [`Convolver`](crate::Convolver) would use it.
+    pub chosen: bool,
+}
+
+/// All adapters of this machine, the one that a [`Convolver`](crate::Convolver) uses first.
+///
+/// The environment variables `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` restrict them, as elsewhere
+/// with wgpu.
+pub fn adapters() -> Vec<Adapter> {
+    ranked_adapters()
+        .iter()
+        .enumerate()
+        .map(|(i, adapter)| {
+            let info = adapter.get_info();
+            Adapter {
+                capabilities: capabilities(&info, &adapter.limits()),
+                driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+                chosen: i == 0,
+            }
+        })
+        .collect()
+}
+
+/// Adapters with compute shaders, real hardware first, and of one piece of hardware the native
+/// interface before GL.
+fn ranked_adapters() -> Vec<wgpu::Adapter> {
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let backends = descriptor.backends;
+    let instance = wgpu::Instance::new(descriptor);
+    let wanted = std::env::var("WGPU_ADAPTER_NAME").map(|name| name.to_lowercase());
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
+    adapters.retain(|adapter| {
+        let flags = adapter.get_downlevel_capabilities().flags;
+        let name = adapter.get_info().name.to_lowercase();
+        flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+            && wanted.as_ref().is_ok_and(|wanted| name.contains(wanted)) | wanted.is_err()
+    });
+    adapters.sort_by_key(|adapter| {
+        let info = adapter.get_info();
+        let kind = match kind(info.device_type) {
+            GpuKind::Discrete => 0,
+            GpuKind::Integrated => 1,
+            GpuKind::Other => 2,
+            GpuKind::Software => 3,
+        };
+        (kind, info.backend == wgpu::Backend::Gl)
+    });
+    adapters
+}
+
+fn kind(device_type: wgpu::DeviceType) -> GpuKind {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => GpuKind::Discrete,
+        wgpu::DeviceType::IntegratedGpu => GpuKind::Integrated,
+        wgpu::DeviceType::Cpu => GpuKind::Software,
+        wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => GpuKind::Other,
+    }
+}
+
+fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilities {
+    GpuCapabilities {
+        name: info.name.clone(),
+        backend: info.backend.to_string(),
+        kind: kind(info.device_type),
+        max_binding: limits.max_storage_buffer_binding_size,
+        max_buffer: limits.max_buffer_size,
+        max_workgroup_memory: limits.max_compute_workgroup_storage_size,
+        max_invocations: limits.max_compute_invocations_per_workgroup,
+        max_workgroup_size: [
+            limits.max_compute_workgroup_size_x,
+            limits.max_compute_workgroup_size_y,
+        ],
+        max_groups: limits.max_compute_workgroups_per_dimension,
+    }
+}
+
+/// A device with its queue and its pipelines.
+#[derive(Debug)]
+pub struct Context {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    capabilities: GpuCapabilities,
+    layout: wgpu::BindGroupLayout,
+    pipelines: Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>,
+    /// Why the device was lost, once it is.
+    lost: Arc<OnceLock<String>>,
+}
+
+/// What a pipeline is compiled for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct PipelineKey {
+    shader: Shader,
+    dtype: DType,
+    workgroup: [u32; 2],
+    memory: usize,
+}
+
+/// Bindings of every shader: parameters, input, weights, output.
+const READ_ONLY: [bool; 4] = [true, true, true, false];
+
+impl Context {
+    /// Starts the best adapter there is, with its own limits.
+    pub fn find() -> Result<Self> {
+        let adapter = ranked_adapters()
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Gpu("no adapter with compute shaders was found".into()))?;
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("convolve"),
+            required_limits: adapter.limits(),
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(request).map_err(|error| {
+            Error::Gpu(format!("{} could not be started: {error}", adapter.get_info().name))
+        })?;
+        Self::new(device, queue)
+    }
+
+    /// Uses a device that is there already, with the limits that it was started with.
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        let capabilities = capabilities(&device.adapter_info(), &device.limits());
+        if capabilities.max_invocations == 0 {
+            return Err(Error::Gpu(format!("{} has no compute shaders", capabilities.name)));
+        }
+        let lost = Arc::new(OnceLock::new());
+        let flag = lost.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            let _ = flag.set(format!("{reason:?} {message}"));
+        });
+        let entries: Vec<wgpu::BindGroupLayoutEntry> = READ_ONLY
+            .iter()
+            .zip(0..)
+            .map(|(&read_only, binding)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Storage { read_only },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let layout = guarded(&device, || {
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some("convolve"),
+                entries: &entries,
+            })
+        })?;
+        Ok(Self { device, queue, capabilities, layout, pipelines: Mutex::default(), lost })
+    }
+
+    /// What the planner needs to know.
+    pub fn capabilities(&self) -> GpuCapabilities {
+        self.capabilities.clone()
+    }
+
+    /// An error where the device was lost.
+    pub fn check_alive(&self) -> Result<()> {
+        match self.lost.get() {
+            Some(reason) => Err(Error::Gpu(format!("the device was lost: {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `work`; whatever wgpu finds wrong with it becomes an error.
+    pub fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        self.check_alive()?;
+        guarded(&self.device, work)
+    }
+
+    /// The pipeline of a launch; compiled at its first use.
+    pub fn pipeline(&self, launch: &Launch, dtype: DType) -> Result<wgpu::ComputePipeline> {
+        let key = PipelineKey {
+            shader: launch.shader,
+            dtype,
+            workgroup: launch.workgroup,
+            memory: launch.workgroup_memory,
+        };
+        // Held while compiling: a second thread in want of the same pipeline waits for it.
+        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = pipelines.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = self.compile(&key)?;
+        pipelines.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, key: &PipelineKey) -> Result<wgpu::ComputePipeline> {
+        let source = shaders::source(key.shader, key.dtype)
+            .ok_or_else(|| Error::Gpu(format!("the shaders have no {}", key.dtype)))?;
+        let [wide, high] = key.workgroup.map(f64::from);
+        let constants =
+            [("WORKGROUP_X", wide), ("WORKGROUP_Y", high), ("STAGE", key.memory as f64)];
+        let constants = match key.shader {
+            Shader::Direct2d => &constants[..],
+            Shader::Direct1d => &[constants[0], constants[2]],
+            Shader::DirectNd => &constants[..1],
+        };
+        let label = format!("convolve {:?} {}", key.shader, key.dtype);
+        self.guarded(|| {
+            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(&label),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            });
+            let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(&label),
+                bind_group_layouts: &[Some(&self.layout)],
+                immediate_size: 0,
+            });
+            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&label),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants,
+                    // The shaders write what they read.
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: None,
+            })
+        })
+    }
+
+    /// Binds four buffers in the order of the shaders' bindings.
+    pub fn bind(&self, buffers: [&wgpu::Buffer; 4]) -> wgpu::BindGroup {
+        let entries: Vec<wgpu::BindGroupEntry> = buffers
+            .iter()
+            .zip(0..)
+            .map(|(buffer, binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("convolve"),
+            layout: &self.layout,
+            entries: &entries,
+        })
+    }
+
+    /// Waits for a submission, but not for ever.
+    pub fn wait(&self, submission: wgpu::SubmissionIndex, patience: Duration) -> Result<()> {
+        let wait =
+            wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(patience) };
+        // wgpu 30 panics in `poll` where the driver reports a lost device or lack of memory.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(wait)));
+        self.check_alive()?;
+        match polled {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(wgpu::PollError::Timeout)) => {
+                Err(Error::Gpu(format!("no answer within {} s", patience.as_secs())))
+            }
+            Ok(Err(error)) => Err(Error::Gpu(error.to_string())),
+            Err(_) => Err(Error::Gpu("the device failed while it was waited for".into())),
+        }
+    }
+}
+
+fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
+    use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+    let scopes = [Validation, OutOfMemory, Internal].map(|filter| device.push_error_scope(filter));
+    let result = work();
+    let mut failure = None;
+    // Scopes must be popped in reverse order.
+    for scope in scopes.into_iter().rev() {
+        failure = pollster::block_on(scope.pop()).or(failure);
+    }
+    match failure {
+        None => Ok(result),
+        Some(error) => Err(Error::Gpu(error.to_string())),
+    }
+}

@@ -1,0 +1,237 @@
+//! What a kernel is like: the facts that decide which methods may run it.
+
+use num_complex::Complex;
+
+use crate::element::Element;
+
+/// Numbers about a kernel that the planner reads; no data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelFacts {
+    /// Whether every tap is finite.
+    pub finite: bool,
+    /// `max |k|`.
+    pub max: f64,
+    /// `sum |k|`.
+    pub sum: f64,
+    /// `|k|_2`.
+    pub norm: f64,
+    /// Whether the kernel is an outer product of one vector per axis.
+    pub separable: bool,
+}
+
+impl KernelFacts {
+    /// A kernel of which only the shape is known: finite, not separable, taps of magnitude one.
+    pub fn unknown(taps: usize) -> Self {
+        let taps = taps as f64;
+        Self { finite: true, max: 1.0, sum: taps, norm: taps.sqrt(), separable: false }
+    }
+
+    /// The facts of the weights `w`, an array of shape `shape` in standard order.
+    pub fn of<A: Element>(w: &[A], shape: &[usize]) -> Self {
+        let (mut max, mut sum, mut squares) = (0f64, 0f64, 0f64);
+        for w in w {
+            let magnitude = w.magnitude();
+            max = max.max(magnitude);
+            sum += magnitude;
+            squares += magnitude * magnitude;
+        }
+        Self {
+            finite: w.iter().all(|w| w.is_finite()),
+            max,
+            sum,
+            norm: squares.sqrt(),
+            separable: factors(w, shape).is_some(),
+        }
+    }
+}
+
+/// One vector per axis whose outer product is the kernel, or `None` where there are none.
+///
+/// The vectors are the fibres through the largest tap (cross approximation of rank one, exact for
+/// a tensor of rank one). For integers the product must equal the kernel exactly. For floating
+/// point the factors, already rounded to the element type, are accepted where
+/// `sum |k - product| <= (axes + 1) * eps * sum |k|`: a rounding of every factor and of the kernel
+/// itself, which is below what the direct sum is allowed anyway. A kernel that is long on fewer
+/// than two axes has nothing to separate.
+pub fn factors<A: Element>(w: &[A], shape: &[usize]) -> Option<Vec<Vec<A>>> {
+    let long: Vec<usize> = shape.iter().copied().filter(|&taps| taps > 1).collect();
+    if long.len() < 2 || !w.iter().all(|w| w.is_finite()) {
+        return None;
+    }
+    let pivot = (0..w.len()).max_by(|&a, &b| w[a].magnitude().total_cmp(&w[b].magnitude()))?;
+    if w[pivot].magnitude() == 0.0 {
+        return None;
+    }
+    let fibres = fibres(w, &long, pivot);
+    let found = if A::DTYPE.is_integer() {
+        integer_factors(w, &long, &fibres)
+    } else {
+        real_factors(w, &long, &fibres, w[pivot].to_complex())
+    };
+    let mut found = found?.into_iter();
+    let one = A::from_complex(1.0.into());
+    Some(
+        shape
+            .iter()
+            .map(|&n| if n > 1 { found.next().unwrap_or_default() } else { vec![one] })
+            .collect(),
+    )
+}
+
+/// The vectors along each axis through element `pivot`, with the pivot's place in each.
+fn fibres<A: Element>(w: &[A], shape: &[usize], pivot: usize) -> Vec<(Vec<A>, usize)> {
+    let mut step = w.len();
+    shape
+        .iter()
+        .map(|&taps| {
+            step /= taps;
+            let place = pivot / step % taps;
+            let first = pivot - place * step;
+            ((0..taps).map(|t| w[first + t * step]).collect(), place)
+        })
+        .collect()
+}
+
+fn real_factors<A: Element>(
+    w: &[A],
+    shape: &[usize],
+    fibres: &[(Vec<A>, usize)],
+    pivot: Complex<f64>,
+) -> Option<Vec<Vec<A>>> {
+    // A power of two shares the magnitude between the axes without rounding.
+    let share = 2f64.powf((pivot.norm().log2() / shape.len() as f64).round());
+    let factors: Vec<Vec<A>> = fibres
+        .iter()
+        .enumerate()
+        .map(|(axis, (fibre, _))| {
+            let rest = share.powi(shape.len() as i32 - 1);
+            let scale = if axis == 0 { 1.0 / rest } else { share };
+            fibre
+                .iter()
+                .map(|&tap| {
+                    let tap = tap.to_complex() * scale;
+                    A::from_complex(if axis == 0 { tap } else { tap / pivot })
+                })
+                .collect()
+        })
+        .collect();
+    let (mut residual, mut sum) = (0.0, 0.0);
+    for_each_product(shape, &mut |index, at| {
+        let product =
+            at.iter().zip(&factors).map(|(&t, f)| f[t].to_complex()).product::<Complex<f64>>();
+        residual += (w[index].to_complex() - product).norm();
+        sum += w[index].to_complex().norm();
+    });
+    let allowed = (shape.len() + 1) as f64 * A::DTYPE.epsilon() * sum;
+    (residual <= allowed && factors.iter().flatten().all(|f| f.is_finite())).then_some(factors)
+}
+
+/// By Gauss's lemma the product of primitive vectors is primitive, so a kernel of rank one over
+/// the rationals is an integer times the product of its fibres without their common divisors.
+fn integer_factors<A: Element>(
+    w: &[A],
+    shape: &[usize],
+    fibres: &[(Vec<A>, usize)],
+) -> Option<Vec<Vec<A>>> {
+    if w.iter().any(|w| w.magnitude() > EXACT) {
+        return None;
+    }
+    let integer = |tap: A| tap.to_complex().re as i128;
+    let mut factors: Vec<Vec<i128>> = Vec::with_capacity(fibres.len());
+    let (mut pivot, mut primitive) = (1, 1i128);
+    for (fibre, place) in fibres {
+        let divisor = fibre.iter().fold(0, |divisor, &tap| gcd(divisor, integer(tap)));
+        pivot = integer(fibre[*place]);
+        primitive = primitive.checked_mul(pivot / divisor)?;
+        factors.push(fibre.iter().map(|&tap| integer(tap) / divisor).collect());
+    }
+    if pivot % primitive != 0 {
+        return None;
+    }
+    factors[0].iter_mut().for_each(|tap| *tap *= pivot / primitive);
+    let mut equal = true;
+    for_each_product(shape, &mut |index, at| {
+        let product = at.iter().zip(&factors).try_fold(1i128, |p, (&t, f)| p.checked_mul(f[t]));
+        equal &= product == Some(integer(w[index]));
+    });
+    let narrow = |factor: Vec<i128>| -> Vec<A> {
+        factor.into_iter().map(|tap| A::from_complex((tap as f64).into())).collect()
+    };
+    equal.then(|| factors.into_iter().map(narrow).collect())
+}
+
+/// Calls `visit` with the flat index and the index per axis of every element.
+fn for_each_product(shape: &[usize], visit: &mut dyn FnMut(usize, &[usize])) {
+    let mut at = vec![0; shape.len()];
+    for index in 0..shape.iter().product() {
+        visit(index, &at);
+        for axis in (0..shape.len()).rev() {
+            at[axis] += 1;
+            if at[axis] < shape[axis] {
+                break;
+            }
+            at[axis] = 0;
+        }
+    }
+}
+
+/// Integers up to here are exact in `f64`.
+const EXACT: f64 = (1u64 << 53) as f64;
+
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a.abs() } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product<A: Element>(factors: &[Vec<A>], shape: &[usize]) -> Vec<A> {
+        let mut all = Vec::new();
+        for_each_product(shape, &mut |_, at| {
+            let one = A::from_complex(1.0.into());
+            all.push(at.iter().zip(factors).fold(one, |p, (&t, f)| A::default().mul_add(p, f[t])));
+        });
+        all
+    }
+
+    #[test]
+    fn sobel_separates_exactly() {
+        let sobel = [1i16, 0, -1, 2, 0, -2, 1, 0, -1];
+        let found = factors(&sobel, &[3, 3]).expect("rank one");
+        assert_eq!(product(&found, &[3, 3]), sobel);
+        let floats = sobel.map(f32::from);
+        assert_eq!(product(&factors(&floats, &[3, 3]).expect("rank one"), &[3, 3]), floats);
+    }
+
+    #[test]
+    fn integer_factors_may_need_their_common_divisor() {
+        // 6 * [1, 2] x [3, 5]: neither fibre through the pivot is primitive.
+        let kernel = [18, 30, 36, 60];
+        let found = factors(&kernel, &[2, 2]).expect("rank one");
+        assert_eq!(product(&found, &[2, 2]), kernel);
+    }
+
+    #[test]
+    fn nearly_separable_is_not_separable() {
+        let mut kernel: Vec<f32> =
+            (0..9).map(|i| [1.0, 2.0, 1.0][i / 3] * [3.0, 1.0, 4.0][i % 3]).collect();
+        assert!(factors(&kernel, &[3, 3]).is_some());
+        kernel[4] *= 1.0001;
+        assert!(factors(&kernel, &[3, 3]).is_none());
+        assert!(factors(&[1, 2, 2, 5], &[2, 2]).is_none());
+        assert!(factors(&[0.0f64; 4], &[2, 2]).is_none());
+        assert!(factors(&[1.0f32, 2.0, 3.0], &[1, 3]).is_none());
+    }
+
+    #[test]
+    fn three_axes_and_complex_taps_separate() {
+        let (a, b, c) = ([1.0, -2.0], [0.5, 1.5, 0.25], [3.0, 0.1]);
+        let i = Complex::new(0.6f32, -0.8);
+        let mut kernel = Vec::new();
+        for_each_product(&[2, 3, 2], &mut |_, at| {
+            kernel.push(i * (a[at[0]] * b[at[1]] * c[at[2]]) as f32);
+        });
+        assert!(factors(&kernel, &[2, 3, 2]).is_some());
+    }
+}

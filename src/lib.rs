@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod boundary;
+pub mod bounds;
+mod convolver;
+mod cpu;
+mod element;
+mod error;
+mod executor;
+mod filter;
+mod geometry;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod kernel;
+pub mod plan;
+mod problem;
+pub mod reference;
+mod verify;
+
+pub use boundary::{Boundary, Edge};
+pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
+pub use element::{DType, Element};
+pub use error::{Error, Result};
+pub use filter::{Filter, FilterBuilder};
+pub use geometry::{Axis, Geometry};
+#[cfg(feature = "gpu")]
+pub use gpu::{Adapter, adapters};
+pub use kernel::{KernelFacts, factors};
+pub use plan::{Device, Method, Plan};
+pub use problem::{Mode, Operation, Options, PerAxis, Problem};
+pub use verify::{Check, Deviation, Verification};
+
+#[cfg(feature = "gpu")]
+pub use wgpu;

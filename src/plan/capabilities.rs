@@ -1,0 +1,81 @@
+//! What devices can do, as plain numbers: tests invent them, executors read them off the hardware.
+
+use crate::element::DType;
+
+/// What the planner knows of this machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capabilities {
+    /// Threads that the CPU's methods may use.
+    pub threads: usize,
+    /// The GPU.
+    pub gpu: Gpu,
+}
+
+/// Whether there is a GPU.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gpu {
+    /// There is one.
+    Present(GpuCapabilities),
+    /// There is none, and why.
+    Absent(String),
+    /// Nobody looked: the CPU would be done before a GPU had started.
+    NotAsked,
+}
+
+/// Kind of an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GpuKind {
+    /// A card with memory of its own, behind a bus.
+    Discrete,
+    /// Shares the memory with the CPU.
+    Integrated,
+    /// Anything else that is not known to be software.
+    Other,
+    /// Runs on the CPU (lavapipe, SwiftShader, WARP).
+    Software,
+}
+
+/// Limits of an adapter, in wgpu's terms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GpuCapabilities {
+    /// The adapter's name.
+    pub name: String,
+    /// The graphics interface that drives it.
+    pub backend: String,
+    /// What it is.
+    pub kind: GpuKind,
+    /// Largest binding of a storage buffer, in bytes.
+    pub max_binding: u64,
+    /// Largest buffer, in bytes.
+    pub max_buffer: u64,
+    /// Memory of a workgroup, in bytes.
+    pub max_workgroup_memory: u32,
+    /// Invocations of a workgroup.
+    pub max_invocations: u32,
+    /// Workgroup size along x and y.
+    pub max_workgroup_size: [u32; 2],
+    /// Workgroups along one dimension of a dispatch.
+    pub max_groups: u32,
+}
+
+impl GpuCapabilities {
+    /// WebGPU's default limits, which every adapter has at least.
+    pub fn webgpu_defaults(name: &str, kind: GpuKind) -> Self {
+        Self {
+            name: name.into(),
+            backend: "any".into(),
+            kind,
+            max_binding: 128 << 20,
+            max_buffer: 256 << 20,
+            max_workgroup_memory: 16 << 10,
+            max_invocations: 256,
+            max_workgroup_size: [256, 256],
+            max_groups: 65_535,
+        }
+    }
+
+    /// Types that the shaders are written for.
+    pub fn supports(&self, dtype: DType) -> bool {
+        matches!(dtype, DType::F32 | DType::I32 | DType::U32 | DType::Complex32)
+    }
+}

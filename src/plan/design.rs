@@ -1,0 +1,170 @@
+//! From a problem to a plan: vetoes first, then cost.
+
+use super::capabilities::{Capabilities, Gpu};
+use super::cost::{Cost, CostModel};
+use super::tiling::Launch;
+use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
+use crate::bounds;
+use crate::cpu::fft::size;
+use crate::error::{Error, Result};
+use crate::geometry::Geometry;
+use crate::kernel::KernelFacts;
+use crate::problem::Problem;
+
+/// What the caller insists on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// How.
+    pub method: Method,
+    /// Where.
+    pub device: Device,
+}
+
+impl Request {
+    fn allows(&self, device: Device, method: Method) -> bool {
+        (self.device == Device::Auto || self.device == device)
+            && (self.method == Method::Auto || self.method == method)
+    }
+}
+
+/// Work moves off the CPU only for a gain of more than this share, so that noise in the model does
+/// not move it back and forth.
+const GAIN_TO_LEAVE_CPU: f64 = 0.15;
+
+/// Chooses. The same arguments give the same plan.
+///
+/// # Errors
+/// [`Error::Inadmissible`] where what the request insists on cannot do the problem: a forced
+/// choice never falls back. `Auto` always finds the CPU's direct method.
+pub fn design(
+    problem: &Problem,
+    kernel: &KernelFacts,
+    capabilities: &Capabilities,
+    model: &CostModel,
+    request: Request,
+) -> Result<Plan> {
+    let geometry = problem.geometry();
+    let context = Context { problem, geometry: &geometry, kernel, capabilities, model };
+    let candidates = vec![
+        context.candidate(Device::Cpu, Method::Direct, context.cpu_direct()),
+        context.candidate(Device::Cpu, Method::Separable, context.cpu_separable()),
+        context.candidate(Device::Cpu, Method::Fft, context.cpu_fft()),
+        context.candidate(Device::Gpu, Method::Direct, context.gpu_direct()),
+    ];
+    let chosen = choose(&candidates, request)?;
+    Ok(Plan {
+        problem: problem.clone(),
+        geometry,
+        kernel: kernel.clone(),
+        request,
+        gpu: capabilities.gpu.clone(),
+        candidates,
+        chosen,
+    })
+}
+
+fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
+    let handicapped = |candidate: &Candidate| {
+        let (_, cost) = candidate.admitted()?;
+        let handicap = if candidate.device == Device::Gpu { 1.0 - GAIN_TO_LEAVE_CPU } else { 1.0 };
+        Some(cost.total() / handicap)
+    };
+    let allowed = |candidate: &Candidate| request.allows(candidate.device, candidate.method);
+    let best = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, candidate)| allowed(candidate))
+        .filter_map(|(i, candidate)| Some((i, handicapped(candidate)?)))
+        .min_by(|(_, a), (_, b)| a.total_cmp(b));
+    if let Some((i, _)) = best {
+        return Ok(i);
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    for candidate in candidates.iter().filter(|candidate| allowed(candidate)) {
+        if let Verdict::Vetoed(reason) = &candidate.verdict
+            && !reasons.contains(reason)
+        {
+            reasons.push(reason.clone());
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push(format!("the {} has no {} method", request.device, request.method));
+    }
+    let wanted = match (request.device, request.method) {
+        (device, Method::Auto) => format!("device {device}"),
+        (Device::Auto, method) => format!("method {method}"),
+        (device, method) => format!("method {method} on device {device}"),
+    };
+    Err(Error::Inadmissible { wanted, reason: reasons.join("; ") })
+}
+
+/// What the candidates are judged by.
+struct Context<'a> {
+    problem: &'a Problem,
+    geometry: &'a Geometry,
+    kernel: &'a KernelFacts,
+    capabilities: &'a Capabilities,
+    model: &'a CostModel,
+}
+
+impl Context<'_> {
+    fn candidate(
+        &self,
+        device: Device,
+        method: Method,
+        verdict: Result<(Recipe, Cost), String>,
+    ) -> Candidate {
+        let verdict = match verdict {
+            Ok((recipe, cost)) => Verdict::Admissible(recipe, cost),
+            Err(reason) => Verdict::Vetoed(reason),
+        };
+        Candidate { device, method, verdict }
+    }
+
+    fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {
+        let (threads, cost) =
+            self.model.cpu_direct(self.problem.dtype, self.geometry, self.capabilities);
+        Ok((Recipe::CpuDirect { threads }, cost))
+    }
+
+    fn cpu_separable(&self) -> Result<(Recipe, Cost), String> {
+        if !self.kernel.separable {
+            return Err("the kernel is not an outer product of vectors on two or more axes".into());
+        }
+        if !self.problem.constants_agree {
+            return Err("the boundary has different constants on different axes".into());
+        }
+        let (threads, cost) =
+            self.model.cpu_separable(self.problem.dtype, self.geometry, self.capabilities);
+        Ok((Recipe::CpuSeparable { threads }, cost))
+    }
+
+    fn cpu_fft(&self) -> Result<(Recipe, Cost), String> {
+        let dtype = self.problem.dtype;
+        if !self.kernel.finite {
+            return Err("the kernel has taps that are not finite".into());
+        }
+        let blocks = size::blocks(self.geometry, self.capabilities.threads)
+            .ok_or("a block that holds the kernel would not fit into memory")?;
+        if dtype.is_integer() && !bounds::fft_is_exact(dtype, blocks.samples(), self.kernel) {
+            return Err(format!("its rounding error is not proved to leave {dtype} exact"));
+        }
+        let (threads, cost) = self.model.cpu_fft(dtype, &blocks, self.capabilities);
+        Ok((Recipe::CpuFft { blocks, threads }, cost))
+    }
+
+    fn gpu_direct(&self) -> Result<(Recipe, Cost), String> {
+        let gpu = match &self.capabilities.gpu {
+            Gpu::Present(gpu) => gpu,
+            Gpu::Absent(reason) => return Err(reason.clone()),
+            Gpu::NotAsked => return Err("not looked for: it could not be faster here".into()),
+        };
+        let dtype = self.problem.dtype;
+        if !gpu.supports(dtype) {
+            return Err(format!("the shaders have no {dtype}"));
+        }
+        let launch = Launch::new(dtype, self.geometry, gpu)?;
+        let cost = self.model.gpu_direct(dtype, self.geometry, &launch, gpu);
+        Ok((Recipe::GpuDirect(launch), cost))
+    }
+}

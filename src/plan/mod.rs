@@ -1,0 +1,186 @@
+//! Deciding: which method runs where. A pure function of plain data.
+
+mod capabilities;
+mod cost;
+mod design;
+mod display;
+mod tiling;
+
+pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind};
+pub use cost::{Cost, CostModel, CpuRates, GpuRates};
+pub use design::{Request, design};
+pub use tiling::{Launch, MAX_RANK, OUTPUTS_PER_INVOCATION, Shader};
+
+use std::fmt;
+
+use crate::cpu::fft::size::Blocks;
+use crate::geometry::Geometry;
+use crate::kernel::KernelFacts;
+use crate::problem::Problem;
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Whatever is expected to be fastest.
+    #[default]
+    Auto,
+    /// The sum over all taps.
+    Direct,
+    /// One pass per axis; for kernels that are an outer product of vectors.
+    Separable,
+    /// Overlap-save through Fourier transforms.
+    Fft,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Direct => "direct",
+            Self::Separable => "separable",
+            Self::Fft => "fft",
+        })
+    }
+}
+
+/// Where a convolution is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Device {
+    /// Wherever it is expected to be fastest.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU.
+    Gpu,
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        })
+    }
+}
+
+/// All that an executor needs to know besides the data: nothing is left to choose.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recipe {
+    /// [`Method::Direct`] on the CPU.
+    CpuDirect {
+        /// Threads.
+        threads: usize,
+    },
+    /// [`Method::Separable`] on the CPU.
+    CpuSeparable {
+        /// Threads.
+        threads: usize,
+    },
+    /// [`Method::Fft`] on the CPU.
+    CpuFft {
+        /// Sizes of the blocks.
+        blocks: Blocks,
+        /// Threads.
+        threads: usize,
+    },
+    /// [`Method::Direct`] on the GPU.
+    GpuDirect(Launch),
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on_threads = |f: &mut fmt::Formatter<'_>, n| {
+            write!(f, "{n} thread{}", if n == 1 { "" } else { "s" })
+        };
+        match self {
+            Self::CpuDirect { threads } | Self::CpuSeparable { threads } => on_threads(f, *threads),
+            Self::CpuFft { blocks, threads } => {
+                let size: Vec<String> = blocks.size.iter().map(usize::to_string).collect();
+                write!(f, "{} block", blocks.total())?;
+                write!(
+                    f,
+                    "{} of {}, ",
+                    if blocks.total() == 1 { "" } else { "s" },
+                    size.join(" x ")
+                )?;
+                on_threads(f, *threads)
+            }
+            Self::GpuDirect(launch) => write!(f, "{launch}"),
+        }
+    }
+}
+
+/// What became of one way of computing a problem.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It gives the right answer here, at this cost.
+    Admissible(Recipe, Cost),
+    /// It is out, and why.
+    Vetoed(String),
+}
+
+/// One way of computing a problem.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Where; never `Auto`.
+    pub device: Device,
+    /// How; never `Auto`.
+    pub method: Method,
+    /// Whether it can, and at what cost.
+    pub verdict: Verdict,
+}
+
+impl Candidate {
+    /// Recipe and cost of a candidate that was not vetoed.
+    pub fn admitted(&self) -> Option<(&Recipe, &Cost)> {
+        match &self.verdict {
+            Verdict::Admissible(recipe, cost) => Some((recipe, cost)),
+            Verdict::Vetoed(_) => None,
+        }
+    }
+}
+
+/// What will run, what else could have, and why it does not.
+///
+/// Plain data: equal problems on equal machines have equal plans. `Display` explains it in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What is computed.
+    pub problem: Problem,
+    /// Its folded axes.
+    pub geometry: Geometry,
+    /// What is known of the kernel.
+    pub kernel: KernelFacts,
+    /// What the caller asked for.
+    pub request: Request,
+    /// The adapter that the GPU's candidates would run on, or why there is none.
+    pub gpu: Gpu,
+    /// Every way of computing it that exists.
+    pub candidates: Vec<Candidate>,
+    /// Index of the candidate that runs; it is admissible.
+    chosen: usize,
+}
+
+impl Plan {
+    /// The candidate that runs.
+    pub fn chosen(&self) -> &Candidate {
+        &self.candidates[self.chosen]
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        self.chosen().device
+    }
+
+    /// The method that runs.
+    pub fn method(&self) -> Method {
+        self.chosen().method
+    }
+
+    /// What is expected of one run on host data.
+    pub fn cost(&self) -> Cost {
+        self.chosen().admitted().map_or_else(Cost::default, |(_, cost)| *cost)
+    }
+}

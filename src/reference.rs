@@ -1,0 +1,101 @@
+//! The oracle: the definition, written down as a loop in `f64` (or wrapping integers).
+//!
+//! Slow, never tuned, and deliberately not built on the canonical form that the executors share:
+//! it follows the formula of `full` and `start` directly, so that an error in the geometry shows.
+
+use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn};
+
+use crate::boundary::Boundary;
+use crate::element::Element;
+use crate::element::number::Wide;
+use crate::error::Result;
+use crate::problem::{Mode, Operation, Options, Problem};
+
+/// The exact (for floating point: `f64`) result of one problem, sample by sample.
+///
+/// ```
+/// use convolve::{reference::Oracle, Options};
+/// use ndarray::arr1;
+///
+/// let (x, k) = (arr1(&[1, 2, 3]).into_dyn(), arr1(&[1, 1]).into_dyn());
+/// let oracle = Oracle::new(x.view(), k.view(), &Options::default())?;
+/// assert_eq!(oracle.result(), arr1(&[1, 3, 5]).into_dyn());
+/// # Ok::<(), convolve::Error>(())
+/// ```
+pub struct Oracle<A: Element> {
+    x: ArrayD<A>,
+    /// The kernel of a convolution: reversed and conjugated already where a correlation is wanted.
+    k: ArrayD<A>,
+    boundary: Vec<Boundary<A>>,
+    start: Vec<isize>,
+    stride: Vec<usize>,
+    dilation: Vec<usize>,
+    output: Vec<usize>,
+}
+
+impl<A: Element> Oracle<A> {
+    /// The oracle for input `x`, kernel `k` and options.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`].
+    pub fn new(x: ArrayViewD<A>, k: ArrayViewD<A>, options: &Options<A>) -> Result<Self> {
+        let problem = Problem::new(x.shape(), k.shape(), options)?;
+        let rank = x.ndim();
+        let mut k = k.to_owned();
+        if options.operation == Operation::Correlate {
+            k.slice_each_axis_inplace(|_| ndarray::Slice::new(0, None, -1));
+            k.mapv_inplace(A::conj);
+        }
+        let (x, k) = if problem.swapped { (k, x.to_owned()) } else { (x.to_owned(), k) };
+        let stride = options.stride.resolve("stride", rank)?;
+        let dilation = options.dilation.resolve("dilation", rank)?;
+        let origin = options.origin.resolve("origin", rank)?;
+        let start = (0..rank)
+            .map(|axis| {
+                let length = (k.shape()[axis] - 1) * dilation[axis] + 1;
+                match options.mode {
+                    Mode::Full => 0,
+                    Mode::Same => ((length - 1) / 2) as isize + origin[axis],
+                    Mode::Valid => length as isize - 1,
+                }
+            })
+            .collect();
+        let boundary = options.boundary.resolve("boundary", rank)?;
+        Ok(Self { x, k, boundary, start, stride, dilation, output: problem.output })
+    }
+
+    /// Shape of the result.
+    pub fn shape(&self) -> &[usize] {
+        &self.output
+    }
+
+    /// One sample of the result: `sum over t of k[t] * x~[start + o * stride - t * dilation]`.
+    pub fn at(&self, o: &[usize]) -> A::Wide {
+        let mut sum = A::Wide::default();
+        let mut source = vec![0; o.len()];
+        for (t, k) in self.k.indexed_iter() {
+            let mut outside = None;
+            for axis in 0..o.len() {
+                let i = self.start[axis] + (o[axis] * self.stride[axis]) as isize
+                    - (t[axis] * self.dilation[axis]) as isize;
+                match self.boundary[axis].edge().resolve(i, self.x.shape()[axis]) {
+                    Some(inside) => source[axis] = inside,
+                    None => outside = Some(self.boundary[axis].value()),
+                }
+            }
+            let x = outside.unwrap_or_else(|| self.x[IxDyn(&source)]);
+            sum = sum.mul_add(k.widen(), x.widen());
+        }
+        sum
+    }
+
+    /// The whole result, in the oracle's own type.
+    pub fn wide(&self) -> ArrayD<A::Wide> {
+        ArrayD::from_shape_fn(self.output.clone(), |o| self.at(o.slice()))
+    }
+
+    /// The whole result, rounded (or wrapped) to the element type.
+    pub fn result(&self) -> ArrayD<A> {
+        self.wide().mapv(A::narrow)
+    }
+}

@@ -1,0 +1,231 @@
+//! Proving an answer: every admissible method against the definition and against each other.
+
+use ndarray::ArrayViewD;
+use std::fmt;
+
+use crate::bounds;
+use crate::convolver::Convolver;
+use crate::cpu::extended::{Extension, Odometer};
+use crate::element::Element;
+use crate::element::number::Wide;
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::kernel::KernelFacts;
+use crate::plan::{self, Device, Method, Plan, Recipe, Request, Verdict};
+use crate::problem::Options;
+use crate::reference::Oracle;
+
+/// What [`Filter::verify`](crate::Filter::verify) found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verification {
+    /// Outputs that were computed from the definition.
+    pub sampled: usize,
+    /// Outputs of the convolution, all of which the methods were compared at.
+    pub outputs: usize,
+    /// One entry for every method on every device.
+    pub checks: Vec<Check>,
+}
+
+/// How one method did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// Where it ran.
+    pub device: Device,
+    /// What ran.
+    pub method: Method,
+    /// How far it was off, or why it did not run.
+    pub outcome: Result<Deviation, String>,
+}
+
+/// Largest absolute differences of one method.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deviation {
+    /// From the definition in `f64`, at the sampled outputs.
+    pub from_definition: f64,
+    /// From the filter's own result, at all outputs.
+    pub from_chosen: f64,
+    /// The method's error bound.
+    pub bound: f64,
+    /// The sum of the bounds of this method and of the filter's own.
+    pub joint_bound: f64,
+}
+
+impl Deviation {
+    /// Whether both differences are within the bounds.
+    pub fn agrees(&self) -> bool {
+        self.from_definition <= self.bound && self.from_chosen <= self.joint_bound
+    }
+}
+
+impl Verification {
+    /// Whether every method that ran is within its bound.
+    pub fn agrees(&self) -> bool {
+        self.checks.iter().all(|check| {
+            check.outcome.as_ref().is_ok_and(Deviation::agrees) || check.outcome.is_err()
+        })
+    }
+}
+
+impl fmt::Display for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} of {} outputs computed from the definition, all compared between methods",
+            self.sampled, self.outputs
+        )?;
+        for check in &self.checks {
+            let name = format!("{} {}", check.device, check.method);
+            match &check.outcome {
+                Ok(d) => writeln!(
+                    f,
+                    "{name:<14} {}  {:.2e} off the definition (bound {:.2e}), {:.2e} off the result (bound {:.2e})",
+                    if d.agrees() { "agrees   " } else { "DISAGREES" },
+                    d.from_definition,
+                    d.bound,
+                    d.from_chosen,
+                    d.joint_bound
+                )?,
+                Err(reason) => writeln!(f, "{name:<14} not run    {reason}")?,
+            }
+        }
+        let ran = self.checks.iter().filter(|check| check.outcome.is_ok()).count();
+        if self.agrees() {
+            write!(f, "verified: {ran} method{} within bounds", if ran == 1 { "" } else { "s" })
+        } else {
+            write!(f, "NOT verified: a method is off by more than its bound")
+        }
+    }
+}
+
+/// All that is needed to compute one convolution in every way.
+pub(crate) struct Subject<'a, A: Element> {
+    pub convolver: &'a Convolver,
+    pub plan: &'a Plan,
+    pub extension: &'a Extension<A>,
+    pub x: &'a [A],
+    pub weights: &'a [A],
+    pub input: ArrayViewD<'a, A>,
+    pub kernel: ArrayViewD<'a, A>,
+    pub options: &'a Options<A>,
+}
+
+/// Multiplications that the definition is given for its sampled outputs.
+const ORACLE_BUDGET: usize = 2_000_000;
+
+pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
+    let Subject { convolver, plan, extension, x, weights, .. } = subject;
+    let geometry = &extension.geometry;
+    let facts = KernelFacts::of(weights, &geometry.kernel());
+    let capabilities = convolver.capabilities();
+    let everything = plan::design(
+        &plan.problem,
+        &facts,
+        &capabilities,
+        convolver.cost_model(),
+        Request::default(),
+    )?;
+    let largest = largest_input(x, extension);
+
+    let outputs = geometry.output_len();
+    let oracle = Oracle::new(subject.input, subject.kernel, subject.options)?;
+    let sampled = (ORACLE_BUDGET / geometry.taps()).clamp(64, 65_536).min(outputs);
+    let samples: Vec<(usize, A::Wide)> = (0..sampled)
+        .map(|i| {
+            // Evenly spread, from the very first output to the very last.
+            let flat = if sampled == 1 { 0 } else { i * (outputs - 1) / (sampled - 1) };
+            (flat, oracle.at(Odometer::starting_at(oracle.shape().to_vec(), flat).at()))
+        })
+        .collect();
+
+    let mut results = Vec::new();
+    for candidate in &everything.candidates {
+        results.push(match &candidate.verdict {
+            Verdict::Vetoed(reason) => Err(reason.clone()),
+            Verdict::Admissible(recipe, _) => {
+                let executor =
+                    Executor::new(recipe, extension.clone(), weights.to_vec(), convolver)?;
+                // Anything that is left untouched must show.
+                let mut y = vec![poison::<A>(); outputs];
+                executor.run(x, &mut y)?;
+                Ok((y, bound::<A>(recipe, extension, &facts, largest)))
+            }
+        });
+    }
+    let chosen = everything
+        .candidates
+        .iter()
+        .position(|c| (c.device, c.method) == (plan.device(), plan.method()))
+        .and_then(|i| results[i].as_ref().ok())
+        .cloned();
+    let checks = everything
+        .candidates
+        .iter()
+        .zip(&results)
+        .map(|(candidate, result)| Check {
+            device: candidate.device,
+            method: candidate.method,
+            outcome: result.as_ref().map_err(String::clone).map(|(y, bound)| {
+                let (reference, reference_bound) =
+                    chosen.as_ref().unwrap_or_else(|| result.as_ref().expect("ran"));
+                Deviation {
+                    from_definition: samples
+                        .iter()
+                        .map(|&(flat, exact)| deviation(y[flat], exact))
+                        .fold(0.0, f64::max),
+                    from_chosen: y
+                        .iter()
+                        .zip(reference)
+                        .map(|(&a, &b)| deviation(a, b.widen()))
+                        .fold(0.0, f64::max),
+                    bound: *bound,
+                    joint_bound: bound + reference_bound,
+                }
+            }),
+        })
+        .collect();
+    Ok(Verification { sampled, outputs, checks })
+}
+
+/// The largest finite magnitude that a window can meet.
+fn largest_input<A: Element>(x: &[A], extension: &Extension<A>) -> f64 {
+    x.iter()
+        .chain(&extension.values)
+        .map(|x| x.magnitude())
+        .filter(|magnitude| magnitude.is_finite())
+        .fold(0.0, f64::max)
+}
+
+fn bound<A: Element>(
+    recipe: &Recipe,
+    extension: &Extension<A>,
+    kernel: &KernelFacts,
+    largest: f64,
+) -> f64 {
+    let geometry = &extension.geometry;
+    match recipe {
+        Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => {
+            bounds::direct(A::DTYPE, geometry.taps(), kernel, largest)
+        }
+        Recipe::CpuSeparable { .. } => bounds::separable(A::DTYPE, geometry, kernel, largest),
+        Recipe::CpuFft { blocks, .. } => bounds::fft(A::DTYPE, blocks.samples(), kernel, largest)
+            // Blocks that the transform is not trusted with are computed directly.
+            .max(bounds::direct(A::DTYPE, geometry.taps(), kernel, largest)),
+    }
+}
+
+/// `|value - exact|`; 0 where `value` is `exact` rounded, or where neither is a number.
+fn deviation<A: Element>(value: A, exact: A::Wide) -> f64 {
+    let rounded = A::narrow(exact);
+    let not_a_number = |a: A| a != a;
+    if value == rounded || (not_a_number(value) && not_a_number(rounded)) {
+        return 0.0;
+    }
+    let distance = value.widen().distance(exact);
+    if distance.is_nan() { f64::INFINITY } else { distance }
+}
+
+/// A value that no computation leaves by accident: NaN, or 85 in an integer.
+fn poison<A: Element>() -> A {
+    let value = if A::DTYPE.is_integer() { 85.0 } else { f64::NAN };
+    A::from_complex(value.into())
+}

@@ -1,0 +1,3 @@
+//! One crate of integration tests, so that wgpu is linked once.
+
+mod smoke;
