@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Runs every test, on the CPU and on a GPU. Where there is no GPU driver, Debian and Ubuntu get
+# Mesa's software one; elsewhere this says what to install.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Whether a Vulkan loader and at least one driver are here.
+vulkan_is_here() {
+    ldconfig -p 2>/dev/null | grep -q 'libvulkan\.so\.1' || return 1
+    local drivers=(/usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json
+        "${HOME:-/}"/.local/share/vulkan/icd.d/*.json /usr/local/share/vulkan/icd.d/*.json)
+    for driver in ${VK_DRIVER_FILES:+"${VK_DRIVER_FILES%%:*}"} "${drivers[@]}"; do
+        [ -e "$driver" ] && return 0
+    done
+    return 1
+}
+
+install_vulkan() {
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || return 1
+        as_root=(sudo)
+    fi
+    command -v apt-get >/dev/null || return 1
+    "${as_root[@]}" apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq \
+            libvulkan1 mesa-vulkan-drivers >/dev/null
+}
+
+if [ "$(uname -s)" = Linux ] && ! vulkan_is_here; then
+    echo "no Vulkan driver here: installing Mesa's software driver (libvulkan1, mesa-vulkan-drivers)"
+    if ! install_vulkan; then
+        echo "could not install it. Please install a Vulkan loader and a driver, Mesa's software" >&2
+        echo "driver 'lavapipe' for instance: Debian, Ubuntu: libvulkan1 mesa-vulkan-drivers;" >&2
+        echo "Fedora: vulkan-loader mesa-vulkan-drivers; Arch: vulkan-icd-loader vulkan-swrast" >&2
+        exit 1
+    fi
+fi
+
+# A machine without an adapter fails the GPU's tests instead of skipping them.
+export CONVOLVE_REQUIRE_GPU=1
+# Mesa's device-select layer prints an error at every start where there is no session bus.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}"
+cargo test --workspace --all-features "$@"
