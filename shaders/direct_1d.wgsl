@@ -16,10 +16,9 @@ fn main(
     if tile >= params.tiles.z {
         return;
     }
-    let axis = 0u;
-    let taps = params.axes[axis].taps;
-    let step = u32(params.axes[axis].tap_step);
-    let outputs = params.axes[axis].outputs;
+    let axis = params.axes[0];
+    let step = u32(axis.tap_step);
+    let outputs = axis.outputs;
 
     // Outputs of an invocation are a workgroup apart, so that neighbours read neighbours.
     let first = tile * 4u * WORKGROUP_X;
@@ -38,16 +37,23 @@ fn main(
     var sum2 = zero();
     var sum3 = zero();
 
-    for (var chunk = 0u; chunk < taps; chunk += params.chunk.y) {
-        let chunk_end = min(chunk + params.chunk.y, taps);
-        let start = params.axes[axis].start + base + i32(chunk * step);
+    for (var chunk = 0u; chunk < axis.taps; chunk += params.chunk.y) {
+        let chunk_end = min(chunk + params.chunk.y, axis.taps);
+        let start = axis.start + base + i32(chunk * step);
         workgroupBarrier();
-        for (var i = local.x; i < params.stage.y; i += WORKGROUP_X) {
-            let source = resolve(axis, start + i32(i));
-            if source >= 0 {
-                stage[i] = input[source];
-            } else {
-                stage[i] = weights[axis];
+        // The same for the whole workgroup: only tiles at the ends pay for the edges.
+        if is_inside(axis, start, params.stage.y) {
+            for (var i = local.x; i < params.stage.y; i += WORKGROUP_X) {
+                stage[i] = input[u32(start) + i];
+            }
+        } else {
+            for (var i = local.x; i < params.stage.y; i += WORKGROUP_X) {
+                let source = resolve(axis, start + i32(i));
+                if source >= 0 {
+                    stage[i] = input[source];
+                } else {
+                    stage[i] = weights[0];
+                }
             }
         }
         workgroupBarrier();

@@ -25,14 +25,12 @@ fn main(
     let plane = tile / params.tiles.y;
 
     // The two long axes are the last two; a batch stands before them.
-    let y = params.rank - 2u;
-    let x = params.rank - 1u;
-    let rows = params.axes[y].outputs;
-    let columns = params.axes[x].outputs;
-    let taps_y = params.axes[y].taps;
-    let taps_x = params.axes[x].taps;
-    let step_y = u32(params.axes[y].tap_step);
-    let step_x = u32(params.axes[x].tap_step);
+    let y = params.axes[params.rank - 2u];
+    let x = params.axes[params.rank - 1u];
+    let rows = y.outputs;
+    let columns = x.outputs;
+    let step_y = u32(y.tap_step);
+    let step_x = u32(x.tap_step);
     let pitch = params.stage.y;
 
     let first_y = tile_y * 4u * WORKGROUP_Y;
@@ -55,28 +53,38 @@ fn main(
     var sum2 = zero();
     var sum3 = zero();
 
-    let width = samples(x);
-    let plane_start = plane * samples(y) * width;
-    for (var chunk_y = 0u; chunk_y < taps_y; chunk_y += params.chunk.x) {
-        let end_y = min(chunk_y + params.chunk.x, taps_y);
-        let start_y = params.axes[y].start + base_y + i32(chunk_y * step_y);
-        for (var chunk_x = 0u; chunk_x < taps_x; chunk_x += params.chunk.y) {
-            let end_x = min(chunk_x + params.chunk.y, taps_x);
-            let start_x = params.axes[x].start + base_x + i32(chunk_x * step_x);
+    let width = u32(samples(x));
+    let plane_start = plane * u32(samples(y)) * width;
+    for (var chunk_y = 0u; chunk_y < y.taps; chunk_y += params.chunk.x) {
+        let end_y = min(chunk_y + params.chunk.x, y.taps);
+        let start_y = y.start + base_y + i32(chunk_y * step_y);
+        for (var chunk_x = 0u; chunk_x < x.taps; chunk_x += params.chunk.y) {
+            let end_x = min(chunk_x + params.chunk.y, x.taps);
+            let start_x = x.start + base_x + i32(chunk_x * step_x);
 
             workgroupBarrier();
-            for (var r = local.y; r < params.stage.x; r += WORKGROUP_Y) {
-                let source_y = resolve(y, start_y + i32(r));
-                for (var c = local.x; c < pitch; c += WORKGROUP_X) {
-                    let source_x = resolve(x, start_x + i32(c));
-                    if source_x < 0 {
-                        // The later axis has the last word.
-                        stage[r * pitch + c] = weights[x];
-                    } else if source_y < 0 {
-                        stage[r * pitch + c] = weights[y];
-                    } else {
-                        stage[r * pitch + c] =
-                            input[plane_start + u32(source_y) * width + u32(source_x)];
+            // The same for the whole workgroup: only tiles at the ends pay for the edges.
+            if is_inside(y, start_y, params.stage.x) && is_inside(x, start_x, pitch) {
+                let corner = plane_start + u32(start_y) * width + u32(start_x);
+                for (var r = local.y; r < params.stage.x; r += WORKGROUP_Y) {
+                    for (var c = local.x; c < pitch; c += WORKGROUP_X) {
+                        stage[r * pitch + c] = input[corner + r * width + c];
+                    }
+                }
+            } else {
+                for (var r = local.y; r < params.stage.x; r += WORKGROUP_Y) {
+                    let source_y = resolve(y, start_y + i32(r));
+                    for (var c = local.x; c < pitch; c += WORKGROUP_X) {
+                        let source_x = resolve(x, start_x + i32(c));
+                        if source_x < 0 {
+                            // The later axis has the last word.
+                            stage[r * pitch + c] = weights[params.rank - 1u];
+                        } else if source_y < 0 {
+                            stage[r * pitch + c] = weights[params.rank - 2u];
+                        } else {
+                            stage[r * pitch + c] =
+                                input[plane_start + u32(source_y) * width + u32(source_x)];
+                        }
                     }
                 }
             }
@@ -85,7 +93,7 @@ fn main(
             for (var tap_y = chunk_y; tap_y < end_y; tap_y++) {
                 let row = (tap_y - chunk_y) * step_y * pitch;
                 for (var tap_x = chunk_x; tap_x < end_x; tap_x++) {
-                    let w = weights[MAX_RANK + tap_y * taps_x + tap_x];
+                    let w = weights[MAX_RANK + tap_y * x.taps + tap_x];
                     let offset = row + (tap_x - chunk_x) * step_x;
                     sum0 = mul_add(sum0, w, stage[at0 + offset]);
                     sum1 = mul_add(sum1, w, stage[at1 + offset]);

@@ -13,11 +13,10 @@ fn main(
     var rest = flat;
     var start: array<i32, MAX_RANK>;
     for (var a = params.rank; a > 0u; a--) {
-        let axis = a - 1u;
-        let outputs = params.axes[axis].outputs;
-        let o = rest % outputs;
-        rest = rest / outputs;
-        start[axis] = params.axes[axis].start + advance(axis, o);
+        let axis = params.axes[a - 1u];
+        let o = rest % axis.outputs;
+        rest = rest / axis.outputs;
+        start[a - 1u] = axis.start + advance(axis, o);
     }
     // What is left of the index beyond the outermost axis counts outputs that do not exist.
     if rest > 0u {
@@ -28,42 +27,41 @@ fn main(
     for (var axis = 0u; axis < params.rank; axis++) {
         taps *= params.axes[axis].taps;
     }
-    let inner = params.rank - 1u;
-    let inner_taps = params.axes[inner].taps;
+    let last = params.rank - 1u;
+    let inner = params.axes[last];
     var sum = zero();
-    for (var row = 0u; row < taps; row += inner_taps) {
+    for (var row = 0u; row < taps; row += inner.taps) {
         // The row of the extended input under this row of taps: the same for all its taps.
         var index = 0u;
         var outside = -1;
-        var step = samples(inner);
-        var tap_rest = row / inner_taps;
-        for (var a = inner; a > 0u; a--) {
-            let axis = a - 1u;
-            let axis_taps = params.axes[axis].taps;
-            let tap = i32(tap_rest % axis_taps);
-            tap_rest = tap_rest / axis_taps;
-            let source = resolve(axis, start[axis] + tap * params.axes[axis].tap_step);
+        var step = u32(samples(inner));
+        var tap_rest = row / inner.taps;
+        for (var a = last; a > 0u; a--) {
+            let axis = params.axes[a - 1u];
+            let tap = i32(tap_rest % axis.taps);
+            tap_rest = tap_rest / axis.taps;
+            let source = resolve(axis, start[a - 1u] + tap * axis.tap_step);
             if source >= 0 {
                 index += u32(source) * step;
             } else if outside < 0 {
                 // Axes are seen from the last to the first, and the last has the last word.
-                outside = i32(axis);
+                outside = i32(a - 1u);
             }
-            step *= samples(axis);
+            step *= u32(samples(axis));
         }
-        var p = start[inner];
-        for (var tap = 0u; tap < inner_taps; tap++) {
+        var p = start[last];
+        for (var tap = 0u; tap < inner.taps; tap++) {
             let source = resolve(inner, p);
             var value: Element;
             if source < 0 {
-                value = weights[inner];
+                value = weights[last];
             } else if outside >= 0 {
                 value = weights[outside];
             } else {
                 value = input[index + u32(source)];
             }
             sum = mul_add(sum, weights[MAX_RANK + row + tap], value);
-            p += params.axes[inner].tap_step;
+            p += inner.tap_step;
         }
     }
     output[flat] = sum;

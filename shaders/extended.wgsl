@@ -46,28 +46,35 @@ fn floor_div(a: i32, b: i32) -> i32 {
 }
 
 // The sample offset under the first tap of output sample `o`, counted from that of output 0.
-fn advance(axis: u32, o: u32) -> i32 {
-    let stride = params.axes[axis].stride;
-    if stride == 1 {
+fn advance(axis: Axis, o: u32) -> i32 {
+    if axis.stride == 1 {
         return i32(o);
     }
-    let lanes = params.axes[axis].lanes;
-    let position = i32(o) / lanes;
-    return position * stride * lanes + (i32(o) - position * lanes);
+    let position = i32(o) / axis.lanes;
+    return position * axis.stride * axis.lanes + (i32(o) - position * axis.lanes);
+}
+
+// Samples of the input along an axis.
+fn samples(axis: Axis) -> i32 {
+    return axis.positions * axis.lanes;
+}
+
+// Whether `len` samples from `start` on all lie in the input.
+fn is_inside(axis: Axis, start: i32, len: u32) -> bool {
+    return start >= 0 && start + i32(len) <= samples(axis);
 }
 
 // The stored sample that stands at sample `p` of the extended input, or -1 where the axis's own
 // value does.
-fn resolve(axis: u32, p: i32) -> i32 {
-    let n = params.axes[axis].positions;
-    let lanes = params.axes[axis].lanes;
-    if p >= 0 && p < n * lanes {
+fn resolve(axis: Axis, p: i32) -> i32 {
+    if p >= 0 && p < samples(axis) {
         return p;
     }
-    let i = floor_div(p, lanes);
-    let lane = p - i * lanes;
+    let n = axis.positions;
+    let i = floor_div(p, axis.lanes);
+    let lane = p - i * axis.lanes;
     var source = -1;
-    switch params.axes[axis].edge {
+    switch axis.edge {
         case EDGE_NEAREST: {
             source = clamp(i, 0, n - 1);
         }
@@ -87,10 +94,5 @@ fn resolve(axis: u32, p: i32) -> i32 {
             return -1;
         }
     }
-    return source * lanes + lane;
-}
-
-// Samples of the input along an axis.
-fn samples(axis: u32) -> u32 {
-    return u32(params.axes[axis].positions * params.axes[axis].lanes);
+    return source * axis.lanes + lane;
 }

@@ -114,6 +114,13 @@ struct PipelineKey {
     memory: usize,
 }
 
+/// Indices stay checked. Loops are not counted: all of them run over a range whose ends are fixed
+/// before the first round, with a step of at least one.
+const CHECKS: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
+    force_loop_bounding: false,
+    ..wgpu::ShaderRuntimeChecks::checked()
+};
+
 /// Bindings of every shader: parameters, input, weights, output.
 const READ_ONLY: [bool; 4] = [true, true, true, false];
 
@@ -219,10 +226,12 @@ impl Context {
         };
         let label = format!("convolve {:?} {}", key.shader, key.dtype);
         self.guarded(|| {
-            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(&label),
                 source: wgpu::ShaderSource::Wgsl(source.into()),
-            });
+            };
+            // SAFETY: see `CHECKS`.
+            let module = unsafe { self.device.create_shader_module_trusted(descriptor, CHECKS) };
             let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some(&label),
                 bind_group_layouts: &[Some(&self.layout)],
