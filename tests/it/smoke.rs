@@ -11,14 +11,37 @@ fn check<D: Dimension>(n: impl IntoDimension<Dim = D>, m: impl IntoDimension<Dim
     let x = Array::from_shape_simple_fn(n.into_dimension(), &mut next);
     let k = Array::from_shape_simple_fn(m.into_dimension(), &mut next);
     for mode in [Mode::Full, Mode::Same, Mode::Valid] {
-        for b in [Boundary::Zero, Boundary::Constant(0.5), Boundary::Nearest, Boundary::Reflect, Boundary::Mirror, Boundary::Wrap] {
+        for b in [
+            Boundary::Zero,
+            Boundary::Constant(0.5),
+            Boundary::Nearest,
+            Boundary::Reflect,
+            Boundary::Mirror,
+            Boundary::Wrap,
+        ] {
             for stride in [1, 2] {
                 for dilation in [1, 3] {
-                    let options = Options { mode, boundary: b.into(), stride: PerAxis::All(stride), dilation: PerAxis::All(dilation), ..Options::default() };
-                    let Ok(f) = conv.filter(&k).options(options).for_shape(x.raw_dim()) else { continue };
+                    let options = Options {
+                        mode,
+                        boundary: b.into(),
+                        stride: PerAxis::All(stride),
+                        dilation: PerAxis::All(dilation),
+                        ..Options::default()
+                    };
+                    let Ok(f) = conv.filter(&k).options(options).for_shape(x.raw_dim()) else {
+                        continue;
+                    };
                     let v = f.verify(&x);
                     match v {
-                        Ok(v) => { if mode == Mode::Same && stride == 1 && dilation == 1 && b == Boundary::Zero { println!("{}\n{v}", f.plan()); } }
+                        Ok(v) => {
+                            if mode == Mode::Same
+                                && stride == 1
+                                && dilation == 1
+                                && b == Boundary::Zero
+                            {
+                                println!("{}\n{v}", f.plan());
+                            }
+                        }
                         Err(e) => panic!("{:?} {b:?} {stride} {dilation}\n{}\n{e}", mode, f.plan()),
                     }
                 }
