@@ -100,9 +100,9 @@ impl Axis {
         Self { n: 1, lanes: 1, taps: 1, out: 1, stride: 1, dilation: 1, offset: 0, edge }
     }
 
-    /// Whether the axis passes its samples through: one tap, no stride.
-    fn is_identity(&self) -> bool {
-        self.taps == 1 && self.stride == 1
+    /// Whether the axis passes its samples through: one tap, and no stride that drops any.
+    pub fn is_identity(&self) -> bool {
+        self.taps == 1 && self.out == self.n
     }
 }
 
@@ -211,6 +211,14 @@ mod tests {
         let folded = fold(&[zero(2, 1), zero(3, 1), zero(9, 3)]);
         assert_eq!(folded.input(), [6, 9]);
         assert_eq!(folded.kernel(), [1, 3]);
+    }
+
+    #[test]
+    fn a_stride_beyond_the_axis_does_not_pass_it_through() {
+        // One output is left, and a stride that is never taken is noted as 1.
+        let first = Axis { out: 1, ..same(6, 1, Edge::Zero) };
+        let folded = fold(&[first, same(9, 3, Edge::Zero)]);
+        assert_eq!((folded.input(), folded.output()), (vec![6, 9], vec![1, 9]));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl<A: Element> Separable<A> {
         // The innermost axis first: later passes then run over whole rows of its outputs.
         for a in (0..axes.len()).rev() {
             // An axis with one tap has the factor 1: there is something to do only for a stride.
-            if axes[a].taps == 1 && axes[a].stride == 1 {
+            if axes[a].is_identity() {
                 continue;
             }
             let pass = axes

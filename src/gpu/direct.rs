@@ -85,7 +85,9 @@ impl<A: Element> Direct<A> {
         let slot = slot.map_or_else(|| self.slot(), Ok)?;
         let (submission, mapped) = self.context.guarded(|| self.submit(&slot, x))?;
         self.context.wait(submission, self.patience)?;
-        match mapped.try_recv() {
+        // Another thread that waits on this device may be the one that calls back, and may only be
+        // about to: the work is done, the message is on its way.
+        match mapped.recv_timeout(self.patience) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(Error::Gpu(error.to_string())),
             Err(_) => return Err(Error::Gpu("the result was not handed over".into())),

@@ -1,3 +1,5 @@
-//! One crate of integration tests, so that wgpu is linked once.
+//! One crate of integration tests, so that wgpu is linked once and a device is made once.
 
-mod smoke;
+mod common;
+
+mod parity;

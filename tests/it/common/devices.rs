@@ -1,0 +1,38 @@
+//! One convolver, and so one device, for the whole crate.
+
+use convolve::Convolver;
+use std::sync::OnceLock;
+
+/// The convolver that all tests share.
+pub fn convolver() -> &'static Convolver {
+    static SHARED: OnceLock<Convolver> = OnceLock::new();
+    SHARED.get_or_init(Convolver::new)
+}
+
+/// The shared convolver where it has a GPU. Where there is none a test that needs one is skipped,
+/// and says so; with `CONVOLVE_REQUIRE_GPU=1` it fails.
+#[cfg(feature = "gpu")]
+pub fn gpu() -> Option<&'static Convolver> {
+    use convolve::plan::Gpu;
+    static ABSENCE: OnceLock<Option<String>> = OnceLock::new();
+    let absence = ABSENCE.get_or_init(|| match convolver().capabilities().gpu {
+        Gpu::Present(_) => None,
+        Gpu::Absent(reason) => Some(reason),
+        Gpu::NotAsked => panic!("capabilities look for a GPU"),
+    });
+    let required = std::env::var_os("CONVOLVE_REQUIRE_GPU").is_some_and(|value| value == "1");
+    match absence {
+        None => Some(convolver()),
+        Some(reason) if required => panic!("CONVOLVE_REQUIRE_GPU=1, but: {reason}"),
+        Some(reason) => {
+            eprintln!("SKIPPED on the GPU: {reason}");
+            None
+        }
+    }
+}
+
+/// No GPU in this build.
+#[cfg(not(feature = "gpu"))]
+pub fn gpu() -> Option<&'static Convolver> {
+    None
+}

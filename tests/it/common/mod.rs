@@ -1,0 +1,28 @@
+//! What all tests share: one table of cases, one oracle, one runner.
+
+pub mod cases;
+pub mod data;
+pub mod devices;
+pub mod subject;
+
+pub use cases::table;
+pub use data::{Random, Value};
+pub use devices::{convolver, gpu};
+pub use subject::Subject;
+
+use convolve::{Device, Method};
+
+/// A way of computing: where and how.
+pub type Way = (Device, Method);
+
+pub const CPU_DIRECT: Way = (Device::Cpu, Method::Direct);
+pub const CPU_SEPARABLE: Way = (Device::Cpu, Method::Separable);
+pub const CPU_FFT: Way = (Device::Cpu, Method::Fft);
+pub const GPU_DIRECT: Way = (Device::Gpu, Method::Direct);
+
+/// The ways that are open to any `f32` kernel; the GPU's where there is one.
+pub fn ways() -> Vec<Way> {
+    let mut ways = vec![CPU_DIRECT, CPU_FFT];
+    ways.extend(gpu().map(|_| GPU_DIRECT));
+    ways
+}
