@@ -34,17 +34,17 @@ pub fn fft(dtype: DType, samples: usize, kernel: &KernelFacts, largest_input: f6
     transform(dtype.epsilon(), samples, kernel, largest_input)
 }
 
-/// Whether rounding the result of an `f64` transform gives the exact integers.
+/// Whether rounding the result of an `f64` transform gives the exact integers, for inputs of at
+/// most `largest_input`.
 ///
 /// A transform of length `N` has a relative error of at most `6.7 u log2 N` in the 2-norm (Higham,
 /// theorem 24.2, with twiddles correct to `u`); two of them and the inverse make ten `eps log2 N`.
 /// The result must also be within the integers that `f64` holds.
-pub fn fft_is_exact(dtype: DType, samples: usize, kernel: &KernelFacts) -> bool {
+pub fn fft_is_exact(samples: usize, kernel: &KernelFacts, largest_input: f64) -> bool {
     const THREE_TRANSFORMS: f64 = 10.0;
-    dtype.largest_integer().is_some_and(|largest| {
-        let error = THREE_TRANSFORMS * transform(f64::EPSILON, samples, kernel, largest);
-        error < 0.5 && largest * kernel.sum < 2f64.powi(53)
-    })
+    const EXACT: f64 = (1u64 << 53) as f64;
+    let error = THREE_TRANSFORMS * transform(f64::EPSILON, samples, kernel, largest_input);
+    error < 0.5 && kernel.max < EXACT && largest_input * kernel.sum < EXACT
 }
 
 fn transform(epsilon: f64, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {

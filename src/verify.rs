@@ -11,7 +11,7 @@ use crate::element::number::Wide;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::kernel::KernelFacts;
-use crate::plan::{self, Device, Method, Plan, Recipe, Request, Verdict};
+use crate::plan::{self, Device, Method, Plan, Recipe, Verdict};
 use crate::problem::Options;
 use crate::reference::Oracle;
 
@@ -130,13 +130,8 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let geometry = &extension.geometry;
     let facts = KernelFacts::of(weights, &geometry.kernel());
     let capabilities = convolver.capabilities();
-    let everything = plan::design(
-        &plan.problem,
-        &facts,
-        &capabilities,
-        convolver.cost_model(),
-        Request::default(),
-    )?;
+    let everything =
+        plan::design(&plan.problem, &facts, &capabilities, convolver.cost_model(), plan.request)?;
     let largest = largest_input(x, extension);
 
     let outputs = geometry.output_len();

@@ -92,11 +92,17 @@ impl<A: Element> Direct<A> {
                 continue;
             }
             let start = axis.start(edge.start);
-            let len = (axis.start(edge.end - 1) - start) as usize + axis.reach() + 1;
-            scratch.resize(len, A::default());
-            self.extension.fill(x, source, start, scratch);
+            let span = (axis.start(edge.end - 1) - start) as usize + 1;
             let out = &mut out[edge.start - columns.start..edge.end - columns.start];
-            self.accumulate(scratch, weights, edge.start, out);
+            // The extended row under all taps, or, where taps are so far apart that most of it
+            // would not be read, under one tap after another.
+            let group = if axis.reach() < weights.len() * span { weights.len() } else { 1 };
+            for (g, weights) in weights.chunks(group).enumerate() {
+                scratch.resize(span + (weights.len() - 1) * axis.tap_step(), A::default());
+                let first_tap = (g * group * axis.tap_step()) as isize;
+                self.extension.fill(x, source, start + first_tap, scratch);
+                self.accumulate(scratch, weights, edge.start, out);
+            }
         }
         if let Row::Stored(at) = source
             && first < end

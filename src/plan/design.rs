@@ -44,7 +44,14 @@ pub fn design(
     request: Request,
 ) -> Result<Plan> {
     let geometry = problem.geometry();
-    let context = Context { problem, geometry: &geometry, kernel, capabilities, model };
+    let context = Context {
+        problem,
+        geometry: &geometry,
+        kernel,
+        capabilities,
+        model,
+        method: request.method,
+    };
     let candidates = vec![
         context.candidate(Device::Cpu, Method::Direct, context.cpu_direct()),
         context.candidate(Device::Cpu, Method::Separable, context.cpu_separable()),
@@ -105,6 +112,8 @@ struct Context<'a> {
     kernel: &'a KernelFacts,
     capabilities: &'a Capabilities,
     model: &'a CostModel,
+    /// The method that the caller insists on.
+    method: Method,
 }
 
 impl Context<'_> {
@@ -145,9 +154,17 @@ impl Context<'_> {
             return Err("the kernel has taps that are not finite".into());
         }
         let blocks = size::blocks(self.geometry, self.capabilities.threads)
-            .ok_or("a block that holds the kernel would not fit into memory")?;
-        if dtype.is_integer() && !bounds::fft_is_exact(dtype, blocks.samples(), self.kernel) {
-            return Err(format!("its rounding error is not proved to leave {dtype} exact"));
+            .ok_or("a block that holds the dilated kernel would not fit into memory")?;
+        if let Some(largest) = dtype.largest_integer() {
+            let exact = |largest| bounds::fft_is_exact(blocks.samples(), self.kernel, largest);
+            // Asked for by name, the method proves each block by the samples that are in it, and
+            // leaves to the direct method what it cannot prove.
+            let by_name = self.method == Method::Fft && exact(1.0);
+            if !exact(largest) && !by_name {
+                return Err(format!(
+                    "its rounding error is not proved to leave every {dtype} exact"
+                ));
+            }
         }
         let (threads, cost) = self.model.cpu_fft(dtype, &blocks, self.capabilities);
         Ok((Recipe::CpuFft { blocks, threads }, cost))

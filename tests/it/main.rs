@@ -2,4 +2,5 @@
 
 mod common;
 
+mod extremes;
 mod parity;

@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::line::{Line, Sample};
 use super::range::{Window, is_safe};
 use super::size::Blocks;
+use crate::bounds;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::{Extension, Odometer};
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
 use crate::geometry::Axis;
+use crate::kernel::KernelFacts;
 
 type Real<A> = <<A as Number>::Sample as Sample>::Real;
 
@@ -25,6 +27,7 @@ pub struct Fft<A: Element> {
     transform: Transform<A::Sample>,
     /// Of the kernel, with the transforms' scale divided out.
     spectrum: Vec<Complex<Real<A>>>,
+    kernel: KernelFacts,
     /// Computes the blocks that a transform cannot be trusted with.
     direct: Direct<A>,
     threads: usize,
@@ -75,10 +78,11 @@ impl<A: Element> Fft<A> {
         transform.forward(&mut samples, &mut spectrum, &mut scratch);
         let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
         spectrum.iter_mut().for_each(|value| *value = value.scale(scale));
+        let kernel = KernelFacts::of(&weights, &extension.geometry.kernel());
         // Blocks run on all threads already.
         let direct = Direct::new(extension.clone(), weights, 1);
         let workspaces = Mutex::new(Vec::new());
-        Self { extension, blocks, transform, spectrum, direct, threads, workspaces }
+        Self { extension, blocks, transform, spectrum, kernel, direct, threads, workspaces }
     }
 
     /// Computes all outputs.
@@ -167,7 +171,13 @@ impl<A: Element> Fft<A> {
             .collect();
 
         self.pack(x, &origin, &windows, row, samples);
-        if !A::DTYPE.is_integer() && !is_safe(samples, &windows, A::DTYPE.epsilon(), peaks) {
+        let trusted = if A::DTYPE.is_integer() {
+            let largest = samples.iter().fold(0f64, |largest, sample| largest.max(sample.peak()));
+            bounds::fft_is_exact(samples.len(), &self.kernel, largest)
+        } else {
+            is_safe(samples, &windows, A::DTYPE.epsilon(), peaks)
+        };
+        if !trusted {
             return self.leave_to_direct(x, part, row);
         }
         self.transform.forward(samples, spectrum, scratch);

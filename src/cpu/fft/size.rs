@@ -35,11 +35,15 @@ impl Blocks {
 /// (32 MiB of half spectrum in f32), so that a long signal never needs memory beyond a few blocks.
 const LARGEST_BLOCK: usize = 1 << 22;
 
+/// A block larger than this, and many times larger than the data, is mostly the gaps of a dilated
+/// kernel: it is not worth its memory (2^26 samples take about 1 GiB in `f32`).
+const LARGEST_GAPS: usize = 1 << 26;
+
 /// Candidates tried per problem; with `r` axes each axis gets the `r`-th root of it.
 const CANDIDATES: f64 = 4096.0;
 
-/// The blocks with the least work for `threads` threads, or `None` where a single block would be
-/// larger than an index.
+/// The blocks with the least work for `threads` threads, or `None` where even the smallest would
+/// be out of proportion to the data, or larger than an index.
 pub fn blocks(geometry: &Geometry, threads: usize) -> Option<Blocks> {
     let rank = geometry.rank();
     let per_axis = (CANDIDATES.powf(1.0 / rank as f64) as usize).clamp(2, 24);
@@ -84,7 +88,9 @@ pub fn blocks(geometry: &Geometry, threads: usize) -> Option<Blocks> {
         }
         break;
     }
-    best.map(|(_, blocks)| blocks)
+    let data = geometry.input_len() + geometry.output_len();
+    let proportionate = |blocks: &Blocks| blocks.samples() <= LARGEST_GAPS.max(16 * data);
+    best.map(|(_, blocks)| blocks).filter(proportionate)
 }
 
 fn cut(size: &[usize], choices: &[(usize, usize, Vec<usize>)]) -> Option<Blocks> {
