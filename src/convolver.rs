@@ -170,7 +170,7 @@ impl Convolver {
 
     #[cfg(feature = "gpu")]
     fn look_for_gpu(&self) -> Gpu {
-        match self.gpu_context() {
+        match self.gpu_context().and_then(|context| context.check_alive().map(|()| context)) {
             Ok(context) => Gpu::Present(context.capabilities()),
             Err(Error::Gpu(reason)) => Gpu::Absent(reason),
             Err(other) => Gpu::Absent(other.to_string()),

@@ -192,7 +192,23 @@ impl Context {
     /// Runs `work`; whatever wgpu finds wrong with it becomes an error.
     pub fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
         self.check_alive()?;
-        guarded(&self.device, work)
+        guarded(&self.device, work).map_err(|error| self.explain(error))
+    }
+
+    /// Calls on a lost device fail in many ways, and wgpu says that it is lost only when polled.
+    fn explain(&self, error: Error) -> Error {
+        let _ = self.poll(wgpu::PollType::Poll);
+        self.check_alive().err().unwrap_or(error)
+    }
+
+    /// Polls the device. In wgpu 30 that panics where the driver reports a lost device or a lack of
+    /// memory.
+    fn poll(&self, how: wgpu::PollType) -> Result<()> {
+        match catch_unwind(AssertUnwindSafe(|| self.device.poll(how))) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Error::Gpu(error.to_string())),
+            Err(_) => Err(Error::Gpu("the device failed while it was waited for".into())),
+        }
     }
 
     /// The pipeline of a launch; compiled at its first use.
@@ -273,17 +289,8 @@ impl Context {
     pub fn wait(&self, submission: wgpu::SubmissionIndex, patience: Duration) -> Result<()> {
         let wait =
             wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(patience) };
-        // wgpu 30 panics in `poll` where the driver reports a lost device or lack of memory.
-        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(wait)));
-        self.check_alive()?;
-        match polled {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(wgpu::PollError::Timeout)) => {
-                Err(Error::Gpu(format!("no answer within {} s", patience.as_secs())))
-            }
-            Ok(Err(error)) => Err(Error::Gpu(error.to_string())),
-            Err(_) => Err(Error::Gpu("the device failed while it was waited for".into())),
-        }
+        self.poll(wait).map_err(|error| self.explain(error))?;
+        self.check_alive()
     }
 }
 
@@ -298,6 +305,11 @@ fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
     }
     match failure {
         None => Ok(result),
-        Some(error) => Err(Error::Gpu(error.to_string())),
+        Some(error) => {
+            // wgpu's errors have several lines, this library's have one.
+            let words: Vec<String> =
+                error.to_string().split_whitespace().map(String::from).collect();
+            Err(Error::Gpu(words.join(" ")))
+        }
     }
 }

@@ -3,4 +3,6 @@
 mod common;
 
 mod extremes;
+#[cfg(feature = "gpu")]
+mod faults;
 mod parity;
