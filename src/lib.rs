@@ -9,6 +9,7 @@ mod element;
 mod error;
 mod executor;
 mod filter;
+pub mod filters;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
