@@ -1,7 +1,7 @@
 //! Pictures of the `image` crate.
 
 use ::image::{ColorType, DynamicImage, ImageBuffer, Pixel};
-use ndarray::{Array2, Array3, ArrayRef, Axis, Ix2, Ix3, s};
+use ndarray::{Array3, ArrayRef, Axis, Ix2, Ix3, s};
 
 use crate::boundary::Boundary;
 use crate::convolver::Convolver;
@@ -295,7 +295,7 @@ mod tests {
     use crate::plan::Device;
     use crate::problem::Mode;
     use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
-    use ndarray::arr2;
+    use ndarray::{Array2, arr2};
 
     fn cpu() -> Convolver {
         Convolver::builder().gpu(false).build()
