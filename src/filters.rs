@@ -332,7 +332,13 @@ fn length(kernel: &'static str, taps: f64) -> Result<usize> {
     if (1.0..=MAX_LENGTH as f64).contains(&taps) {
         return Ok(taps as usize);
     }
-    let reason = format!("expected 1 to {MAX_LENGTH} taps along an axis, got {taps}");
+    let expected = format!("expected 1 to {MAX_LENGTH} taps along an axis");
+    // Nobody wants to count the digits of 1e300.
+    let reason = if taps < 1e15 {
+        format!("{expected}, got {taps}")
+    } else {
+        format!("{expected}, got {taps:e}")
+    };
     Err(parameter(kernel, reason))
 }
 

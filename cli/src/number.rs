@@ -40,8 +40,7 @@ impl FromStr for Number {
         // The sign between the parts is the last one that is not an exponent's.
         let split = parts
             .char_indices()
-            .filter(|&(at, c)| matches!(c, '+' | '-') && !parts[..at].ends_with(['e', 'E']))
-            .last()
+            .rfind(|&(at, c)| matches!(c, '+' | '-') && !parts[..at].ends_with(['e', 'E']))
             .map_or(0, |(at, _)| at);
         let (re, im) = parts.split_at(split);
         let re = if re.is_empty() { Some(0.0) } else { real(re) };
@@ -58,7 +57,7 @@ impl Number {
     /// The real number that this is, or why it is none.
     fn real_part(self) -> Result<Self, String> {
         match self {
-            Self::Complex(re, im) if im == 0.0 => Ok(Self::Real(re)),
+            Self::Complex(re, 0.0) => Ok(Self::Real(re)),
             Self::Complex(..) => Err(format!("{self} has an imaginary part")),
             real => Ok(real),
         }

@@ -32,7 +32,15 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         note("convolve: methods disagree by more than their error bounds; nothing was written");
         return DISAGREEMENT.into();
     }
-    fail(&format!("{error:#}"))
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors say what their cause says already.
+        if !message.contains(&cause) {
+            message += if message.is_empty() { "" } else { ": " };
+            message += &cause;
+        }
+    }
+    fail(&message)
 }
 
 /// Prints `convolve: ...` in one line, and gives the exit status.
@@ -42,4 +50,21 @@ pub fn fail(message: &str) -> ExitCode {
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     note(&format!("convolve: {}", words.join(" ")));
     FAILURE.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+    use convolve::Verification;
+
+    #[test]
+    fn disagreement_has_its_own_status() {
+        let report = Verification { sampled: 1, outputs: 1, checks: Vec::new() };
+        let disagreement: Result<(), _> = Err(Error::Disagreement(Box::new(report)));
+        let status = exit_code(disagreement.context("picture.png"));
+        assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(1)));
+        let other = exit_code(Err(anyhow::anyhow!("no")));
+        assert_eq!(format!("{other:?}"), format!("{:?}", ExitCode::from(2)));
+    }
 }
