@@ -28,8 +28,16 @@ pub fn note(text: &str) {
 pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     if let Some(Error::Disagreement(report)) = error.downcast_ref() {
+        // What stands before the error itself is the input's name.
+        let input: String = error
+            .chain()
+            .map(|cause| format!("{cause}: "))
+            .take(error.chain().count() - 1)
+            .collect();
         note(&report.to_string());
-        note("convolve: methods disagree by more than their error bounds; nothing was written");
+        note(&format!(
+            "convolve: {input}methods disagree by more than their error bounds; nothing was written"
+        ));
         return DISAGREEMENT.into();
     }
     let mut message = String::new();
