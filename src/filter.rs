@@ -18,10 +18,10 @@ use crate::verify::{self, Verification};
 /// A kernel and its options, waiting for a shape.
 #[derive(Clone, Debug)]
 pub struct FilterBuilder<A, D: Dimension> {
-    convolver: Convolver,
-    kernel: Array<A, D>,
-    options: Options<A>,
-    request: Request,
+    pub(crate) convolver: Convolver,
+    pub(crate) kernel: Array<A, D>,
+    pub(crate) options: Options<A>,
+    pub(crate) request: Request,
 }
 
 impl<A: Element, D: Dimension> FilterBuilder<A, D> {

@@ -9,15 +9,20 @@ mod element;
 mod error;
 mod executor;
 mod filter;
+pub mod filters;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "image")]
+mod image;
 mod kernel;
 pub mod plan;
 mod problem;
 pub mod reference;
 mod verify;
 
+#[cfg(feature = "image")]
+pub use self::image::PictureFilter;
 pub use boundary::{Boundary, Edge};
 pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};

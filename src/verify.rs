@@ -229,6 +229,7 @@ fn bound<A: Element>(
 /// `|value - exact|`; 0 where `value` is `exact` rounded, or where neither is a number.
 fn deviation<A: Element>(value: A, exact: A::Wide) -> f64 {
     let rounded = A::narrow(exact);
+    #[expect(clippy::eq_op, reason = "only NaN differs from itself, in complex numbers too")]
     let not_a_number = |a: A| a != a;
     if value == rounded || (not_a_number(value) && not_a_number(rounded)) {
         return 0.0;

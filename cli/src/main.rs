@@ -1,1 +1,41 @@
-fn main() {}
+//! The command `convolve`.
+
+mod apply;
+mod args;
+mod array;
+mod devices;
+mod dtype;
+mod jobs;
+mod kernel;
+mod npy;
+mod number;
+mod output;
+mod picture;
+mod plan;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    quiet_mesa();
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(status) => return status,
+    };
+    let result = match &args.command {
+        args::Command::Apply(args) => apply::run(args),
+        args::Command::Plan(args) => plan::run(args),
+        args::Command::Devices => devices::run(),
+    };
+    report::exit_code(result)
+}
+
+/// Mesa's device-select layer prints a line about an invalid `XDG_RUNTIME_DIR` where that is not
+/// set, as in containers and services, when Vulkan starts. Without a session there is no choice of
+/// device for that layer to look up, so it is switched off.
+fn quiet_mesa() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: no other thread has been started yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}

@@ -1,0 +1,90 @@
+//! `convolve apply`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use convolve::Convolver;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::Apply;
+use crate::array;
+use crate::jobs::{Jobs, Kind};
+use crate::kernel::Kernel;
+use crate::output::Outputs;
+use crate::picture::Pictures;
+use crate::report;
+
+/// What all inputs share.
+pub struct Session<'a> {
+    pub args: &'a Apply,
+    pub convolver: Convolver,
+    pub kernel: Kernel,
+    bar: ProgressBar,
+}
+
+pub fn run(args: &Apply) -> Result<()> {
+    let Jobs { jobs, folder } = Jobs::new(&args.inputs, &args.output)?;
+    let kernel = Kernel::load(&args.kernel)?;
+    let bar = progress_bar(jobs.len());
+    let session = Session { args, convolver: Convolver::new(), kernel, bar };
+    let mut outputs = Outputs::default();
+    if let Some(folder) = &folder {
+        outputs.make_folder(folder)?;
+    }
+    let mut pictures = Pictures::new(&session);
+    for job in &jobs {
+        session.bar.set_message(job.input.display().to_string());
+        match job.kind {
+            Kind::Picture => pictures.run(&job.input, &job.output, &mut outputs),
+            Kind::Array => array::run(&session, &job.input, &job.output, &mut outputs),
+        }
+        .with_context(|| job.input.display().to_string())?;
+        session.bar.inc(1);
+    }
+    session.bar.finish_and_clear();
+    outputs.commit()
+}
+
+/// Shown for more than one input, and only on a terminal.
+fn progress_bar(jobs: usize) -> ProgressBar {
+    if jobs < 2 {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {msg}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(jobs as u64).with_style(style)
+}
+
+impl Session<'_> {
+    /// Prints to standard error, above the progress bar.
+    pub fn note(&self, text: &str) {
+        self.bar.suspend(|| report::note(text));
+    }
+
+    /// Prints a plan if plans are asked for.
+    pub fn explain_plan(&self, plan: &convolve::Plan) {
+        if self.args.explain {
+            self.note(&plan.to_string());
+        }
+    }
+
+    /// Runs a convolution; says how long it took if that is asked for.
+    pub fn timed<T>(
+        &self,
+        plan: &convolve::Plan,
+        run: impl FnOnce() -> convolve::Result<T>,
+    ) -> convolve::Result<T> {
+        let start = Instant::now();
+        let result = run()?;
+        if self.args.explain {
+            let (device, method) = (plan.device(), plan.method());
+            self.note(&format!("ran: {device} {method} in {}", duration(start.elapsed())));
+        }
+        Ok(result)
+    }
+}
+
+fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 1.0 { format!("{:.2} ms", 1e3 * seconds) } else { format!("{seconds:.2} s") }
+}

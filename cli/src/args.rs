@@ -1,0 +1,299 @@
+//! The command line.
+
+use anyhow::anyhow;
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use convolve::Operation;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use crate::dtype::{DType, Value};
+use crate::number::Number;
+use crate::report;
+
+/// Convolve pictures and arrays on the GPU or the CPU, whichever is faster.
+#[derive(Debug, Parser)]
+#[command(name = "convolve", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Convolve pictures, folders of pictures, or .npy arrays
+    Apply(Apply),
+    /// Explain what would run, without running it
+    Plan(Plan),
+    /// Show the CPU, the GPUs, and which of them would be used
+    Devices,
+}
+
+const KERNELS: &str = "\
+Kernels:
+  gaussian:SIGMA  box:N  disk:RADIUS  motion:LENGTH,DEGREES
+  sobel-x  sobel-y  laplacian  sharpen  emboss  identity
+  FILE.npy        an array
+  FILE            text: rows on lines, numbers separated by blanks, commas or
+                  semicolons, # starts a comment (./NAME where NAME is a kernel above)";
+
+const APPLY_HELP: &str = "\
+Pictures are filtered channel by channel, as a rule in mode same with boundary
+mirror; the result is rounded and saturated once. Alpha is filtered too, or carried
+over where the kernel does not sum to one. Arrays keep dtype and rank, as a rule in
+mode same with boundary zero; integers wrap. Nothing is written unless all succeeds.
+
+Examples:
+  convolve apply photo.png --kernel gaussian:4 -o blurred.png
+  convolve apply holiday/ --kernel sharpen -o sharp/
+  convolve apply a.jpg b.jpg --kernel motion:21,30 --boundary nearest -o moved/
+  convolve apply volume.npy --kernel k.npy --mode valid --explain --verify -o y.npy";
+
+const PLAN_HELP: &str = "\
+Examples:
+  convolve plan --shape 2048x2048 --kernel-shape 15x15
+  convolve plan --shape 2048x2048 --kernel gaussian:4 --dtype f64 --boundary wrap";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{KERNELS}\n\n{APPLY_HELP}"))]
+pub struct Apply {
+    /// Pictures, folders of pictures, or .npy arrays
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    /// The kernel: a built-in or a file, see below
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub kernel: String,
+    /// A file; a folder for several inputs or a folder
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub meaning: Meaning,
+    /// Check every method on every device; status 1 where one is off by more than its bound
+    #[arg(long)]
+    pub verify: bool,
+    /// Print the plan, what ran and how long it took, on standard error
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{KERNELS}\n\n{PLAN_HELP}"))]
+pub struct Plan {
+    /// Shape of the input, as 2048x2048
+    #[arg(long, value_name = "NxN")]
+    pub shape: Shape,
+    /// Shape of the kernel; nothing else is assumed of it
+    #[arg(long, value_name = "NxN", conflicts_with = "kernel", required_unless_present = "kernel")]
+    pub kernel_shape: Option<Shape>,
+    /// The kernel itself, see below
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub kernel: Option<String>,
+    /// Type of the elements
+    #[arg(long, value_enum, default_value_t = DType::F32)]
+    pub dtype: DType,
+    #[command(flatten)]
+    pub meaning: Meaning,
+}
+
+/// What is computed, where and how: the options that all commands share.
+#[derive(Debug, Args)]
+pub struct Meaning {
+    /// Which part of the result is kept
+    #[arg(long, value_enum, default_value_t = Mode::Same)]
+    pub mode: Mode,
+    /// How the input continues: zero, constant:V, nearest, reflect, mirror or wrap; or one per axis
+    #[arg(long, value_name = "B[,B...]", allow_hyphen_values = true)]
+    pub boundary: Option<Each<Boundary>>,
+    /// Correlate: do not reverse the kernel
+    #[arg(long)]
+    pub correlate: bool,
+    /// Keep every N-th sample; one number, or one per axis
+    #[arg(long, value_name = "N[,N...]", default_value = "1", allow_hyphen_values = true)]
+    pub stride: Each<usize>,
+    /// Samples from one tap to the next; one number, or one per axis
+    #[arg(long, value_name = "N[,N...]", default_value = "1", allow_hyphen_values = true)]
+    pub dilation: Each<usize>,
+    /// Move the centre of mode same; one number, or one per axis
+    #[arg(long, value_name = "N[,N...]", default_value = "0", allow_hyphen_values = true)]
+    pub origin: Each<isize>,
+    /// Insist on a method
+    #[arg(long, value_enum, default_value_t = Method::Auto)]
+    pub method: Method,
+    /// Insist on a device
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    pub device: Device,
+}
+
+macro_rules! choices {
+    ($($name:ident { $($choice:ident),* })*) => {$(
+        #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+        pub enum $name { $($choice),* }
+        impl From<$name> for convolve::$name {
+            fn from(choice: $name) -> Self {
+                match choice { $($name::$choice => Self::$choice),* }
+            }
+        }
+    )*};
+}
+
+choices! {
+    Mode { Full, Same, Valid }
+    Method { Auto, Direct, Separable, Fft }
+    Device { Auto, Cpu, Gpu }
+}
+
+/// A boundary whose constant has not met an element type yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Boundary {
+    Constant(Number),
+    Rule(convolve::Edge),
+}
+
+impl FromStr for Boundary {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        use convolve::Edge;
+        if let Some(value) = text.strip_prefix("constant:") {
+            return Ok(Self::Constant(value.parse()?));
+        }
+        Ok(Self::Rule(match text {
+            "zero" => Edge::Zero,
+            "nearest" => Edge::Nearest,
+            "reflect" => Edge::Reflect,
+            "mirror" => Edge::Mirror,
+            "wrap" => Edge::Wrap,
+            _ => {
+                return Err(
+                    "expected zero, constant:V, nearest, reflect, mirror or wrap".to_string()
+                );
+            }
+        }))
+    }
+}
+
+impl Boundary {
+    fn typed<A: Value>(&self) -> anyhow::Result<convolve::Boundary<A>> {
+        use convolve::{Boundary as B, Edge};
+        Ok(match self {
+            Self::Constant(value) => B::Constant(A::exactly(*value).map_err(|reason| {
+                anyhow!("boundary constant: {reason}, and it takes the input's type, {}", A::DTYPE)
+            })?),
+            Self::Rule(Edge::Zero | Edge::Constant(())) => B::Zero,
+            Self::Rule(Edge::Nearest) => B::Nearest,
+            Self::Rule(Edge::Reflect) => B::Reflect,
+            Self::Rule(Edge::Mirror) => B::Mirror,
+            Self::Rule(Edge::Wrap) => B::Wrap,
+        })
+    }
+}
+
+impl Meaning {
+    /// The library's options, with this boundary where none was given.
+    pub fn options<A: Value>(
+        &self,
+        boundary: convolve::Boundary<A>,
+    ) -> anyhow::Result<convolve::Options<A>> {
+        let boundary = match &self.boundary {
+            None => boundary.into(),
+            Some(Each(given)) => {
+                let typed: anyhow::Result<Vec<_>> = given.iter().map(Boundary::typed).collect();
+                Each(typed?).per_axis()
+            }
+        };
+        Ok(convolve::Options {
+            operation: if self.correlate { Operation::Correlate } else { Operation::Convolve },
+            mode: self.mode.into(),
+            boundary,
+            stride: self.stride.per_axis(),
+            dilation: self.dilation.per_axis(),
+            origin: self.origin.per_axis(),
+        })
+    }
+}
+
+/// One value, or one per axis, separated by commas.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Each<T>(pub Vec<T>);
+
+impl<T: FromStr<Err: ToString>> FromStr for Each<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = |item: &str| {
+            item.trim().parse().map_err(|error: T::Err| format!("{item:?}: {}", error.to_string()))
+        };
+        text.split(',').map(parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl<T: Clone> Each<T> {
+    /// A single value stands for all axes.
+    pub fn per_axis(&self) -> convolve::PerAxis<T> {
+        match self.0.as_slice() {
+            [value] => convolve::PerAxis::All(value.clone()),
+            values => values.into(),
+        }
+    }
+}
+
+/// `2048x1024`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape(pub Vec<usize>);
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lengths = text.split(['x', ',']).map(|length| length.trim().parse());
+        lengths
+            .collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(|_| "expected lengths such as 2048x2048".to_string())
+    }
+}
+
+/// The command line, or the exit status where it is wrong or asks for help.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // Fails only where nobody reads it.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+        _ => {
+            // The first paragraph says it all; usage and hints follow.
+            let text = error.render().to_string();
+            let what = text.split("\n\n").next().unwrap_or_default();
+            report::fail(&format!("{} (see --help)", what.trim_start_matches("error: ")))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_per_axis() {
+        assert_eq!("1,-2".parse(), Ok(Each(vec![1isize, -2])));
+        assert!("1,,2".parse::<Each<usize>>().is_err());
+        assert!("-1".parse::<Each<usize>>().is_err());
+        let boundary: Each<Boundary> = "wrap,constant:-1.5".parse().unwrap();
+        let expected =
+            [Boundary::Rule(convolve::Edge::Wrap), Boundary::Constant(Number::Real(-1.5))];
+        assert_eq!(boundary.0, expected);
+        assert!("constant".parse::<Boundary>().is_err());
+        assert_eq!("20x3".parse(), Ok(Shape(vec![20, 3])));
+        assert!("20x".parse::<Shape>().is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! `convolve devices`.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use convolve::plan::Gpu;
+use convolve::{Adapter, Convolver};
+
+use crate::report;
+
+pub fn run() -> Result<()> {
+    let capabilities = Convolver::new().capabilities();
+    let mut text = format!("cpu: {} threads\n", capabilities.threads);
+    match &capabilities.gpu {
+        Gpu::Present(gpu) => writeln!(text, "gpu: {} ({})", gpu.name, gpu.backend)?,
+        Gpu::Absent(reason) => writeln!(text, "gpu: none, {reason}")?,
+        Gpu::NotAsked => writeln!(text, "gpu: not looked for")?,
+    }
+    for Adapter { capabilities: gpu, driver, chosen } in convolve::adapters() {
+        let mark = if chosen { "->" } else { "  " };
+        let mebibytes = |bytes: u64| bytes >> 20;
+        writeln!(text, "\n{mark} {} ({:?}, {}), {driver}", gpu.name, gpu.kind, gpu.backend)?;
+        writeln!(text, "     largest buffer           {} MiB", mebibytes(gpu.max_buffer))?;
+        writeln!(text, "     largest storage binding  {} MiB", mebibytes(gpu.max_binding))?;
+        writeln!(text, "     workgroup memory         {} KiB", gpu.max_workgroup_memory >> 10)?;
+        writeln!(text, "     workgroup invocations    {}", gpu.max_invocations)?;
+        let [x, y] = gpu.max_workgroup_size;
+        writeln!(text, "     workgroup size           {x} x {y}")?;
+        writeln!(text, "     workgroups a dimension   {}", gpu.max_groups)?;
+    }
+    report::print(text.trim_end())
+}

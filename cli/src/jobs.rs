@@ -1,0 +1,154 @@
+//! Which input becomes which output: settled before anything is computed.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::kernel::has_extension;
+use crate::picture;
+
+/// What a file is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Picture,
+    Array,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Result<Self> {
+        if has_extension(path, "npy") {
+            Ok(Self::Array)
+        } else if picture::format(path).is_some() {
+            Ok(Self::Picture)
+        } else {
+            bail!(
+                "{}: expected a name that ends in .npy or in {}",
+                path.display(),
+                picture::EXTENSIONS
+            )
+        }
+    }
+}
+
+/// One input and its output.
+#[derive(Debug, PartialEq)]
+pub struct Job {
+    pub input: PathBuf,
+    pub output: PathBuf,
+    pub kind: Kind,
+}
+
+/// All that is to be done.
+#[derive(Debug, PartialEq)]
+pub struct Jobs {
+    pub jobs: Vec<Job>,
+    /// The outputs' folder, unless there is one output that was named.
+    pub folder: Option<PathBuf>,
+}
+
+impl Jobs {
+    pub fn new(inputs: &[PathBuf], output: &Path) -> Result<Self> {
+        for input in inputs {
+            fs::metadata(input).with_context(|| input.display().to_string())?;
+        }
+        match inputs {
+            [input] if !input.is_dir() => Self::one(input, output),
+            _ => Self::many(inputs, output),
+        }
+    }
+
+    fn one(input: &Path, output: &Path) -> Result<Self> {
+        let kind = Kind::of(input)?;
+        ensure!(
+            !output.is_dir(),
+            "the output {} is a folder: expected a file for a single input, such as {}",
+            output.display(),
+            output.join(input.file_name().unwrap_or_default()).display()
+        );
+        match (kind, Kind::of(output)?) {
+            (Kind::Array, Kind::Picture) => {
+                bail!(
+                    "an array stays an array: expected an output that ends in .npy, got {}",
+                    output.display()
+                )
+            }
+            (Kind::Picture, Kind::Array) => {
+                bail!(
+                    "a picture stays a picture: expected an output that ends in {}, got {}",
+                    picture::EXTENSIONS,
+                    output.display()
+                )
+            }
+            _ => {}
+        }
+        check_parent(output)?;
+        let job = Job { input: input.into(), output: output.into(), kind };
+        Ok(Self { jobs: vec![job], folder: None })
+    }
+
+    fn many(inputs: &[PathBuf], folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            let is_file = folder.exists() || Kind::of(folder).is_ok();
+            ensure!(
+                !is_file,
+                "several inputs or a folder need a folder as output, got the file {}",
+                folder.display()
+            );
+            check_parent(folder)?;
+        }
+        let mut files = Vec::new();
+        for input in inputs {
+            if input.is_dir() {
+                files.extend(pictures_in(input)?);
+            } else {
+                files.push((input.clone(), Kind::of(input)?));
+            }
+        }
+        let mut taken: HashMap<PathBuf, PathBuf> = HashMap::new();
+        let mut jobs = Vec::new();
+        for (input, kind) in files {
+            let output = folder.join(input.file_name().unwrap_or_default());
+            if let Some(other) = taken.insert(output.clone(), input.clone()) {
+                bail!(
+                    "{} and {} would both become {}: expected inputs of different names",
+                    other.display(),
+                    input.display(),
+                    output.display()
+                );
+            }
+            ensure!(!output.is_dir(), "the output {} is a folder", output.display());
+            jobs.push(Job { input, output, kind });
+        }
+        Ok(Self { jobs, folder: Some(folder.into()) })
+    }
+}
+
+fn check_parent(output: &Path) -> Result<()> {
+    match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
+            bail!("the folder {} of the output does not exist", parent.display())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The pictures of a folder, sorted; anything else there is passed over.
+fn pictures_in(folder: &Path) -> Result<Vec<(PathBuf, Kind)>> {
+    let mut pictures = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry.with_context(|| folder.display().to_string())?.path();
+        if picture::format(&path).is_some() && path.is_file() {
+            pictures.push((path, Kind::Picture));
+        }
+    }
+    ensure!(
+        !pictures.is_empty(),
+        "{}: no pictures there, expected files that end in {}",
+        folder.display(),
+        picture::EXTENSIONS
+    );
+    pictures.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(pictures)
+}

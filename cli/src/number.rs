@@ -1,0 +1,150 @@
+//! A number as it stands in a file or on the command line, before it has an element type.
+
+use std::str::FromStr;
+
+/// A number that has lost nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// Any value of any integer type: a magnitude of at most 2^64.
+    Integer(i128),
+    Real(f64),
+    Complex(f64, f64),
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Real(value) => write!(f, "{value}"),
+            Self::Complex(re, im) => write!(f, "{re}{im:+}j"),
+        }
+    }
+}
+
+impl FromStr for Number {
+    type Err = String;
+
+    /// `3`, `-0.5`, `1e-3`, `1+2j`, `j`. Always finite.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("expected a finite number such as 3, -0.5, 1e-3 or 1+2j, got {text:?}");
+        if let Ok(value) = text.parse::<i128>()
+            && value.unsigned_abs() <= 1 << 64
+        {
+            return Ok(Self::Integer(value));
+        }
+        let real = |text: &str| text.parse().ok().filter(|value: &f64| value.is_finite());
+        let Some(parts) = text.strip_suffix(['j', 'i']) else {
+            return real(text).map(Self::Real).ok_or_else(wrong);
+        };
+        // The sign between the parts is the last one that is not an exponent's.
+        let split = parts
+            .char_indices()
+            .rfind(|&(at, c)| matches!(c, '+' | '-') && !parts[..at].ends_with(['e', 'E']))
+            .map_or(0, |(at, _)| at);
+        let (re, im) = parts.split_at(split);
+        let re = if re.is_empty() { Some(0.0) } else { real(re) };
+        let im = match im {
+            "" | "+" => Some(1.0),
+            "-" => Some(-1.0),
+            im => real(im),
+        };
+        re.zip(im).map(|(re, im)| Self::Complex(re, im)).ok_or_else(wrong)
+    }
+}
+
+impl Number {
+    /// The real number that this is, or why it is none.
+    fn real_part(self) -> Result<Self, String> {
+        match self {
+            Self::Complex(re, 0.0) => Ok(Self::Real(re)),
+            Self::Complex(..) => Err(format!("{self} has an imaginary part")),
+            real => Ok(real),
+        }
+    }
+
+    /// The integer that this is, or why it is none.
+    pub fn integer(self) -> Result<i128, String> {
+        match self.real_part()? {
+            Self::Integer(value) => Ok(value),
+            // Beyond 2^127 the cast saturates, which is beyond every element type all the same.
+            Self::Real(value) if value.fract() == 0.0 => Ok(value as i128),
+            _ => Err(format!("{self} is not a whole number")),
+        }
+    }
+
+    /// As `f64`; an integer only exactly.
+    pub fn double(self) -> Result<f64, String> {
+        match self.real_part()? {
+            Self::Integer(value) if (value as f64) as i128 == value => Ok(value as f64),
+            Self::Real(value) => Ok(value),
+            _ => Err(format!("{self} is not exact in f64")),
+        }
+    }
+
+    /// As `f32`: rounded, but an integer only exactly and a finite number only to a finite one.
+    pub fn single(self) -> Result<f32, String> {
+        match self.real_part()? {
+            Self::Integer(value) if (value as f32) as i128 == value => Ok(value as f32),
+            Self::Real(value) if (value as f32).is_finite() == value.is_finite() => {
+                Ok(value as f32)
+            }
+            Self::Real(_) => Err(format!("{self} is out of the range of f32")),
+            _ => Err(format!("{self} is not exact in f32")),
+        }
+    }
+
+    /// Real and imaginary part, one by one.
+    pub fn parts(self) -> (Self, Self) {
+        match self {
+            Self::Complex(re, im) => (Self::Real(re), Self::Real(im)),
+            real => (real, Self::Integer(0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_numbers() {
+        let cases = [
+            ("3", Number::Integer(3)),
+            ("+4", Number::Integer(4)),
+            ("18446744073709551615", Number::Integer(u64::MAX.into())),
+            ("-0.5", Number::Real(-0.5)),
+            ("1e-3", Number::Real(1e-3)),
+            ("1+2j", Number::Complex(1.0, 2.0)),
+            ("-1e-3-2e+1j", Number::Complex(-1e-3, -20.0)),
+            ("-2.5j", Number::Complex(0.0, -2.5)),
+            ("j", Number::Complex(0.0, 1.0)),
+            ("3-i", Number::Complex(3.0, -1.0)),
+        ];
+        for (text, number) in cases {
+            assert_eq!(text.parse(), Ok(number), "{text}");
+        }
+        for text in
+            ["", "nan", "inf", "-infinity", "1e999", "1+", "1+2", "x", "nanj", "1 2", "1+-j2"]
+        {
+            assert!(text.parse::<Number>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn casts_lose_nothing_but_digits() {
+        assert_eq!(Number::Real(3.0).integer(), Ok(3));
+        assert_eq!(Number::Complex(2.0, 0.0).integer(), Ok(2));
+        assert!(Number::Real(0.5).integer().is_err());
+        assert!(Number::Real(f64::NAN).integer().is_err());
+        assert!(Number::Complex(2.0, 1.0).double().is_err());
+        assert_eq!(Number::Integer(1 << 53).double(), Ok(9_007_199_254_740_992.0));
+        assert!(Number::Integer((1 << 53) + 1).double().is_err());
+        assert!(Number::Integer(u64::MAX.into()).double().is_err());
+        assert_eq!(Number::Integer(1 << 24).single(), Ok(16_777_216.0));
+        assert!(Number::Integer((1 << 24) + 1).single().is_err());
+        assert_eq!(Number::Real(0.1).single(), Ok(0.1));
+        assert!(Number::Real(1e39).single().is_err());
+        assert!(Number::Real(f64::INFINITY).single().is_ok_and(f32::is_infinite));
+    }
+}

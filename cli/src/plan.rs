@@ -1,0 +1,36 @@
+//! `convolve plan`.
+
+use anyhow::Result;
+use convolve::plan::Request;
+use convolve::{Boundary, Convolver, KernelFacts, Problem};
+use ndarray::IxDyn;
+
+use crate::args::Plan;
+use crate::dtype::Value;
+use crate::kernel::Kernel;
+use crate::{report, with_dtype};
+
+pub fn run(args: &Plan) -> Result<()> {
+    report::print(&with_dtype!(args.dtype, typed(args))?)
+}
+
+fn typed<A: Value>(args: &Plan) -> Result<String> {
+    let meaning = &args.meaning;
+    let options = meaning.options(Boundary::<A>::Zero)?;
+    let request = Request { method: meaning.method.into(), device: meaning.device.into() };
+    let convolver = Convolver::new();
+    let shape = &args.shape.0;
+    if let Some(spec) = &args.kernel {
+        let filter = convolver
+            .filter(&Kernel::load(spec)?.cast::<A>(shape.len())?)
+            .options(options)
+            .method(request.method)
+            .device(request.device)
+            .for_shape(IxDyn(shape))?;
+        return Ok(filter.plan().to_string());
+    }
+    let kernel = args.kernel_shape.as_ref().map_or(&[][..], |shape| &shape.0);
+    let problem = Problem::new(shape, kernel, &options)?;
+    let facts = KernelFacts::unknown(problem.geometry().taps());
+    Ok(convolver.plan(&problem, &facts, request)?.to_string())
+}

@@ -1,0 +1,78 @@
+//! What the command says on the terminal, and how it ends.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use convolve::Error;
+
+/// Methods disagree: the only failure that is not the caller's or the machine's.
+const DISAGREEMENT: u8 = 1;
+/// Anything else that kept the command from doing its work.
+const FAILURE: u8 = 2;
+
+/// Prints to standard output. A reader that has seen enough and closed it is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints to standard error. Where that is closed there is nobody to tell.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Prints an error in one line, and gives the exit status.
+pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if let Some(Error::Disagreement(report)) = error.downcast_ref() {
+        // What stands before the error itself is the input's name.
+        let input: String = error
+            .chain()
+            .map(|cause| format!("{cause}: "))
+            .take(error.chain().count() - 1)
+            .collect();
+        note(&report.to_string());
+        note(&format!(
+            "convolve: {input}methods disagree by more than their error bounds; nothing was written"
+        ));
+        return DISAGREEMENT.into();
+    }
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some errors say what their cause says already.
+        if !message.contains(&cause) {
+            message += if message.is_empty() { "" } else { ": " };
+            message += &cause;
+        }
+    }
+    fail(&message)
+}
+
+/// Prints `convolve: ...` in one line, and gives the exit status.
+pub fn fail(message: &str) -> ExitCode {
+    // Messages of other libraries may have several lines, or quote what is in a file.
+    let words: Vec<&str> = message.split(|c: char| c.is_whitespace() || c.is_control()).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    note(&format!("convolve: {}", words.join(" ")));
+    FAILURE.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+    use convolve::Verification;
+
+    #[test]
+    fn disagreement_has_its_own_status() {
+        let report = Verification { sampled: 1, outputs: 1, checks: Vec::new() };
+        let disagreement: Result<(), _> = Err(Error::Disagreement(Box::new(report)));
+        let status = exit_code(disagreement.context("picture.png"));
+        assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(1)));
+        let other = exit_code(Err(anyhow::anyhow!("no")));
+        assert_eq!(format!("{other:?}"), format!("{:?}", ExitCode::from(2)));
+    }
+}

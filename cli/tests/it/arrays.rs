@@ -1,0 +1,194 @@
+//! Arrays of every type against the oracle.
+
+use convolve::reference::Oracle;
+use convolve::{Boundary, Element, Mode, Operation, Options};
+use ndarray::{ArrayD, ShapeBuilder};
+use num_complex::Complex;
+
+use crate::common::{Place, npy, npy_file, split_npy};
+
+/// Small whole numbers, which every type holds: direct sums of them are exact.
+fn numbers<A: Element>(shape: &[usize], seed: usize, number: impl Fn(u8) -> A) -> ArrayD<A> {
+    let mut i = seed;
+    ArrayD::from_shape_simple_fn(shape.to_vec(), || {
+        i = (i * 1_103_515_245 + 12_345) % (1 << 31);
+        number(((i >> 16) % 7) as u8)
+    })
+}
+
+/// Runs the command on arrays of these shapes and compares every byte of the result.
+fn check<A: Element>(
+    descr: &str,
+    (n, m): (&[usize], &[usize]),
+    number: impl Fn(u8) -> A,
+    options: Options<A>,
+    arguments: &str,
+) {
+    let (x, k) = (numbers(n, 1, &number), numbers(m, 2, &number));
+    let place = Place::new();
+    place.write("x.npy", npy(descr, &x));
+    place.write("k.npy", npy(descr, &k));
+    let stderr = place.succeed(&format!(
+        "apply x.npy --kernel k.npy -o y.npy --device cpu --method direct {arguments}"
+    ));
+    assert_eq!(stderr, "");
+    let expected = Oracle::new(x.view(), k.view(), &options).unwrap().result();
+    let (header, data) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
+    let samples: Vec<A> = expected.iter().copied().collect();
+    assert!(
+        header.starts_with(&format!("{{'descr': '{descr}', 'fortran_order': False, ")),
+        "{header}"
+    );
+    let shape: Vec<String> = expected.shape().iter().map(usize::to_string).collect();
+    let comma = if shape.len() == 1 { "," } else { "" };
+    assert!(header.contains(&format!("'shape': ({}{comma})", shape.join(", "))), "{header}");
+    assert!(data == bytemuck::cast_slice::<A, u8>(&samples), "{descr} {n:?} {arguments}");
+}
+
+fn same<A: Element>() -> Options<A> {
+    Options::default()
+}
+
+#[test]
+fn every_type() {
+    let shapes: (&[usize], &[usize]) = (&[6, 7], &[3, 2]);
+    check("<f4", shapes, f32::from, same(), "");
+    check("<f8", shapes, f64::from, same(), "");
+    check("<c8", shapes, |v| Complex::new(f32::from(v), 3.0 - f32::from(v)), same(), "");
+    check("<c16", shapes, |v| Complex::new(f64::from(v), 3.0 - f64::from(v)), same(), "");
+    // Sums of these leave the type and wrap.
+    check("|i1", shapes, |v| (37 * i16::from(v)) as i8, same(), "");
+    check("<i2", shapes, |v| 4_500 * i16::from(v), same(), "");
+    check("<i4", shapes, |v| 0x1234_5678 - i32::from(v), same(), "");
+    check("<i8", shapes, |v| i64::MAX - i64::from(v), same(), "");
+    check("|u1", shapes, |v| 39 * v, same(), "");
+    check("<u2", shapes, |v| 9_999 * u16::from(v), same(), "");
+    check("<u4", shapes, |v| u32::MAX - u32::from(v), same(), "");
+    check("<u8", shapes, |v| u64::MAX - u64::from(v), same(), "");
+}
+
+#[test]
+fn every_rank() {
+    check("<f4", (&[], &[]), f32::from, same(), "");
+    check("<i4", (&[9], &[4]), i32::from, same(), "");
+    check("<f8", (&[4, 5, 6], &[3, 1, 2]), f64::from, same(), "");
+    check("<u2", (&[3, 2, 4, 3], &[2, 2, 3, 1]), u16::from, same(), "");
+}
+
+#[test]
+fn every_option() {
+    let shapes: (&[usize], &[usize]) = (&[8, 9], &[3, 4]);
+    let full = Options { mode: Mode::Full, boundary: Boundary::Constant(5).into(), ..same() };
+    check("<i4", shapes, i32::from, full, "--mode full --boundary constant:5");
+    let per_axis = Options {
+        boundary: vec![Boundary::Wrap, Boundary::Reflect].into(),
+        stride: vec![1, 2].into(),
+        dilation: vec![2, 1].into(),
+        origin: vec![-1, 2].into(),
+        operation: Operation::Correlate,
+        ..same()
+    };
+    let arguments = "--boundary wrap,reflect --stride 1,2 --dilation 2,1 --origin -1,2 --correlate";
+    check("<f4", shapes, f32::from, per_axis, arguments);
+    let outside = Boundary::Constant(Complex::new(1.0, -2.0));
+    let constant = Options { boundary: outside.into(), ..same() };
+    let number = |v| Complex::new(f64::from(v), 1.0);
+    check("<c16", shapes, number, constant, "--boundary constant:1-2j");
+    let nearest = Options { boundary: Boundary::Nearest.into(), mode: Mode::Valid, ..same() };
+    check("<f8", shapes, f64::from, nearest, "--boundary nearest --mode valid");
+    let mirror = Options { boundary: Boundary::Mirror.into(), ..same() };
+    check("|u1", shapes, |v| v, mirror, "--boundary=mirror");
+    // The kernel is the longer one: the two change places.
+    let valid = Options { mode: Mode::Valid, ..same() };
+    check("<i8", (&[2, 3], &[5, 6]), i64::from, valid, "--mode valid");
+}
+
+#[test]
+fn both_orders_of_bytes_and_of_axes() {
+    let x = numbers(&[4, 6], 3, |v| i16::from(v) * 500);
+    let k = numbers(&[3, 3], 4, i16::from);
+    let place = Place::new();
+    // Column by column, the high byte first.
+    let swapped: Vec<u8> = x.t().iter().flat_map(|v| v.to_be_bytes()).collect();
+    place.write("x.npy", npy_file(">i2", true, x.shape(), &swapped));
+    place.write("k.npy", npy("<i2", &k));
+    place.succeed("apply x.npy --kernel k.npy -o y.npy --device cpu");
+    let expected = Oracle::new(x.view(), k.view(), &same()).unwrap().result();
+    let (header, data) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
+    assert!(header.contains("'<i2'") && header.contains("False"), "{header}");
+    assert_eq!(data, expected.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
+    // The oracle's input is not symmetric, or the test could not tell the orders apart.
+    assert_ne!(
+        x.clone(),
+        ArrayD::from_shape_vec(vec![4, 6].f(), x.iter().copied().collect()).unwrap()
+    );
+}
+
+#[test]
+fn kernels_take_the_inputs_type() {
+    let x = numbers(&[5, 5], 5, f32::from);
+    let place = Place::new();
+    place.write("x.npy", npy("<f4", &x));
+    place.write("line.npy", npy("<f4", &numbers(&[9], 6, f32::from)));
+    place.write("k.npy", npy("|i1", &numbers(&[3, 3], 7, |v| v as i8)));
+    place.write("k.txt", "# sobel\n1 0,-1\n2;0\t-2\n1 0 -1\n");
+    place.write("row.txt", "1 2 1");
+    let read = || {
+        let (_, data) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
+        data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect::<Vec<_>>()
+    };
+    let exact = "--device cpu --method direct";
+    let expect = |k: ArrayD<f32>| -> Vec<f32> {
+        let result = Oracle::new(x.view(), k.view(), &same()).unwrap().result();
+        result.iter().copied().collect()
+    };
+    place.succeed(&format!("apply x.npy --kernel k.npy -o y.npy {exact}"));
+    assert_eq!(read(), expect(numbers(&[3, 3], 7, f32::from)));
+    let sobel = convolve::filters::sobel_x::<f32>().unwrap().into_dyn();
+    place.succeed(&format!("apply x.npy --kernel k.txt -o y.npy {exact}"));
+    assert_eq!(read(), expect(sobel.clone()));
+    place.succeed(&format!("apply x.npy --kernel sobel-x -o y.npy {exact}"));
+    assert_eq!(read(), expect(sobel));
+    place.succeed(&format!("apply line.npy --kernel row.txt -o y.npy {exact}"));
+    assert_eq!(read().len(), 9);
+}
+
+#[test]
+fn a_plan_says_what_would_run() {
+    let place = Place::new();
+    let plan = |arguments: &str| {
+        let output = place.run(&format!("plan --device cpu {arguments}"));
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = plan("--shape 64x48 --kernel-shape 5x7 --dtype float64 --boundary wrap --mode full");
+    assert!(text.contains("f64 of 64 x 48 with a kernel of 5 x 7, mode full -> 68 x 54"), "{text}");
+    assert!(text.contains("edges: wrap") && text.contains("chosen: cpu"), "{text}");
+    let text = plan("--shape 640x480 --kernel gaussian:6 --method separable");
+    assert!(text.contains("kernel of 49 x 49") && text.contains("chosen: cpu separable"), "{text}");
+}
+
+#[test]
+fn explained_and_verified() {
+    let place = Place::new();
+    place.write("x.npy", npy("<f4", &numbers(&[12, 13], 8, f32::from)));
+    let said =
+        place.succeed("apply x.npy --kernel gaussian:1 -o y.npy --device cpu --explain --verify");
+    assert!(said.contains("chosen: cpu") && said.contains("ran: cpu"), "{said}");
+    assert!(said.contains("cpu direct     agrees") && said.contains("verified"), "{said}");
+    assert!(place.file("y.npy").exists());
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let place = Place::new();
+    for arguments in ["plan --device cpu --shape 9 --kernel-shape 3", "devices", "apply --help"] {
+        let mut command = place.command(arguments);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command.env("WGPU_BACKEND", "dx12");
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments}: {output:?}");
+    }
+}

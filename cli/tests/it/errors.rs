@@ -1,0 +1,212 @@
+//! Wrong input: one line that says what is wrong, status 2, and nothing written.
+
+use image::{GrayImage, Luma, RgbImage};
+
+use crate::common::{Place, npy, npy_file};
+
+/// A place with good and bad inputs.
+fn place() -> Place {
+    let place = Place::new();
+    let doubles = |n: usize| (0..n).flat_map(|i| (i as f64).to_le_bytes()).collect::<Vec<u8>>();
+    let x = npy_file("<f8", false, &[4, 5], &doubles(20));
+    place.write("cut.npy", &x[..x.len() - 8]);
+    place.write("headless.npy", &x[..20]);
+    place.write("x.npy", x);
+    place.write("volume.npy", npy_file("<f8", false, &[2, 2, 2], &doubles(8)));
+    place.write("tall.npy", npy_file("<f8", false, &[7, 2], &doubles(14)));
+    place.write("half.npy", npy_file("<f8", false, &[1, 1], &0.5f64.to_le_bytes()));
+    place.write("huge.npy", npy_file("<f8", false, &[1, 1], &1e300f64.to_le_bytes()));
+    place.write("odd.npy", npy_file("<i8", false, &[1, 1], &((1i64 << 53) + 1).to_le_bytes()));
+    place.write("nan.npy", npy_file("<f8", false, &[1, 1], &f64::NAN.to_le_bytes()));
+    let complex = ndarray::arr2(&[[num_complex::Complex::new(1.0f64, 2.0)]]).into_dyn();
+    place.write("complex.npy", npy("<c16", &complex));
+    place.write("single.npy", npy("<f4", &ndarray::arr2(&[[1.0f32, 2.0]]).into_dyn()));
+    place.write("bytes.npy", npy("|u1", &ndarray::arr2(&[[1u8, 2]]).into_dyn()));
+    place.write("empty.npy", npy_file("<f8", false, &[3, 0], &[]));
+    place.write("bool.npy", npy_file("|b1", false, &[2], &[0, 1]));
+    place.write("absurd.npy", npy_file("<f8", false, &[1 << 40], &[0; 8]));
+    place.write("overflow.npy", npy_file("<f8", false, &[1 << 62, 1 << 62], &[0; 8]));
+    place.write("not.npy", "text");
+    place.write("ragged.txt", "1 2\n\n3\n");
+    place.write("nan.txt", "1 nan\n");
+    place.write("words.txt", "one two\n");
+    place.write("blank.txt", "# nothing\n");
+    place.write("binary.dat", [0xff, 0xfe, 0]);
+    GrayImage::from_pixel(9, 8, Luma([7])).save(place.file("x.png")).unwrap();
+    let png = std::fs::read(place.file("x.png")).unwrap();
+    place.write("cut.png", &png[..png.len() / 2]);
+    place.write("fake.png", "text");
+    // A header of 19,000 x 19,000 RGBA pixels and next to no data.
+    let mut bomb = b"qoif".to_vec();
+    bomb.extend([19_000u32.to_be_bytes(), 19_000u32.to_be_bytes()].concat());
+    bomb.extend([4, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    place.write("bomb.qoi", bomb);
+    for folder in ["folder", "nothing", "other", "occupied", "occupied/x.png"] {
+        std::fs::create_dir(place.file(folder)).unwrap();
+    }
+    for file in ["folder/x.png", "folder/y.png", "other/x.png"] {
+        RgbImage::new(6, 5).save(place.file(file)).unwrap();
+    }
+    place.write("folder/z.png", "text");
+    place
+}
+
+/// Checks that the command refuses, in one line that has these words, and leaves no trace.
+fn refused(place: &Place, arguments: &str, words: &str) {
+    refused_with(place, arguments, words, &[]);
+}
+
+fn refused_with(place: &Place, arguments: &str, words: &str, environment: &[(&str, &str)]) {
+    let before = place.listing();
+    let output = place.command(arguments).envs(environment.iter().copied()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments}: {stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{arguments}: {stderr}");
+    assert!(stderr.starts_with("convolve: "), "{arguments}: {stderr}");
+    assert!(stderr.contains(words), "{arguments}: expected {words:?} in {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments}");
+    assert_eq!(place.listing(), before, "{arguments}");
+}
+
+#[test]
+fn arrays() {
+    let place = place();
+    let apply = |arguments: &str, words: &str| {
+        refused(&place, &format!("apply -o out.npy --device cpu {arguments}"), words);
+    };
+    apply("empty.npy -k identity", "empty");
+    apply("x.npy -k empty.npy", "empty");
+    apply("volume.npy -k identity", "3 axes but the kernel [1, 1] has 2");
+    apply("x.npy -k volume.npy", "2 axes but the kernel [2, 2, 2] has 3");
+    apply("x.npy -k tall.npy --mode valid", "neither the input [4, 5] nor the kernel [7, 2]");
+    apply("missing.npy -k identity", "missing.npy: No such file");
+    apply("cut.npy -k identity", "needs 160 bytes of data, the file has 152");
+    apply("headless.npy -k identity", "truncated");
+    apply("not.npy -k identity", "not a .npy file");
+    apply("bool.npy -k identity", "expected f4, f8, c8");
+    apply("absurd.npy -k identity", "truncated");
+    apply("overflow.npy -k identity", "does not fit into memory");
+    apply("x.npy -k absurd.npy", "truncated");
+    apply("bytes.npy -k half.npy", "0.5 is not a whole number");
+    apply("bytes.npy -k sobel-x", "-1 is out of the range of u8");
+    apply("single.npy -k complex.npy", "imaginary");
+    apply("single.npy -k huge.npy", "out of the range of f32");
+    apply("x.npy -k odd.npy", "not exact in f64");
+    apply("bytes.npy -k identity --boundary constant:1.5", "not a whole number");
+    apply("bytes.npy -k identity --boundary constant:256", "out of the range of u8");
+    apply("x.npy -k identity --boundary constant:1+2j", "imaginary");
+}
+
+#[test]
+fn kernels() {
+    let place = place();
+    let kernel = |kernel: &str, words: &str| {
+        refused(&place, &format!("apply x.png -o out.png --device cpu --kernel {kernel}"), words);
+    };
+    kernel("gausian:3", "expected gaussian:SIGMA, box:N");
+    kernel("missing.npy", "No such file");
+    kernel("missing.txt", "an existing file");
+    kernel("ragged.txt", "line 3 has 1 numbers, but line 1 has 2");
+    kernel("nan.txt", "line 1: expected a finite number");
+    kernel("words.txt", "line 1: expected a finite number");
+    kernel("blank.txt", "found none");
+    kernel("binary.dat", "expected a .npy or a text matrix");
+    kernel("folder", "expected a .npy or a text matrix");
+    kernel("nan.npy", "finite");
+    kernel("volume.npy", "3 axes");
+    kernel("gaussian", "expected gaussian:SIGMA");
+    kernel("gaussian:-1", "at least 0, got -1");
+    kernel("gaussian:nan", "got NaN");
+    kernel("gaussian:1e9", "expected 1 to 32769 taps");
+    kernel("gaussian:1e300", "expected 1 to 32769 taps");
+    kernel("box:0", "expected 1 to 32769 taps");
+    kernel("box:1.5", "expected box:N");
+    kernel("box:30000", "expected at most");
+    kernel("disk:-2", "at least 0");
+    kernel("motion:5", "expected motion:LENGTH,DEGREES");
+    kernel("motion:0,0", "at least 1");
+    kernel("sobel-x:3", "expected sobel-x");
+}
+
+#[test]
+fn options() {
+    let place = place();
+    for (input, output) in [("x.npy", "out.npy"), ("x.png", "out.png")] {
+        let option = |arguments: &str, words: &str| {
+            let base = format!("apply {input} -k sobel-x -o {output} --device cpu");
+            refused(&place, &format!("{base} {arguments}"), words);
+        };
+        option("--stride 0", "stride on axis 0: expected at least 1");
+        option("--dilation 1,0", "dilation on axis 1: expected at least 1");
+        option("--stride -1", "--stride");
+        option("--stride 1,1,1", "expected one value, or 2 (one per axis), got 3");
+        option("--boundary zero,wrap,zero", "expected one value, or 2 (one per axis), got 3");
+        option("--origin 0,2", "origin on axis 1: expected -1 to 1");
+        option("--origin -2", "expected -1 to 1");
+        option("--origin 1 --mode full", "no other mode, got mode full");
+        option("--mode sam", "possible values: full, same, valid");
+        option("--boundary constnt", "expected zero, constant:V");
+        option("--boundary constant:nan", "finite");
+        option("--method quick", "possible values: auto, direct");
+        option("--unheard-of", "--unheard-of");
+    }
+    refused(&place, "apply x.npy -o out.npy", "--kernel");
+    refused(&place, "apply x.npy -k k.npy", "--output");
+    refused(&place, "apply -k identity -o out.npy", "IN");
+    refused(&place, "plan --shape 9x9", "--kernel");
+    refused(&place, "plan --shape 9x9 --kernel-shape 3", "2 axes");
+    refused(&place, "plan --shape 9xx --kernel-shape 3", "2048x2048");
+    refused(&place, "plan --shape 0x9 --kernel-shape 3x3", "empty");
+    refused(&place, "plan --shape 9999999999999x9999999999999 --kernel-shape 3x3", "memory");
+    refused(&place, "plan --shape 9x9 --kernel gaussian:1 --dtype u8", "whole number");
+    let forced = "apply x.npy -k volume.npy -o out.npy --method separable --device gpu";
+    refused(&place, forced, "axes");
+}
+
+#[test]
+fn places() {
+    let place = place();
+    let apply = |arguments: &str, words: &str| {
+        refused(&place, &format!("apply --device cpu -k identity {arguments}"), words);
+    };
+    apply("x.npy -o nowhere/out.npy", "folder nowhere of the output does not exist");
+    apply("x.npy -o folder", "is a folder");
+    apply("x.npy -o out.txt", "ends in .npy or in png");
+    apply("x.npy -o out", "ends in .npy or in png");
+    apply("x.npy -o out.png", "an array stays an array");
+    apply("x.png -o out.npy", "a picture stays a picture");
+    apply("x.png -o out.gif", "ends in .npy or in png");
+    apply("ragged.txt -o out.png", "ends in .npy or in png");
+    apply("cut.png -o out.png", "could not be read as a picture");
+    apply("fake.png -o out.png", "could not be read as a picture");
+    apply("bomb.qoi -o out.png", "does not fit into a file of this size");
+    apply("x.png folder -o out.png", "need a folder as output");
+    apply("x.png folder -o x.png", "need a folder as output");
+    apply("x.png cut.npy -o nowhere/out", "folder nowhere of the output does not exist");
+    apply("folder other -o out", "would both become out/x.png");
+    apply("x.png x.png -o out", "would both become out/x.png");
+    apply("nothing -o out", "no pictures there");
+    apply("x.png ragged.txt -o out", "ends in .npy or in png");
+    apply("x.png missing.png -o out", "missing.png: No such file");
+    apply("x.png x.npy -o occupied", "is a folder");
+    // Two good pictures and then one that is none: neither a folder nor files are left.
+    apply("folder -o out", "folder/z.png: could not be read as a picture");
+    apply("folder -o other", "folder/z.png: could not be read as a picture");
+}
+
+/// No adapter of this backend exists where these tests run.
+#[cfg(not(windows))]
+#[test]
+fn a_gpu_that_is_not_there() {
+    let place = place();
+    let nowhere = [("WGPU_BACKEND", "dx12")];
+    let gpu = |arguments: &str| {
+        refused_with(&place, arguments, "device gpu cannot do this: no adapter", &nowhere);
+    };
+    gpu("apply x.png -k gaussian:1 -o out.png --device gpu");
+    gpu("apply single.npy -k identity -o out.npy --device gpu");
+    gpu("plan --shape 9x9 --kernel-shape 3x3 --device gpu");
+    let output = place.command("devices").envs(nowhere).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("gpu: none"));
+}

@@ -1,0 +1,6 @@
+//! The command as its users run it: one crate of tests, so that the library is linked once.
+
+mod arrays;
+mod common;
+mod errors;
+mod pictures;

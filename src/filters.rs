@@ -1,0 +1,476 @@
+//! Built-in two-dimensional kernels, for arrays whose first axis goes down and whose second goes
+//! to the right.
+//!
+//! They are kernels of a *convolution*, which reverses them: with this library's default operation
+//! [`sobel_x`] is positive where brightness grows to the right. Kernels that blur sum to one.
+//!
+//! ```
+//! use convolve::{Mode, convolve, filters};
+//! use ndarray::Array2;
+//!
+//! let ramp = Array2::from_shape_fn((5, 5), |(_, x)| x as f32);
+//! let slope = convolve(&ramp, &filters::sobel_x()?, Mode::Valid)?;
+//! assert_eq!(slope, Array2::from_elem((3, 3), 8.0));
+//! # Ok::<(), convolve::Error>(())
+//! ```
+//!
+//! Taps are computed in `f64` and rounded once. Every kernel is an error
+//! ([`Error::KernelParameter`]) where its parameters make no sense, where it would have more than
+//! [`MAX_LENGTH`] taps along an axis or [`MAX_TAPS`] in all, and where a tap is no value of an
+//! integer element type: `box_mean::<u8>(3)` has taps of 1/9.
+
+use ndarray::Array2;
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+
+/// Taps along one axis of a built-in kernel: more than any picture is wide, as a rule, and few
+/// enough that a mistyped parameter is an error and not an hour of work.
+pub const MAX_LENGTH: usize = 32_769;
+
+/// Taps of a built-in kernel in all: 512 MiB in `f64`.
+pub const MAX_TAPS: usize = 1 << 26;
+
+/// A Gaussian; [`gaussian`] is the usual one.
+///
+/// As in `scipy.ndimage.gaussian_filter`: along each axis `exp(-x^2 / (2 sigma^2))` at
+/// `-radius ..= radius`, scaled to sum to one, with `radius = floor(truncate * sigma + 0.5)`; an
+/// axis whose `sigma` is at most `1e-15` has the one tap 1.
+///
+/// ```
+/// use convolve::filters::Gaussian;
+///
+/// let wide = Gaussian::per_axis([0.0, 2.0]).truncate(3.0).kernel::<f32>()?;
+/// assert_eq!(wide.dim(), (1, 13));
+/// assert_eq!(Gaussian::new(1.5).radius(2).kernel::<f64>()?.dim(), (5, 5));
+/// # Ok::<(), convolve::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gaussian {
+    sigma: [f64; 2],
+    truncate: f64,
+    radius: Option<usize>,
+}
+
+impl Gaussian {
+    /// The same standard deviation along both axes, in samples.
+    pub fn new(sigma: f64) -> Self {
+        Self::per_axis([sigma; 2])
+    }
+
+    /// A standard deviation per axis, the first axis first, in samples.
+    pub fn per_axis(sigma: [f64; 2]) -> Self {
+        Self { sigma, truncate: 4.0, radius: None }
+    }
+
+    /// Cuts off at this many standard deviations; as a rule, 4.
+    pub fn truncate(mut self, truncate: f64) -> Self {
+        self.truncate = truncate;
+        self
+    }
+
+    /// Cuts off at this many samples, whatever the standard deviation.
+    pub fn radius(mut self, radius: usize) -> Self {
+        self.radius = Some(radius);
+        self
+    }
+
+    /// The kernel, of `2 * radius + 1` taps along each axis.
+    ///
+    /// # Errors
+    /// [`Error::KernelParameter`], see the [module](self).
+    pub fn kernel<A: Element>(&self) -> Result<Array2<A>> {
+        let [down, across] = [self.taps(self.sigma[0])?, self.taps(self.sigma[1])?];
+        build(GAUSSIAN, [down.len(), across.len()], |i, j| down[i] * across[j])
+    }
+
+    fn taps(&self, sigma: f64) -> Result<Vec<f64>> {
+        let sigma = not_negative(GAUSSIAN, "sigma", sigma)?;
+        if sigma <= 1e-15 {
+            return Ok(vec![1.0]);
+        }
+        let radius = match self.radius {
+            Some(radius) => radius as f64,
+            None => (not_negative(GAUSSIAN, "truncate", self.truncate)? * sigma + 0.5).floor(),
+        };
+        let length = length(GAUSSIAN, 2.0 * radius + 1.0)?;
+        let middle = (length / 2) as f64;
+        let mut taps: Vec<f64> =
+            (0..length).map(|i| (-0.5 * ((i as f64 - middle) / sigma).powi(2)).exp()).collect();
+        let sum: f64 = taps.iter().sum();
+        taps.iter_mut().for_each(|tap| *tap /= sum);
+        Ok(taps)
+    }
+}
+
+const GAUSSIAN: &str = "gaussian";
+
+/// A Gaussian of standard deviation `sigma` samples, cut off at four of them: the kernel of
+/// `scipy.ndimage.gaussian_filter`. Shape `[n, n]` with `n = 2 * floor(4 * sigma + 0.5) + 1`.
+///
+/// ```
+/// let kernel = convolve::filters::gaussian::<f64>(1.0)?;
+/// assert_eq!(kernel.dim(), (9, 9));
+/// assert!((kernel.sum() - 1.0).abs() < 1e-12);
+/// # Ok::<(), convolve::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::KernelParameter`] where `sigma` is negative, no number or above 1,023.
+pub fn gaussian<A: Element>(sigma: f64) -> Result<Array2<A>> {
+    Gaussian::new(sigma).kernel()
+}
+
+/// The mean of `n` x `n` samples. With an even `n` the window reaches one sample further down and
+/// to the right than up and to the left.
+///
+/// ```
+/// assert_eq!(convolve::filters::box_mean::<f32>(2)?, ndarray::arr2(&[[0.25; 2]; 2]));
+/// # Ok::<(), convolve::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::KernelParameter`] where `n` is 0 or above 8,192.
+pub fn box_mean<A: Element>(n: usize) -> Result<Array2<A>> {
+    let mean = 1.0 / (n as f64 * n as f64);
+    build("box", [length("box", n as f64)?; 2], |_, _| mean)
+}
+
+/// The mean over a disk of radius `r` samples, as of a lens out of focus. Shape `[n, n]` with
+/// `n = 2 * ceil(r - 0.5) + 1`.
+///
+/// A tap is the exact area of its unit square that the disk covers, so the edge is smooth and the
+/// blur grows smoothly with `r`; a hard edge would jump, and be square for small disks. Up to
+/// `r = 0.5` the disk lies in one sample and changes nothing.
+///
+/// ```
+/// let kernel = convolve::filters::disk::<f64>(1.0)?;
+/// assert_eq!(kernel.dim(), (3, 3));
+/// assert!((kernel[[1, 1]] - 1.0 / std::f64::consts::PI).abs() < 1e-12);
+/// # Ok::<(), convolve::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::KernelParameter`] where `r` is negative, no number or above 4,095.5.
+pub fn disk<A: Element>(r: f64) -> Result<Array2<A>> {
+    let r = not_negative("disk", "the radius", r)?;
+    // A disk within one sample has its whole area there.
+    let r = r.max(0.5);
+    let n = length("disk", 2.0 * (r - 0.5).ceil() + 1.0)?;
+    check_taps("disk", [n, n])?;
+    let middle = n / 2;
+    // One octant, for the other seven are the same, to the last bit.
+    let quadrant = Array2::from_shape_fn((middle + 1, middle + 1), |(i, j)| {
+        disk_in_square(i.max(j) as f64, i.min(j) as f64, r)
+    });
+    let at = |i: usize, j: usize| quadrant[[i.abs_diff(middle), j.abs_diff(middle)]];
+    let area: f64 = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| at(i, j)).sum();
+    build("disk", [n, n], |i, j| at(i, j) / area)
+}
+
+/// Area that the disk of radius `r` about the origin has in common with the unit square about
+/// `(x, y)`.
+fn disk_in_square(x: f64, y: f64, r: f64) -> f64 {
+    // Squares well inside or outside first: the difference of areas below would leave a residue.
+    if (x + 0.5).hypot(y + 0.5) <= r {
+        return 1.0;
+    }
+    if (x - 0.5).max(0.0).hypot((y - 0.5).max(0.0)) >= r {
+        return 0.0;
+    }
+    let corner = |x: f64, y: f64| disk_in_corner(x.abs(), y.abs(), r).copysign(x * y);
+    let area = corner(x + 0.5, y + 0.5) - corner(x - 0.5, y + 0.5) - corner(x + 0.5, y - 0.5)
+        + corner(x - 0.5, y - 0.5);
+    area.clamp(0.0, 1.0)
+}
+
+/// Area of the disk in the rectangle from the origin to `(x, y)`, both at least 0: the integral of
+/// `min(y, sqrt(r^2 - t^2))` over `0 <= t <= min(x, r)`.
+fn disk_in_corner(x: f64, y: f64, r: f64) -> f64 {
+    let x = x.min(r);
+    let under_arc = |t: f64| 0.5 * (t * (r * r - t * t).max(0.0).sqrt() + r * r * (t / r).asin());
+    let flat = if y < r { (r * r - y * y).sqrt().min(x) } else { 0.0 };
+    y * flat + under_arc(x) - under_arc(flat)
+}
+
+/// The mean along a straight line of `len` samples through the centre, as of a camera that moved.
+/// `angle` is in degrees, counterclockwise in the picture: 0 is along the rows, 90 along the
+/// columns, 45 goes up to the right.
+///
+/// A tap is `1 - d`, at least 0, before all are scaled to sum to one, `d` being its distance from
+/// the segment of length `len - 1`: MATLAB's `fspecial('motion', len, angle)`. With an odd `len`
+/// and an angle of 0 that is `len` equal taps.
+///
+/// ```
+/// let kernel = convolve::filters::motion::<f32>(5.0, 0.0)?;
+/// assert_eq!(kernel, ndarray::arr2(&[[0.2; 5]]));
+/// # Ok::<(), convolve::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::KernelParameter`] where `len` is below 1, `angle` is no finite number, or there would
+/// be more than [`MAX_LENGTH`] or [`MAX_TAPS`] taps.
+pub fn motion<A: Element>(len: f64, angle: f64) -> Result<Array2<A>> {
+    let wrong = |what: &str| Err(parameter("motion", format!("expected {what}")));
+    if !len.is_finite() || len < 1.0 {
+        return wrong(&format!("a length of at least 1, got {len}"));
+    }
+    if !angle.is_finite() {
+        return wrong(&format!("an angle in degrees, got {angle}"));
+    }
+    // A line has no direction, and the four axes must have no slope from rounding.
+    let (up, right) = match angle.rem_euclid(180.0) {
+        0.0 => (0.0, 1.0),
+        90.0 => (1.0, 0.0),
+        angle => angle.to_radians().sin_cos(),
+    };
+    let half = (len - 1.0) / 2.0;
+    let reach = |part: f64| (half * part.abs() + 1.0).ceil() - 1.0;
+    let shape =
+        [length("motion", 2.0 * reach(up) + 1.0)?, length("motion", 2.0 * reach(right) + 1.0)?];
+    check_taps("motion", shape)?;
+    let [middle_y, middle_x] = shape.map(|n| (n / 2) as f64);
+    let weight = |i: usize, j: usize| {
+        let (y, x) = (middle_y - i as f64, j as f64 - middle_x);
+        let along = (x * right + y * up).clamp(-half, half);
+        (1.0 - (x - along * right).hypot(y - along * up)).max(0.0)
+    };
+    let [rows, columns] = shape;
+    let sum: f64 = (0..rows).flat_map(|i| (0..columns).map(move |j| weight(i, j))).sum();
+    build("motion", shape, |i, j| weight(i, j) / sum)
+}
+
+/// Sobel's derivative to the right: positive where brightness grows along the second axis, as
+/// `scipy.ndimage.sobel(axis=1)`. Not scaled: a slope of 1 gives 8.
+///
+/// # Errors
+/// [`Error::KernelParameter`] for unsigned element types.
+pub fn sobel_x<A: Element>() -> Result<Array2<A>> {
+    constant("sobel-x", [[1., 0., -1.], [2., 0., -2.], [1., 0., -1.]])
+}
+
+/// Sobel's derivative downwards: positive where brightness grows along the first axis, as
+/// `scipy.ndimage.sobel(axis=0)`. Not scaled: a slope of 1 gives 8.
+///
+/// # Errors
+/// [`Error::KernelParameter`] for unsigned element types.
+pub fn sobel_y<A: Element>() -> Result<Array2<A>> {
+    constant("sobel-y", [[1., 2., 1.], [0., 0., 0.], [-1., -2., -1.]])
+}
+
+/// The sum of the second differences along both axes, as `scipy.ndimage.laplace`: negative on
+/// peaks.
+///
+/// # Errors
+/// [`Error::KernelParameter`] for unsigned element types.
+pub fn laplacian<A: Element>() -> Result<Array2<A>> {
+    constant("laplacian", [[0., 1., 0.], [1., -4., 1.], [0., 1., 0.]])
+}
+
+/// The picture minus its [`laplacian`]: sums to one.
+///
+/// # Errors
+/// [`Error::KernelParameter`] for unsigned element types.
+pub fn sharpen<A: Element>() -> Result<Array2<A>> {
+    constant("sharpen", [[0., -1., 0.], [-1., 5., -1.], [0., -1., 0.]])
+}
+
+/// A relief, lit from the upper left: the picture plus its derivative down to the right. Sums to
+/// one.
+///
+/// # Errors
+/// [`Error::KernelParameter`] for unsigned element types.
+pub fn emboss<A: Element>() -> Result<Array2<A>> {
+    constant("emboss", [[2., 1., 0.], [1., 1., -1.], [0., -1., -2.]])
+}
+
+/// One tap of 1: changes nothing.
+///
+/// # Errors
+/// None; like the others, for uniformity.
+pub fn identity<A: Element>() -> Result<Array2<A>> {
+    constant("identity", [[1.]])
+}
+
+fn constant<A: Element, const N: usize>(
+    kernel: &'static str,
+    taps: [[f64; N]; N],
+) -> Result<Array2<A>> {
+    build(kernel, [N, N], |i, j| taps[i][j])
+}
+
+/// The kernel whose taps `tap` computes, each rounded to the element type.
+fn build<A: Element>(
+    kernel: &'static str,
+    shape: [usize; 2],
+    tap: impl Fn(usize, usize) -> f64,
+) -> Result<Array2<A>> {
+    check_taps(kernel, shape)?;
+    let mut taps = Array2::default(shape);
+    for ((i, j), cell) in taps.indexed_iter_mut() {
+        let value = tap(i, j);
+        *cell = A::from_real(value).ok_or_else(|| {
+            parameter(kernel, format!("its tap {value} is no value of the type {}", A::DTYPE))
+        })?;
+    }
+    Ok(taps)
+}
+
+fn parameter(kernel: &'static str, reason: String) -> Error {
+    Error::KernelParameter { kernel, reason }
+}
+
+fn not_negative(kernel: &'static str, what: &str, value: f64) -> Result<f64> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(value);
+    }
+    Err(parameter(kernel, format!("expected {what} to be a number of at least 0, got {value}")))
+}
+
+/// A number of taps along an axis; in `f64`, where it cannot overflow.
+fn length(kernel: &'static str, taps: f64) -> Result<usize> {
+    if (1.0..=MAX_LENGTH as f64).contains(&taps) {
+        return Ok(taps as usize);
+    }
+    let expected = format!("expected 1 to {MAX_LENGTH} taps along an axis");
+    // Nobody wants to count the digits of 1e300.
+    let reason = if taps < 1e15 {
+        format!("{expected}, got {taps}")
+    } else {
+        format!("{expected}, got {taps:e}")
+    };
+    Err(parameter(kernel, reason))
+}
+
+fn check_taps(kernel: &'static str, [rows, columns]: [usize; 2]) -> Result<()> {
+    if rows.saturating_mul(columns) <= MAX_TAPS {
+        return Ok(());
+    }
+    let reason = format!("expected at most {MAX_TAPS} taps, got {rows} x {columns}");
+    Err(parameter(kernel, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Axis, arr2};
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-12
+    }
+
+    #[test]
+    fn gaussian_has_scipys_taps() {
+        // scipy 1.17, scipy.ndimage._filters._gaussian_kernel1d(1.0, 0, 4).
+        let scipy = [
+            1.338_306_246_147_176_6e-4,
+            4.431_861_620_031_266e-3,
+            5.399_112_742_070_441e-2,
+            2.419_714_456_566_005_2e-1,
+            3.989_434_693_560_978e-1,
+        ];
+        let kernel = gaussian::<f64>(1.0).unwrap();
+        assert_eq!(kernel.dim(), (9, 9));
+        for i in 0..9usize {
+            for j in 0..9usize {
+                let expected = scipy[4 - i.abs_diff(4)] * scipy[4 - j.abs_diff(4)];
+                assert!(close(kernel[[i, j]], expected), "{i} {j}: {}", kernel[[i, j]]);
+            }
+        }
+        // The second moment is close to the variance.
+        let row = gaussian::<f64>(3.0).unwrap().sum_axis(Axis(0));
+        let moment: f64 = row.iter().zip(-12..).map(|(tap, x)| tap * f64::from(x * x)).sum();
+        assert!((moment - 9.0).abs() < 0.02, "{moment}");
+    }
+
+    #[test]
+    fn gaussian_radius_follows_scipy() {
+        let length = |sigma| gaussian::<f32>(sigma).unwrap().dim().0;
+        assert_eq!([0.0, 1e-15, 0.1, 0.124, 0.125, 2.0, 2.2].map(length), [1, 1, 1, 1, 3, 17, 19]);
+        let kernel = Gaussian::per_axis([1.0, 0.0]).truncate(2.0).kernel::<f64>().unwrap();
+        assert_eq!(kernel.dim(), (5, 1));
+        assert!(close(kernel.sum(), 1.0));
+        assert_eq!(Gaussian::new(9.0).radius(1).kernel::<f64>().unwrap().dim(), (3, 3));
+    }
+
+    #[test]
+    fn disk_covers_its_area() {
+        // Square (1, 0): the area of the unit disk right of x = 0.5 with |y| <= 0.5, that is
+        // 2 * (integral of sqrt(1 - t^2) from cos(30 deg) to 1 + 0.5 * (cos(30 deg) - 0.5)).
+        let root = 0.75f64.sqrt();
+        let beyond = 0.5 * (std::f64::consts::PI / 6.0 - 0.5 * root);
+        let side = 2.0 * (beyond + 0.5 * (root - 0.5));
+        let corner = (std::f64::consts::PI - 1.0 - 4.0 * side) / 4.0;
+        let pi = std::f64::consts::PI;
+        let expected = arr2(&[[corner, side, corner], [side, 1.0, side], [corner, side, corner]]);
+        let kernel = disk::<f64>(1.0).unwrap();
+        assert!(kernel.iter().zip(&expected).all(|(&a, &b)| close(a, b / pi)), "{kernel}");
+
+        for r in [0.75, 1.5, 2.0, 7.3, 50.25] {
+            let kernel = disk::<f64>(r).unwrap();
+            let middle = kernel.dim().0 / 2;
+            assert!(close(kernel.sum(), 1.0), "{r}");
+            // The scale is the area: the centre is covered whole.
+            assert!(close(kernel[[middle, middle]] * pi * r * r, 1.0), "{r}");
+            assert_eq!(kernel, kernel.t());
+        }
+        assert_eq!(disk::<f32>(0.0).unwrap(), arr2(&[[1.0]]));
+        assert_eq!(disk::<f32>(0.5).unwrap().dim(), (1, 1));
+        assert_eq!(disk::<f32>(0.51).unwrap().dim(), (3, 3));
+    }
+
+    #[test]
+    fn motion_is_a_line() {
+        let third = 1.0f32 / 3.0;
+        assert_eq!(motion::<f32>(3.0, 0.0).unwrap(), arr2(&[[third; 3]]));
+        assert_eq!(motion::<f32>(3.0, -90.0).unwrap(), arr2(&[[third]; 3]));
+        assert_eq!(motion::<f32>(3.0, 180.0).unwrap(), arr2(&[[third; 3]]));
+        assert_eq!(motion::<f32>(1.0, 30.0).unwrap(), arr2(&[[1.0]]));
+        // Up to the right: the heavy taps are in the upper right and lower left.
+        let slant = motion::<f64>(9.0, 45.0).unwrap();
+        let n = slant.dim().0;
+        assert_eq!(slant.dim(), (7, 7));
+        assert!(close(slant.sum(), 1.0));
+        assert!(slant[[1, n - 2]] > 0.09 && slant[[1, 1]] == 0.0, "{slant}");
+        // Distance from the point (0, 1) to the diagonal is sqrt(1/2).
+        let ratio = slant[[n / 2, n / 2 + 1]] / slant[[n / 2, n / 2]];
+        assert!(close(ratio, 1.0 - 0.5f64.sqrt()), "{ratio}");
+    }
+
+    #[test]
+    fn constants_keep_brightness_or_remove_it() {
+        let sum = |kernel: Result<Array2<i8>>| kernel.unwrap().sum();
+        assert_eq!([sum(sobel_x()), sum(sobel_y()), sum(laplacian())], [0; 3]);
+        assert_eq!([sum(sharpen()), sum(emboss()), sum(identity())], [1; 3]);
+        assert_eq!(sobel_x::<i32>().unwrap(), sobel_y::<i32>().unwrap().t());
+    }
+
+    #[test]
+    fn senseless_parameters_are_errors() {
+        let errors = [
+            gaussian::<f32>(-1.0).err(),
+            gaussian::<f32>(f64::NAN).err(),
+            gaussian::<f32>(f64::INFINITY).err(),
+            gaussian::<f32>(1e300).err(),
+            gaussian::<f32>(2000.0).err(),
+            Gaussian::new(1.0).truncate(-1.0).kernel::<f32>().err(),
+            Gaussian::new(1.0).radius(usize::MAX).kernel::<f32>().err(),
+            box_mean::<f32>(0).err(),
+            box_mean::<f32>(usize::MAX).err(),
+            box_mean::<u8>(3).err(),
+            disk::<f32>(-0.1).err(),
+            disk::<f32>(f64::NAN).err(),
+            disk::<f32>(1e9).err(),
+            motion::<f32>(0.5, 0.0).err(),
+            motion::<f32>(f64::NAN, 0.0).err(),
+            motion::<f32>(5.0, f64::INFINITY).err(),
+            motion::<f32>(20_000.0, 45.0).err(),
+            motion::<f32>(1e300, 0.0).err(),
+            sobel_x::<u16>().err(),
+        ];
+        for (i, error) in errors.iter().enumerate() {
+            assert!(matches!(error, Some(Error::KernelParameter { .. })), "{i}: {error:?}");
+        }
+        assert_eq!(motion::<f32>(32_769.0, 0.0).unwrap().dim(), (1, MAX_LENGTH));
+    }
+}
