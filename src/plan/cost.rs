@@ -31,11 +31,7 @@ impl Cost {
 
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Seconds(self.total()))?;
-        if self.transfer > 0.0 {
-            write!(f, " ({} of it on the bus)", Seconds(self.transfer))?;
-        }
-        Ok(())
+        Seconds(self.total()).fmt(f)
     }
 }
 

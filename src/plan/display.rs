@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::cost::Seconds;
 use super::{Gpu, Plan, Verdict};
 
 impl fmt::Display for Plan {
@@ -47,9 +48,13 @@ impl fmt::Display for Plan {
             write!(f, "{mark} {name:<14}")?;
             match &candidate.verdict {
                 Verdict::Admissible(recipe, cost) => {
-                    writeln!(f, "{:>10}  {recipe}", cost.to_string())?;
+                    write!(f, "{:>9}  {recipe}", cost.to_string())?;
+                    if cost.transfer > 0.0 {
+                        write!(f, "; {} of it on the bus", Seconds(cost.transfer))?;
+                    }
+                    writeln!(f)?;
                 }
-                Verdict::Vetoed(reason) => writeln!(f, "         -  {reason}")?,
+                Verdict::Vetoed(reason) => writeln!(f, "        -  {reason}")?,
             }
         }
         write!(f, "chosen: {}", self.reason())
