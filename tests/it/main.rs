@@ -2,4 +2,7 @@
 
 mod common;
 
+mod geometry;
+mod harness;
 mod parity;
+mod problem;
