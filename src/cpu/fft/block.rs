@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::line::{Line, Sample};
-use super::range::{Window, is_safe};
+use super::range::{Window, is_safe, visible};
 use super::size::Blocks;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::{Extension, Odometer};
@@ -25,6 +25,8 @@ pub struct Fft<A: Element> {
     transform: Transform<A::Sample>,
     /// Of the kernel, with the transforms' scale divided out.
     spectrum: Vec<Complex<Real<A>>>,
+    /// The taps along each axis that count in a transform.
+    visible: Vec<Range<usize>>,
     /// Computes the blocks that a transform cannot be trusted with.
     direct: Direct<A>,
     threads: usize,
@@ -75,10 +77,12 @@ impl<A: Element> Fft<A> {
         transform.forward(&mut samples, &mut spectrum, &mut scratch);
         let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
         spectrum.iter_mut().for_each(|value| *value = value.scale(scale));
+        let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
+        let visible = visible(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
         // Blocks run on all threads already.
         let direct = Direct::new(extension.clone(), weights, 1);
         let workspaces = Mutex::new(Vec::new());
-        Self { extension, blocks, transform, spectrum, direct, threads, workspaces }
+        Self { extension, blocks, transform, spectrum, visible, direct, threads, workspaces }
     }
 
     /// Computes all outputs.
@@ -163,6 +167,7 @@ impl<A: Element> Fft<A> {
                 used: axis.advance(part.outputs[a].end - 1) - origin[a] + axis.reach() + 1,
                 taps: axis.taps,
                 step: axis.tap_step(),
+                visible: self.visible[a].clone(),
             })
             .collect();
 
