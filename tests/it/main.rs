@@ -4,5 +4,11 @@ mod common;
 
 mod geometry;
 mod harness;
+mod large;
+mod nonfinite;
 mod parity;
+mod planner;
 mod problem;
+mod properties;
+mod scipy;
+mod usage;
