@@ -19,3 +19,46 @@ pub fn source(shader: Shader, dtype: DType) -> Option<String> {
     };
     Some([element, include_str!("../../shaders/extended.wgsl"), method].join("\n"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    const SHADERS: [(Shader, &[&str]); 3] = [
+        (Shader::Direct1d, &["WORKGROUP_X", "STAGE"]),
+        (Shader::Direct2d, &["WORKGROUP_X", "WORKGROUP_Y", "STAGE"]),
+        (Shader::DirectNd, &["WORKGROUP_X"]),
+    ];
+    const TYPES: [DType; 4] = [DType::F32, DType::I32, DType::U32, DType::Complex32];
+
+    #[test]
+    fn every_shader_of_every_type_is_valid_without_extensions() {
+        for (shader, overrides) in SHADERS {
+            for dtype in TYPES {
+                let source = source(shader, dtype).expect("a supported type");
+                let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| {
+                    panic!("{shader:?} {dtype}: {}", e.emit_to_string(&source))
+                });
+                Validator::new(ValidationFlags::all(), Capabilities::empty())
+                    .validate(&module)
+                    .unwrap_or_else(|e| {
+                        panic!("{shader:?} {dtype}: {}", e.emit_to_string(&source))
+                    });
+                assert!(module.entry_points.iter().any(|entry| entry.name == "main"));
+                let declared: Vec<_> =
+                    module.overrides.iter().filter_map(|(_, o)| o.name.as_deref()).collect();
+                assert_eq!(declared, overrides, "{shader:?}");
+                // Sizes that nobody sets would still be sizes.
+                assert!(module.overrides.iter().all(|(_, o)| o.init.is_some()));
+            }
+        }
+    }
+
+    #[test]
+    fn other_types_have_no_shader() {
+        for dtype in [DType::F64, DType::Complex64, DType::I8, DType::U16, DType::I64, DType::U64] {
+            assert_eq!(source(Shader::DirectNd, dtype), None);
+        }
+    }
+}

@@ -5,4 +5,13 @@ mod common;
 mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
+mod geometry;
+mod harness;
+mod large;
+mod nonfinite;
 mod parity;
+mod planner;
+mod problem;
+mod properties;
+mod scipy;
+mod usage;

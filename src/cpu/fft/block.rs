@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::line::{Line, Sample};
-use super::range::{Window, is_safe};
+use super::range::{Reach, Window, is_safe, reach};
 use super::size::Blocks;
 use crate::bounds;
 use crate::cpu::direct::Direct;
@@ -28,6 +28,8 @@ pub struct Fft<A: Element> {
     /// Of the kernel, with the transforms' scale divided out.
     spectrum: Vec<Complex<Real<A>>>,
     kernel: KernelFacts,
+    /// Which taps count along each axis.
+    reach: Vec<Reach>,
     /// Computes the blocks that a transform cannot be trusted with.
     direct: Direct<A>,
     threads: usize,
@@ -40,7 +42,7 @@ struct Workspace<A: Element> {
     samples: Vec<A::Sample>,
     spectrum: Vec<Complex<Real<A>>>,
     scratch: Vec<Complex<Real<A>>>,
-    peaks: Vec<f64>,
+    peaks: [Vec<f64>; 2],
 }
 
 /// The outputs of one block, and where they lie in the result.
@@ -79,10 +81,12 @@ impl<A: Element> Fft<A> {
         let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
         spectrum.iter_mut().for_each(|value| *value = value.scale(scale));
         let kernel = KernelFacts::of(&weights, &extension.geometry.kernel());
+        let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
+        let reach = reach(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
         // Blocks run on all threads already.
         let direct = Direct::new(extension.clone(), weights, 1);
         let workspaces = Mutex::new(Vec::new());
-        Self { extension, blocks, transform, spectrum, kernel, direct, threads, workspaces }
+        Self { extension, blocks, transform, spectrum, kernel, reach, direct, threads, workspaces }
     }
 
     /// Computes all outputs.
@@ -106,7 +110,7 @@ impl<A: Element> Fft<A> {
             samples: vec![A::Sample::default(); self.blocks.samples()],
             spectrum: vec![Complex::default(); self.transform.spectrum_len()],
             scratch: vec![Complex::default(); self.transform.scratch_len()],
-            peaks: Vec::new(),
+            peaks: Default::default(),
         }
     }
 
@@ -167,6 +171,7 @@ impl<A: Element> Fft<A> {
                 used: axis.advance(part.outputs[a].end - 1) - origin[a] + axis.reach() + 1,
                 taps: axis.taps,
                 step: axis.tap_step(),
+                reach: self.reach[a].clone(),
             })
             .collect();
 

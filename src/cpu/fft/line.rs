@@ -12,7 +12,7 @@ pub trait Sample: Copy + Default + Send + Sync + 'static {
 
     /// Transforms of rows of `n` samples.
     fn line(n: usize) -> Box<dyn Line<Self>>;
-    /// The largest part, as `f64`.
+    /// The magnitude, within a factor of `sqrt 2`; not finite where a part is not.
     fn peak(self) -> f64;
 }
 
@@ -130,7 +130,8 @@ macro_rules! sample {
                 Box::new(ComplexLine { forward, inverse })
             }
             fn peak(self) -> f64 {
-                f64::from(self.re.abs()).max(f64::from(self.im.abs()))
+                // `max` would pass over a NaN.
+                f64::from(self.re.abs()) + f64::from(self.im.abs())
             }
         }
     )*};

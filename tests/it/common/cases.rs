@@ -130,6 +130,18 @@ fn boundaries(rank: usize) -> Vec<Vec<Boundary<i8>>> {
     all
 }
 
+/// A boundary with the element type's own small constant.
+pub fn of_type<A: Value>(boundary: Boundary<i8>) -> Boundary<A> {
+    match boundary {
+        Boundary::Zero => Boundary::Zero,
+        Boundary::Constant(value) => Boundary::Constant(A::small(value)),
+        Boundary::Nearest => Boundary::Nearest,
+        Boundary::Reflect => Boundary::Reflect,
+        Boundary::Mirror => Boundary::Mirror,
+        Boundary::Wrap => Boundary::Wrap,
+    }
+}
+
 impl Case {
     fn new(
         input: &[usize],
@@ -213,18 +225,10 @@ impl Case {
     }
 
     pub fn options<A: Value>(&self) -> Options<A> {
-        let boundary = |boundary: &Boundary<i8>| match boundary {
-            Boundary::Zero => Boundary::Zero,
-            Boundary::Constant(value) => Boundary::Constant(A::small(*value)),
-            Boundary::Nearest => Boundary::Nearest,
-            Boundary::Reflect => Boundary::Reflect,
-            Boundary::Mirror => Boundary::Mirror,
-            Boundary::Wrap => Boundary::Wrap,
-        };
         Options {
             operation: self.operation,
             mode: self.mode,
-            boundary: PerAxis::Each(self.boundary.iter().map(boundary).collect()),
+            boundary: PerAxis::Each(self.boundary.iter().map(|&b| of_type(b)).collect()),
             stride: PerAxis::Each(self.stride.clone()),
             dilation: PerAxis::Each(self.dilation.clone()),
             origin: PerAxis::Each(self.origin.clone()),

@@ -27,6 +27,11 @@ impl<A: Value> Subject<A> {
         Self { x, k, options, exact }
     }
 
+    /// The exact result, rounded or wrapped to the element type.
+    pub fn rounded(&self) -> ArrayD<A> {
+        self.exact.mapv(A::narrow)
+    }
+
     /// The filter for one way of computing.
     pub fn filter(&self, convolver: &Convolver, (device, method): Way) -> Result<Filter<A, IxDyn>> {
         let builder = convolver.filter(&self.k).options(self.options.clone());

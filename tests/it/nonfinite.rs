@@ -1,0 +1,150 @@
+//! NaN, infinities and large ranges: an output depends on its own window only.
+
+use convolve::{Boundary, Device, Error, Method, Mode, Options};
+use ndarray::{ArrayD, arr1};
+use num_complex::Complex;
+
+use crate::common::*;
+
+/// Replaces some samples by what is not finite.
+fn spoiled<A: Value>(x: &ArrayD<A>, bad: &[(usize, A)]) -> ArrayD<A> {
+    let mut x = x.clone();
+    for &(at, value) in bad {
+        x.as_slice_mut().expect("standard layout")[at] = value;
+    }
+    x
+}
+
+fn check<A: Value>(shape: &[usize], taps: &[usize], bad: &[(usize, A)], ways: &[Way]) {
+    for boundary in [Boundary::Zero, Boundary::Wrap, Boundary::Mirror] {
+        let mut random = Random::new(5);
+        let x = spoiled(&random.array(shape), bad);
+        let mut k: ArrayD<A> = random.rank_one(taps);
+        // A tap of zero: 0 * NaN is NaN.
+        k.iter_mut().last().into_iter().for_each(|tap| *tap = A::default());
+        let k = if ways == [CPU_SEPARABLE] { random.rank_one(taps) } else { k };
+        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let subject = Subject::new(x, k, options);
+        for &way in ways {
+            subject.check_way(convolver(), way).unwrap_or_else(|e| panic!("{way:?} {shape:?} {e}"));
+        }
+    }
+}
+
+const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+
+#[test]
+fn what_is_not_finite_reaches_its_own_windows_only() {
+    // One block, and many.
+    for (n, taps, at) in [(40, 5, 17), (20_000, 33, 9_876), (20_000, 33, 0)] {
+        for bad in BAD {
+            check(&[n], &[taps], &[(at, bad)], &ways());
+            check(&[n], &[taps], &[(at, f64::from(bad))], &[CPU_DIRECT, CPU_FFT]);
+        }
+    }
+    for bad in BAD {
+        check(&[19, 23], &[4, 3], &[(200, bad)], &ways());
+        check(&[150, 170], &[5, 5], &[(77 * 170 + 80, bad)], &[CPU_DIRECT, CPU_FFT]);
+        check(&[19, 23], &[4, 3], &[(200, bad)], &[CPU_SEPARABLE]);
+    }
+    // Infinities that meet.
+    let both = [(100, f32::INFINITY), (103, f32::NEG_INFINITY)];
+    check(&[400], &[9], &both, &ways());
+    check(&[19, 23], &[4, 3], &[(200, f32::INFINITY), (223, f32::INFINITY)], &[CPU_SEPARABLE]);
+}
+
+#[test]
+fn a_complex_part_that_is_not_finite() {
+    let bad = Complex::new(1.0f32, f32::NAN);
+    check(&[300], &[7], &[(150, bad)], &ways());
+    let bad = Complex::new(f64::INFINITY, 0.5);
+    check(&[300], &[7], &[(150, bad)], &[CPU_DIRECT, CPU_FFT]);
+}
+
+/// Everything but the windows that hold the NaN is what it is without it, bit for bit in the
+/// direct methods and within the bound in transforms.
+#[test]
+fn a_nan_changes_nothing_elsewhere() {
+    let mut random = Random::new(9);
+    let (x, k) = (random.array::<f32>(&[30_000]), random.array::<f32>(&[51]));
+    for way in ways() {
+        let clean = Subject::new(x.clone(), k.clone(), Options::default());
+        let filter = clean.filter(convolver(), way).expect("admissible");
+        let without = filter.apply(&x).expect("runs");
+        let with = filter.apply(&spoiled(&x, &[(12_345, f32::NAN)])).expect("runs");
+        let tolerance = 2.0 * clean.tolerance(filter.plan()) as f32;
+        for (i, (a, b)) in without.iter().zip(&with).enumerate() {
+            let holds = (12_345 - 25..=12_345 + 25).contains(&i);
+            assert_eq!(b.is_nan(), holds, "{way:?} {i}");
+            assert!(holds || (a - b).abs() <= tolerance, "{way:?} {i}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn a_boundary_that_is_not_finite() {
+    let mut random = Random::new(9);
+    let (x, k) = (random.array::<f32>(&[30, 20]), random.array::<f32>(&[3, 4]));
+    for value in BAD {
+        let options = Options { boundary: Boundary::Constant(value).into(), ..Options::default() };
+        let subject = Subject::new(x.clone(), k.clone(), options);
+        for way in ways() {
+            subject.check_way(convolver(), way).unwrap_or_else(|e| panic!("{way:?} {value} {e}"));
+        }
+    }
+}
+
+#[test]
+fn kernels_that_are_not_finite() {
+    let mut random = Random::new(11);
+    for bad in BAD {
+        let x = random.array::<f32>(&[600, 4]);
+        let k = spoiled(&random.array(&[101, 1]), &[(40, bad)]);
+        let subject = Subject::new(x, k, Options::default());
+        // 0 * NaN is NaN: the zeros outside count where the kernel is not finite.
+        assert!(subject.rounded().iter().any(|y| !y.is_finite()));
+        let error = subject.filter(convolver(), CPU_FFT).expect_err("a transform spreads it");
+        assert!(matches!(&error, Error::Inadmissible { wanted, reason }
+            if wanted.contains("fft") && reason.contains("not finite")));
+        let any = (Device::Auto, Method::Auto);
+        subject.check_filter(&subject.filter(convolver(), any).expect("direct")).expect("auto");
+        for way in ways().into_iter().filter(|&way| way != CPU_FFT) {
+            subject.check_way(convolver(), way).unwrap_or_else(|e| panic!("{way:?} {bad} {e}"));
+        }
+    }
+}
+
+/// scipy#22390: a transform's error is relative to the largest sample and drowns small outputs.
+#[test]
+fn small_outputs_beside_large_ones() {
+    let mut a = vec![0.0f64; 10_000];
+    a.extend((0..10).map(|i| 10f64.powi(9 * i)));
+    let a = arr1(&a).into_dyn();
+    let filter = convolver().filter(&a).mode(Mode::Full).device(Device::Cpu).method(Method::Fft);
+    let y = filter.for_shape(a.raw_dim()).expect("finite").apply(&a).expect("runs");
+    for m in 0..=18 {
+        // All pairs i + j = m of 0 .. 10.
+        let exact = f64::from((m + 1).min(19 - m)) * 10f64.powi(9 * m);
+        let got = y[20_000 + m as usize];
+        assert!((got - exact).abs() <= 1e-9 * exact, "at {m}: {got:e} for {exact:e}");
+    }
+}
+
+#[test]
+fn silence_beside_noise_keeps_its_digits() {
+    let mut random = Random::new(13);
+    for n in [600, 40_000] {
+        let mut x = random.array::<f32>(&[n]);
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = x.abs().max(0.1) * if i < n / 2 { 1e6 } else { 1e-6 };
+        }
+        let k = random.array::<f32>(&[31]).mapv(f32::abs);
+        let subject = Subject::new(x.clone(), k, Options::default());
+        let filter = subject.filter(convolver(), CPU_FFT).expect("finite");
+        let y = filter.apply(&x).expect("runs");
+        for (i, (&y, &exact)) in y.iter().zip(&subject.exact).enumerate() {
+            let error = (f64::from(y) - exact).abs();
+            assert!(error <= 1e-2 * exact, "at {i} of {n}: {y} for {exact}");
+        }
+    }
+}

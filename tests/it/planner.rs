@@ -1,0 +1,309 @@
+//! Plans for invented devices: no GPU is needed.
+
+use convolve::plan::{
+    Capabilities, CostModel, Gpu, GpuCapabilities, GpuKind, Launch, MAX_RANK, Request, Shader,
+    Verdict, design,
+};
+use convolve::{
+    Boundary, DType, Device, Element, Error, KernelFacts, Method, Mode, Options, Plan, Problem,
+    Result,
+};
+use num_complex::Complex;
+
+use crate::common::*;
+
+fn discrete() -> GpuCapabilities {
+    GpuCapabilities {
+        max_binding: 2 << 30,
+        max_buffer: 4 << 30,
+        ..GpuCapabilities::webgpu_defaults("Invented 9000", GpuKind::Discrete)
+    }
+}
+
+fn with(gpu: GpuCapabilities) -> Capabilities {
+    Capabilities { threads: 8, gpu: Gpu::Present(gpu) }
+}
+
+fn without() -> Capabilities {
+    Capabilities { threads: 8, gpu: Gpu::Absent("no adapter".into()) }
+}
+
+fn problem<A: Element>(input: &[usize], kernel: &[usize]) -> Problem {
+    Problem::new::<A>(input, kernel, &Options::default()).expect("valid")
+}
+
+/// A kernel of which nothing is known, and which is separable.
+fn facts(kernel: &[usize]) -> KernelFacts {
+    KernelFacts { separable: true, ..KernelFacts::unknown(kernel.iter().product()) }
+}
+
+fn plan(problem: &Problem, on: &Capabilities, device: Device, method: Method) -> Result<Plan> {
+    let request = Request { method, device };
+    design(problem, &facts(&problem.kernel), on, &CostModel::default(), request)
+}
+
+fn auto(problem: &Problem, on: &Capabilities) -> Plan {
+    plan(problem, on, Device::Auto, Method::Auto).expect("the CPU's direct method is left")
+}
+
+fn reason(result: Result<Plan>) -> String {
+    match result {
+        Err(Error::Inadmissible { wanted, reason }) => format!("{wanted}: {reason}"),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[test]
+fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
+    let large = problem::<f32>(&[8192, 8192], &[15, 15]);
+    // Not separable: separable work of this size may stay.
+    let dense = KernelFacts { separable: false, ..facts(&[15, 15]) };
+    let large =
+        design(&large, &dense, &with(discrete()), &CostModel::default(), Request::default());
+    let large = large.expect("valid");
+    assert_eq!((large.device(), large.method()), GPU_DIRECT, "{large}");
+    let small = auto(&problem::<f32>(&[64, 64], &[3, 3]), &with(discrete()));
+    assert_eq!(small.device(), Device::Cpu, "{small}");
+}
+
+#[test]
+fn a_software_adapter_is_never_chosen() {
+    let software = with(GpuCapabilities { kind: GpuKind::Software, ..discrete() });
+    for n in [64, 512, 4096, 10_000] {
+        for taps in [1, 3, 15, 101] {
+            for separable in [false, true] {
+                let problem = problem::<f32>(&[n, n], &[taps, taps]);
+                let facts = KernelFacts { separable, ..facts(&[taps, taps]) };
+                let model = CostModel::default();
+                let plan = design(&problem, &facts, &software, &model, Request::default());
+                let plan = plan.expect("valid");
+                assert_eq!(plan.device(), Device::Cpu, "{plan}");
+            }
+        }
+    }
+    // Unless it is asked for.
+    let problem = problem::<f32>(&[64, 64], &[3, 3]);
+    let forced = plan(&problem, &software, Device::Gpu, Method::Auto).expect("admissible");
+    assert_eq!((forced.device(), forced.method()), GPU_DIRECT);
+}
+
+#[test]
+fn equal_arguments_give_equal_plans() {
+    for case in table().iter().step_by(37) {
+        let problem = Problem::new::<f32>(&case.input, &case.kernel, &case.options());
+        let problem = problem.expect("valid");
+        let (a, b) = (auto(&problem, &with(discrete())), auto(&problem, &with(discrete())));
+        assert_eq!(a, b);
+        assert_eq!(a.to_string(), b.to_string());
+    }
+}
+
+#[test]
+fn a_plan_in_words_names_every_candidate_and_reason() {
+    let kernel = KernelFacts { finite: false, ..KernelFacts::unknown(9) };
+    let problem = problem::<f32>(&[100, 120], &[3, 3]);
+    let request = Request::default();
+    let plan =
+        design(&problem, &kernel, &without(), &CostModel::default(), request).expect("valid");
+    let words = plan.to_string();
+    for candidate in &plan.candidates {
+        assert!(words.contains(&format!("{} {}", candidate.device, candidate.method)), "{words}");
+        match &candidate.verdict {
+            Verdict::Vetoed(reason) => assert!(words.contains(reason.as_str()), "{words}"),
+            Verdict::Admissible(recipe, cost) => {
+                assert!(words.contains(&recipe.to_string()), "{words}");
+                assert!(words.contains(&cost.to_string()), "{words}");
+            }
+        }
+    }
+    for part in ["100 x 120", "3 x 3", "f32", "same", "not finite", "no adapter", "chosen"] {
+        assert!(words.contains(part), "{part:?} is missing in\n{words}");
+    }
+}
+
+#[test]
+fn forced_choices_that_cannot_be_done_name_the_reason() {
+    let plain = problem::<f32>(&[100, 100], &[5, 5]);
+    let gpu = with(discrete());
+    let says = |result: Result<Plan>, words: &[&str]| {
+        let reason = reason(result);
+        for word in words {
+            assert!(reason.contains(word), "{word:?} is missing in {reason:?}");
+        }
+    };
+    says(plan(&plain, &without(), Device::Gpu, Method::Auto), &["device gpu", "no adapter"]);
+    says(plan(&plain, &gpu, Device::Gpu, Method::Fft), &["fft", "gpu"]);
+    says(plan(&plain, &gpu, Device::Gpu, Method::Separable), &["separable", "gpu"]);
+    let double = problem::<f64>(&[100, 100], &[5, 5]);
+    says(plan(&double, &gpu, Device::Gpu, Method::Direct), &["gpu", "f64"]);
+    let small = GpuCapabilities { max_binding: 1 << 10, ..discrete() };
+    says(plan(&plain, &with(small), Device::Gpu, Method::Auto), &["40000 bytes", "1024"]);
+    let few = GpuCapabilities { max_groups: 2, ..discrete() };
+    let deep = problem::<f32>(&[50, 50, 50], &[3, 3, 3]);
+    says(plan(&deep, &with(few), Device::Gpu, Method::Auto), &["workgroups"]);
+    let many = problem::<f32>(&[2; MAX_RANK + 1], &[2; MAX_RANK + 1]);
+    says(plan(&many, &gpu, Device::Gpu, Method::Auto), &["9 axes", "8"]);
+
+    let force = |problem: &Problem, kernel: KernelFacts, method| {
+        let request = Request { method, device: Device::Auto };
+        design(problem, &kernel, &gpu, &CostModel::default(), request)
+    };
+    let known = KernelFacts::unknown(25);
+    let bad = KernelFacts { finite: false, ..known.clone() };
+    says(force(&plain, bad, Method::Fft), &["method fft", "finite"]);
+    says(force(&plain, known.clone(), Method::Separable), &["method separable", "outer product"]);
+    let integers = problem::<i64>(&[100, 100], &[5, 5]);
+    let steep = KernelFacts { norm: 1e15, ..known.clone() };
+    says(force(&integers, steep, Method::Fft), &["method fft", "i64", "exact"]);
+    // Named, it proves each block when it sees it; unnamed, it would have to hold for every i64.
+    let named = force(&integers, known.clone(), Method::Fft).expect("proved block by block");
+    assert_eq!(named.method(), Method::Fft);
+    let unnamed = force(&integers, known.clone(), Method::Auto).expect("direct always can");
+    let fft = unnamed.candidates.iter().find(|candidate| candidate.method == Method::Fft);
+    assert!(fft.is_some_and(|fft| fft.admitted().is_none()));
+    // Proved for narrow integers.
+    let bytes = problem::<u8>(&[100, 100], &[5, 5]);
+    force(&bytes, known, Method::Fft).expect("proved");
+    // Different constants.
+    let boundary = [Boundary::Constant(1.0), Boundary::Constant(2.0)];
+    let options = Options { boundary: boundary.into(), ..Options::<f32>::default() };
+    let differ = Problem::new(&[100, 100], &[5, 5], &options).expect("valid");
+    says(force(&differ, facts(&[5, 5]), Method::Separable), &["method separable", "constants"]);
+}
+
+/// The proof that a transform of integers is exact, put to its worst case: all values extreme.
+#[test]
+fn integers_are_transformed_only_where_they_come_out_exact() {
+    for (n, taps) in [(3000, 64), (500, 500), (64, 3)] {
+        let worst = |value: i16, tap: i16| {
+            let (x, k) = (ndarray::ArrayD::from_elem(vec![n], value), vec![tap; taps]);
+            let k = ndarray::ArrayD::from_shape_vec(vec![taps], k).expect("fits");
+            Subject::new(x, k, Options { mode: Mode::Full, ..Options::default() })
+        };
+        for (value, tap) in [(i16::MIN, i16::MIN), (i16::MIN, i16::MAX), (i16::MAX, i16::MAX)] {
+            let subject = worst(value, tap);
+            match subject.filter(convolver(), CPU_FFT) {
+                Ok(filter) => subject.check_filter(&filter).expect("proved to be exact"),
+                Err(error) => assert!(matches!(error, Error::Inadmissible { .. })),
+            }
+        }
+    }
+}
+
+#[test]
+fn little_workgroup_memory_means_no_tiles() {
+    let tiny = GpuCapabilities { max_workgroup_memory: 64, ..discrete() };
+    for shape in [&[1000][..], &[100, 100]] {
+        let kernel = vec![3; shape.len()];
+        let geometry = problem::<f32>(shape, &kernel).geometry();
+        let launch = Launch::new(DType::F32, &geometry, &tiny).expect("N-D needs none");
+        assert_eq!(launch.shader, Shader::DirectNd);
+        assert_eq!(launch.workgroup_memory, 0);
+        assert!(Launch::new(DType::F32, &geometry, &discrete()).expect("fits").is_tiled());
+    }
+}
+
+/// wgpu does not validate workgroup memory, so every sum is done here: what one tile and one chunk
+/// of taps read fits what is staged, and that fits the limit.
+#[test]
+fn launches_keep_within_limits() {
+    let (mut tiled, mut chunked) = (0, 0);
+    for limits in invented_limits() {
+        for (dtype, problem) in problems() {
+            let geometry = problem.geometry();
+            let Ok(launch) = Launch::new(dtype, &geometry, &limits) else { continue };
+            let about = || format!("{launch:?}\n{geometry:?}\n{limits:?}");
+            let [wide, high] = launch.workgroup;
+            assert!(wide >= 1 && high >= 1, "{}", about());
+            assert!(wide * high <= limits.max_invocations, "{}", about());
+            assert!(wide <= limits.max_workgroup_size[0], "{}", about());
+            assert!(high <= limits.max_workgroup_size[1], "{}", about());
+            let groups = launch.groups.map(|n| n as usize);
+            assert!(groups.iter().all(|&n| n <= limits.max_groups as usize), "{}", about());
+            let tiles: usize = launch.tiles.iter().product();
+            assert!(groups[0] * groups[1] >= tiles, "{}", about());
+            assert!(launch.computed_outputs() >= geometry.output_len(), "{}", about());
+            let bytes = launch.workgroup_memory * dtype.size();
+            assert!(bytes <= limits.max_workgroup_memory as usize, "{}", about());
+            if !launch.is_tiled() {
+                continue;
+            }
+            tiled += 1;
+            assert!(launch.stage[0] * launch.stage[1] <= launch.workgroup_memory, "{}", about());
+            let axes = &geometry.axes[geometry.rank().saturating_sub(2)..];
+            for (axis, i) in axes.iter().rev().zip([1, 0]) {
+                assert!(launch.chunk[i] >= 1, "{}", about());
+                chunked += usize::from(launch.chunk[i] < axis.taps);
+                assert!(launch.tiles[i + 1] * launch.tile[i] >= axis.outputs(), "{}", about());
+                // The furthest that any tile reads beyond its own first sample.
+                let last_tap = (launch.chunk[i].min(axis.taps) - 1) * axis.tap_step();
+                for tile in 0..launch.tiles[i + 1].min(5) {
+                    let first = tile * launch.tile[i];
+                    let last = (first + launch.tile[i]).min(axis.outputs()) - 1;
+                    // Outputs of one tile are not in the order of their samples where lanes and
+                    // a stride meet, so the last is not the furthest.
+                    let furthest = (first..=last).map(|o| axis.advance(o)).max().expect("one");
+                    let read = furthest - axis.advance(first) + last_tap;
+                    assert!(read < launch.stage[i], "tile {tile} reads {read}: {}", about());
+                    let nearest = (first..=last).map(|o| axis.advance(o)).min().expect("one");
+                    assert!(nearest >= axis.advance(first), "{}", about());
+                }
+            }
+        }
+    }
+    assert!(tiled > 500 && chunked > 100, "{tiled} tiled, {chunked} chunked");
+}
+
+fn invented_limits() -> Vec<GpuCapabilities> {
+    let mut all = Vec::new();
+    for max_workgroup_memory in [64, 1000, 4 << 10, 16 << 10, 32 << 10, 48 << 10] {
+        for (max_invocations, max_workgroup_size) in
+            [(1, [1, 1]), (7, [5, 3]), (64, [64, 64]), (256, [256, 256]), (1024, [1024, 1024])]
+        {
+            for max_groups in [3, 65_535] {
+                all.push(GpuCapabilities {
+                    max_workgroup_memory,
+                    max_invocations,
+                    max_workgroup_size,
+                    max_groups,
+                    ..discrete()
+                });
+            }
+        }
+    }
+    all
+}
+
+fn problems() -> Vec<(DType, Problem)> {
+    let mut all = Vec::new();
+    let shapes: [(&[usize], &[usize]); 8] = [
+        (&[5000], &[7]),
+        (&[5000], &[4001]),
+        (&[300, 200], &[3, 4]),
+        (&[300, 200], &[97, 89]),
+        (&[40, 50, 3], &[5, 4, 1]),
+        (&[6, 70, 40], &[1, 3, 3]),
+        (&[400, 7], &[9, 1]),
+        (&[9, 10, 11], &[2, 3, 2]),
+    ];
+    for (input, kernel) in shapes {
+        for stride in [1, 2, 5, 1000] {
+            for dilation in [1, 3, 40] {
+                let mode = Mode::Same;
+                let (stride, dilation) = (stride.into(), dilation.into());
+                let real = Options { mode, stride, dilation, ..Options::<f32>::default() };
+                let problem = Problem::new(input, kernel, &real).expect("valid");
+                let complex = Options {
+                    mode,
+                    stride: real.stride,
+                    dilation: real.dilation,
+                    ..Options::<Complex<f32>>::default()
+                };
+                all.push((DType::F32, problem));
+                let problem = Problem::new(input, kernel, &complex).expect("valid");
+                all.push((DType::Complex32, problem));
+            }
+        }
+    }
+    all
+}
