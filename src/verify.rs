@@ -216,6 +216,7 @@ fn bound<A: Element>(
 /// `|value - exact|`; 0 where `value` is `exact` rounded, or where neither is a number.
 fn deviation<A: Element>(value: A, exact: A::Wide) -> f64 {
     let rounded = A::narrow(exact);
+    #[allow(clippy::eq_op, reason = "only what is not a number differs from itself")]
     let not_a_number = |a: A| a != a;
     if value == rounded || (not_a_number(value) && not_a_number(rounded)) {
         return 0.0;

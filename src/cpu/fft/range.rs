@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn taps_below_the_others_rounding_error_are_not_seen() {
-        assert_eq!(visible(&[1e-9, 1.0, 0.5, 0.0], &[4], 1e-7), [1..3]);
+        assert_eq!(visible(&[1e-9, 1.0, 0.5, 0.0], &[4], 1e-7)[0], 1..3);
         assert_eq!(visible(&[0.0, 1.0, 1e-9, 1e-9, 1e-3, 0.0], &[2, 3], 1e-7), [0..2, 1..2]);
-        assert_eq!(visible(&[0.0, 0.0], &[2], 1e-7), [0..2]);
+        assert_eq!(visible(&[0.0, 0.0], &[2], 1e-7)[0], 0..2);
         // Signal under the first tap alone, which is not seen.
         let mut block = vec![0.0f32; 64];
         block[..20].fill(1.0);
