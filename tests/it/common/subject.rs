@@ -118,8 +118,7 @@ pub fn compare<A: Value>(
     }
     for (at, &value) in got.indexed_iter() {
         let error = value.error(exact[&at]);
-        // Not `error > tolerance`, which a NaN would pass.
-        if !(error <= tolerance) {
+        if error.is_nan() || error > tolerance {
             let expected = A::narrow(exact[&at]);
             return Err(format!(
                 "at {:?}: expected {expected:?}, got {value:?}: off by {error:e}, {tolerance:e} allowed",
