@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::cpu::threads;
 use crate::element::Element;
-use crate::error::{Error, Result};
+#[cfg(feature = "gpu")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::filter::FilterBuilder;
 use crate::kernel::KernelFacts;
 use crate::plan::{self, Capabilities, CostModel, Device, Gpu, Method, Plan, Request};
