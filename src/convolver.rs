@@ -231,7 +231,7 @@ pub fn convolve<A: Element, D: Dimension>(
 }
 
 /// Correlates `x` with `k`, with zeros outside: convolution with the kernel reversed and
-/// conjugated, `scipy.signal.correlate` (whose `same` differs for kernels of even length).
+/// conjugated, `scipy.signal.correlate`.
 ///
 /// ```
 /// use convolve::{correlate, Mode};
