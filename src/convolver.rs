@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::cpu::threads;
 use crate::element::Element;
-use crate::error::{Error, Result};
+#[cfg(feature = "gpu")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::filter::FilterBuilder;
 use crate::kernel::KernelFacts;
 use crate::plan::{self, Capabilities, CostModel, Device, Gpu, Method, Plan, Request};
@@ -229,7 +231,7 @@ pub fn convolve<A: Element, D: Dimension>(
 }
 
 /// Correlates `x` with `k`, with zeros outside: convolution with the kernel reversed and
-/// conjugated, `scipy.signal.correlate` (whose `same` differs for kernels of even length).
+/// conjugated, `scipy.signal.correlate`.
 ///
 /// ```
 /// use convolve::{correlate, Mode};

@@ -11,6 +11,7 @@ use crate::kernel;
 use crate::plan::Recipe;
 
 /// A method with its weights in place, ready for any input of the planned shape.
+#[cfg_attr(not(feature = "gpu"), allow(clippy::enum_variant_names))]
 pub enum Executor<A: Element> {
     CpuDirect(Direct<A>),
     CpuSeparable(Separable<A>),

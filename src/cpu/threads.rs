@@ -15,7 +15,8 @@ pub fn available() -> usize {
 /// Into how many pieces work for `threads` threads should be cut: a few for each thread, so that
 /// a slow one can be helped, but no more than there are threads allowed where that is fewer than
 /// the pool has.
-pub fn pieces(threads: usize) -> usize {
+#[cfg(feature = "rayon")]
+fn pieces(threads: usize) -> usize {
     if threads > 1 && threads >= available() { 4 * threads } else { threads }
 }
 

@@ -1,7 +1,7 @@
 //! Problems that are cut up: transforms of many blocks, dispatches of many tiles, kernels that are
 //! staged in chunks, and devices with no more than WebGPU's default limits.
 
-use convolve::plan::{Launch, Recipe};
+use convolve::plan::Recipe;
 use convolve::{Boundary, Mode, Operation, Options, Plan};
 use num_complex::Complex;
 
@@ -64,7 +64,7 @@ fn fft_in_many_blocks() {
 #[cfg(feature = "gpu")]
 mod on_gpu {
     use super::*;
-    use convolve::plan::{Gpu, Shader};
+    use convolve::plan::{Gpu, Launch, Shader};
     use convolve::{Convolver, wgpu};
     use std::sync::OnceLock;
 
