@@ -76,7 +76,7 @@ impl Launch {
         self.tiles.iter().product::<usize>() * self.tile[0] * self.tile[1]
     }
 
-    /// `None` where even one tap's input does not fit into workgroup memory.
+    /// `None` where even one tap's input does not fit into workgroup memory, whatever the tile.
     fn tiled(
         shader: Shader,
         dtype: DType,
@@ -85,30 +85,22 @@ impl Launch {
         batch: usize,
         gpu: &GpuCapabilities,
     ) -> Option<Self> {
-        let workgroup = workgroup(shader, gpu)?;
-        let [wide, high] = workgroup.map(|n| n as usize);
-        let tile = match shader {
-            Shader::Direct1d => [1, wide * OUTPUTS_PER_INVOCATION],
-            _ => [high * OUTPUTS_PER_INVOCATION, wide],
-        };
         let capacity = gpu.max_workgroup_memory as usize / dtype.size();
-        let rows = |taps: usize| outer.map_or(1, |axis| staged(axis, tile[0], taps));
-        let columns = |taps: usize| staged(inner, tile[1], taps);
-        let mut chunk = [outer.map_or(1, |axis| axis.taps), inner.taps];
-        while rows(chunk[0]).saturating_mul(columns(chunk[1])) > capacity {
-            // Halve whichever is longer, so that chunks stay compact.
-            let longer = usize::from(chunk[0] < chunk[1]);
-            if chunk[longer] == 1 {
-                return None;
-            }
-            chunk[longer] = chunk[longer].div_ceil(2);
-        }
+        // A stride spreads a tile over more input: then a smaller tile may fit.
+        let (workgroup, tile, chunk, stage) = workgroups(shader, gpu).find_map(|workgroup| {
+            let [wide, high] = workgroup.map(|n| n as usize);
+            let tile = match shader {
+                Shader::Direct1d => [1, wide * OUTPUTS_PER_INVOCATION],
+                _ => [high * OUTPUTS_PER_INVOCATION, wide],
+            };
+            let (chunk, stage) = chunk(outer, inner, tile, capacity)?;
+            Some((workgroup, tile, chunk, stage))
+        })?;
         let tiles = [
             batch,
             outer.map_or(1, Axis::outputs).div_ceil(tile[0]),
             inner.outputs().div_ceil(tile[1]),
         ];
-        let stage = [rows(chunk[0]), columns(chunk[1])];
         let groups = groups(tiles.iter().product(), gpu)?;
         // Rounded up to few sizes, so that few pipelines serve many shapes.
         let workgroup_memory =
@@ -158,14 +150,42 @@ impl fmt::Display for Launch {
     }
 }
 
-/// 256 invocations, the most that WebGPU promises: a line of them in 1-D, rows of 32 in 2-D so
-/// that a row of loads fills a cache line. Fewer where an adapter has fewer.
-fn workgroup(shader: Shader, gpu: &GpuCapabilities) -> Option<[u32; 2]> {
+/// Workgroups to try, the best first: 256 invocations, the most that WebGPU promises, in a line in
+/// 1-D and in rows of 32 in 2-D, so that a row of loads fills a cache line; fewer where an adapter
+/// has fewer, and then half as many time and again, down to 32.
+fn workgroups(shader: Shader, gpu: &GpuCapabilities) -> impl Iterator<Item = [u32; 2]> {
     let wide = if shader == Shader::Direct1d { 256 } else { 32 };
-    let wide = wide.min(gpu.max_workgroup_size[0]).min(gpu.max_invocations);
+    let wide = wide.min(gpu.max_workgroup_size[0]).min(gpu.max_invocations).max(1);
     let high = if shader == Shader::Direct1d { 1 } else { 8 };
-    let high = high.min(gpu.max_workgroup_size[1]).min(gpu.max_invocations.checked_div(wide)?);
-    (wide > 0 && high > 0).then_some([wide, high])
+    let high = high.min(gpu.max_workgroup_size[1]).min(gpu.max_invocations / wide).max(1);
+    std::iter::successors(Some([wide, high]), |&[wide, high]| match (wide, high) {
+        (_, 2..) => Some([wide, high / 2]),
+        (33.., 1) => Some([wide / 2, high]),
+        _ => None,
+    })
+}
+
+/// Taps per chunk, and the input under a tile and a chunk, that fit into `capacity` elements.
+fn chunk(
+    outer: Option<&Axis>,
+    inner: &Axis,
+    tile: [usize; 2],
+    capacity: usize,
+) -> Option<([usize; 2], [usize; 2])> {
+    let mut chunk = [outer.map_or(1, |axis| axis.taps), inner.taps];
+    loop {
+        let rows = outer.map_or(1, |axis| staged(axis, tile[0], chunk[0]));
+        let columns = staged(inner, tile[1], chunk[1]);
+        if rows.saturating_mul(columns) <= capacity {
+            return Some((chunk, [rows, columns]));
+        }
+        // Halve whichever is longer, so that chunks stay compact.
+        let longer = usize::from(chunk[0] < chunk[1]);
+        if chunk[longer] == 1 {
+            return None;
+        }
+        chunk[longer] = chunk[longer].div_ceil(2);
+    }
 }
 
 /// The input samples under `outputs` neighbouring outputs and `taps` neighbouring taps.

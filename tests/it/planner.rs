@@ -203,6 +203,19 @@ fn little_workgroup_memory_means_no_tiles() {
     }
 }
 
+/// A stride spreads a tile over more input: the tile shrinks before it is given up.
+#[test]
+fn strided_tiles_shrink() {
+    let strided = |stride: usize| {
+        let options = Options::<f32> { stride: stride.into(), ..Options::default() };
+        let problem = Problem::new(&[600, 600], &[3, 3], &options).expect("valid");
+        Launch::new(DType::F32, &problem.geometry(), &discrete()).expect("fits")
+    };
+    assert_eq!((strided(1).shader, strided(1).workgroup), (Shader::Direct2d, [32, 8]));
+    assert_eq!((strided(4).shader, strided(4).workgroup), (Shader::Direct2d, [32, 2]));
+    assert_eq!(strided(50).shader, Shader::DirectNd);
+}
+
 /// wgpu does not validate workgroup memory, so every sum is done here: what one tile and one chunk
 /// of taps read fits what is staged, and that fits the limit.
 #[test]
