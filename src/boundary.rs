@@ -69,8 +69,11 @@ impl<A: Element> Boundary<A> {
 
 impl Edge {
     /// The sample of an axis of `n` samples that stands at position `i`, or `None` where the
-    /// boundary's own value does.
+    /// boundary's own value does. An axis without samples has none.
     pub fn resolve(self, i: isize, n: usize) -> Option<usize> {
+        if n == 0 {
+            return None;
+        }
         let len = n as isize;
         if (0..len).contains(&i) {
             return Some(i as usize);

@@ -14,7 +14,13 @@ const COMPLEX: f64 = 2.83;
 /// 3.5), since eps is twice the unit roundoff. Holds for any order of summation.
 pub fn direct(dtype: DType, taps: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
     let complex = if dtype.is_complex() { COMPLEX } else { 1.0 };
-    complex * dtype.epsilon() * taps as f64 * largest_input * kernel.sum
+    let rounding = dtype.epsilon() * taps as f64 * largest_input * kernel.sum;
+    complex * (rounding + underflow(dtype, taps, kernel, largest_input))
+}
+
+/// What is lost where a product, a tap or a sample is subnormal: a GPU may take it for zero.
+fn underflow(dtype: DType, taps: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
+    dtype.smallest_normal() * (taps as f64 * (1.0 + largest_input) + kernel.sum)
 }
 
 /// The direct bound with the taps of one pass after another, and a rounding of every factor and of
@@ -32,6 +38,7 @@ pub fn separable(
 /// `eps * log2(N) * |x_block|_2 * |k|_2` for blocks of `samples` samples.
 pub fn fft(dtype: DType, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
     transform(dtype.epsilon(), samples, kernel, largest_input)
+        + underflow(dtype, samples, kernel, largest_input)
 }
 
 /// Whether rounding the result of an `f64` transform gives the exact integers, for inputs of at

@@ -65,6 +65,15 @@ impl DType {
         }
     }
 
+    /// The smallest positive number with all its digits; 0 for integers.
+    pub fn smallest_normal(self) -> f64 {
+        match self {
+            Self::F32 | Self::Complex32 => f64::from(f32::MIN_POSITIVE),
+            Self::F64 | Self::Complex64 => f64::MIN_POSITIVE,
+            _ => 0.0,
+        }
+    }
+
     /// The largest magnitude an integer type holds; `None` for the others.
     pub fn largest_integer(self) -> Option<f64> {
         let bits = match self {
@@ -128,6 +137,8 @@ pub(crate) mod number {
         fn to_complex(self) -> Complex<f64>;
         /// From a complex number: its real part where the type is real, cast as `as` does.
         fn from_complex(value: Complex<f64>) -> Self;
+        /// From an integer: wrapped where the type is one.
+        fn from_integer(value: i64) -> Self;
         /// Into the transform's type.
         fn to_sample(self) -> Self::Sample;
         /// From the transform's type; integers are rounded to nearest, then wrapped.
@@ -207,6 +218,9 @@ macro_rules! real {
             fn from_complex(value: Complex<f64>) -> Self {
                 value.re as $t
             }
+            fn from_integer(value: i64) -> Self {
+                value as $t
+            }
             fn to_sample(self) -> Self {
                 self
             }
@@ -253,6 +267,9 @@ macro_rules! complex {
             fn from_complex(value: Complex<f64>) -> Self {
                 Self::narrow(value)
             }
+            fn from_integer(value: i64) -> Self {
+                Self::new(value as $t, 0.0)
+            }
             fn to_sample(self) -> Self {
                 self
             }
@@ -298,6 +315,9 @@ macro_rules! integer {
             }
             fn from_complex(value: Complex<f64>) -> Self {
                 value.re as $t
+            }
+            fn from_integer(value: i64) -> Self {
+                value as $t
             }
             fn to_sample(self) -> f64 {
                 self as f64

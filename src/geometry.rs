@@ -12,6 +12,7 @@ use crate::boundary::Edge;
 /// One axis of the canonical form, in positions; each position holds `lanes` interleaved samples
 /// that never mix (the channels of a picture).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Axis {
     /// Positions of the input.
     pub n: usize,
@@ -109,6 +110,7 @@ impl Axis {
 /// The axes of a problem, folded: the kernel has one tap only on a leading axis, or where that
 /// axis has a stride.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Geometry {
     /// Outermost first; at least one.
     pub axes: Vec<Axis>,

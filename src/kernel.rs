@@ -28,18 +28,16 @@ impl KernelFacts {
 
     /// The facts of the weights `w`, an array of shape `shape` in standard order.
     pub fn of<A: Element>(w: &[A], shape: &[usize]) -> Self {
-        let (mut max, mut sum, mut squares) = (0f64, 0f64, 0f64);
-        for w in w {
-            let magnitude = w.magnitude();
-            max = max.max(magnitude);
-            sum += magnitude;
-            squares += magnitude * magnitude;
-        }
+        let magnitudes = || w.iter().map(|w| w.magnitude());
+        let max = magnitudes().fold(0.0, f64::max);
+        // Squares of the largest magnitudes are beyond f64.
+        let unit = if max > 0.0 { max } else { 1.0 };
+        let squares: f64 = magnitudes().map(|magnitude| (magnitude / unit).powi(2)).sum();
         Self {
             finite: w.iter().all(|w| w.is_finite()),
             max,
-            sum,
-            norm: squares.sqrt(),
+            sum: magnitudes().sum(),
+            norm: unit * squares.sqrt(),
             separable: factors(w, shape).is_some(),
         }
     }
@@ -98,21 +96,22 @@ fn real_factors<A: Element>(
     fibres: &[(Vec<A>, usize)],
     pivot: Complex<f64>,
 ) -> Option<Vec<Vec<A>>> {
-    // A power of two shares the magnitude between the axes without rounding.
-    let share = 2f64.powf((pivot.norm().log2() / shape.len() as f64).round());
+    // All vectors but the first, whose pass runs last, add up to at most one, so that no sum between
+    // passes is larger than the input. Powers of two share the magnitude without rounding.
+    let shares: Vec<f64> = fibres
+        .iter()
+        .map(|(fibre, _)| fibre.iter().map(|tap| (tap.to_complex() / pivot).norm()).sum::<f64>())
+        .map(|gain| 2f64.powf(-gain.log2().ceil()))
+        .collect();
+    let rest: f64 = shares[1..].iter().product();
     let factors: Vec<Vec<A>> = fibres
         .iter()
+        .zip(&shares)
         .enumerate()
-        .map(|(axis, (fibre, _))| {
-            let rest = share.powi(shape.len() as i32 - 1);
-            let scale = if axis == 0 { 1.0 / rest } else { share };
-            fibre
-                .iter()
-                .map(|&tap| {
-                    let tap = tap.to_complex() * scale;
-                    A::from_complex(if axis == 0 { tap } else { tap / pivot })
-                })
-                .collect()
+        .map(|(axis, ((fibre, _), share))| {
+            let scaled =
+                |tap: Complex<f64>| if axis == 0 { tap / rest } else { tap / pivot * *share };
+            fibre.iter().map(|tap| A::from_complex(scaled(tap.to_complex()))).collect()
         })
         .collect();
     let (mut residual, mut sum) = (0.0, 0.0);
@@ -154,8 +153,9 @@ fn integer_factors<A: Element>(
         let product = at.iter().zip(&factors).try_fold(1i128, |p, (&t, f)| p.checked_mul(f[t]));
         equal &= product == Some(integer(w[index]));
     });
+    // A factor may be one beyond its type, 128 for i8: wrapped, the product is still the kernel.
     let narrow = |factor: Vec<i128>| -> Vec<A> {
-        factor.into_iter().map(|tap| A::from_complex((tap as f64).into())).collect()
+        factor.into_iter().map(|tap| A::from_integer(tap as i64)).collect()
     };
     equal.then(|| factors.into_iter().map(narrow).collect())
 }
@@ -210,6 +210,21 @@ mod tests {
         let kernel = [18, 30, 36, 60];
         let found = factors(&kernel, &[2, 2]).expect("rank one");
         assert_eq!(product(&found, &[2, 2]), kernel);
+    }
+
+    #[test]
+    fn integer_factors_may_wrap() {
+        // The factors are -128 and 128 times one, and 128 is no i8.
+        let kernel = [i8::MIN; 4];
+        assert_eq!(product(&factors(&kernel, &[2, 2]).expect("rank one"), &[2, 2]), kernel);
+        let kernel = [i32::MIN, i32::MIN, 0, 0];
+        assert_eq!(product(&factors(&kernel, &[2, 2]).expect("rank one"), &[2, 2]), kernel);
+    }
+
+    #[test]
+    fn passes_before_the_last_gain_nothing() {
+        let found = factors(&[1.0f32 / 81.0; 81], &[9, 9]).expect("rank one");
+        assert!(found[1].iter().sum::<f32>() <= 1.0);
     }
 
     #[test]

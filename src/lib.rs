@@ -31,7 +31,7 @@ pub use filter::{Filter, FilterBuilder};
 pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, adapters};
-pub use kernel::{KernelFacts, factors};
+pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
 pub use verify::{Check, Deviation, Verification};

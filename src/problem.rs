@@ -130,6 +130,7 @@ impl<A> Default for Options<A> {
 
 /// A validated problem: shapes, type and meaning, without any data.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Problem {
     /// Type of input, kernel and output.
     pub dtype: DType,
@@ -248,12 +249,6 @@ impl Problem {
     /// The folded axes that the executors compute.
     pub fn geometry(&self) -> Geometry {
         Geometry::fold(self.axes.iter().map(|axis| (axis.clone(), ()))).0
-    }
-
-    /// Whether the weights are the kernel in reverse: in the canonical form a convolution reverses
-    /// its kernel and a correlation conjugates it.
-    pub fn reverses_kernel(&self) -> bool {
-        self.operation == Operation::Convolve
     }
 }
 

@@ -88,21 +88,8 @@ impl<A: Element> Direct<A> {
         let first = inside.start.clamp(columns.start, columns.end);
         let end = inside.end.clamp(first, columns.end);
         for edge in [columns.start..first, end..columns.end] {
-            if edge.is_empty() {
-                continue;
-            }
-            let start = axis.start(edge.start);
-            let span = (axis.start(edge.end - 1) - start) as usize + 1;
             let out = &mut out[edge.start - columns.start..edge.end - columns.start];
-            // The extended row under all taps, or, where taps are so far apart that most of it
-            // would not be read, under one tap after another.
-            let group = if axis.reach() < weights.len() * span { weights.len() } else { 1 };
-            for (g, weights) in weights.chunks(group).enumerate() {
-                scratch.resize(span + (weights.len() - 1) * axis.tap_step(), A::default());
-                let first_tap = (g * group * axis.tap_step()) as isize;
-                self.extension.fill(x, source, start + first_tap, scratch);
-                self.accumulate(scratch, weights, edge.start, out);
-            }
+            self.accumulate_edge(x, source, weights, edge.start, out, scratch);
         }
         if let Row::Stored(at) = source
             && first < end
@@ -114,6 +101,43 @@ impl<A: Element> Direct<A> {
                 first,
                 &mut out[first - columns.start..end - columns.start],
             );
+        }
+    }
+
+    /// Adds one row of taps to outputs whose windows leave the stored row.
+    fn accumulate_edge(
+        &self,
+        x: &[A],
+        source: Row<A>,
+        weights: &[A],
+        first: usize,
+        out: &mut [A],
+        scratch: &mut Vec<A>,
+    ) {
+        let axis = self.extension.inner();
+        if out.is_empty() {
+            return;
+        }
+        if axis.stride > WIDE_STRIDE {
+            for (o, out) in out.iter_mut().enumerate() {
+                let start = axis.start(first + o);
+                for (t, &w) in weights.iter().enumerate() {
+                    let p = start + (t * axis.tap_step()) as isize;
+                    *out = out.mul_add(w, self.extension.sample(x, source, p));
+                }
+            }
+            return;
+        }
+        let start = axis.start(first);
+        let span = (axis.start(first + out.len() - 1) - start) as usize + 1;
+        // The extended row under as many taps as at most double it: taps may be so far apart that
+        // most of the row under all of them would not be read.
+        let group = span / axis.tap_step() + 1;
+        for (g, weights) in weights.chunks(group).enumerate() {
+            scratch.resize(span + (weights.len() - 1) * axis.tap_step(), A::default());
+            let first_tap = (g * group * axis.tap_step()) as isize;
+            self.extension.fill(x, source, start + first_tap, scratch);
+            self.accumulate(scratch, weights, first, out);
         }
     }
 
@@ -133,6 +157,10 @@ impl<A: Element> Direct<A> {
         }
     }
 }
+
+/// Beyond this stride most of an extended row would be built for nothing: samples at the ends are
+/// then looked up one by one.
+const WIDE_STRIDE: usize = 8;
 
 /// Outputs that stay in registers while the taps of a row pass over them: 128 bytes, eight
 /// vectors of the narrowest instruction set that every x86-64 and AArch64 machine has.

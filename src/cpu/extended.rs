@@ -55,6 +55,15 @@ impl<A: Element> Extension<A> {
         outside.map_or(Row::Stored(index * self.inner().samples()), Row::Outside)
     }
 
+    /// The sample at `p`, along the innermost axis, of one row.
+    pub fn sample(&self, x: &[A], row: Row<A>, p: isize) -> A {
+        match (self.inner().resolve(p), row) {
+            (None, _) => self.values[self.values.len() - 1],
+            (Some(_), Row::Outside(value)) => value,
+            (Some(sample), Row::Stored(at)) => x[at + sample],
+        }
+    }
+
     /// Fills `out` with the samples from `start` on, along the innermost axis, of one row.
     pub fn fill(&self, x: &[A], row: Row<A>, start: isize, out: &mut [A]) {
         let axis = self.inner();

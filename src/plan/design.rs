@@ -44,19 +44,13 @@ pub fn design(
     request: Request,
 ) -> Result<Plan> {
     let geometry = problem.geometry();
-    let context = Context {
-        problem,
-        geometry: &geometry,
-        kernel,
-        capabilities,
-        model,
-        method: request.method,
-    };
+    let judge =
+        Judge { problem, geometry: &geometry, kernel, capabilities, model, method: request.method };
     let candidates = vec![
-        context.candidate(Device::Cpu, Method::Direct, context.cpu_direct()),
-        context.candidate(Device::Cpu, Method::Separable, context.cpu_separable()),
-        context.candidate(Device::Cpu, Method::Fft, context.cpu_fft()),
-        context.candidate(Device::Gpu, Method::Direct, context.gpu_direct()),
+        judge.candidate(Device::Cpu, Method::Direct, judge.cpu_direct()),
+        judge.candidate(Device::Cpu, Method::Separable, judge.cpu_separable()),
+        judge.candidate(Device::Cpu, Method::Fft, judge.cpu_fft()),
+        judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
     ];
     let chosen = choose(&candidates, request)?;
     Ok(Plan {
@@ -106,7 +100,7 @@ fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
 }
 
 /// What the candidates are judged by.
-struct Context<'a> {
+struct Judge<'a> {
     problem: &'a Problem,
     geometry: &'a Geometry,
     kernel: &'a KernelFacts,
@@ -116,7 +110,7 @@ struct Context<'a> {
     method: Method,
 }
 
-impl Context<'_> {
+impl Judge<'_> {
     fn candidate(
         &self,
         device: Device,
