@@ -100,7 +100,10 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         let extension = Extension::new(&problem, &boundary);
         let kernel = canonical_kernel(&self.kernel, &problem);
         let facts = if problem.swapped {
-            KernelFacts::unknown(problem.input.iter().product())
+            // The input will be the kernel. What is asked for by name is decided when it is there.
+            let separable = self.request.method == Method::Separable;
+            let taps = problem.input.iter().product();
+            KernelFacts { separable, ..KernelFacts::unknown(taps) }
         } else {
             KernelFacts::of(&kernel, &extension.geometry.kernel())
         };
@@ -215,9 +218,14 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let view = x.to_owned().into_dyn();
         let report = self.with_slice(x, |slice| {
             let (extension, data, weights) = self.canonical(slice);
+            let plan = self.plan_for(&weights)?;
+            // Anything that is left untouched must show.
+            let mut own = vec![verify::poison::<A>(); self.output.size()];
+            self.run(slice, &mut own)?;
             verify::verify(verify::Subject {
                 convolver: &self.convolver,
-                plan: &self.plan,
+                plan: &plan,
+                own,
                 extension: &extension,
                 x: &data,
                 weights: &weights,
@@ -245,10 +253,20 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             return executor.run(x, y);
         }
         let (extension, data, weights) = self.canonical(x);
-        let facts = KernelFacts::of(&weights, &extension.geometry.kernel());
-        let plan = self.convolver.plan(&self.plan.problem, &facts, self.plan.request)?;
+        let plan = self.plan_for(&weights)?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         Executor::new(recipe, extension, weights.into_owned(), &self.convolver)?.run(&data, y)
+    }
+
+    /// The plan that runs for these weights: the filter's own, unless the weights come with every
+    /// input.
+    fn plan_for(&self, weights: &[A]) -> Result<Cow<'_, Plan>> {
+        if self.executor.is_some() {
+            return Ok(Cow::Borrowed(&self.plan));
+        }
+        let facts = KernelFacts::of(weights, &self.extension.geometry.kernel());
+        let plan = self.convolver.plan(&self.plan.problem, &facts, self.plan.request)?;
+        Ok(Cow::Owned(plan))
     }
 
     /// Calls `run` with the samples in standard order, copied only where they are not.

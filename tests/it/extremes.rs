@@ -1,8 +1,10 @@
 //! Sizes and values at the edge of what the types hold.
 
 use convolve::reference::Oracle;
-use convolve::{Boundary, Convolver, Device, Method, Options};
-use ndarray::{Array1, Array2, arr1};
+use convolve::{Boundary, Convolver, Device, Element, Method, Mode, Options};
+use ndarray::{Array, Array1, Array2, Dimension, arr1, arr2};
+
+use crate::common::convolver;
 
 /// Taps a billion samples apart must not cost the memory of the gap between them.
 #[test]
@@ -38,4 +40,80 @@ fn an_fft_of_integers_proves_each_block() {
     let direct = filter.method(Method::Direct).for_shape(x.dim()).expect("always");
     assert_eq!(fft.apply(&x).expect("a run"), direct.apply(&x).expect("a run"));
     assert!(fft.verify(&x).is_ok());
+}
+
+/// Every method on the CPU, each checked against the definition by `verify`, which also checks the
+/// GPU's where there is one.
+fn verified<A: Element, D: Dimension>(x: &Array<A, D>, k: &Array<A, D>, boundary: Boundary<A>) {
+    for method in [Method::Auto, Method::Direct, Method::Separable, Method::Fft] {
+        let filter = convolver().filter(k).boundary(boundary).device(Device::Cpu).method(method);
+        if let Ok(filter) = filter.for_shape(x.raw_dim()) {
+            let y = filter.apply(x).expect("a run");
+            assert!(y.iter().all(|y| y.is_finite()), "{}", filter.plan());
+            filter.verify(x).unwrap_or_else(|error| panic!("{error}\n{}", filter.plan()));
+        }
+    }
+}
+
+/// A factor of such a kernel can be one beyond its type.
+#[test]
+fn separable_kernels_of_the_smallest_integers() {
+    let x = |i: (usize, usize)| (4 * i.0 + i.1 + 1) as i8;
+    let shape = (4, 4);
+    verified(&Array2::from_shape_fn(shape, x), &arr2(&[[i8::MIN; 2]; 2]), Boundary::Wrap);
+    let x = |i| i32::from(x(i));
+    verified(&Array2::from_shape_fn(shape, x), &arr2(&[[i32::MIN; 2]; 2]), Boundary::Wrap);
+    let x = |i| i64::from(x(i));
+    verified(&Array2::from_shape_fn(shape, x), &arr2(&[[i64::MIN; 2]; 2]), Boundary::Wrap);
+}
+
+/// Sums inside a transform or between two passes must not overflow where the result does not.
+#[test]
+fn samples_near_the_largest_float() {
+    let uneven = Array2::from_shape_fn((21, 21), |(i, j)| 1.0 + ((i * 7 + j * 3) % 5) as f32);
+    let mean = &uneven / uneven.sum();
+    verified(&Array2::from_elem((150, 130), 1e37f32), &mean, Boundary::Nearest);
+    let square = Array2::from_elem((9, 9), 1.0f32 / 81.0);
+    verified(&Array2::from_elem((20, 20), 3.3e38), &square, Boundary::Nearest);
+    let large = Array1::from_shape_fn(3000, |i| if i % 2 == 0 { 1e-3f64 } else { 2e-3 });
+    let steep = Array1::from_shape_fn(101, |i| if i % 2 == 0 { 1e307 } else { -1e307 });
+    verified(&large, &steep, Boundary::Zero);
+}
+
+/// Nor must a small kernel vanish in a transform's scale.
+#[test]
+fn taps_near_the_smallest_float() {
+    let x = Array1::from_shape_fn(3000, |i| 1e25f32 * (1.0 + (i % 7) as f32));
+    for scale in [1e-38, 1e-39, 1e-41] {
+        let k = Array1::from_shape_fn(101, |i| scale * (1.0 + (i % 5) as f32));
+        verified(&x, &k, Boundary::Mirror);
+    }
+    verified(&(&x * 1e-45), &Array1::from_elem(11, 1e-20), Boundary::Zero);
+}
+
+/// Two outputs far apart must not cost the memory between them.
+#[test]
+fn strides_and_dilations_beyond_memory() {
+    let x = Array1::from_shape_fn(10, |i| i as f32 + 1.0);
+    let far = 1usize << 36;
+    let options = Options {
+        mode: Mode::Full,
+        stride: far.into(),
+        dilation: far.into(),
+        ..Options::<f32>::default()
+    };
+    let filter = convolver().filter(&arr1(&[2.0, 3.0])).options(options).device(Device::Cpu);
+    let y = filter.for_shape(x.dim()).expect("a valid problem").apply(&x).expect("a run");
+    assert_eq!(y, arr1(&[2.0, 3.0]));
+}
+
+/// In `valid` with the longer kernel the input is what is factored.
+#[test]
+fn a_swapped_filter_factors_its_input() {
+    let k = Array2::from_shape_fn((9, 9), |(i, j)| (i * 5 + j * j) as f32);
+    let filter = convolver().filter(&k).mode(Mode::Valid).device(Device::Cpu);
+    let filter = filter.method(Method::Separable).for_shape((3, 3)).expect("asked for by name");
+    filter.verify(&Array2::ones((3, 3))).expect("all methods agree");
+    let uneven = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 10.0]]);
+    assert!(filter.apply(&uneven).is_err());
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::line::{Line, Sample};
-use super::range::{Reach, Window, is_safe, reach};
+use super::range::{Levels, Reach, Window, exponent_into_range, is_safe, reach};
 use super::size::Blocks;
 use crate::bounds;
 use crate::cpu::direct::Direct;
@@ -28,6 +28,8 @@ pub struct Fft<A: Element> {
     /// Of the kernel, with the transforms' scale divided out.
     spectrum: Vec<Complex<Real<A>>>,
     kernel: KernelFacts,
+    /// The kernel was scaled by this power of two, to keep its spectrum in range.
+    exponent: i32,
     /// Which taps count along each axis.
     reach: Vec<Reach>,
     /// Computes the blocks that a transform cannot be trusted with.
@@ -59,6 +61,8 @@ impl<A: Element> Fft<A> {
     /// Transforms the kernel.
     pub fn new(extension: Extension<A>, weights: Vec<A>, blocks: Blocks, threads: usize) -> Self {
         let transform = Transform::new(&blocks.size);
+        let kernel = KernelFacts::of(&weights, &extension.geometry.kernel());
+        let exponent = exponent_into_range::<A::Sample>(kernel.max);
         let mut samples = vec![A::Sample::default(); blocks.samples()];
         // y[p] = sum over t of w[t] * x[p + t * step] is a convolution with w reversed about 0.
         let axes = &extension.geometry.axes;
@@ -72,7 +76,7 @@ impl<A: Element> Fft<A> {
                 .fold(0, |place, ((&t, axis), &size)| {
                     place * size + (size - t * axis.tap_step()) % size
                 });
-            samples[place] = w.to_sample();
+            samples[place] = w.to_sample().scaled(exponent);
             tap.advance();
         }
         let mut spectrum = vec![Complex::default(); transform.spectrum_len()];
@@ -80,13 +84,23 @@ impl<A: Element> Fft<A> {
         transform.forward(&mut samples, &mut spectrum, &mut scratch);
         let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
         spectrum.iter_mut().for_each(|value| *value = value.scale(scale));
-        let kernel = KernelFacts::of(&weights, &extension.geometry.kernel());
         let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
         let reach = reach(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
         // Blocks run on all threads already.
         let direct = Direct::new(extension.clone(), weights, 1);
         let workspaces = Mutex::new(Vec::new());
-        Self { extension, blocks, transform, spectrum, kernel, reach, direct, threads, workspaces }
+        Self {
+            extension,
+            blocks,
+            transform,
+            spectrum,
+            kernel,
+            exponent,
+            reach,
+            direct,
+            threads,
+            workspaces,
+        }
     }
 
     /// Computes all outputs.
@@ -176,11 +190,18 @@ impl<A: Element> Fft<A> {
             .collect();
 
         self.pack(x, &origin, &windows, row, samples);
+        let mut levels = Levels::of(samples);
+        let mut exponent = 0;
         let trusted = if A::DTYPE.is_integer() {
-            let largest = samples.iter().fold(0f64, |largest, sample| largest.max(sample.peak()));
-            bounds::fft_is_exact(samples.len(), &self.kernel, largest)
+            bounds::fft_is_exact(samples.len(), &self.kernel, levels.largest)
         } else {
-            is_safe(samples, &windows, A::DTYPE.epsilon(), peaks)
+            exponent = exponent_into_range::<A::Sample>(levels.largest);
+            if exponent != 0 {
+                samples.iter_mut().for_each(|sample| *sample = sample.scaled(exponent));
+                levels = Levels::of(samples);
+            }
+            levels.largest.is_finite()
+                && is_safe(samples, &levels, &windows, A::DTYPE.epsilon(), peaks)
         };
         if !trusted {
             return self.leave_to_direct(x, part, row);
@@ -190,6 +211,10 @@ impl<A: Element> Fft<A> {
             *value = *value * *kernel;
         }
         self.transform.inverse(spectrum, samples, scratch);
+        let exponent = -(exponent + self.exponent);
+        if exponent != 0 {
+            samples.iter_mut().for_each(|sample| *sample = sample.scaled(exponent));
+        }
 
         let (inner, outer) = axes.split_last().expect("at least one axis");
         let columns = part.outputs[outer.len()].clone();

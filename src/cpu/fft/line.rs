@@ -12,6 +12,11 @@ pub trait Sample: Copy + Default + Send + Sync + 'static {
 
     /// Transforms of rows of `n` samples.
     fn line(n: usize) -> Box<dyn Line<Self>>;
+    /// The binary exponents that transforms and products of any block size stay in range with.
+    const COMFORT: i32;
+
+    /// `self * 2^exponent`, for any exponent that the result has a number for.
+    fn scaled(self, exponent: i32) -> Self;
     /// The magnitude, within a factor of `sqrt 2`; not finite where a part is not.
     fn peak(self) -> f64;
 }
@@ -113,6 +118,18 @@ macro_rules! sample {
     ($($t:ident),*) => {$(
         impl Sample for $t {
             type Real = $t;
+            const COMFORT: i32 = <$t>::MAX_EXP / 4;
+            fn scaled(self, exponent: i32) -> Self {
+                // Steps whose powers of two are numbers themselves.
+                let most = <$t>::MAX_EXP - 2;
+                let (mut value, mut rest) = (self, exponent);
+                while rest != 0 {
+                    let step = rest.clamp(-most, most);
+                    value *= (2.0 as $t).powi(step);
+                    rest -= step;
+                }
+                value
+            }
             fn line(n: usize) -> Box<dyn Line<Self>> {
                 let mut planner = RealFftPlanner::new();
                 let (forward, inverse) = (planner.plan_fft_forward(n), planner.plan_fft_inverse(n));
@@ -124,6 +141,10 @@ macro_rules! sample {
         }
         impl Sample for Complex<$t> {
             type Real = $t;
+            const COMFORT: i32 = <$t>::COMFORT;
+            fn scaled(self, exponent: i32) -> Self {
+                Complex::new(self.re.scaled(exponent), self.im.scaled(exponent))
+            }
             fn line(n: usize) -> Box<dyn Line<Self>> {
                 let mut planner = FftPlanner::new();
                 let (forward, inverse) = (planner.plan_fft_forward(n), planner.plan_fft_inverse(n));

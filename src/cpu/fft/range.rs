@@ -36,27 +36,61 @@ pub struct Window {
     pub reach: Reach,
 }
 
+/// How large the samples of a block are.
+#[derive(Clone, Copy, Debug)]
+pub struct Levels {
+    /// The largest magnitude, infinite where a sample is not finite.
+    pub largest: f64,
+    /// The smallest magnitude that is not zero.
+    smallest: f64,
+    /// The sum of the squares.
+    squares: f64,
+}
+
+impl Levels {
+    /// The levels of a block.
+    pub fn of<S: Sample>(block: &[S]) -> Self {
+        let (mut largest, mut smallest, mut squares) = (0f64, f64::INFINITY, 0f64);
+        let mut finite = true;
+        for sample in block {
+            let peak = sample.peak();
+            finite &= peak.is_finite();
+            squares += peak * peak;
+            largest = largest.max(peak);
+            if peak < smallest && peak > 0.0 {
+                smallest = peak;
+            }
+        }
+        if !finite {
+            largest = f64::INFINITY;
+        }
+        Self { largest, smallest, squares }
+    }
+}
+
+/// The exponent by which numbers of this magnitude must be scaled to stay in the range of
+/// transforms: 0 as a rule. Sums of a block and their products with a kernel's, both of up to 2^22
+/// samples, would overflow or underflow beyond it.
+pub fn exponent_into_range<S: Sample>(largest: f64) -> i32 {
+    if largest == 0.0 || !largest.is_finite() {
+        return 0;
+    }
+    let exponent = largest.log2().floor() as i32;
+    if exponent.abs() <= S::COMFORT { 0 } else { -exponent }
+}
+
 /// Whether every window of `block` keeps its digits under a transform of precision `epsilon`.
 /// Windows of zeros count as kept: their results are zero up to the error bound of the method.
-/// Windows in which only taps that a transform cannot see meet any signal are lost.
+/// Windows in which only taps that a transform cannot see meet any signal are lost. Samples are
+/// finite.
 pub fn is_safe<S: Sample>(
     block: &[S],
+    levels: &Levels,
     windows: &[Window],
     epsilon: f64,
     scratch: &mut [Vec<f64>; 2],
 ) -> bool {
-    let (mut squares, mut smallest) = (0f64, f64::INFINITY);
-    for sample in block {
-        let peak = sample.peak();
-        squares += peak * peak;
-        if peak < smallest && peak > 0.0 {
-            smallest = peak;
-        }
-    }
-    // The sum is not finite if a sample is not, or if its square is beyond f64's range.
-    if !squares.is_finite() {
-        return false;
-    }
+    let Levels { smallest, squares, .. } = *levels;
     let samples = block.len() as f64;
     let error = epsilon * samples.log2().max(1.0).sqrt() * (squares / samples).sqrt();
     let least = error / SHARE;
@@ -155,7 +189,10 @@ mod tests {
 
     fn safe_for(block: &[f32], taps: usize, reach: Reach) -> bool {
         let window = Window { size: block.len(), used: block.len(), taps, step: 1, reach };
-        is_safe(block, &[window], f64::from(f32::EPSILON), &mut Default::default())
+        let levels = Levels::of(block);
+        let epsilon = f64::from(f32::EPSILON);
+        levels.largest.is_finite()
+            && is_safe(block, &levels, &[window], epsilon, &mut Default::default())
     }
 
     fn safe(block: &[f32], taps: usize) -> bool {
@@ -199,6 +236,16 @@ mod tests {
             let mut block = vec![1.0f32; 16];
             block[3] = bad;
             assert!(!safe(&block, 3));
+        }
+    }
+
+    #[test]
+    fn extreme_magnitudes_are_scaled_into_range() {
+        assert_eq!([1.0, 255.0, 1e-9, 0.0].map(exponent_into_range::<f32>), [0; 4]);
+        for value in [1e37f32, -3e-44, 1e-38] {
+            let exponent = exponent_into_range::<f32>(value.peak());
+            assert!((1.0..2.0).contains(&value.scaled(exponent).abs()), "{value}");
+            assert_eq!(value.scaled(exponent).scaled(-exponent), value);
         }
     }
 
