@@ -13,7 +13,7 @@ fn main() -> Result<(), convolve::Error> {
     let y = convolve(&x, &k, Mode::Full)?;
     println!("full: {:?} * {:?} -> {:?}\n", x.dim(), k.dim(), y.dim());
 
-    // Planned once for a shape, with any boundary, and applied without allocating.
+    // Planned once for a shape, with any boundary, and applied into an array that is there.
     let convolver = Convolver::new();
     let blur = convolver.filter(&k).boundary(Boundary::Reflect).for_shape(x.dim())?;
     let mut y = Array2::zeros(blur.output_dim());

@@ -125,7 +125,8 @@ impl Convolver {
         ConvolverBuilder::default()
     }
 
-    /// Runs on the caller's device. Its limits and features are used as they are.
+    /// Runs on the caller's device. Its limits and features are used as they are, and its
+    /// device-lost callback is set, since wgpu has no other way to say that a device is lost.
     ///
     /// # Errors
     /// [`Error::Gpu`] where the device has no compute shaders.

@@ -185,8 +185,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         Ok(Array::from_shape_vec(self.output.clone(), y).expect("the length is the shape's"))
     }
 
-    /// The convolution of `x` into `y`, both of any memory layout. In standard layout nothing is
-    /// allocated after the first call.
+    /// The convolution of `x` into `y`, both of any memory layout. Buffers for samples are allocated
+    /// at the first call and reused from then on.
     ///
     /// # Errors
     /// Those of [`Filter::apply`], and [`Error::Shape`] where `y` has not the planned shape. `y`

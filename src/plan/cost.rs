@@ -96,11 +96,11 @@ pub struct CostModel {
 impl Default for CostModel {
     fn default() -> Self {
         Self {
-            // Measured with benches/executors.rs, 2026-11-23, 2 cores AMD EPYC (Zen 4).
+            // From benches/results/executors.md: 2 cores AMD EPYC (Zen 4), 2026-11-23.
             cpu: CpuRates {
-                direct: 6.5e9,
+                direct: 15e9,
                 direct_scalar: 0.8e9,
-                fft: 0.55e9,
+                fft: 2e9,
                 bandwidth: 20e9,
                 row: 25e-9,
                 wake: 10e-6,
@@ -122,11 +122,11 @@ impl Default for CostModel {
                 bus: 5e9,
                 round_trip: 300e-6,
             },
-            // Measured like the CPU's, Mesa lavapipe.
+            // Measured like the CPU's, Mesa lavapipe. It hardly gets beyond its cost per sample.
             software: GpuRates {
-                direct: 0.5e9,
+                direct: 0.4e9,
                 direct_nd: 0.05e9,
-                bandwidth: 2e9,
+                bandwidth: 0.15e9,
                 bus: 2e9,
                 round_trip: 1e-3,
             },
