@@ -42,7 +42,8 @@ const APPLY_HELP: &str = "\
 Pictures are filtered channel by channel, as a rule in mode same with boundary
 mirror; the result is rounded and saturated once. Alpha is filtered too, or carried
 over where the kernel does not sum to one. Arrays keep dtype and rank, as a rule in
-mode same with boundary zero; integers wrap. Nothing is written unless all succeeds.
+mode same with boundary zero; integers wrap. Nothing is written unless all succeeds. Files in the outputs' places
+are replaced (of a link, the file that it points to); pipes and devices are refused.
 
 Examples:
   convolve apply photo.png --kernel gaussian:4 -o blurred.png

@@ -194,6 +194,41 @@ fn places() {
     apply("folder -o other", "folder/z.png: could not be read as a picture");
 }
 
+#[test]
+#[cfg(unix)]
+fn only_regular_files_are_replaced() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let place = Place::new();
+    RgbImage::new(6, 5).save(place.file("x.png")).unwrap();
+    std::fs::create_dir(place.file("many")).unwrap();
+    std::fs::copy(place.file("x.png"), place.file("a.png")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(place.file("pipe.png")).status();
+    assert!(made.unwrap().success());
+    symlink("/dev/null", place.file("null.png")).unwrap();
+    symlink("/dev/full", place.file("full.png")).unwrap();
+    symlink(place.file("pipe.png"), place.file("many/x.png")).unwrap();
+    let apply = |arguments: &str, words: &str| {
+        refused(&place, &format!("apply --device cpu -k identity {arguments}"), words);
+    };
+    for output in ["pipe.png", "null.png", "full.png"] {
+        apply(&format!("x.png -o {output}"), &format!("the output {output} is a pipe, a device"));
+    }
+    apply("a.png x.png -o many", "the output many/x.png is a pipe, a device");
+    apply("pipe.png -o y.png", "pipe.png: neither a regular file nor a folder");
+    // Said before anything is read, so before anything is computed.
+    refused(&place, "apply x.png -o pipe.png -k missing.txt", "the output pipe.png");
+    assert!(place.file("pipe.png").metadata().unwrap().file_type().is_fifo());
+    assert!(place.file("null.png").is_symlink());
+
+    // The listing of a place cannot have this one.
+    symlink("gone.png", place.file("link.png")).unwrap();
+    let output = place.run("apply x.png -o link.png -k identity --device cpu");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the output link.png is a link to something that does not"), "{said}");
+    assert!(place.file("link.png").is_symlink() && !place.file("gone.png").exists());
+}
+
 /// No adapter of this backend exists where these tests run.
 #[cfg(not(windows))]
 #[test]
