@@ -36,7 +36,10 @@ Kernels:
   sobel-x  sobel-y  laplacian  sharpen  emboss  identity
   FILE.npy        an array
   FILE            text: rows on lines, numbers separated by blanks, commas or
-                  semicolons, # starts a comment (./NAME where NAME is a kernel above)";
+                  semicolons, # starts a comment (./NAME where NAME is a kernel above)
+A kernel takes the input's type (f32 for pictures). Digits may be rounded; a tap that
+would lose more is an error: its fraction in an integer, its imaginary part, or all of
+it where it would become 0 or infinite.";
 
 const APPLY_HELP: &str = "\
 Pictures are filtered channel by channel, as a rule in mode same with boundary

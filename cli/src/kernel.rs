@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use convolve::filters;
-use ndarray::{Array2, ArrayD};
+use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 
 use crate::dtype::Value;
 use crate::npy::Npy;
@@ -84,15 +84,18 @@ impl Kernel {
             [1, n] if self.may_be_a_row && rank == 1 => vec![*n],
             shape => shape.to_vec(),
         };
-        let taps: Result<Vec<A>, String> = self.taps.numbers().map(A::exactly).collect();
-        let taps = taps.map_err(|reason| {
-            anyhow!(
-                "kernel {}: {reason}, and the kernel takes the input's type, {}",
-                self.name,
-                A::DTYPE
-            )
-        })?;
-        Ok(ArrayD::from_shape_vec(shape, taps)?)
+        let places = ndarray::indices(IxDyn(self.taps.shape()));
+        let taps = self.taps.numbers().zip(places).map(|(tap, place)| {
+            A::exactly(tap).map_err(|reason| {
+                anyhow!(
+                    "kernel {}, tap {:?}: {reason}, and the kernel takes the input's type, {}",
+                    self.name,
+                    place.slice(),
+                    A::DTYPE
+                )
+            })
+        });
+        Ok(ArrayD::from_shape_vec(shape, taps.collect::<Result<_>>()?)?)
     }
 }
 
@@ -183,6 +186,16 @@ mod tests {
         assert!(error("1 2\n\n3\n").contains("line 3 has 1 numbers, but line 1 has 2"));
         assert!(error("1 2\n3 nan\n").contains("line 2"));
         assert!(error("# nothing\n").contains("found none"));
+    }
+
+    #[test]
+    fn no_tap_of_a_built_in_vanishes_in_single_precision() {
+        let gaussians = (1..300).map(|i| format!("gaussian:{}", f64::from(i) * 0.0125));
+        let disks = (1..300).map(|i| format!("disk:{}", f64::from(i) * 0.0371));
+        let motions = (0..300).map(|i| format!("motion:{},{}", 1 + i % 40, i * 3));
+        for spec in gaussians.chain(disks).chain(motions) {
+            Kernel::load(&spec).unwrap().cast::<f32>(2).unwrap();
+        }
     }
 
     #[test]

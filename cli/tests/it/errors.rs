@@ -16,6 +16,8 @@ fn place() -> Place {
     place.write("tall.npy", npy_file("<f8", false, &[7, 2], &doubles(14)));
     place.write("half.npy", npy_file("<f8", false, &[1, 1], &0.5f64.to_le_bytes()));
     place.write("huge.npy", npy_file("<f8", false, &[1, 1], &1e300f64.to_le_bytes()));
+    let tiny = [1.0f64, 0.0, 1e-60].map(f64::to_le_bytes).concat();
+    place.write("tiny.npy", npy_file("<f8", false, &[1, 3], &tiny));
     place.write("odd.npy", npy_file("<i8", false, &[1, 1], &((1i64 << 53) + 1).to_le_bytes()));
     place.write("nan.npy", npy_file("<f8", false, &[1, 1], &f64::NAN.to_le_bytes()));
     let complex = ndarray::arr2(&[[num_complex::Complex::new(1.0f64, 2.0)]]).into_dyn();
@@ -91,6 +93,7 @@ fn arrays() {
     apply("bytes.npy -k sobel-x", "-1 is out of the range of u8");
     apply("single.npy -k complex.npy", "imaginary");
     apply("single.npy -k huge.npy", "out of the range of f32");
+    apply("single.npy -k tiny.npy", "tiny.npy, tap [0, 2]: 1e-60 would become 0 in f32");
     apply("x.npy -k odd.npy", "not exact in f64");
     apply("bytes.npy -k identity --boundary constant:1.5", "not a whole number");
     apply("bytes.npy -k identity --boundary constant:256", "out of the range of u8");
