@@ -1,8 +1,10 @@
 //! Kernels, by name or from a file.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use convolve::filters;
 use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 
@@ -59,7 +61,7 @@ impl Kernel {
         } else if let Some(kernel) = built_in(spec)? {
             Box::new(kernel.into_dyn())
         } else if path.exists() {
-            let text = std::fs::read_to_string(path).context("expected a .npy or a text matrix")?;
+            let text = read_text(path).context("expected a .npy or a text matrix")?;
             let matrix = parse_matrix(&text)?;
             may_be_a_row = matrix.nrows() == 1;
             Box::new(matrix)
@@ -143,9 +145,26 @@ fn built_in(spec: &str) -> Result<Option<Array2<f64>>> {
     Ok(Some(kernel?))
 }
 
+/// Longer texts are no matrices that anybody wrote: a device may have no end.
+const LONGEST_TEXT: u64 = 16 << 20;
+
+fn read_text(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    // One byte more, to tell whether that is all. Any pipe will do, such as a shell's <(command).
+    File::open(path)?.take(LONGEST_TEXT + 1).read_to_string(&mut text)?;
+    ensure!(
+        text.len() as u64 <= LONGEST_TEXT,
+        "a text of more than {} MiB is too long",
+        LONGEST_TEXT >> 20
+    );
+    Ok(text)
+}
+
 /// Rows on lines; numbers separated by blanks, commas or semicolons; `#` starts a comment.
 fn parse_matrix(text: &str) -> Result<Array2<Number>> {
     let mut taps = Vec::new();
+    // Some editors start a text with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut rows, mut columns, mut first) = (0, 0, 0);
     for (line, at) in text.lines().zip(1..) {
         let line = line.split('#').next().unwrap_or_default();

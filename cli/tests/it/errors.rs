@@ -232,6 +232,20 @@ fn only_regular_files_are_replaced() {
     assert!(place.file("link.png").is_symlink() && !place.file("gone.png").exists());
 }
 
+#[test]
+#[cfg(unix)]
+fn kernels_without_an_end() {
+    let place = place();
+    std::os::unix::fs::symlink("/dev/zero", place.file("zero.npy")).unwrap();
+    std::fs::File::create(place.file("long.txt")).unwrap().set_len(1 << 40).unwrap();
+    let apply = |kernel: &str, words: &str| {
+        refused(&place, &format!("apply x.png -o out.png --device cpu -k {kernel}"), words);
+    };
+    apply("/dev/zero", "expected a .npy or a text matrix: a text of more than 16 MiB");
+    apply("./long.txt", "expected a .npy or a text matrix: a text of more than 16 MiB");
+    apply("zero.npy", "not a regular file");
+}
+
 /// No adapter of this backend exists where these tests run.
 #[cfg(not(windows))]
 #[test]
