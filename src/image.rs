@@ -8,7 +8,7 @@ use crate::convolver::Convolver;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, FilterBuilder};
 use crate::plan::Plan;
-use crate::problem::{Operation, Options, PerAxis};
+use crate::problem::{Mode, Operation, Options, PerAxis};
 use crate::verify::Verification;
 
 impl Convolver {
@@ -43,8 +43,9 @@ impl FilterBuilder<f32, Ix2> {
     /// Plans for pictures of this size and of the channels of this colour type.
     ///
     /// # Errors
-    /// [`Error::PixelType`], and those of [`FilterBuilder::for_shape`]; their shapes are
-    /// `[height, width, channels]`.
+    /// [`Error::PixelType`]; [`Error::TooLarge`] where mode `valid` meets a kernel that is longer
+    /// than the picture on an axis (a picture and a kernel never change places); and those of
+    /// [`FilterBuilder::for_shape`], whose shapes are `[height, width, channels]`.
     pub fn for_pictures(self, width: u32, height: u32, color: ColorType) -> Result<PictureFilter> {
         let channels = channels(color)?;
         let alpha = color.has_alpha().then(|| channels - 1);
@@ -54,6 +55,7 @@ impl FilterBuilder<f32, Ix2> {
         let options = with_channels(&self.options)?;
         let outside =
             [0, 1].map(|axis| self.options.boundary.resolve("boundary", 2).map(|b| b[axis]));
+        check_valid(&self.options, [height as usize, width as usize], self.kernel.dim())?;
         let kernel = self.kernel.insert_axis(Axis(2));
         let filter = FilterBuilder::new(self.convolver, kernel)
             .options(options)
@@ -90,6 +92,29 @@ fn with_channels(options: &Options<f32>) -> Result<Options<f32>> {
         dilation: and(&options.dilation, "dilation", 1)?,
         origin: and(&options.origin, "origin", 0)?,
     })
+}
+
+/// Checks that mode `valid` has a picture that covers the kernel: the two do not change places.
+/// What is wrong in every mode is left to others.
+fn check_valid(options: &Options<f32>, picture: [usize; 2], kernel: (usize, usize)) -> Result<()> {
+    let dilation = options.dilation.resolve("dilation", 2)?;
+    let taps = [kernel.0, kernel.1];
+    let length = |axis: usize| {
+        let gaps: usize = taps[axis].saturating_sub(1);
+        gaps.saturating_mul(dilation[axis]).saturating_add(1)
+    };
+    let lengths = [length(0), length(1)];
+    let wrong_anyway = [picture, taps].concat().contains(&0) || dilation.contains(&0);
+    if options.mode != Mode::Valid || wrong_anyway || (0..2).all(|i| lengths[i] <= picture[i]) {
+        return Ok(());
+    }
+    let ([h, w], [m, n]) = (picture, lengths);
+    let dilated = if lengths == taps { "" } else { "dilated " };
+    let detail = format!(
+        "mode valid needs a picture at least as large as the {dilated}kernel, got a picture of \
+         {h} x {w} and a {dilated}kernel of {m} x {n} (height x width)"
+    );
+    Err(Error::TooLarge { what: "kernel", detail })
 }
 
 fn channels(color: ColorType) -> Result<usize> {
@@ -293,7 +318,6 @@ mod tests {
     use super::*;
     use crate::filters;
     use crate::plan::Device;
-    use crate::problem::Mode;
     use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
     use ndarray::{Array2, arr2};
 
@@ -404,6 +428,30 @@ mod tests {
         assert!(matches!(three, Err(Error::PerAxis { expected: 2, got: 3, .. })), "{three:?}");
         let empty = filter().for_picture(&GrayImage::new(0, 4).into());
         assert!(matches!(empty, Err(Error::Empty { .. })), "{empty:?}");
+    }
+
+    #[test]
+    fn valid_needs_a_picture_that_covers_the_kernel() {
+        // 7 wide, 5 high, in grey and in colour; with a boundary of zero a grey picture and its
+        // kernel could change places.
+        let valid = |rows, columns, dilation: [usize; 2], picture: &DynamicImage| {
+            let ones = Array2::<f32>::ones((rows, columns));
+            let filter = cpu().picture_filter(&ones).boundary(Boundary::Zero).mode(Mode::Valid);
+            filter.dilation(dilation).for_picture(picture).map(|filter| filter.output_size())
+        };
+        for picture in [ramp(), ramp().into_rgb8().into(), ramp().into_luma_alpha16().into()] {
+            assert_eq!(valid(5, 7, [1, 1], &picture), Ok((1, 1)));
+            assert_eq!(valid(3, 4, [2, 2], &picture), Ok((1, 1)));
+            for (rows, columns) in [(9, 9), (6, 2), (2, 8)] {
+                let said = valid(rows, columns, [1, 1], &picture).unwrap_err().to_string();
+                let sizes = format!("a picture of 5 x 7 and a kernel of {rows} x {columns} (");
+                assert!(said.contains(&sizes), "{said}");
+            }
+            let said = valid(4, 4, [2, 1], &picture).unwrap_err().to_string();
+            assert!(said.contains("a dilated kernel of 7 x 4 (height x width)"), "{said}");
+            let zero = valid(9, 9, [1, 0], &picture);
+            assert!(matches!(zero, Err(Error::ZeroStep { .. })), "{zero:?}");
+        }
     }
 
     #[test]

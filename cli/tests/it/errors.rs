@@ -153,6 +153,9 @@ fn options() {
         option("--method quick", "possible values: auto, direct");
         option("--unheard-of", "--unheard-of");
     }
+    let small = "mode valid needs a picture at least as large as the kernel, got a picture of 8 x 9 \
+                 and a kernel of 73 x 73 (height x width)";
+    refused(&place, "apply x.png -k gaussian:9 -o out.png --mode valid --device cpu", small);
     refused(&place, "apply x.npy -o out.npy", "--kernel");
     refused(&place, "apply x.npy -k k.npy", "--output");
     refused(&place, "apply -k identity -o out.npy", "IN");
