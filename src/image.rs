@@ -127,6 +127,25 @@ fn channels(color: ColorType) -> Result<usize> {
     }
 }
 
+/// Evaluates an expression with the buffer of a picture, whatever its pixels are; returns
+/// [`Error::PixelType`] from the function around it where they are not supported.
+macro_rules! typed {
+    ($picture:expr, |$buffer:ident| $value:expr) => {
+        typed!(
+            $picture, $buffer, $value,
+            ImageLuma8 ImageLumaA8 ImageRgb8 ImageRgba8
+            ImageLuma16 ImageLumaA16 ImageRgb16 ImageRgba16
+            ImageRgb32F ImageRgba32F
+        )
+    };
+    ($picture:expr, $buffer:ident, $value:expr, $($pixels:ident)*) => {
+        match $picture {
+            $(DynamicImage::$pixels($buffer) => $value,)*
+            other => return Err(Error::PixelType { got: format!("{:?}", other.color()) }),
+        }
+    };
+}
+
 /// A planned filter for pictures of one size and number of channels.
 ///
 /// Every channel is filtered on its own, in `f32`. The result has the picture's colour type and
@@ -163,20 +182,7 @@ impl PictureFilter {
     /// [`Error::Shape`] where the picture has not the planned size and channels, and those of
     /// [`Filter::apply`].
     pub fn apply(&self, picture: &DynamicImage) -> Result<DynamicImage> {
-        use DynamicImage as D;
-        let mut filtered = match picture {
-            D::ImageLuma8(p) => D::ImageLuma8(self.filtered(p)?),
-            D::ImageLumaA8(p) => D::ImageLumaA8(self.filtered(p)?),
-            D::ImageRgb8(p) => D::ImageRgb8(self.filtered(p)?),
-            D::ImageRgba8(p) => D::ImageRgba8(self.filtered(p)?),
-            D::ImageLuma16(p) => D::ImageLuma16(self.filtered(p)?),
-            D::ImageLumaA16(p) => D::ImageLumaA16(self.filtered(p)?),
-            D::ImageRgb16(p) => D::ImageRgb16(self.filtered(p)?),
-            D::ImageRgba16(p) => D::ImageRgba16(self.filtered(p)?),
-            D::ImageRgb32F(p) => D::ImageRgb32F(self.filtered(p)?),
-            D::ImageRgba32F(p) => D::ImageRgba32F(self.filtered(p)?),
-            other => return Err(Error::PixelType { got: format!("{:?}", other.color()) }),
-        };
+        let mut filtered: DynamicImage = typed!(picture, |p| self.filtered(p)?.into());
         // A space that a picture has, a picture of the same type can have.
         let _ = filtered.set_color_space(picture.color_space());
         Ok(filtered)
@@ -188,21 +194,7 @@ impl PictureFilter {
     /// # Errors
     /// Those of [`Filter::verify`].
     pub fn verify(&self, picture: &DynamicImage) -> Result<Verification> {
-        use DynamicImage as D;
-        let samples = match picture {
-            D::ImageLuma8(p) => samples(p),
-            D::ImageLumaA8(p) => samples(p),
-            D::ImageRgb8(p) => samples(p),
-            D::ImageRgba8(p) => samples(p),
-            D::ImageLuma16(p) => samples(p),
-            D::ImageLumaA16(p) => samples(p),
-            D::ImageRgb16(p) => samples(p),
-            D::ImageRgba16(p) => samples(p),
-            D::ImageRgb32F(p) => samples(p),
-            D::ImageRgba32F(p) => samples(p),
-            other => return Err(Error::PixelType { got: format!("{:?}", other.color()) }),
-        };
-        self.filter.verify(&samples?)
+        self.filter.verify(&typed!(picture, |p| samples(p)?))
     }
 
     fn filtered<P: Pixel<Subpixel: Sample>>(
