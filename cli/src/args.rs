@@ -44,7 +44,8 @@ it where it would become 0 or infinite.";
 const APPLY_HELP: &str = "\
 Pictures are filtered channel by channel, as a rule in mode same with boundary
 mirror; the result is rounded and saturated once. Alpha is filtered too, or carried
-over where the kernel does not sum to one. Arrays keep dtype and rank, as a rule in
+over where the kernel does not sum to one. An output's format must keep the picture's
+channels and their depth (no alpha and no 16 bits in a JPEG). Arrays keep dtype and rank, as a rule in
 mode same with boundary zero; integers wrap. Nothing is written unless all succeeds. Files in the outputs' places
 are replaced (of a link, the file that it points to); pipes and devices are refused.
 

@@ -1,6 +1,6 @@
 //! Wrong input: one line that says what is wrong, status 2, and nothing written.
 
-use image::{GrayImage, Luma, RgbImage};
+use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
 use crate::common::{Place, npy, npy_file};
 
@@ -198,6 +198,38 @@ fn places() {
     // Two good pictures and then one that is none: neither a folder nor files are left.
     apply("folder -o out", "folder/z.png: could not be read as a picture");
     apply("folder -o other", "folder/z.png: could not be read as a picture");
+}
+
+#[test]
+fn formats_that_would_lose_something() {
+    let place = Place::new();
+    let alpha = RgbaImage::from_pixel(6, 5, Rgba([9, 8, 7, 60]));
+    alpha.save(place.file("alpha.png")).unwrap();
+    let deep = ImageBuffer::from_pixel(6, 5, Rgb([40_000u16, 3, 2]));
+    DynamicImage::ImageRgb16(deep).save(place.file("deep.png")).unwrap();
+    RgbImage::new(6, 5).save(place.file("rgb.png")).unwrap();
+    GrayImage::new(6, 5).save(place.file("grey.png")).unwrap();
+    // A kernel with one tap too many on every axis: that is not even looked at.
+    let apply = |input: &str, output: &str, words: &str| {
+        let base = format!("apply {input}.png -o {output} --device cpu --explain");
+        refused(&place, &format!("{base} -k box:7 --mode valid"), words);
+    };
+    let kept = |words: &str, formats: &str| {
+        format!("cannot keep {words}: expected a name that ends in {formats}")
+    };
+    let rgba = kept("8-bit RGB with alpha", "png, tif, webp, bmp, tga, qoi, pam");
+    apply("alpha", "y.jpg", &rgba);
+    apply("alpha", "y.ppm", &rgba);
+    apply("deep", "y.jpg", &kept("16-bit RGB", "png, tif, "));
+    apply("deep", "y.webp", &kept("16-bit RGB", "png, tif, "));
+    let rgb = kept("8-bit RGB", "png, tif, jpg, webp, bmp, tga, qoi, ppm, pam");
+    for output in ["y.pgm", "y.pbm", "y.exr", "y.hdr"] {
+        apply("rgb", output, &rgb);
+    }
+    apply("grey", "y.pbm", &kept("8-bit grey", "png, tif, jpg, "));
+    for input in ["rgb.png", "grey.png"] {
+        place.succeed(&format!("apply {input} -o y.jpg -k identity --device cpu"));
+    }
 }
 
 #[test]
