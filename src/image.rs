@@ -8,7 +8,7 @@ use crate::convolver::Convolver;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, FilterBuilder};
 use crate::plan::Plan;
-use crate::problem::{Operation, Options, PerAxis};
+use crate::problem::{Mode, Operation, Options, PerAxis};
 use crate::verify::Verification;
 
 impl Convolver {
@@ -43,8 +43,9 @@ impl FilterBuilder<f32, Ix2> {
     /// Plans for pictures of this size and of the channels of this colour type.
     ///
     /// # Errors
-    /// [`Error::PixelType`], and those of [`FilterBuilder::for_shape`]; their shapes are
-    /// `[height, width, channels]`.
+    /// [`Error::PixelType`]; [`Error::TooLarge`] where mode `valid` meets a kernel that is longer
+    /// than the picture on an axis (a picture and a kernel never change places); and those of
+    /// [`FilterBuilder::for_shape`], whose shapes are `[height, width, channels]`.
     pub fn for_pictures(self, width: u32, height: u32, color: ColorType) -> Result<PictureFilter> {
         let channels = channels(color)?;
         let alpha = color.has_alpha().then(|| channels - 1);
@@ -54,6 +55,7 @@ impl FilterBuilder<f32, Ix2> {
         let options = with_channels(&self.options)?;
         let outside =
             [0, 1].map(|axis| self.options.boundary.resolve("boundary", 2).map(|b| b[axis]));
+        check_valid(&self.options, [height as usize, width as usize], self.kernel.dim())?;
         let kernel = self.kernel.insert_axis(Axis(2));
         let filter = FilterBuilder::new(self.convolver, kernel)
             .options(options)
@@ -92,6 +94,29 @@ fn with_channels(options: &Options<f32>) -> Result<Options<f32>> {
     })
 }
 
+/// Checks that mode `valid` has a picture that covers the kernel: the two do not change places.
+/// What is wrong in every mode is left to others.
+fn check_valid(options: &Options<f32>, picture: [usize; 2], kernel: (usize, usize)) -> Result<()> {
+    let dilation = options.dilation.resolve("dilation", 2)?;
+    let taps = [kernel.0, kernel.1];
+    let length = |axis: usize| {
+        let gaps: usize = taps[axis].saturating_sub(1);
+        gaps.saturating_mul(dilation[axis]).saturating_add(1)
+    };
+    let lengths = [length(0), length(1)];
+    let wrong_anyway = [picture, taps].concat().contains(&0) || dilation.contains(&0);
+    if options.mode != Mode::Valid || wrong_anyway || (0..2).all(|i| lengths[i] <= picture[i]) {
+        return Ok(());
+    }
+    let ([h, w], [m, n]) = (picture, lengths);
+    let dilated = if lengths == taps { "" } else { "dilated " };
+    let detail = format!(
+        "mode valid needs a picture at least as large as the {dilated}kernel, got a picture of \
+         {h} x {w} and a {dilated}kernel of {m} x {n} (height x width)"
+    );
+    Err(Error::TooLarge { what: "kernel", detail })
+}
+
 fn channels(color: ColorType) -> Result<usize> {
     use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
     match color {
@@ -100,6 +125,25 @@ fn channels(color: ColorType) -> Result<usize> {
         }
         other => Err(Error::PixelType { got: format!("{other:?}") }),
     }
+}
+
+/// Evaluates an expression with the buffer of a picture, whatever its pixels are; returns
+/// [`Error::PixelType`] from the function around it where they are not supported.
+macro_rules! typed {
+    ($picture:expr, |$buffer:ident| $value:expr) => {
+        typed!(
+            $picture, $buffer, $value,
+            ImageLuma8 ImageLumaA8 ImageRgb8 ImageRgba8
+            ImageLuma16 ImageLumaA16 ImageRgb16 ImageRgba16
+            ImageRgb32F ImageRgba32F
+        )
+    };
+    ($picture:expr, $buffer:ident, $value:expr, $($pixels:ident)*) => {
+        match $picture {
+            $(DynamicImage::$pixels($buffer) => $value,)*
+            other => return Err(Error::PixelType { got: format!("{:?}", other.color()) }),
+        }
+    };
 }
 
 /// A planned filter for pictures of one size and number of channels.
@@ -138,20 +182,7 @@ impl PictureFilter {
     /// [`Error::Shape`] where the picture has not the planned size and channels, and those of
     /// [`Filter::apply`].
     pub fn apply(&self, picture: &DynamicImage) -> Result<DynamicImage> {
-        use DynamicImage as D;
-        let mut filtered = match picture {
-            D::ImageLuma8(p) => D::ImageLuma8(self.filtered(p)?),
-            D::ImageLumaA8(p) => D::ImageLumaA8(self.filtered(p)?),
-            D::ImageRgb8(p) => D::ImageRgb8(self.filtered(p)?),
-            D::ImageRgba8(p) => D::ImageRgba8(self.filtered(p)?),
-            D::ImageLuma16(p) => D::ImageLuma16(self.filtered(p)?),
-            D::ImageLumaA16(p) => D::ImageLumaA16(self.filtered(p)?),
-            D::ImageRgb16(p) => D::ImageRgb16(self.filtered(p)?),
-            D::ImageRgba16(p) => D::ImageRgba16(self.filtered(p)?),
-            D::ImageRgb32F(p) => D::ImageRgb32F(self.filtered(p)?),
-            D::ImageRgba32F(p) => D::ImageRgba32F(self.filtered(p)?),
-            other => return Err(Error::PixelType { got: format!("{:?}", other.color()) }),
-        };
+        let mut filtered: DynamicImage = typed!(picture, |p| self.filtered(p)?.into());
         // A space that a picture has, a picture of the same type can have.
         let _ = filtered.set_color_space(picture.color_space());
         Ok(filtered)
@@ -163,21 +194,7 @@ impl PictureFilter {
     /// # Errors
     /// Those of [`Filter::verify`].
     pub fn verify(&self, picture: &DynamicImage) -> Result<Verification> {
-        use DynamicImage as D;
-        let samples = match picture {
-            D::ImageLuma8(p) => samples(p),
-            D::ImageLumaA8(p) => samples(p),
-            D::ImageRgb8(p) => samples(p),
-            D::ImageRgba8(p) => samples(p),
-            D::ImageLuma16(p) => samples(p),
-            D::ImageLumaA16(p) => samples(p),
-            D::ImageRgb16(p) => samples(p),
-            D::ImageRgba16(p) => samples(p),
-            D::ImageRgb32F(p) => samples(p),
-            D::ImageRgba32F(p) => samples(p),
-            other => return Err(Error::PixelType { got: format!("{:?}", other.color()) }),
-        };
-        self.filter.verify(&samples?)
+        self.filter.verify(&typed!(picture, |p| samples(p)?))
     }
 
     fn filtered<P: Pixel<Subpixel: Sample>>(
@@ -293,7 +310,6 @@ mod tests {
     use super::*;
     use crate::filters;
     use crate::plan::Device;
-    use crate::problem::Mode;
     use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
     use ndarray::{Array2, arr2};
 
@@ -404,6 +420,30 @@ mod tests {
         assert!(matches!(three, Err(Error::PerAxis { expected: 2, got: 3, .. })), "{three:?}");
         let empty = filter().for_picture(&GrayImage::new(0, 4).into());
         assert!(matches!(empty, Err(Error::Empty { .. })), "{empty:?}");
+    }
+
+    #[test]
+    fn valid_needs_a_picture_that_covers_the_kernel() {
+        // 7 wide, 5 high, in grey and in colour; with a boundary of zero a grey picture and its
+        // kernel could change places.
+        let valid = |rows, columns, dilation: [usize; 2], picture: &DynamicImage| {
+            let ones = Array2::<f32>::ones((rows, columns));
+            let filter = cpu().picture_filter(&ones).boundary(Boundary::Zero).mode(Mode::Valid);
+            filter.dilation(dilation).for_picture(picture).map(|filter| filter.output_size())
+        };
+        for picture in [ramp(), ramp().into_rgb8().into(), ramp().into_luma_alpha16().into()] {
+            assert_eq!(valid(5, 7, [1, 1], &picture), Ok((1, 1)));
+            assert_eq!(valid(3, 4, [2, 2], &picture), Ok((1, 1)));
+            for (rows, columns) in [(9, 9), (6, 2), (2, 8)] {
+                let said = valid(rows, columns, [1, 1], &picture).unwrap_err().to_string();
+                let sizes = format!("a picture of 5 x 7 and a kernel of {rows} x {columns} (");
+                assert!(said.contains(&sizes), "{said}");
+            }
+            let said = valid(4, 4, [2, 1], &picture).unwrap_err().to_string();
+            assert!(said.contains("a dilated kernel of 7 x 4 (height x width)"), "{said}");
+            let zero = valid(9, 9, [1, 0], &picture);
+            assert!(matches!(zero, Err(Error::ZeroStep { .. })), "{zero:?}");
+        }
     }
 
     #[test]

@@ -36,13 +36,18 @@ Kernels:
   sobel-x  sobel-y  laplacian  sharpen  emboss  identity
   FILE.npy        an array
   FILE            text: rows on lines, numbers separated by blanks, commas or
-                  semicolons, # starts a comment (./NAME where NAME is a kernel above)";
+                  semicolons, # starts a comment (./NAME where NAME is a kernel above)
+A kernel takes the input's type (f32 for pictures). Digits may be rounded; a tap that
+would lose more is an error: its fraction in an integer, its imaginary part, or all of
+it where it would become 0 or infinite.";
 
 const APPLY_HELP: &str = "\
 Pictures are filtered channel by channel, as a rule in mode same with boundary
 mirror; the result is rounded and saturated once. Alpha is filtered too, or carried
-over where the kernel does not sum to one. Arrays keep dtype and rank, as a rule in
-mode same with boundary zero; integers wrap. Nothing is written unless all succeeds.
+over where the kernel does not sum to one. An output's format must keep the picture's
+channels and their depth (no alpha and no 16 bits in a JPEG). Arrays keep dtype and rank, as a rule in
+mode same with boundary zero; integers wrap. Nothing is written unless all succeeds. Files in the outputs' places
+are replaced (of a link, the file that it points to); pipes and devices are refused.
 
 Examples:
   convolve apply photo.png --kernel gaussian:4 -o blurred.png

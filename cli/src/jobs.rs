@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -51,7 +52,12 @@ pub struct Jobs {
 impl Jobs {
     pub fn new(inputs: &[PathBuf], output: &Path) -> Result<Self> {
         for input in inputs {
-            fs::metadata(input).with_context(|| input.display().to_string())?;
+            let found = fs::metadata(input).with_context(|| input.display().to_string())?;
+            ensure!(
+                found.is_file() || found.is_dir(),
+                "{}: neither a regular file nor a folder",
+                input.display()
+            );
         }
         match inputs {
             [input] if !input.is_dir() => Self::one(input, output),
@@ -84,13 +90,14 @@ impl Jobs {
             _ => {}
         }
         check_parent(output)?;
+        check_place(output)?;
         let job = Job { input: input.into(), output: output.into(), kind };
         Ok(Self { jobs: vec![job], folder: None })
     }
 
     fn many(inputs: &[PathBuf], folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
-            let is_file = folder.exists() || Kind::of(folder).is_ok();
+            let is_file = folder.exists() || folder.is_symlink() || Kind::of(folder).is_ok();
             ensure!(
                 !is_file,
                 "several inputs or a folder need a folder as output, got the file {}",
@@ -118,7 +125,7 @@ impl Jobs {
                     output.display()
                 );
             }
-            ensure!(!output.is_dir(), "the output {} is a folder", output.display());
+            check_place(&output)?;
             jobs.push(Job { input, output, kind });
         }
         Ok(Self { jobs, folder: Some(folder.into()) })
@@ -131,6 +138,28 @@ fn check_parent(output: &Path) -> Result<()> {
             bail!("the folder {} of the output does not exist", parent.display())
         }
         _ => Ok(()),
+    }
+}
+
+/// Checks that there is nothing in the output's place, or a regular file, which a new one may
+/// replace. A pipe or a device would be gone then.
+fn check_place(output: &Path) -> Result<()> {
+    let shown = output.display();
+    match fs::metadata(output) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) if found.is_dir() => bail!("the output {shown} is a folder"),
+        Ok(_) => bail!(
+            "the output {shown} is a pipe, a device or the like: expected a new name, or that of \
+             a regular file, which is replaced"
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            ensure!(
+                !output.is_symlink(),
+                "the output {shown} is a link to something that does not exist"
+            );
+            Ok(())
+        }
+        Err(error) => Err(error).with_context(|| format!("the output {shown}")),
     }
 }
 

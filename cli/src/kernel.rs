@@ -1,10 +1,12 @@
 //! Kernels, by name or from a file.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use convolve::filters;
-use ndarray::{Array2, ArrayD};
+use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 
 use crate::dtype::Value;
 use crate::npy::Npy;
@@ -59,7 +61,7 @@ impl Kernel {
         } else if let Some(kernel) = built_in(spec)? {
             Box::new(kernel.into_dyn())
         } else if path.exists() {
-            let text = std::fs::read_to_string(path).context("expected a .npy or a text matrix")?;
+            let text = read_text(path).context("expected a .npy or a text matrix")?;
             let matrix = parse_matrix(&text)?;
             may_be_a_row = matrix.nrows() == 1;
             Box::new(matrix)
@@ -84,15 +86,18 @@ impl Kernel {
             [1, n] if self.may_be_a_row && rank == 1 => vec![*n],
             shape => shape.to_vec(),
         };
-        let taps: Result<Vec<A>, String> = self.taps.numbers().map(A::exactly).collect();
-        let taps = taps.map_err(|reason| {
-            anyhow!(
-                "kernel {}: {reason}, and the kernel takes the input's type, {}",
-                self.name,
-                A::DTYPE
-            )
-        })?;
-        Ok(ArrayD::from_shape_vec(shape, taps)?)
+        let places = ndarray::indices(IxDyn(self.taps.shape()));
+        let taps = self.taps.numbers().zip(places).map(|(tap, place)| {
+            A::exactly(tap).map_err(|reason| {
+                anyhow!(
+                    "kernel {}, tap {:?}: {reason}, and the kernel takes the input's type, {}",
+                    self.name,
+                    place.slice(),
+                    A::DTYPE
+                )
+            })
+        });
+        Ok(ArrayD::from_shape_vec(shape, taps.collect::<Result<_>>()?)?)
     }
 }
 
@@ -140,9 +145,26 @@ fn built_in(spec: &str) -> Result<Option<Array2<f64>>> {
     Ok(Some(kernel?))
 }
 
+/// Longer texts are no matrices that anybody wrote: a device may have no end.
+const LONGEST_TEXT: u64 = 16 << 20;
+
+fn read_text(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    // One byte more, to tell whether that is all. Any pipe will do, such as a shell's <(command).
+    File::open(path)?.take(LONGEST_TEXT + 1).read_to_string(&mut text)?;
+    ensure!(
+        text.len() as u64 <= LONGEST_TEXT,
+        "a text of more than {} MiB is too long",
+        LONGEST_TEXT >> 20
+    );
+    Ok(text)
+}
+
 /// Rows on lines; numbers separated by blanks, commas or semicolons; `#` starts a comment.
 fn parse_matrix(text: &str) -> Result<Array2<Number>> {
     let mut taps = Vec::new();
+    // Some editors start a text with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut rows, mut columns, mut first) = (0, 0, 0);
     for (line, at) in text.lines().zip(1..) {
         let line = line.split('#').next().unwrap_or_default();
@@ -183,6 +205,16 @@ mod tests {
         assert!(error("1 2\n\n3\n").contains("line 3 has 1 numbers, but line 1 has 2"));
         assert!(error("1 2\n3 nan\n").contains("line 2"));
         assert!(error("# nothing\n").contains("found none"));
+    }
+
+    #[test]
+    fn no_tap_of_a_built_in_vanishes_in_single_precision() {
+        let gaussians = (1..300).map(|i| format!("gaussian:{}", f64::from(i) * 0.0125));
+        let disks = (1..300).map(|i| format!("disk:{}", f64::from(i) * 0.0371));
+        let motions = (0..300).map(|i| format!("motion:{},{}", 1 + i % 40, i * 3));
+        for spec in gaussians.chain(disks).chain(motions) {
+            Kernel::load(&spec).unwrap().cast::<f32>(2).unwrap();
+        }
     }
 
     #[test]

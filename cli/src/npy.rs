@@ -7,7 +7,7 @@
 //!
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek, Write};
 use std::path::Path;
 
@@ -34,6 +34,8 @@ const LONGEST_HEADER: usize = 1 << 16;
 impl Npy {
     /// Opens a file and reads its header. Arrays without elements are errors.
     pub fn open(path: &Path) -> Result<Self> {
+        // A pipe that nobody writes to would not even open.
+        ensure!(fs::metadata(path)?.is_file(), "not a regular file: expected a .npy file");
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         let mut data = BufReader::new(file);

@@ -15,6 +15,10 @@ impl std::fmt::Display for Number {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Integer(value) => write!(f, "{value}"),
+            // Written out, these have hundreds of digits.
+            Self::Real(value) if *value != 0.0 && !(1e-5..1e16).contains(&value.abs()) => {
+                write!(f, "{value:e}")
+            }
             Self::Real(value) => write!(f, "{value}"),
             Self::Complex(re, im) => write!(f, "{re}{im:+}j"),
         }
@@ -82,10 +86,14 @@ impl Number {
         }
     }
 
-    /// As `f32`: rounded, but an integer only exactly and a finite number only to a finite one.
+    /// As `f32`: rounded, but an integer only exactly, a finite number only to a finite one and
+    /// none but zero to zero.
     pub fn single(self) -> Result<f32, String> {
         match self.real_part()? {
             Self::Integer(value) if (value as f32) as i128 == value => Ok(value as f32),
+            Self::Real(value) if value != 0.0 && value as f32 == 0.0 => {
+                Err(format!("{self} would become 0 in f32"))
+            }
             Self::Real(value) if (value as f32).is_finite() == value.is_finite() => {
                 Ok(value as f32)
             }
@@ -145,6 +153,9 @@ mod tests {
         assert!(Number::Integer((1 << 24) + 1).single().is_err());
         assert_eq!(Number::Real(0.1).single(), Ok(0.1));
         assert!(Number::Real(1e39).single().is_err());
+        assert!(Number::Real(-1e-46).single().is_err());
+        assert_eq!(Number::Real(1e-45).single(), Ok(f32::from_bits(1)));
+        assert_eq!(Number::Real(0.0).single(), Ok(0.0));
         assert!(Number::Real(f64::INFINITY).single().is_ok_and(f32::is_infinite));
     }
 }

@@ -39,7 +39,8 @@ impl Outputs {
         target: &Path,
         write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
     ) -> Result<()> {
-        // A link stays a link: what it points to is replaced.
+        // A link stays a link: the file that it points to is replaced. Links to anything else have
+        // been refused.
         let target = fs::canonicalize(target).unwrap_or_else(|_| target.into());
         let folder = match target.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -1,6 +1,6 @@
 //! Wrong input: one line that says what is wrong, status 2, and nothing written.
 
-use image::{GrayImage, Luma, RgbImage};
+use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
 use crate::common::{Place, npy, npy_file};
 
@@ -16,6 +16,8 @@ fn place() -> Place {
     place.write("tall.npy", npy_file("<f8", false, &[7, 2], &doubles(14)));
     place.write("half.npy", npy_file("<f8", false, &[1, 1], &0.5f64.to_le_bytes()));
     place.write("huge.npy", npy_file("<f8", false, &[1, 1], &1e300f64.to_le_bytes()));
+    let tiny = [1.0f64, 0.0, 1e-60].map(f64::to_le_bytes).concat();
+    place.write("tiny.npy", npy_file("<f8", false, &[1, 3], &tiny));
     place.write("odd.npy", npy_file("<i8", false, &[1, 1], &((1i64 << 53) + 1).to_le_bytes()));
     place.write("nan.npy", npy_file("<f8", false, &[1, 1], &f64::NAN.to_le_bytes()));
     let complex = ndarray::arr2(&[[num_complex::Complex::new(1.0f64, 2.0)]]).into_dyn();
@@ -91,6 +93,7 @@ fn arrays() {
     apply("bytes.npy -k sobel-x", "-1 is out of the range of u8");
     apply("single.npy -k complex.npy", "imaginary");
     apply("single.npy -k huge.npy", "out of the range of f32");
+    apply("single.npy -k tiny.npy", "tiny.npy, tap [0, 2]: 1e-60 would become 0 in f32");
     apply("x.npy -k odd.npy", "not exact in f64");
     apply("bytes.npy -k identity --boundary constant:1.5", "not a whole number");
     apply("bytes.npy -k identity --boundary constant:256", "out of the range of u8");
@@ -150,6 +153,9 @@ fn options() {
         option("--method quick", "possible values: auto, direct");
         option("--unheard-of", "--unheard-of");
     }
+    let small = "mode valid needs a picture at least as large as the kernel, got a picture of 8 x 9 \
+                 and a kernel of 73 x 73 (height x width)";
+    refused(&place, "apply x.png -k gaussian:9 -o out.png --mode valid --device cpu", small);
     refused(&place, "apply x.npy -o out.npy", "--kernel");
     refused(&place, "apply x.npy -k k.npy", "--output");
     refused(&place, "apply -k identity -o out.npy", "IN");
@@ -192,6 +198,87 @@ fn places() {
     // Two good pictures and then one that is none: neither a folder nor files are left.
     apply("folder -o out", "folder/z.png: could not be read as a picture");
     apply("folder -o other", "folder/z.png: could not be read as a picture");
+}
+
+#[test]
+fn formats_that_would_lose_something() {
+    let place = Place::new();
+    let alpha = RgbaImage::from_pixel(6, 5, Rgba([9, 8, 7, 60]));
+    alpha.save(place.file("alpha.png")).unwrap();
+    let deep = ImageBuffer::from_pixel(6, 5, Rgb([40_000u16, 3, 2]));
+    DynamicImage::ImageRgb16(deep).save(place.file("deep.png")).unwrap();
+    RgbImage::new(6, 5).save(place.file("rgb.png")).unwrap();
+    GrayImage::new(6, 5).save(place.file("grey.png")).unwrap();
+    // A kernel with one tap too many on every axis: that is not even looked at.
+    let apply = |input: &str, output: &str, words: &str| {
+        let base = format!("apply {input}.png -o {output} --device cpu --explain");
+        refused(&place, &format!("{base} -k box:7 --mode valid"), words);
+    };
+    let kept = |words: &str, formats: &str| {
+        format!("cannot keep {words}: expected a name that ends in {formats}")
+    };
+    let rgba = kept("8-bit RGB with alpha", "png, tif, webp, bmp, tga, qoi, pam");
+    apply("alpha", "y.jpg", &rgba);
+    apply("alpha", "y.ppm", &rgba);
+    apply("deep", "y.jpg", &kept("16-bit RGB", "png, tif, "));
+    apply("deep", "y.webp", &kept("16-bit RGB", "png, tif, "));
+    let rgb = kept("8-bit RGB", "png, tif, jpg, webp, bmp, tga, qoi, ppm, pam");
+    for output in ["y.pgm", "y.pbm", "y.exr", "y.hdr"] {
+        apply("rgb", output, &rgb);
+    }
+    apply("grey", "y.pbm", &kept("8-bit grey", "png, tif, jpg, "));
+    for input in ["rgb.png", "grey.png"] {
+        place.succeed(&format!("apply {input} -o y.jpg -k identity --device cpu"));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn only_regular_files_are_replaced() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let place = Place::new();
+    RgbImage::new(6, 5).save(place.file("x.png")).unwrap();
+    std::fs::create_dir(place.file("many")).unwrap();
+    std::fs::copy(place.file("x.png"), place.file("a.png")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(place.file("pipe.png")).status();
+    assert!(made.unwrap().success());
+    symlink("/dev/null", place.file("null.png")).unwrap();
+    symlink("/dev/full", place.file("full.png")).unwrap();
+    symlink(place.file("pipe.png"), place.file("many/x.png")).unwrap();
+    let apply = |arguments: &str, words: &str| {
+        refused(&place, &format!("apply --device cpu -k identity {arguments}"), words);
+    };
+    for output in ["pipe.png", "null.png", "full.png"] {
+        apply(&format!("x.png -o {output}"), &format!("the output {output} is a pipe, a device"));
+    }
+    apply("a.png x.png -o many", "the output many/x.png is a pipe, a device");
+    apply("pipe.png -o y.png", "pipe.png: neither a regular file nor a folder");
+    // Said before anything is read, so before anything is computed.
+    refused(&place, "apply x.png -o pipe.png -k missing.txt", "the output pipe.png");
+    assert!(place.file("pipe.png").metadata().unwrap().file_type().is_fifo());
+    assert!(place.file("null.png").is_symlink());
+
+    // The listing of a place cannot have this one.
+    symlink("gone.png", place.file("link.png")).unwrap();
+    let output = place.run("apply x.png -o link.png -k identity --device cpu");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the output link.png is a link to something that does not"), "{said}");
+    assert!(place.file("link.png").is_symlink() && !place.file("gone.png").exists());
+}
+
+#[test]
+#[cfg(unix)]
+fn kernels_without_an_end() {
+    let place = place();
+    std::os::unix::fs::symlink("/dev/zero", place.file("zero.npy")).unwrap();
+    std::fs::File::create(place.file("long.txt")).unwrap().set_len(1 << 40).unwrap();
+    let apply = |kernel: &str, words: &str| {
+        refused(&place, &format!("apply x.png -o out.png --device cpu -k {kernel}"), words);
+    };
+    apply("/dev/zero", "expected a .npy or a text matrix: a text of more than 16 MiB");
+    apply("./long.txt", "expected a .npy or a text matrix: a text of more than 16 MiB");
+    apply("zero.npy", "not a regular file");
 }
 
 /// No adapter of this backend exists where these tests run.
