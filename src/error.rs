@@ -98,7 +98,7 @@ pub enum Error {
         /// The shape that was given.
         got: Vec<usize>,
     },
-    /// Sizes that no memory or index can hold.
+    /// Sizes that no memory or index can hold, or a kernel larger than the picture under it.
     #[error("the {what} is too large: {detail}")]
     TooLarge {
         /// What is too large.

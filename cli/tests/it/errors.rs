@@ -242,13 +242,14 @@ fn only_regular_files_are_replaced() {
     std::fs::copy(place.file("x.png"), place.file("a.png")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(place.file("pipe.png")).status();
     assert!(made.unwrap().success());
-    symlink("/dev/null", place.file("null.png")).unwrap();
-    symlink("/dev/full", place.file("full.png")).unwrap();
+    // No devices here: a failing test must not cost the machine its /dev/null.
+    symlink("pipe.png", place.file("link.png")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(place.file("socket.png")).unwrap();
     symlink(place.file("pipe.png"), place.file("many/x.png")).unwrap();
     let apply = |arguments: &str, words: &str| {
         refused(&place, &format!("apply --device cpu -k identity {arguments}"), words);
     };
-    for output in ["pipe.png", "null.png", "full.png"] {
+    for output in ["pipe.png", "link.png", "socket.png"] {
         apply(&format!("x.png -o {output}"), &format!("the output {output} is a pipe, a device"));
     }
     apply("a.png x.png -o many", "the output many/x.png is a pipe, a device");
@@ -256,15 +257,18 @@ fn only_regular_files_are_replaced() {
     // Said before anything is read, so before anything is computed.
     refused(&place, "apply x.png -o pipe.png -k missing.txt", "the output pipe.png");
     assert!(place.file("pipe.png").metadata().unwrap().file_type().is_fifo());
-    assert!(place.file("null.png").is_symlink());
+    assert!(place.file("link.png").is_symlink());
 
     // The listing of a place cannot have this one.
-    symlink("gone.png", place.file("link.png")).unwrap();
-    let output = place.run("apply x.png -o link.png -k identity --device cpu");
+    symlink("gone.png", place.file("dangling.png")).unwrap();
+    let output = place.run("apply x.png -o dangling.png -k identity --device cpu");
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("the output link.png is a link to something that does not"), "{said}");
-    assert!(place.file("link.png").is_symlink() && !place.file("gone.png").exists());
+    assert!(
+        said.contains("the output dangling.png is a link to something that does not"),
+        "{said}"
+    );
+    assert!(place.file("dangling.png").is_symlink() && !place.file("gone.png").exists());
 }
 
 #[test]
