@@ -57,6 +57,9 @@ pub struct CpuRates {
     pub direct_scalar: f64,
     /// `N log2 N` units of a real `f32` transform there and back per second.
     pub fft: f64,
+    /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
+    /// transform takes at least.
+    pub fft_start: f64,
     /// Bytes per second, read and written, of all threads together.
     pub bandwidth: f64,
     /// Starting one row of taps over one row of outputs, in seconds.
@@ -101,6 +104,7 @@ impl Default for CostModel {
                 direct: 15e9,
                 direct_scalar: 0.8e9,
                 fft: 2e9,
+                fft_start: 0.6e-6,
                 bandwidth: 20e9,
                 row: 25e-9,
                 wake: 10e-6,
@@ -200,7 +204,8 @@ impl CostModel {
         let threads = self.threads(capabilities, block * blocks.total() as f64 * self.cpu.direct);
         let threads = threads.min(blocks.total());
         let rounds = blocks.total().div_ceil(threads) as f64;
-        let fixed = if threads > 1 { self.cpu.wake } else { 0.0 };
+        let wake = if threads > 1 { self.cpu.wake } else { 0.0 };
+        let fixed = self.cpu.fft_start + wake;
         (threads, Cost { fixed, work: rounds * block, transfer: 0.0 })
     }
 
