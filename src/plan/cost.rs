@@ -1,4 +1,4 @@
-//! What a method is expected to take: counted work over measured rates.
+//! What a method is expected to take: counted work over rates.
 //!
 //! `fixed + max(work / rate, bytes / bandwidth) + transfer`. The model's task is to order the
 //! methods, so rates are those of this library's own executors, not the hardware's peaks.
@@ -99,7 +99,9 @@ pub struct CostModel {
 impl Default for CostModel {
     fn default() -> Self {
         Self {
-            // From benches/results/executors.md: 2 cores AMD EPYC (Zen 4), 2026-11-23.
+            // `direct`, `fft` and `bandwidth` are from benches/results/executors.md, rounded: 2 cores
+            // AMD EPYC (Zen 4), 2026-11-23. `fft_start` is what tiny transforms took above direct
+            // sums there. The others are estimates of the same machine.
             cpu: CpuRates {
                 direct: 15e9,
                 direct_scalar: 0.8e9,
@@ -126,7 +128,8 @@ impl Default for CostModel {
                 bus: 5e9,
                 round_trip: 300e-6,
             },
-            // Measured like the CPU's, Mesa lavapipe. It hardly gets beyond its cost per sample.
+            // `direct` and `bandwidth` are from single runs of Mesa lavapipe on the same machine, which
+            // hardly gets beyond its cost per sample; the others are estimates.
             software: GpuRates {
                 direct: 0.4e9,
                 direct_nd: 0.05e9,
