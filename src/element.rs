@@ -6,6 +6,7 @@ use std::fmt::{self, Debug, Display};
 use std::num::Wrapping;
 
 use crate::cpu::fft::line::Sample;
+use crate::cpu::simd::Lanes;
 
 /// A type that can be convolved: `f32`, `f64`, `Complex<f32>`, `Complex<f64>`, `i8` to `i64`,
 /// `u8` to `u64`.
@@ -111,12 +112,14 @@ impl Display for DType {
 }
 
 pub(crate) mod number {
-    use super::{Complex, Debug, Pod, Sample};
+    use super::{Complex, Debug, Lanes, Pod, Sample};
 
     /// What the executors need of an element. Not nameable from outside, which seals `Element`.
     pub trait Number: Pod + Default + PartialEq + Debug + Send + Sync {
         /// The type the oracle computes in: `f64`, `Complex<f64>`, or wrapping integers.
         type Wide: Wide;
+        /// The type its kernels work on, of the same size and with the same bits.
+        type Lane: Lanes;
         /// The type its transforms work on.
         type Sample: Sample;
 
@@ -192,6 +195,7 @@ macro_rules! real {
         }
         impl Number for $t {
             type Wide = f64;
+            type Lane = $t;
             type Sample = $t;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -241,6 +245,7 @@ macro_rules! complex {
         }
         impl Number for Complex<$t> {
             type Wide = Complex<f64>;
+            type Lane = Complex<$t>;
             type Sample = Complex<$t>;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -284,12 +289,13 @@ macro_rules! complex {
 }
 
 macro_rules! integer {
-    ($($t:ident $dtype:ident),*) => {$(
+    ($($t:ident $dtype:ident $lane:ident),*) => {$(
         impl Element for $t {
             const DTYPE: DType = DType::$dtype;
         }
         impl Number for $t {
             type Wide = Wrapping<i64>;
+            type Lane = $lane;
             type Sample = f64;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -336,4 +342,5 @@ macro_rules! integer {
 
 real!(f32 F32, f64 F64);
 complex!(f32 Complex32, f64 Complex64);
-integer!(i8 I8, i16 I16, i32 I32, i64 I64, u8 U8, u16 U16, u32 U32, u64 U64);
+integer!(i8 I8 i8, i16 I16 i16, i32 I32 i32, i64 I64 i64);
+integer!(u8 U8 i8, u16 U16 i16, u32 U32 i32, u64 U64 i64);

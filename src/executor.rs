@@ -5,6 +5,7 @@ use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::fft::Fft;
 use crate::cpu::separable::Separable;
+use crate::cpu::simd::InstructionSet;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernel;
@@ -30,7 +31,7 @@ impl<A: Element> Executor<A> {
     ) -> Result<Self> {
         Ok(match recipe {
             Recipe::CpuDirect { threads } => {
-                Self::CpuDirect(Direct::new(extension, weights, *threads))
+                Self::CpuDirect(Direct::new(extension, &weights, InstructionSet::detect(), *threads))
             }
             Recipe::CpuSeparable { threads } => {
                 let factors =

@@ -96,7 +96,8 @@ impl Axis {
         self.interior() != (0..self.outputs())
     }
 
-    fn one_sample() -> Self {
+    /// An axis that is not there: one sample, one tap.
+    pub(crate) fn one_sample() -> Self {
         let edge = Edge::Zero;
         Self { n: 1, lanes: 1, taps: 1, out: 1, stride: 1, dilation: 1, offset: 0, edge }
     }

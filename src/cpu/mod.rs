@@ -4,4 +4,5 @@ pub(crate) mod direct;
 pub(crate) mod extended;
 pub(crate) mod fft;
 pub(crate) mod separable;
+pub(crate) mod simd;
 pub(crate) mod threads;

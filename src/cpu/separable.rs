@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::boundary::Edge;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
+use crate::cpu::simd::InstructionSet;
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 
@@ -38,7 +39,7 @@ impl<A: Element> Separable<A> {
             let geometry = Geometry { axes: pass.collect() };
             lengths.push(geometry.output_len());
             let extension = Extension { geometry, values: values.clone() };
-            passes.push(Direct::new(extension, factors[a].clone(), threads));
+            passes.push(Direct::new(extension, &factors[a], InstructionSet::detect(), threads));
             // What lies outside along the other axes is filtered by this pass too.
             for (b, value) in values.iter_mut().enumerate() {
                 if b != a {

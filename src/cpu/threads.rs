@@ -33,18 +33,24 @@ pub fn for_each<T: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) + Sync 
 }
 
 /// Cuts `out` into contiguous pieces and calls `work` with each and the index where it starts, on
-/// up to `threads` threads.
+/// up to `threads` threads. Pieces are whole groups where there are enough of them.
 pub fn for_each_piece<A: Send>(
     out: &mut [A],
     threads: usize,
+    group: usize,
     work: impl Fn(usize, &mut [A]) + Sync + Send,
 ) {
     #[cfg(feature = "rayon")]
     if threads > 1 {
         use rayon::prelude::*;
-        let len = out.len().div_ceil(pieces(threads));
+        let groups = out.len().div_ceil(group);
+        let len = if groups < 2 * threads {
+            out.len().div_ceil(threads)
+        } else {
+            groups.div_ceil(pieces(threads)) * group
+        };
         return out.par_chunks_mut(len).enumerate().for_each(|(i, piece)| work(i * len, piece));
     }
-    let _ = threads;
+    let _ = (threads, group);
     work(0, out);
 }

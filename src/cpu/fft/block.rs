@@ -12,6 +12,7 @@ use super::size::Blocks;
 use crate::bounds;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::{Extension, Odometer};
+use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
@@ -87,7 +88,7 @@ impl<A: Element> Fft<A> {
         let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
         let reach = reach(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
         // Blocks run on all threads already.
-        let direct = Direct::new(extension.clone(), weights, 1);
+        let direct = Direct::new(extension.clone(), &weights, InstructionSet::detect(), 1);
         let workspaces = Mutex::new(Vec::new());
         Self {
             extension,
@@ -204,7 +205,7 @@ impl<A: Element> Fft<A> {
                 && is_safe(samples, &levels, &windows, A::DTYPE.epsilon(), peaks)
         };
         if !trusted {
-            return self.leave_to_direct(x, part, row);
+            return self.leave_to_direct(x, part);
         }
         self.transform.forward(samples, spectrum, scratch);
         for (value, kernel) in spectrum.iter_mut().zip(&self.spectrum) {
@@ -266,18 +267,17 @@ impl<A: Element> Fft<A> {
         }
     }
 
-    fn leave_to_direct(&self, x: &[A], part: Part<A>, row: &[A]) {
+    fn leave_to_direct(&self, x: &[A], part: Part<A>) {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");
         let axes = self.extension.outer();
         let counts = outer.iter().map(ExactSizeIterator::len).collect();
         let mut at = Odometer::starting_at(counts, 0);
-        let mut scratch = Vec::with_capacity(row.len());
         for out in part.rows {
             let row = axes
                 .iter()
                 .enumerate()
                 .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            self.direct.span(x, row, columns.clone(), out, &mut scratch);
+            self.direct.rows(x, row, columns.clone(), out);
             at.advance();
         }
     }

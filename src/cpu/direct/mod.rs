@@ -1,0 +1,365 @@
+//! Direct convolution: the canonical sum, a tile of outputs at a time.
+//!
+//! The last axis gives the columns, the one before it the rows of tiles; all taps of the axes
+//! before them pass over a tile while it stays in registers. Where the windows of a tile lie in the
+//! input they are read in place; at the ends a piece of the extended rows is built first.
+
+mod shape;
+pub(crate) mod tile;
+mod window;
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use crate::cpu::extended::{Extension, Row};
+use crate::cpu::simd::{InstructionSet, Lanes};
+use crate::cpu::threads;
+use crate::element::Element;
+use crate::geometry::Axis;
+use shape::Tiles;
+use tile::{Job, ZEROS};
+use window::Window;
+
+/// Direct convolution of one geometry with fixed weights.
+pub struct Direct<A: Element> {
+    extension: Extension<A>,
+    /// The axis that tiles have their rows on; a single row where there is none.
+    rows: Axis,
+    /// Positions of the axes before it, for each plane of taps: all taps of all of those axes.
+    planes: Vec<usize>,
+    /// Tiles as high as they pay, and of one row for what is left.
+    tiles: [Tiles<A>; 2],
+    /// Where the taps of a row lie in a stored row.
+    offsets: Vec<usize>,
+    window: Window,
+    /// Rows of zeros add nothing: true unless a tap is infinite or NaN.
+    finite: bool,
+    instructions: InstructionSet,
+    threads: usize,
+    workspaces: Mutex<Vec<Workspace<A>>>,
+}
+
+/// What one thread needs; kept from call to call.
+struct Workspace<A> {
+    /// Index of a row of outputs along the axes before the tiles'.
+    outer: Vec<usize>,
+    /// Rows of the extended input under a tile.
+    rows: Vec<Row<A>>,
+    /// Where they start.
+    sources: Vec<usize>,
+    /// Pieces of them, one after another.
+    window: Vec<A>,
+    /// Outputs over such pieces.
+    out: Vec<A>,
+    zeros: Vec<A>,
+}
+
+/// Bytes of the widest vector, and the most vectors that a row of a tile has.
+const VECTOR: usize = 64;
+const TILE_VECTORS: usize = 12;
+
+impl<A: Element> Direct<A> {
+    /// An executor that spreads its work over up to `threads` threads.
+    pub fn new(
+        extension: Extension<A>,
+        weights: &[A],
+        instructions: InstructionSet,
+        threads: usize,
+    ) -> Self {
+        let inner = extension.inner();
+        let rows = extension.outer().last().cloned().unwrap_or_else(Axis::one_sample);
+        let tiles = [false, true].map(|single| Tiles::new(&rows, weights, inner.taps, single));
+        let before = extension.outer().split_last().map_or(&[][..], |(_, before)| before);
+        let mut planes = Vec::new();
+        let total: usize = before.iter().map(|axis| axis.taps).product();
+        for plane in 0..total {
+            let mut rest = plane;
+            let start = planes.len();
+            for axis in before.iter().rev() {
+                planes.push(rest % axis.taps * axis.tap_step());
+                rest /= axis.taps;
+            }
+            planes[start..].reverse();
+        }
+        Self {
+            rows,
+            planes,
+            tiles,
+            offsets: (0..inner.taps).map(|t| t * inner.tap_step()).collect(),
+            window: Window::new(inner, Self::UNIT),
+            finite: weights.iter().all(|w| w.is_finite()),
+            instructions,
+            threads,
+            workspaces: Mutex::new(Vec::new()),
+            extension,
+        }
+    }
+
+    /// Samples of the widest vector.
+    const UNIT: usize = VECTOR / size_of::<A>();
+
+    /// Computes all outputs.
+    pub fn run(&self, x: &[A], y: &mut [A]) {
+        let width = self.extension.inner().outputs();
+        let group = self.tiles[0].rows * self.tiles[0].spacing * width;
+        threads::for_each_piece(y, self.threads, group, |start, piece| {
+            let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
+            let mut done = 0;
+            while done < piece.len() {
+                let (row, column) = ((start + done) / width, (start + done) % width);
+                let left = piece.len() - done;
+                // A piece may start and end within a row.
+                let (rows, columns) = if column > 0 || left < width {
+                    (1, column..width.min(column + left))
+                } else {
+                    (left / width, 0..width)
+                };
+                let len = rows * columns.len();
+                self.block(x, row, columns, &mut piece[done..done + len], &mut workspace);
+                done += len;
+            }
+            self.lock().push(workspace);
+        });
+    }
+
+    /// Computes the outputs `columns` of the rows from `row` on, as many as `out` holds; rows are
+    /// counted in standard order.
+    pub fn rows(&self, x: &[A], row: usize, columns: Range<usize>, out: &mut [A]) {
+        let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
+        self.block(x, row, columns, out, &mut workspace);
+        self.lock().push(workspace);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Workspace<A>>> {
+        // A workspace is overwritten by whoever takes it, so one left by a panic does no harm.
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn workspace(&self) -> Workspace<A> {
+        let reach = self.offsets.iter().chain(&self.window.offsets).max().map_or(0, |&most| most);
+        let leaves = self.extension.outer().iter().any(Axis::leaves_input);
+        let zeros = if leaves { reach + TILE_VECTORS * Self::UNIT } else { 0 };
+        Workspace {
+            outer: Vec::new(),
+            rows: Vec::new(),
+            sources: Vec::new(),
+            window: Vec::new(),
+            out: Vec::new(),
+            zeros: vec![A::default(); zeros],
+        }
+    }
+
+    /// [`Direct::rows`], plane by plane and tile by tile.
+    fn block(
+        &self,
+        x: &[A],
+        row: usize,
+        columns: Range<usize>,
+        out: &mut [A],
+        workspace: &mut Workspace<A>,
+    ) {
+        let width = columns.len();
+        let plane_rows = self.rows.outputs();
+        let (mut row, mut out) = (row, out);
+        while !out.is_empty() {
+            let first = row % plane_rows;
+            let count = (plane_rows - first).min(out.len() / width);
+            self.set_outer(row / plane_rows, &mut workspace.outer);
+            let (plane, rest) = std::mem::take(&mut out).split_at_mut(count * width);
+            self.plane(x, first, columns.clone(), plane, workspace);
+            (row, out) = (row + count, rest);
+        }
+    }
+
+    /// The index, along the axes before the rows', of a plane of outputs.
+    fn set_outer(&self, plane: usize, outer: &mut Vec<usize>) {
+        let axes = self.extension.outer();
+        outer.clear();
+        let mut rest = plane;
+        for axis in axes.iter().rev().skip(1) {
+            outer.push(rest % axis.outputs());
+            rest /= axis.outputs();
+        }
+        outer.reverse();
+    }
+
+    fn plane(
+        &self,
+        x: &[A],
+        first: usize,
+        columns: Range<usize>,
+        out: &mut [A],
+        workspace: &mut Workspace<A>,
+    ) {
+        let width = columns.len();
+        let count = out.len() / width;
+        let [high, single] = &self.tiles;
+        let spacing = high.spacing;
+        for block in (0..count).step_by(high.rows * spacing) {
+            for start in block..count.min(block + spacing) {
+                let rows = high.rows.min((count - start).div_ceil(spacing));
+                let mut tile = |tiles, r: usize, rows| {
+                    let at = start + r * spacing;
+                    let out = &mut out[at * width..];
+                    self.tile(x, tiles, first + at, rows, columns.clone(), out, workspace);
+                };
+                // A few rows that are left would waste most of a high tile.
+                if rows * 2 > high.rows {
+                    tile(high, 0, rows);
+                } else {
+                    (0..rows).for_each(|r| tile(single, r, 1));
+                }
+            }
+        }
+    }
+
+    /// Computes `rows` rows, of which the first is `row`, over all of `columns`.
+    #[allow(clippy::too_many_arguments)]
+    fn tile(
+        &self,
+        x: &[A],
+        tiles: &Tiles<A>,
+        row: usize,
+        rows: usize,
+        columns: Range<usize>,
+        out: &mut [A],
+        workspace: &mut Workspace<A>,
+    ) {
+        let inner = self.extension.inner();
+        let in_place = self.find_rows(tiles, row, rows, workspace);
+        let mut inside = if in_place && inner.stride == 1 { inner.interior() } else { 0..0 };
+        inside = inside.start.max(columns.start)..inside.end.min(columns.end);
+        if inside.len() < Self::UNIT {
+            inside = columns.start..columns.start;
+        }
+        let width = columns.len();
+        for edge in [columns.start..inside.start, inside.end..columns.end] {
+            let out = &mut out[edge.start - columns.start..];
+            self.windows(x, tiles, rows, edge, out, width, workspace);
+        }
+        if !inside.is_empty() {
+            let start = inner.start(inside.start);
+            let Workspace { rows: found, sources, zeros, .. } = workspace;
+            sources.clear();
+            sources.extend(found.iter().map(|row| match row {
+                Row::Stored(at) => at.wrapping_add_signed(start),
+                Row::Outside(_) => ZEROS,
+            }));
+            let out = &mut out[inside.start - columns.start..];
+            let pitch = width * tiles.spacing;
+            self.job(tiles, x, zeros, sources, &self.offsets, rows, inside.len(), out, pitch);
+        }
+    }
+
+    /// Finds the rows of the extended input that a tile reads. True where they can be read in
+    /// place: none of them has to be built.
+    fn find_rows(
+        &self,
+        tiles: &Tiles<A>,
+        row: usize,
+        count: usize,
+        workspace: &mut Workspace<A>,
+    ) -> bool {
+        let Workspace { outer, rows, .. } = workspace;
+        rows.clear();
+        // Where the tile has more rows than there are, the kernel reads what is there.
+        let last = tiles.sources - 1 - (tiles.rows - count) * tiles.stride;
+        let (start, step) = (self.rows.start(row), self.rows.tap_step());
+        let axes = self.extension.outer();
+        let mut in_place = true;
+        let mut plane = |taps: &[usize]| {
+            for q in 0..tiles.sources {
+                let row = self.extension.row(axes.iter().enumerate().map(|(a, axis)| {
+                    if a < outer.len() {
+                        axis.start(outer[a]) + taps[a] as isize
+                    } else {
+                        start + (q.min(last) * step) as isize
+                    }
+                }));
+                in_place &= matches!(row, Row::Stored(_)) || self.adds_nothing(row);
+                rows.push(row);
+            }
+        };
+        if outer.is_empty() {
+            plane(&[]);
+        } else {
+            self.planes.chunks_exact(outer.len()).for_each(plane);
+        }
+        in_place
+    }
+
+    /// Whether a row is zeros wherever it is read, and zeros times taps are nothing.
+    fn adds_nothing(&self, row: Row<A>) -> bool {
+        let ends = self.extension.values[self.extension.values.len() - 1];
+        self.finite && row == Row::Outside(A::default()) && ends == A::default()
+    }
+
+    /// Computes outputs over pieces of extended rows.
+    #[allow(clippy::too_many_arguments)]
+    fn windows(
+        &self,
+        x: &[A],
+        tiles: &Tiles<A>,
+        rows: usize,
+        columns: Range<usize>,
+        out: &mut [A],
+        width: usize,
+        workspace: &mut Workspace<A>,
+    ) {
+        let Workspace { rows: found, sources, window, out: results, zeros, .. } = workspace;
+        let len = self.window.len;
+        for first in columns.clone().step_by(self.window.columns) {
+            let count = self.window.columns.min(columns.end - first);
+            let pitch = count.next_multiple_of(Self::UNIT);
+            window.resize(found.len() * len, A::default());
+            sources.clear();
+            for (&row, (i, window)) in found.iter().zip(window.chunks_exact_mut(len).enumerate()) {
+                if self.adds_nothing(row) {
+                    sources.push(ZEROS);
+                } else {
+                    self.window.fill(&self.extension, x, row, first, pitch, window);
+                    sources.push(i * len);
+                }
+            }
+            results.resize(rows * pitch, A::default());
+            let offsets = &self.window.offsets;
+            self.job(tiles, window, zeros, sources, offsets, rows, pitch, results, pitch);
+            let at = first - columns.start;
+            let out = out.chunks_mut(width * tiles.spacing);
+            for (out, results) in out.zip(results.chunks_exact(pitch)) {
+                out[at..at + count].copy_from_slice(&results[..count]);
+            }
+        }
+    }
+
+    /// Hands a job to the kernel.
+    #[allow(clippy::too_many_arguments)]
+    fn job(
+        &self,
+        tiles: &Tiles<A>,
+        x: &[A],
+        zeros: &[A],
+        sources: &[usize],
+        offsets: &[usize],
+        rows: usize,
+        columns: usize,
+        y: &mut [A],
+        pitch: usize,
+    ) {
+        use bytemuck::{cast_slice, cast_slice_mut};
+        A::Lane::run(self.instructions, Job {
+            x: cast_slice(x),
+            zeros: cast_slice(zeros),
+            sources,
+            sources_per_plane: tiles.sources,
+            splits: &tiles.splits,
+            offsets,
+            taps: cast_slice(&tiles.taps),
+            tile_rows: tiles.rows,
+            y: cast_slice_mut(y),
+            pitch,
+            rows,
+            columns,
+        });
+    }
+}

@@ -1,0 +1,185 @@
+//! The kernel: a tile of output rows x vectors that stays in registers while the taps pass over it.
+//!
+//! Each row of samples is loaded once for all output rows of the tile that it lies under. With `R`
+//! output rows and `K >= R - 1` rows of taps, the first sample rows serve only the upper output
+//! rows and the last ones only the lower: sample row `q` those above a split, sample row `q + K`
+//! exactly those below it. Paired so, every pass updates all `R` rows, and `K` passes make a tile.
+
+use fearless_simd::{Simd, SimdBase};
+
+use crate::cpu::simd::Lanes;
+
+/// A row of samples that is not there: zeros.
+pub const ZEROS: usize = usize::MAX;
+
+/// A stretch of columns of a few output rows.
+pub struct Job<'a, A> {
+    /// Samples.
+    pub x: &'a [A],
+    /// As many zeros as a tile and its taps reach over; empty where no source is `ZEROS`.
+    pub zeros: &'a [A],
+    /// Where each row of samples starts under the first tap of the first column: for each plane of
+    /// taps, `rows_of_taps` and then those that the lower output rows add.
+    pub sources: &'a [usize],
+    /// Sources of one plane.
+    pub sources_per_plane: usize,
+    /// For each row of taps, how many output rows of the tile its sample row serves.
+    pub splits: &'a [usize],
+    /// For each tap of a row, where its sample lies from that under the first tap.
+    pub offsets: &'a [usize],
+    /// For each plane, row and column of taps: one tap for each output row of the tile.
+    pub taps: &'a [A],
+    /// Output rows of a tile: 1, 2, 4 or 6.
+    pub tile_rows: usize,
+    /// Outputs; row `r` starts at `r * pitch`.
+    pub y: &'a mut [A],
+    /// From one output row to the next.
+    pub pitch: usize,
+    /// Output rows, at most `tile_rows`.
+    pub rows: usize,
+    /// Columns, at least a vector.
+    pub columns: usize,
+}
+
+/// Does a job with tiles as large as the instruction set's registers hold: 24 sums of 32 registers,
+/// 8 to 12 of 16. The lower the tile, the more vectors a row.
+///
+/// Constants decide at compile time here and below: code for other instruction sets is not even
+/// generated.
+#[inline(always)]
+pub fn columns<S: Simd, A: Lanes>(simd: S, job: Job<'_, A>) {
+    if const { cfg!(target_arch = "aarch64") || <S::u8s as SimdBase<S>>::LEN == 64 } {
+        if const { A::REGISTERS == 1 } {
+            match job.tile_rows {
+                6 => tiles::<S, A, 6, 4>(simd, job),
+                4 => tiles::<S, A, 4, 6>(simd, job),
+                2 => tiles::<S, A, 2, 8>(simd, job),
+                _ => tiles::<S, A, 1, 12>(simd, job),
+            }
+        } else {
+            match job.tile_rows {
+                6 => tiles::<S, A, 6, 2>(simd, job),
+                4 => tiles::<S, A, 4, 3>(simd, job),
+                2 => tiles::<S, A, 2, 4>(simd, job),
+                _ => tiles::<S, A, 1, 6>(simd, job),
+            }
+        }
+    } else if const { A::REGISTERS == 1 } {
+        match job.tile_rows {
+            6 => tiles::<S, A, 6, 2>(simd, job),
+            4 => tiles::<S, A, 4, 2>(simd, job),
+            2 => tiles::<S, A, 2, 4>(simd, job),
+            _ => tiles::<S, A, 1, 8>(simd, job),
+        }
+    } else {
+        match job.tile_rows {
+            6 => tiles::<S, A, 6, 1>(simd, job),
+            4 => tiles::<S, A, 4, 1>(simd, job),
+            2 => tiles::<S, A, 2, 2>(simd, job),
+            _ => tiles::<S, A, 1, 4>(simd, job),
+        }
+    }
+}
+
+/// Does a job with tiles of `R` rows x `V` vectors, and the last columns with single vectors.
+#[inline(always)]
+fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize>(simd: S, job: Job<'_, A>) {
+    let mut job = job;
+    let columns = job.columns;
+    let lanes = A::count::<S>();
+    let mut done = 0;
+    while done + V * lanes <= columns {
+        // Short rows of taps are worth straight code.
+        match job.offsets.len() {
+            3 if const { R == 4 } => tile::<S, A, R, V, 3>(simd, &mut job, done),
+            5 if const { R == 6 } => tile::<S, A, R, V, 5>(simd, &mut job, done),
+            7 if const { R == 6 } => tile::<S, A, R, V, 7>(simd, &mut job, done),
+            _ => tile::<S, A, R, V, 0>(simd, &mut job, done),
+        }
+        done += V * lanes;
+    }
+    while done < columns {
+        // The last vector may compute again what the one before it has.
+        tile::<S, A, R, 1, 0>(simd, &mut job, done.min(columns - lanes));
+        done += lanes;
+    }
+}
+
+/// One tile, from column `at` on. `K` taps a row where `K` is not 0.
+#[inline(always)]
+fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize>(
+    simd: S,
+    job: &mut Job<'_, A>,
+    at: usize,
+) {
+    let lanes = A::count::<S>();
+    let row_taps = if K > 0 { K } else { job.offsets.len() };
+    let offsets = &job.offsets[..row_taps];
+    let (taps, _) = job.taps.as_chunks::<R>();
+    let mut taps = taps.chunks_exact(row_taps);
+    let samples = |source: usize| {
+        if source == ZEROS { job.zeros } else { &job.x[source + at..] }
+    };
+    let mut sums = [[A::zero(simd); V]; R];
+    for sources in job.sources.chunks_exact(job.sources_per_plane) {
+        let lower = &sources[job.splits.len()..];
+        for (q, (&split, taps)) in job.splits.iter().zip(&mut taps).enumerate() {
+            let upper = samples(sources[q]);
+            macro_rules! split_at {
+                ($H:literal) => {
+                    if const { $H < R } {
+                        let lower = samples(lower[q]);
+                        pass::<S, A, $H, R, V>(simd, &mut sums, upper, lower, offsets, taps);
+                    } else {
+                        pass::<S, A, $H, R, V>(simd, &mut sums, upper, upper, offsets, taps);
+                    }
+                };
+            }
+            match split {
+                1 => split_at!(1),
+                2 if const { R >= 2 } => split_at!(2),
+                3 if const { R >= 3 } => split_at!(3),
+                4 if const { R >= 4 } => split_at!(4),
+                5 if const { R >= 5 } => split_at!(5),
+                6 if const { R >= 6 } => split_at!(6),
+                _ => unreachable!("a split lies within the tile"),
+            }
+        }
+    }
+    for (r, sums) in sums.iter().enumerate().take(job.rows) {
+        let y = &mut job.y[r * job.pitch + at..][..V * lanes];
+        for (sum, y) in sums.iter().zip(y.chunks_exact_mut(lanes)) {
+            A::store(*sum, y);
+        }
+    }
+}
+
+/// Adds a row of taps to all output rows of a tile: those above `H` read `upper`, the others
+/// `lower`.
+#[inline(always)]
+fn pass<S: Simd, A: Lanes, const H: usize, const R: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[A::Sum<S>; V]; R],
+    upper: &[A],
+    lower: &[A],
+    offsets: &[usize],
+    taps: &[[A; R]],
+) {
+    for (&offset, taps) in offsets.iter().zip(taps) {
+        let mut rows = |from: usize, to: usize, row: &[A]| {
+            let lanes = A::count::<S>();
+            let row = &row[offset..][..V * lanes];
+            let x: [_; V] = std::array::from_fn(|v| A::load(simd, &row[v * lanes..]));
+            for r in from..to {
+                let tap = A::tap(simd, taps[r]);
+                for v in 0..V {
+                    sums[r][v] = A::mul_add(sums[r][v], tap, x[v]);
+                }
+            }
+        };
+        rows(0, H, upper);
+        if const { H < R } {
+            rows(H, R, lower);
+        }
+    }
+}

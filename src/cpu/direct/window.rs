@@ -1,0 +1,112 @@
+//! Pieces of extended rows, for outputs whose windows cannot be read in place: at the ends of the
+//! rows, outside of the input, or under a stride.
+
+use std::collections::BTreeMap;
+
+use crate::cpu::extended::{Extension, Row};
+use crate::element::Element;
+use crate::geometry::Axis;
+
+/// How the samples under a stretch of outputs are laid out so that neighbouring outputs read
+/// neighbouring samples: one segment for all taps that are whole strides apart, or, where taps are
+/// so far apart that most of such a segment would not be read, one for each tap.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Outputs of a stretch, at most.
+    pub columns: usize,
+    segments: Vec<Segment>,
+    /// For each tap, where the sample of the first output lies.
+    pub offsets: Vec<usize>,
+    /// Samples of all segments.
+    pub len: usize,
+}
+
+/// Samples from one output to the next, from some tap on.
+#[derive(Clone, Debug)]
+struct Segment {
+    /// Samples from the first tap to this segment's first.
+    from: usize,
+    len: usize,
+}
+
+impl Window {
+    /// A layout for stretches whose length is a multiple of `unit`.
+    pub fn new(axis: &Axis, unit: usize) -> Self {
+        let most = axis.outputs().next_multiple_of(unit);
+        // Long enough that the overlap of two stretches does not cost more than the stretches.
+        let reach = axis.reach() / axis.stride;
+        let shared = Self::by_phase(axis, (reach + 6 * unit).next_multiple_of(unit).min(most));
+        let apart = Self::by_tap(axis, (24 * unit).min(most));
+        let per_output = |window: &Self| window.len as f64 / window.columns as f64;
+        if per_output(&shared) <= per_output(&apart) { shared } else { apart }
+    }
+
+    fn by_phase(axis: &Axis, columns: usize) -> Self {
+        let place = |t: usize| (t * axis.dilation % axis.stride, t * axis.dilation / axis.stride);
+        // The first and the last whole stride of each phase.
+        let mut phases: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        for t in 0..axis.taps {
+            let (phase, strides) = place(t);
+            phases.entry(phase).or_insert((strides, strides)).1 = strides;
+        }
+        let (mut starts, mut segments, mut len) = (BTreeMap::new(), Vec::new(), 0);
+        for (phase, (first, last)) in phases {
+            let from = (phase + first * axis.stride) * axis.lanes;
+            let segment = Segment { from, len: columns + (last - first) * axis.lanes };
+            starts.insert(phase, (len, first));
+            len += segment.len;
+            segments.push(segment);
+        }
+        let offset = |t: usize| {
+            let (phase, strides) = place(t);
+            let (start, first) = starts[&phase];
+            start + (strides - first) * axis.lanes
+        };
+        Self { columns, segments, offsets: (0..axis.taps).map(offset).collect(), len }
+    }
+
+    fn by_tap(axis: &Axis, columns: usize) -> Self {
+        let segment = |t: usize| Segment { from: t * axis.tap_step(), len: columns };
+        Self {
+            columns,
+            segments: (0..axis.taps).map(segment).collect(),
+            offsets: (0..axis.taps).map(|t| t * columns).collect(),
+            len: axis.taps.saturating_mul(columns),
+        }
+    }
+
+    /// Fills `out` with what `columns` outputs from `first` on read of a row.
+    pub fn fill<A: Element>(
+        &self,
+        extension: &Extension<A>,
+        x: &[A],
+        row: Row<A>,
+        first: usize,
+        columns: usize,
+        out: &mut [A],
+    ) {
+        let axis = extension.inner();
+        let start = axis.start(first);
+        let mut rest = out;
+        for segment in &self.segments {
+            let (out, next) = rest.split_at_mut(segment.len);
+            rest = next;
+            let out = &mut out[..segment.len - (self.columns - columns)];
+            let mut p = start + segment.from as isize;
+            if axis.stride == 1 {
+                extension.fill(x, row, p, out);
+                continue;
+            }
+            let mut lane = first % axis.lanes;
+            for out in out {
+                *out = extension.sample(x, row, p);
+                p += 1;
+                lane += 1;
+                if lane == axis.lanes {
+                    lane = 0;
+                    p += ((axis.stride - 1) * axis.lanes) as isize;
+                }
+            }
+        }
+    }
+}

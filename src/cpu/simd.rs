@@ -1,0 +1,222 @@
+//! Vectors: which instructions this machine has, and what a multiply-add means for each element.
+//!
+//! Kernels are written once, generic over the instruction set `S` and the element, and compiled
+//! for each of both here; `fearless_simd` has the vectors.
+
+use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
+use num_complex::Complex;
+use std::fmt;
+
+use super::direct::tile::{Job, columns};
+
+/// The vector instructions that the CPU's own kernels use. Transforms choose theirs themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum InstructionSet {
+    /// What every machine of the target has: SSE2 on x86-64, NEON on AArch64.
+    Baseline,
+    /// AVX2 with FMA: 16 registers of 32 bytes.
+    Avx2,
+    /// AVX-512 as of Ice Lake and Zen 4: 32 registers of 64 bytes.
+    Avx512,
+}
+
+impl InstructionSet {
+    /// The widest that this machine has.
+    pub fn detect() -> Self {
+        let level = Level::new();
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            if level.as_avx512().is_some() {
+                return Self::Avx512;
+            }
+            if level.as_avx2().is_some() {
+                return Self::Avx2;
+            }
+        }
+        let _ = level;
+        Self::Baseline
+    }
+}
+
+impl fmt::Display for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avx512 => "AVX-512",
+            Self::Avx2 => "AVX2",
+            Self::Baseline if cfg!(any(target_arch = "x86", target_arch = "x86_64")) => "SSE2",
+            Self::Baseline if cfg!(target_arch = "aarch64") => "NEON",
+            Self::Baseline => "baseline",
+        })
+    }
+}
+
+/// Runs an expression with the token of an instruction set, compiled with its instructions.
+macro_rules! with_instructions {
+    ($set:expr, $simd:ident => $run:expr) => {{
+        let (set, level) = ($set, Level::new());
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        match (set, level.as_avx512(), level.as_avx2(), level.as_sse2()) {
+            (InstructionSet::Avx512, Some($simd), _, _) => $simd.vectorize(
+                #[inline(always)]
+                || $run,
+            ),
+            (InstructionSet::Avx512 | InstructionSet::Avx2, _, Some($simd), _) => $simd.vectorize(
+                #[inline(always)]
+                || $run,
+            ),
+            (_, _, _, Some($simd)) => $simd.vectorize(
+                #[inline(always)]
+                || $run,
+            ),
+            _ => unreachable!("the compiler's own code needs the baseline too"),
+        }
+        #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+        {
+            let _ = set;
+            fearless_simd::dispatch!(level, $simd => $run)
+        }
+    }};
+}
+
+/// An element as kernels see it. Unsigned integers are the signed ones of their width: arithmetic
+/// that wraps is the same.
+pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
+    /// Some neighbouring samples.
+    type Vector<S: Simd>: Copy;
+    /// One tap, ready to be multiplied with each of them.
+    type Tap<S: Simd>: Copy;
+    /// Sums over taps, one for each of them.
+    type Sum<S: Simd>: Copy;
+    /// Registers that a `Sum` takes.
+    const REGISTERS: usize;
+
+    /// Samples of a vector.
+    fn count<S: Simd>() -> usize;
+    /// Sums of nothing.
+    fn zero<S: Simd>(simd: S) -> Self::Sum<S>;
+    /// The first `count` samples.
+    fn load<S: Simd>(simd: S, from: &[Self]) -> Self::Vector<S>;
+    /// A tap for all lanes.
+    fn tap<S: Simd>(simd: S, tap: Self) -> Self::Tap<S>;
+    /// `sum + tap * samples`.
+    fn mul_add<S: Simd>(
+        sum: Self::Sum<S>,
+        tap: Self::Tap<S>,
+        samples: Self::Vector<S>,
+    ) -> Self::Sum<S>;
+    /// Writes the sums to the first `count` places.
+    fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]);
+
+    /// Runs a kernel on this machine. A method of the element's own, so that all of its code is
+    /// compiled with this crate and not again in each that uses it.
+    fn run(instructions: InstructionSet, job: Job<'_, Self>);
+}
+
+macro_rules! lanes {
+    ($($t:ty: $vector:ident, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr;)*) => {$(
+        impl Lanes for $t {
+            type Vector<S: Simd> = S::$vector;
+            type Tap<S: Simd> = S::$vector;
+            type Sum<S: Simd> = S::$vector;
+            const REGISTERS: usize = 1;
+
+            #[inline(always)]
+            fn count<S: Simd>() -> usize {
+                S::$vector::LEN
+            }
+            #[inline(always)]
+            fn zero<S: Simd>(simd: S) -> Self::Sum<S> {
+                S::$vector::splat(simd, Self::default())
+            }
+            #[inline(always)]
+            fn load<S: Simd>(simd: S, from: &[Self]) -> Self::Vector<S> {
+                S::$vector::from_slice(simd, &from[..S::$vector::LEN])
+            }
+            #[inline(always)]
+            fn tap<S: Simd>(simd: S, tap: Self) -> Self::Tap<S> {
+                S::$vector::splat(simd, tap)
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(
+                $sum: Self::Sum<S>,
+                $tap: Self::Tap<S>,
+                $x: Self::Vector<S>,
+            ) -> Self::Sum<S> {
+                $mul_add
+            }
+            #[inline(always)]
+            fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]) {
+                sum.store_slice(&mut to[..S::$vector::LEN]);
+            }
+            fn run(instructions: InstructionSet, job: Job<'_, Self>) {
+                with_instructions!(instructions, simd => columns(simd, job));
+            }
+        }
+    )*};
+}
+
+lanes! {
+    f32: f32s, |sum, tap, x| x.mul_add(tap, sum);
+    f64: f64s, |sum, tap, x| x.mul_add(tap, sum);
+    i8: i8s, |sum, tap, x| sum + x * tap;
+    i16: i16s, |sum, tap, x| sum + x * tap;
+    i32: i32s, |sum, tap, x| sum + x * tap;
+    i64: i64s, |sum, tap, x| sum + x * tap;
+}
+
+/// Samples lie as `re, im, re, im`. Sums over the taps' real and imaginary parts are kept apart and
+/// meet only at the end, in `re + i im`, so that no lane has to change its place before.
+macro_rules! complex_lanes {
+    ($($t:ty: $vector:ident;)*) => {$(
+        impl Lanes for Complex<$t> {
+            type Vector<S: Simd> = S::$vector;
+            type Tap<S: Simd> = [S::$vector; 2];
+            type Sum<S: Simd> = [S::$vector; 2];
+            const REGISTERS: usize = 2;
+
+            #[inline(always)]
+            fn count<S: Simd>() -> usize {
+                S::$vector::LEN / 2
+            }
+            #[inline(always)]
+            fn zero<S: Simd>(simd: S) -> Self::Sum<S> {
+                [S::$vector::splat(simd, 0.0); 2]
+            }
+            #[inline(always)]
+            fn load<S: Simd>(simd: S, from: &[Self]) -> Self::Vector<S> {
+                S::$vector::from_slice(simd, bytemuck::cast_slice(&from[..Self::count::<S>()]))
+            }
+            #[inline(always)]
+            fn tap<S: Simd>(simd: S, tap: Self) -> Self::Tap<S> {
+                [S::$vector::splat(simd, tap.re), S::$vector::splat(simd, tap.im)]
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(
+                sum: Self::Sum<S>,
+                tap: Self::Tap<S>,
+                x: Self::Vector<S>,
+            ) -> Self::Sum<S> {
+                [x.mul_add(tap[0], sum[0]), x.mul_add(tap[1], sum[1])]
+            }
+            #[inline(always)]
+            fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]) {
+                let [re, im] = [sum[0].as_slice(), sum[1].as_slice()];
+                for (l, to) in to[..Self::count::<S>()].iter_mut().enumerate() {
+                    *to = Complex::new(
+                        re[2 * l] - im[2 * l + 1],
+                        re[2 * l + 1] + im[2 * l],
+                    );
+                }
+            }
+            fn run(instructions: InstructionSet, job: Job<'_, Self>) {
+                with_instructions!(instructions, simd => columns(simd, job));
+            }
+        }
+    )*};
+}
+
+complex_lanes! {
+    f32: f32s;
+    f64: f64s;
+}
