@@ -117,18 +117,16 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize>(
     let offsets = &job.offsets[..row_taps];
     let (taps, _) = job.taps.as_chunks::<R>();
     let mut taps = taps.chunks_exact(row_taps);
-    let samples = |source: usize| {
-        if source == ZEROS { job.zeros } else { &job.x[source + at..] }
-    };
+    let (x, zeros) = (job.x, job.zeros);
     let mut sums = [[A::zero(simd); V]; R];
     for sources in job.sources.chunks_exact(job.sources_per_plane) {
         let lower = &sources[job.splits.len()..];
         for (q, (&split, taps)) in job.splits.iter().zip(&mut taps).enumerate() {
-            let upper = samples(sources[q]);
+            let upper = samples(x, zeros, sources[q], at);
             macro_rules! split_at {
                 ($H:literal) => {
                     if const { $H < R } {
-                        let lower = samples(lower[q]);
+                        let lower = samples(x, zeros, lower[q], at);
                         pass::<S, A, $H, R, V>(simd, &mut sums, upper, lower, offsets, taps);
                     } else {
                         pass::<S, A, $H, R, V>(simd, &mut sums, upper, upper, offsets, taps);
@@ -154,6 +152,12 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize>(
     }
 }
 
+/// A row of samples from column `at` on.
+#[inline(always)]
+fn samples<'a, A>(x: &'a [A], zeros: &'a [A], source: usize, at: usize) -> &'a [A] {
+    if source == ZEROS { zeros } else { &x[source + at..] }
+}
+
 /// Adds a row of taps to all output rows of a tile: those above `H` read `upper`, the others
 /// `lower`.
 #[inline(always)]
@@ -166,20 +170,31 @@ fn pass<S: Simd, A: Lanes, const H: usize, const R: usize, const V: usize>(
     taps: &[[A; R]],
 ) {
     for (&offset, taps) in offsets.iter().zip(taps) {
-        let mut rows = |from: usize, to: usize, row: &[A]| {
-            let lanes = A::count::<S>();
-            let row = &row[offset..][..V * lanes];
-            let x: [_; V] = std::array::from_fn(|v| A::load(simd, &row[v * lanes..]));
-            for r in from..to {
-                let tap = A::tap(simd, taps[r]);
-                for v in 0..V {
-                    sums[r][v] = A::mul_add(sums[r][v], tap, x[v]);
-                }
-            }
-        };
-        rows(0, H, upper);
+        add::<S, A, 0, H, R, V>(simd, sums, &upper[offset..], taps);
         if const { H < R } {
-            rows(H, R, lower);
+            add::<S, A, H, R, R, V>(simd, sums, &lower[offset..], taps);
+        }
+    }
+}
+
+/// Adds one tap, times the samples from its own on, to each of the rows `FROM..TO`.
+#[inline(always)]
+fn add<S: Simd, A: Lanes, const FROM: usize, const TO: usize, const R: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[A::Sum<S>; V]; R],
+    samples: &[A],
+    taps: &[A; R],
+) {
+    let lanes = A::count::<S>();
+    let samples = &samples[..V * lanes];
+    let x: [_; V] = std::array::from_fn(
+        #[inline(always)]
+        |v| A::load(simd, &samples[v * lanes..]),
+    );
+    for r in FROM..TO {
+        let tap = A::tap(simd, taps[r]);
+        for v in 0..V {
+            sums[r][v] = A::mul_add(sums[r][v], tap, x[v]);
         }
     }
 }
