@@ -78,19 +78,25 @@ impl Edge {
         if (0..len).contains(&i) {
             return Some(i as usize);
         }
+        // Most positions are less than a period away: no need to divide.
+        let within = |period: isize| match i {
+            _ if (0..period).contains(&i) => i,
+            _ if (-period..0).contains(&i) => i + period,
+            _ => i.rem_euclid(period),
+        };
         let source = match self {
             Self::Zero | Self::Constant(()) => return None,
             Self::Nearest => i.clamp(0, len - 1),
             Self::Reflect => {
-                let phase = i.rem_euclid(2 * len);
+                let phase = within(2 * len);
                 phase.min(2 * len - 1 - phase)
             }
             Self::Mirror if n == 1 => 0,
             Self::Mirror => {
-                let phase = i.rem_euclid(2 * (len - 1));
+                let phase = within(2 * (len - 1));
                 phase.min(2 * (len - 1) - phase)
             }
-            Self::Wrap => i.rem_euclid(len),
+            Self::Wrap => within(len),
         };
         Some(source as usize)
     }

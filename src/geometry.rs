@@ -73,6 +73,9 @@ impl Axis {
         if (0..self.samples() as isize).contains(&p) {
             return Some(p as usize);
         }
+        if self.lanes == 1 {
+            return self.edge.resolve(p, self.n);
+        }
         let lanes = self.lanes as isize;
         let lane = p.rem_euclid(lanes) as usize;
         let position = self.edge.resolve(p.div_euclid(lanes), self.n)?;

@@ -1,6 +1,6 @@
 //! The input continued past its ends, read row by row along the innermost axis.
 
-use crate::boundary::Boundary;
+use crate::boundary::{Boundary, Edge};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 use crate::problem::Problem;
@@ -73,22 +73,30 @@ impl<A: Element> Extension<A> {
         // out[inside] is the part that lies in the input.
         let first = (-start).clamp(0, len) as usize;
         let end = (samples - start).clamp(first as isize, len) as usize;
-        match row {
+        let constant = matches!(axis.edge, Edge::Zero | Edge::Constant(()));
+        let x = match row {
             Row::Stored(at) => {
                 let x = &x[at..at + axis.samples()];
                 if first < end {
                     let from = (start + first as isize) as usize;
                     out[first..end].copy_from_slice(&x[from..from + end - first]);
                 }
-                for i in (0..first).chain(end..out.len()) {
-                    out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
-                }
+                Some(x)
             }
             Row::Outside(outer) => {
                 out[first..end].fill(outer);
-                for i in (0..first).chain(end..out.len()) {
-                    out[i] = axis.resolve(start + i as isize).map_or(value, |_| outer);
+                if !constant {
+                    out.fill(outer);
                 }
+                None
+            }
+        };
+        if constant {
+            out[..first].fill(value);
+            out[end..].fill(value);
+        } else if let Some(x) = x {
+            for i in (0..first).chain(end..out.len()) {
+                out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
             }
         }
     }

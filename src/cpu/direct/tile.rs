@@ -88,20 +88,21 @@ fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize>(simd: S, job: Job<'_
     let columns = job.columns;
     let lanes = A::count::<S>();
     let mut done = 0;
-    while done + V * lanes <= columns {
-        // Short rows of taps are worth straight code.
-        match job.offsets.len() {
-            3 if const { R == 4 } => tile::<S, A, R, V, 3>(simd, &mut job, done),
-            5 if const { R == 6 } => tile::<S, A, R, V, 5>(simd, &mut job, done),
-            7 if const { R == 6 } => tile::<S, A, R, V, 7>(simd, &mut job, done),
-            _ => tile::<S, A, R, V, 0>(simd, &mut job, done),
-        }
-        done += V * lanes;
-    }
     while done < columns {
-        // The last vector may compute again what the one before it has.
-        tile::<S, A, R, 1, 0>(simd, &mut job, done.min(columns - lanes));
-        done += lanes;
+        let left = columns - done;
+        if left >= V * lanes || (left * 2 > V * lanes && columns >= V * lanes) {
+            // The last tile may compute again what the one before it has.
+            let at = done.min(columns - V * lanes);
+            match job.offsets.len() {
+                // Three taps in a row are worth straight code.
+                3 if const { R == 4 } => tile::<S, A, R, V, 3>(simd, &mut job, at),
+                _ => tile::<S, A, R, V, 0>(simd, &mut job, at),
+            }
+            done = at + V * lanes;
+        } else {
+            tile::<S, A, R, 1, 0>(simd, &mut job, done.min(columns - lanes));
+            done += lanes;
+        }
     }
 }
 
