@@ -41,7 +41,7 @@ impl<A: Element> Executor<A> {
                             reason: "the kernel is not an outer product of vectors".into(),
                         }
                     })?;
-                Self::CpuSeparable(Separable::new(&extension, &factors, *threads))
+                Self::CpuSeparable(Separable::new(&extension, &[factors], InstructionSet::detect(), *threads))
             }
             Recipe::CpuFft { blocks, threads } => {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))

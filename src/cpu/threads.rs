@@ -32,8 +32,8 @@ pub fn for_each<T: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) + Sync 
     items.into_iter().for_each(work);
 }
 
-/// Cuts `out` into contiguous pieces and calls `work` with each and the index where it starts, on
-/// up to `threads` threads. Pieces are whole groups where there are enough of them.
+/// Cuts `out` into contiguous pieces of whole groups, each of `group` elements, and calls `work` with
+/// each piece and the index where it starts, on up to `threads` threads.
 pub fn for_each_piece<A: Send>(
     out: &mut [A],
     threads: usize,
@@ -43,12 +43,7 @@ pub fn for_each_piece<A: Send>(
     #[cfg(feature = "rayon")]
     if threads > 1 {
         use rayon::prelude::*;
-        let groups = out.len().div_ceil(group);
-        let len = if groups < 2 * threads {
-            out.len().div_ceil(threads)
-        } else {
-            groups.div_ceil(pieces(threads)) * group
-        };
+        let len = out.len().div_ceil(group).div_ceil(pieces(threads)) * group;
         return out.par_chunks_mut(len).enumerate().for_each(|(i, piece)| work(i * len, piece));
     }
     let _ = (threads, group);

@@ -4,7 +4,7 @@
 //! before them pass over a tile while it stays in registers. Where the windows of a tile lie in the
 //! input they are read in place; at the ends a piece of the extended rows is built first.
 
-mod shape;
+pub(crate) mod shape;
 pub(crate) mod tile;
 mod window;
 
@@ -12,12 +12,12 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::cpu::extended::{Extension, Row};
-use crate::cpu::simd::{InstructionSet, Lanes};
+use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::geometry::Axis;
-use shape::Tiles;
-use tile::{Job, ZEROS};
+use shape::{Tiles, Work};
+use tile::ZEROS;
 use window::Window;
 
 /// Direct convolution of one geometry with fixed weights.
@@ -52,6 +52,16 @@ struct Workspace<A> {
     /// Outputs over such pieces.
     out: Vec<A>,
     zeros: Vec<A>,
+}
+
+/// A few rows of the result, one tile high, and some of their columns.
+struct Part<'a, A> {
+    tiles: &'a Tiles<A>,
+    /// Rows, at most as many as a tile has.
+    rows: usize,
+    columns: Range<usize>,
+    /// Samples from one row to the next.
+    pitch: usize,
 }
 
 /// Bytes of the widest vector, and the most vectors that a row of a tile has.
@@ -96,12 +106,14 @@ impl<A: Element> Direct<A> {
     }
 
     /// Samples of the widest vector.
-    const UNIT: usize = VECTOR / size_of::<A>();
+    pub const UNIT: usize = VECTOR / size_of::<A>();
 
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) {
         let width = self.extension.inner().outputs();
-        let group = self.tiles[0].rows * self.tiles[0].spacing * width;
+        let tiles = self.tiles[0].rows * self.tiles[0].spacing * width;
+        // Few rows are cut anywhere.
+        let group = if y.len() / tiles < 2 * self.threads { Self::UNIT } else { tiles };
         threads::for_each_piece(y, self.threads, group, |start, piece| {
             let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
             let mut done = 0;
@@ -127,6 +139,16 @@ impl<A: Element> Direct<A> {
     pub fn rows(&self, x: &[A], row: usize, columns: Range<usize>, out: &mut [A]) {
         let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
         self.block(x, row, columns, out, &mut workspace);
+        self.lock().push(workspace);
+    }
+
+    /// Computes the outputs `columns` over one row of samples, for a geometry of one axis.
+    pub fn row(&self, x: &[A], row: Row<A>, columns: Range<usize>, out: &mut [A]) {
+        let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
+        workspace.rows.clear();
+        workspace.rows.push(row);
+        let part = Part { tiles: &self.tiles[1], rows: 1, pitch: columns.len(), columns };
+        self.part(x, &part, matches!(row, Row::Stored(_)), out, &mut workspace);
         self.lock().push(workspace);
     }
 
@@ -200,8 +222,9 @@ impl<A: Element> Direct<A> {
                 let rows = high.rows.min((count - start).div_ceil(spacing));
                 let mut tile = |tiles, r: usize, rows| {
                     let at = start + r * spacing;
-                    let out = &mut out[at * width..];
-                    self.tile(x, tiles, first + at, rows, columns.clone(), out, workspace);
+                    let part = Part { tiles, rows, columns: columns.clone(), pitch: width * spacing };
+                    let in_place = self.find_rows(&part, first + at, workspace);
+                    self.part(x, &part, in_place, &mut out[at * width..], workspace);
                 };
                 // A few rows that are left would waste most of a high tile.
                 if rows * 2 > high.rows {
@@ -213,57 +236,57 @@ impl<A: Element> Direct<A> {
         }
     }
 
-    /// Computes `rows` rows, of which the first is `row`, over all of `columns`.
-    #[allow(clippy::too_many_arguments)]
-    fn tile(
+    /// Computes a part of the result over the rows that the workspace names.
+    fn part(
         &self,
         x: &[A],
-        tiles: &Tiles<A>,
-        row: usize,
-        rows: usize,
-        columns: Range<usize>,
+        part: &Part<'_, A>,
+        in_place: bool,
         out: &mut [A],
         workspace: &mut Workspace<A>,
     ) {
         let inner = self.extension.inner();
-        let in_place = self.find_rows(tiles, row, rows, workspace);
+        let columns = &part.columns;
         let mut inside = if in_place && inner.stride == 1 { inner.interior() } else { 0..0 };
         inside = inside.start.max(columns.start)..inside.end.min(columns.end);
         if inside.len() < Self::UNIT {
             inside = columns.start..columns.start;
         }
-        let width = columns.len();
         for edge in [columns.start..inside.start, inside.end..columns.end] {
-            let out = &mut out[edge.start - columns.start..];
-            self.windows(x, tiles, rows, edge, out, width, workspace);
+            self.windows(x, part, edge, out, workspace);
         }
-        if !inside.is_empty() {
-            let start = inner.start(inside.start);
-            let Workspace { rows: found, sources, zeros, .. } = workspace;
-            sources.clear();
-            sources.extend(found.iter().map(|row| match row {
-                Row::Stored(at) => at.wrapping_add_signed(start),
-                Row::Outside(_) => ZEROS,
-            }));
-            let out = &mut out[inside.start - columns.start..];
-            let pitch = width * tiles.spacing;
-            self.job(tiles, x, zeros, sources, &self.offsets, rows, inside.len(), out, pitch);
+        if inside.is_empty() {
+            return;
         }
+        let start = inner.start(inside.start);
+        let Workspace { rows, sources, zeros, .. } = workspace;
+        sources.clear();
+        sources.extend(rows.iter().map(|row| match row {
+            Row::Stored(at) => at.wrapping_add_signed(start),
+            Row::Outside(_) => ZEROS,
+        }));
+        let columns = inside.len();
+        let out = &mut out[inside.start - part.columns.start..];
+        part.tiles.run(self.instructions, Work {
+            x,
+            zeros,
+            sources,
+            offsets: &self.offsets,
+            y: out,
+            pitch: part.pitch,
+            rows: part.rows,
+            columns,
+        });
     }
 
-    /// Finds the rows of the extended input that a tile reads. True where they can be read in
+    /// Finds the rows of the extended input that a tile at `row` reads. True where they can be read in
     /// place: none of them has to be built.
-    fn find_rows(
-        &self,
-        tiles: &Tiles<A>,
-        row: usize,
-        count: usize,
-        workspace: &mut Workspace<A>,
-    ) -> bool {
+    fn find_rows(&self, part: &Part<'_, A>, row: usize, workspace: &mut Workspace<A>) -> bool {
         let Workspace { outer, rows, .. } = workspace;
+        let tiles = part.tiles;
         rows.clear();
         // Where the tile has more rows than there are, the kernel reads what is there.
-        let last = tiles.sources - 1 - (tiles.rows - count) * tiles.stride;
+        let last = tiles.sources - 1 - (tiles.rows - part.rows) * tiles.stride;
         let (start, step) = (self.rows.start(row), self.rows.tap_step());
         let axes = self.extension.outer();
         let mut in_place = true;
@@ -294,16 +317,13 @@ impl<A: Element> Direct<A> {
         self.finite && row == Row::Outside(A::default()) && ends == A::default()
     }
 
-    /// Computes outputs over pieces of extended rows.
-    #[allow(clippy::too_many_arguments)]
+    /// Computes some columns of a part over pieces of extended rows.
     fn windows(
         &self,
         x: &[A],
-        tiles: &Tiles<A>,
-        rows: usize,
+        part: &Part<'_, A>,
         columns: Range<usize>,
         out: &mut [A],
-        width: usize,
         workspace: &mut Workspace<A>,
     ) {
         let Workspace { rows: found, sources, window, out: results, zeros, .. } = workspace;
@@ -321,45 +341,21 @@ impl<A: Element> Direct<A> {
                     sources.push(i * len);
                 }
             }
-            results.resize(rows * pitch, A::default());
-            let offsets = &self.window.offsets;
-            self.job(tiles, window, zeros, sources, offsets, rows, pitch, results, pitch);
-            let at = first - columns.start;
-            let out = out.chunks_mut(width * tiles.spacing);
-            for (out, results) in out.zip(results.chunks_exact(pitch)) {
+            results.resize(part.rows * pitch, A::default());
+            part.tiles.run(self.instructions, Work {
+                x: window,
+                zeros,
+                sources,
+                offsets: &self.window.offsets,
+                y: results,
+                pitch,
+                rows: part.rows,
+                columns: pitch,
+            });
+            let at = first - part.columns.start;
+            for (out, results) in out.chunks_mut(part.pitch).zip(results.chunks_exact(pitch)) {
                 out[at..at + count].copy_from_slice(&results[..count]);
             }
         }
-    }
-
-    /// Hands a job to the kernel.
-    #[allow(clippy::too_many_arguments)]
-    fn job(
-        &self,
-        tiles: &Tiles<A>,
-        x: &[A],
-        zeros: &[A],
-        sources: &[usize],
-        offsets: &[usize],
-        rows: usize,
-        columns: usize,
-        y: &mut [A],
-        pitch: usize,
-    ) {
-        use bytemuck::{cast_slice, cast_slice_mut};
-        A::Lane::run(self.instructions, Job {
-            x: cast_slice(x),
-            zeros: cast_slice(zeros),
-            sources,
-            sources_per_plane: tiles.sources,
-            splits: &tiles.splits,
-            offsets,
-            taps: cast_slice(&tiles.taps),
-            tile_rows: tiles.rows,
-            y: cast_slice_mut(y),
-            pitch,
-            rows,
-            columns,
-        });
     }
 }

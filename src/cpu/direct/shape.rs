@@ -1,6 +1,11 @@
 //! How a kernel is cut into passes over tiles: which rows a tile has, and its taps in the order that
 //! the passes read them.
 
+use bytemuck::{cast_slice, cast_slice_mut};
+
+use super::tile::Job;
+use crate::cpu::simd::{InstructionSet, Lanes};
+use crate::element::Element;
 use crate::geometry::Axis;
 
 /// Tiles of one height.
@@ -25,7 +30,19 @@ pub struct Tiles<A> {
 /// AVX-512, 31 taps, 2026-11).
 const HEIGHTS: [(usize, f64); 4] = [(6, 1.0), (4, 1.1), (2, 1.6), (1, 2.1)];
 
-impl<A: Copy> Tiles<A> {
+/// What tiles run over: see [`Job`].
+pub struct Work<'a, A> {
+    pub x: &'a [A],
+    pub zeros: &'a [A],
+    pub sources: &'a [usize],
+    pub offsets: &'a [usize],
+    pub y: &'a mut [A],
+    pub pitch: usize,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl<A: Element> Tiles<A> {
     /// Tiles for the rows of an axis: as high as its taps and its outputs make worth it, or of a
     /// single row.
     ///
@@ -69,6 +86,24 @@ impl<A: Copy> Tiles<A> {
             splits: (0..axis.taps).map(|q| rows.min(q / stride + 1)).collect(),
             taps,
         }
+    }
+
+    /// Computes a stretch of columns of a tile's rows.
+    pub fn run(&self, instructions: InstructionSet, work: Work<'_, A>) {
+        A::Lane::run(instructions, Job {
+            x: cast_slice(work.x),
+            zeros: cast_slice(work.zeros),
+            sources: work.sources,
+            sources_per_plane: self.sources,
+            splits: &self.splits,
+            offsets: work.offsets,
+            taps: cast_slice(&self.taps),
+            tile_rows: self.rows,
+            y: cast_slice_mut(work.y),
+            pitch: work.pitch,
+            rows: work.rows,
+            columns: work.columns,
+        });
     }
 }
 

@@ -1,0 +1,170 @@
+//! Two passes in one: rows filtered along the last axis wait in a ring, just as many as the pass
+//! along the axis before it reads, for one strip of columns after another.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use super::Factors;
+use crate::cpu::direct::Direct;
+use crate::cpu::direct::shape::{Tiles, Work};
+use crate::cpu::extended::{Extension, Row};
+use crate::cpu::simd::InstructionSet;
+use crate::cpu::threads;
+use crate::element::Element;
+use crate::geometry::{Axis, Geometry};
+
+/// The last two axes of a geometry whose other axes rest, under a sum of outer products.
+pub struct Fused<A: Element> {
+    extension: Extension<A>,
+    /// Along the last axis, one for each term.
+    horizontal: Vec<Direct<A>>,
+    /// Along the other, all terms at once: each is a plane of taps over its own ring.
+    vertical: Tiles<A>,
+    /// Columns of a strip.
+    strip: usize,
+    instructions: InstructionSet,
+    threads: usize,
+    rings: Mutex<Vec<Ring<A>>>,
+}
+
+/// Filtered rows of one strip; kept from call to call.
+struct Ring<A> {
+    /// For each term as many rows as a tile reads.
+    rows: Vec<A>,
+    sources: Vec<usize>,
+}
+
+/// Bytes that the rings of all terms may take: a part of the second-level cache that even small
+/// machines have.
+const RING_BYTES: usize = 128 << 10;
+
+impl<A: Element> Fused<A> {
+    pub fn new(
+        extension: Extension<A>,
+        terms: Vec<Factors<A>>,
+        instructions: InstructionSet,
+        threads: usize,
+    ) -> Self {
+        let inner = extension.inner().clone();
+        let rows = extension.outer().last().expect("two axes").clone();
+        let taps: Vec<A> = terms.iter().flat_map(|term| term[0].iter().copied()).collect();
+        let vertical = Tiles::new(&rows, &taps, 1, false);
+        let value = extension.values[extension.values.len() - 1];
+        let line = Extension { geometry: Geometry { axes: vec![inner.clone()] }, values: vec![value] };
+        let horizontal = terms
+            .iter()
+            .map(|term| Direct::new(line.clone(), &term[1], instructions, 1))
+            .collect();
+        let row_bytes = vertical.sources * terms.len() * size_of::<A>();
+        let unit = Direct::<A>::UNIT;
+        let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);
+        let strips = inner.outputs().div_ceil(fits);
+        let strip = inner.outputs().div_ceil(strips).next_multiple_of(unit).min(inner.outputs());
+        let rings = Mutex::new(Vec::new());
+        Self { extension, horizontal, vertical, strip, instructions, threads, rings }
+    }
+
+    /// The axis of the vertical pass.
+    fn rows(&self) -> &Axis {
+        &self.extension.outer()[self.extension.outer().len() - 1]
+    }
+
+    /// Computes all outputs.
+    pub fn run(&self, x: &[A], y: &mut [A]) {
+        let width = self.extension.inner().outputs();
+        // Each piece filters the rows above it again: pieces are long against the taps.
+        let tall = (4 * self.vertical.sources).next_multiple_of(self.vertical.rows);
+        let share = y.len() / width / self.threads;
+        let rows = tall.min(share).max(self.vertical.rows);
+        threads::for_each_piece(y, self.threads, rows * width, |start, piece| {
+            let mut ring = self.lock().pop().unwrap_or_else(|| self.ring());
+            let plane_rows = self.rows().outputs();
+            let (mut row, mut rest) = (start / width, piece);
+            while !rest.is_empty() {
+                let first = row % plane_rows;
+                let count = (plane_rows - first).min(rest.len() / width);
+                let (plane, after) = rest.split_at_mut(count * width);
+                for from in (0..width).step_by(self.strip) {
+                    // The last strip may compute again what the one before it has.
+                    let from = from.min(width - self.strip);
+                    let columns = from..from + self.strip;
+                    self.strip(x, row / plane_rows, first, columns, plane, &mut ring);
+                }
+                (row, rest) = (row + count, after);
+            }
+            self.lock().push(ring);
+        });
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Ring<A>>> {
+        // A ring is overwritten by whoever takes it, so one left by a panic does no harm.
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) -> Ring<A> {
+        let rows = self.horizontal.len() * self.vertical.sources;
+        Ring { rows: vec![A::default(); rows * self.strip], sources: Vec::with_capacity(rows) }
+    }
+
+    /// Computes some columns of the rows from `first` on of one plane.
+    fn strip(
+        &self,
+        x: &[A],
+        plane: usize,
+        first: usize,
+        columns: Range<usize>,
+        out: &mut [A],
+        ring: &mut Ring<A>,
+    ) {
+        let (width, axis, tiles) = (self.extension.inner().outputs(), self.rows(), &self.vertical);
+        let slots = tiles.sources;
+        // The first row of the extended input that has not been filtered yet.
+        let mut next = isize::MIN;
+        for (t, out) in out.chunks_mut(tiles.rows * width).enumerate() {
+            let start = axis.start(first + t * tiles.rows);
+            let rows = out.len() / width;
+            let needed = (slots - (tiles.rows - rows) * tiles.stride) as isize;
+            for p in next.max(start)..start + needed {
+                self.filter(x, plane, p, columns.clone(), ring);
+            }
+            next = start + needed;
+            ring.sources.clear();
+            for term in 0..self.horizontal.len() {
+                // Where the tile has more rows than there are, the kernel reads what is there.
+                let sources = (0..slots as isize).map(|q| {
+                    let slot = (start + q.min(needed - 1)).rem_euclid(slots as isize) as usize;
+                    (term * slots + slot) * self.strip
+                });
+                ring.sources.extend(sources);
+            }
+            tiles.run(self.instructions, Work {
+                x: &ring.rows,
+                zeros: &[],
+                sources: &ring.sources,
+                offsets: &[0],
+                y: &mut out[columns.start..],
+                pitch: width,
+                rows,
+                columns: columns.len(),
+            });
+        }
+    }
+
+    /// Filters the row at `p` of the extended input into its slots of the ring.
+    fn filter(&self, x: &[A], plane: usize, p: isize, columns: Range<usize>, ring: &mut Ring<A>) {
+        let outer = self.extension.outer().len();
+        let at = |axis: usize| if axis + 1 == outer { p } else { plane as isize };
+        let row = self.extension.row((0..outer).map(at));
+        let ends = self.extension.values[self.extension.values.len() - 1];
+        let slots = self.vertical.sources;
+        let slot = p.rem_euclid(slots as isize) as usize;
+        for (term, horizontal) in self.horizontal.iter().enumerate() {
+            let out = &mut ring.rows[(term * slots + slot) * self.strip..][..self.strip];
+            if row == Row::Outside(A::default()) && ends == A::default() {
+                out.fill(A::default());
+            } else {
+                horizontal.row(x, row, columns.clone(), out);
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Separable convolution: a pass for each axis. The passes along the last two are fused, so that
+//! the input is read once and what is between them stays in the cache.
+
+mod fused;
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::boundary::Edge;
+use crate::cpu::direct::Direct;
+use crate::cpu::extended::Extension;
+use crate::cpu::simd::InstructionSet;
+use crate::element::Element;
+use crate::geometry::{Axis, Geometry};
+use fused::Fused;
+
+/// Vectors of taps, one per axis, whose outer product is a kernel or a term of one.
+pub type Factors<A> = Vec<Vec<A>>;
+
+/// Passes over the axes of a kernel that is an outer product, or a sum of a few.
+///
+/// Where several axes have a constant outside, it must be the same one: a row outside along one
+/// axis is then constant along the others too, and stays so under their passes.
+pub struct Separable<A: Element> {
+    passes: Vec<Pass<A>>,
+    /// Samples between two passes.
+    lengths: Vec<usize>,
+    buffers: Mutex<Vec<[Vec<A>; 2]>>,
+}
+
+/// One way through all samples.
+enum Pass<A: Element> {
+    /// Along the last two axes.
+    Fused(Box<Fused<A>>),
+    /// Along one.
+    Single(Box<Direct<A>>),
+}
+
+impl<A: Element> Separable<A> {
+    /// An executor for the kernel that is the sum of the outer products of these factors: of a
+    /// single one, or of several where [`can_fuse`] allows it.
+    pub fn new(
+        extension: &Extension<A>,
+        terms: &[Factors<A>],
+        instructions: InstructionSet,
+        threads: usize,
+    ) -> Self {
+        let mut axes = extension.geometry.axes.clone();
+        let mut values = extension.values.clone();
+        let (mut passes, mut lengths) = (Vec::new(), Vec::new());
+        let fused = can_fuse(&extension.geometry);
+        // The innermost axis first: later passes then run over whole rows of its outputs.
+        let mut end = axes.len();
+        while end > 0 {
+            // An axis with one tap has the factor 1: there is something to do only for a stride.
+            if axes[end - 1].is_identity() {
+                end -= 1;
+                continue;
+            }
+            let pass = if fused && end == axes.len() { end - 2..end } else { end - 1..end };
+            let part = |term: &Factors<A>| term[pass.clone()].to_vec();
+            let (resting, values_here) = around(&axes, &values, pass.clone());
+            let extension = Extension { geometry: Geometry { axes: resting }, values: values_here };
+            lengths.push(extension.geometry.output_len());
+            passes.push(if pass.len() == 2 {
+                let terms = terms.iter().map(part).collect();
+                Pass::Fused(Box::new(Fused::new(extension, terms, instructions, threads)))
+            } else {
+                let taps = &terms[0][pass.start];
+                Pass::Single(Box::new(Direct::new(extension, taps, instructions, threads)))
+            });
+            // What lies outside along the other axes is filtered by this pass too.
+            for (b, value) in values.iter_mut().enumerate().filter(|(b, _)| !pass.contains(b)) {
+                let _ = b;
+                for a in pass.clone() {
+                    let taps = terms[0][a].iter();
+                    *value = taps.fold(A::default(), |sum, &w| sum.mul_add(w, *value));
+                }
+            }
+            for axis in &mut axes[pass.clone()] {
+                *axis = done(axis);
+            }
+            end = pass.start;
+        }
+        lengths.pop();
+        Self { passes, lengths, buffers: Mutex::new(Vec::new()) }
+    }
+
+    /// Computes all outputs.
+    pub fn run(&self, x: &[A], y: &mut [A]) {
+        let lock = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let [mut from, mut to] = lock().pop().unwrap_or_default();
+        let last = self.passes.len() - 1;
+        for (p, pass) in self.passes.iter().enumerate() {
+            let source = if p == 0 { x } else { &from };
+            if p == last {
+                pass.run(source, y);
+            } else {
+                to.resize(self.lengths[p], A::default());
+                pass.run(source, &mut to);
+                std::mem::swap(&mut from, &mut to);
+            }
+        }
+        lock().push([from, to]);
+    }
+}
+
+impl<A: Element> Pass<A> {
+    fn run(&self, x: &[A], y: &mut [A]) {
+        match self {
+            Self::Fused(fused) => fused.run(x, y),
+            Self::Single(direct) => direct.run(x, y),
+        }
+    }
+}
+
+/// Whether the passes along the last two axes can be fused: neighbouring rows of the input are then
+/// those under neighbouring taps, and rows are long enough for vectors.
+pub fn can_fuse(geometry: &Geometry) -> bool {
+    let [.., rows, inner] = &geometry.axes[..] else { return false };
+    let long = !rows.is_identity() && !inner.is_identity();
+    long && rows.tap_step() == 1 && rows.lanes == 1 && inner.outputs() >= WIDEST
+}
+
+/// Elements of the widest vector of the narrowest type.
+const WIDEST: usize = 64;
+
+/// The axes of a pass, with those before it as one and those after it as one, and their values.
+fn around<A: Element>(
+    axes: &[Axis],
+    values: &[A],
+    pass: std::ops::Range<usize>,
+) -> (Vec<Axis>, Vec<A>) {
+    let flat = |axes: &[Axis]| {
+        let n = axes.iter().map(Axis::samples).product();
+        Axis { n, out: n, ..Axis::one_sample() }
+    };
+    let (mut all, mut kept) = (Vec::new(), Vec::new());
+    if pass.start > 0 {
+        all.push(flat(&axes[..pass.start]));
+        kept.push(A::default());
+    }
+    all.extend_from_slice(&axes[pass.clone()]);
+    kept.extend_from_slice(&values[pass.clone()]);
+    if pass.end < axes.len() {
+        all.push(flat(&axes[pass.end..]));
+        kept.push(A::default());
+    }
+    (all, kept)
+}
+
+/// An axis that a pass has dealt with: the outputs are what later passes see.
+fn done(axis: &Axis) -> Axis {
+    Axis {
+        n: axis.out,
+        taps: 1,
+        stride: 1,
+        dilation: 1,
+        offset: 0,
+        edge: Edge::Zero,
+        ..axis.clone()
+    }
+}
