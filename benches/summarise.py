@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-CASES = ("types", "ranks", "geometry", "boundaries", "small")
+CASES = ("types", "ranks", "geometry", "boundaries", "data", "small")
 METHODS = ("auto", "direct", "separable", "fft")
 
 
