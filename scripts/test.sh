@@ -41,4 +41,4 @@ fi
 export CONVOLVE_REQUIRE_GPU=1
 # Mesa's device-select layer prints an error at every start where there is no session bus.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}"
-cargo test --workspace --all-features "$@"
+cargo test --all-features "$@"

@@ -1,0 +1,70 @@
+//! The direct method on the CPU beside the limits it runs into, all measured in one run.
+//!
+//! `cargo bench --bench direct`, then `python3 benches/summarise.py` for a table of shares of the
+//! peak. f32 and f64, all threads, mode same, zero edges. Throughput is in multiply-adds, those
+//! with zeros outside of the input included, and in bytes for the copies. Runs that would take
+//! longer than two seconds are left out.
+
+use std::time::Duration;
+
+use convolve::{Convolver, Device, Element, Method};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use fearless_simd::Level;
+use ndarray::Array2;
+
+#[path = "common/limits.rs"]
+mod limits;
+
+const SIZES: [usize; 3] = [512, 2048, 4096];
+const KERNELS: [usize; 9] = [3, 5, 7, 9, 11, 15, 21, 31, 63];
+/// A run that is expected to take longer than this, in seconds, is left out.
+const LONGEST: f64 = 2.0;
+
+fn direct<A: Element + From<u8>>(
+    criterion: &mut Criterion,
+    name: &str,
+    multiply_adds: fn(Level) -> usize,
+) {
+    let convolver = Convolver::new();
+    let mut group = criterion.benchmark_group(format!("direct {name}"));
+    group.sample_size(10).warm_up_time(Duration::from_millis(200));
+    group.measurement_time(Duration::from_secs(1));
+
+    let threads = limits::all_threads();
+    for (level, proof) in limits::levels() {
+        group.throughput(Throughput::Elements((multiply_adds(proof) * threads) as u64));
+        group.bench_function(BenchmarkId::new("peak", level), |bencher| {
+            limits::bench_peak(bencher, threads, || multiply_adds(proof));
+        });
+    }
+    for size in SIZES {
+        let bytes = size * size * size_of::<A>();
+        group.throughput(Throughput::Bytes(2 * bytes as u64));
+        group.bench_function(BenchmarkId::new("copy", size), |bencher| {
+            limits::bench_copy(bencher, bytes / size_of::<f32>());
+        });
+        let x = Array2::from_shape_fn((size, size), |(i, j)| A::from((i * 31 + j * 17) as u8));
+        let mut y = Array2::from_elem(x.dim(), A::default());
+        for taps in KERNELS {
+            let k = Array2::from_shape_fn((taps, taps), |(i, j)| A::from((i * 7 + j * 3) as u8));
+            let filter = convolver.filter(&k).device(Device::Cpu).method(Method::Direct);
+            let filter = filter.for_shape(x.dim()).expect("direct takes every problem");
+            if filter.plan().cost().total() > LONGEST {
+                continue;
+            }
+            group.throughput(Throughput::Elements((x.len() * k.len()) as u64));
+            group.bench_function(BenchmarkId::new(size.to_string(), taps), |bencher| {
+                bencher.iter(|| filter.apply_into(&x, &mut y).expect("a planned run"));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn benches(criterion: &mut Criterion) {
+    direct::<f32>(criterion, "f32", limits::multiply_adds_f32);
+    direct::<f64>(criterion, "f64", limits::multiply_adds_f64);
+}
+
+criterion_group!(groups, benches);
+criterion_main!(groups);

@@ -1,0 +1,73 @@
+//! The Rust side of the comparison: `compare.py` starts it and tells it, line by line, what to run.
+//!
+//! Each command is a line of fields with tabs between them; each answer is a line that starts with
+//! `ok`, or with `error` and the reason.
+//!
+//! | command | answer |
+//! | --- | --- |
+//! | `case DTYPE SHAPE KERNEL_SHAPE INPUT KERNEL` | reads two files of raw samples |
+//! | `prepare NAME` | plans; says what was planned |
+//! | `run NAME` | runs once; seconds |
+//! | `write NAME FILE` | writes the last result as raw samples |
+
+mod case;
+mod contender;
+mod imageproc;
+mod ndarray_conv;
+mod ours;
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, Write};
+
+use case::AnyCase;
+use contender::Contender;
+
+#[derive(Default)]
+struct Worker {
+    case: Option<Box<dyn AnyCase>>,
+    contenders: HashMap<String, Box<dyn Contender>>,
+}
+
+impl Worker {
+    fn obey(&mut self, line: &str) -> Result<String, String> {
+        let fields: Vec<&str> = line.split('\t').collect();
+        match fields[..] {
+            ["case", dtype, shape, kernel_shape, input, kernel] => {
+                self.contenders.clear();
+                self.case = Some(case::read(dtype, (input, shape), (kernel, kernel_shape))?);
+                Ok(String::new())
+            }
+            ["prepare", name] => {
+                let case = self.case.as_ref().ok_or("no case has been read")?;
+                let contender = case.contender(name)?;
+                let note = contender.note();
+                self.contenders.insert(name.into(), contender);
+                Ok(note)
+            }
+            ["run", name] => Ok(self.prepared(name)?.run()?.as_secs_f64().to_string()),
+            ["write", name, file] => {
+                std::fs::write(file, self.prepared(name)?.result())
+                    .map_err(|error| format!("{file}: {error}"))?;
+                Ok(String::new())
+            }
+            _ => Err(format!("no such command: {line:?}")),
+        }
+    }
+
+    fn prepared(&mut self, name: &str) -> Result<&mut Box<dyn Contender>, String> {
+        self.contenders.get_mut(name).ok_or_else(|| format!("{name} has not been prepared"))
+    }
+}
+
+fn main() -> io::Result<()> {
+    let mut worker = Worker::default();
+    let mut out = io::stdout();
+    for line in io::stdin().lock().lines() {
+        match worker.obey(&line?) {
+            Ok(answer) => writeln!(out, "ok\t{answer}")?,
+            Err(reason) => writeln!(out, "error\t{}", reason.replace('\n', " "))?,
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
