@@ -6,7 +6,7 @@
 
 pub(crate) mod shape;
 pub(crate) mod tile;
-mod window;
+pub(crate) mod window;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -142,16 +142,6 @@ impl<A: Element> Direct<A> {
         self.lock().push(workspace);
     }
 
-    /// Computes the outputs `columns` over one row of samples, for a geometry of one axis.
-    pub fn row(&self, x: &[A], row: Row<A>, columns: Range<usize>, out: &mut [A]) {
-        let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
-        workspace.rows.clear();
-        workspace.rows.push(row);
-        let part = Part { tiles: &self.tiles[1], rows: 1, pitch: columns.len(), columns };
-        self.part(x, &part, matches!(row, Row::Stored(_)), out, &mut workspace);
-        self.lock().push(workspace);
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Workspace<A>>> {
         // A workspace is overwritten by whoever takes it, so one left by a panic does no harm.
         self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
@@ -272,6 +262,7 @@ impl<A: Element> Direct<A> {
             zeros,
             sources,
             offsets: &self.offsets,
+            step: inner.tap_step(),
             y: out,
             pitch: part.pitch,
             rows: part.rows,
@@ -347,6 +338,7 @@ impl<A: Element> Direct<A> {
                 zeros,
                 sources,
                 offsets: &self.window.offsets,
+                step: self.window.step,
                 y: results,
                 pitch,
                 rows: part.rows,

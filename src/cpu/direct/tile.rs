@@ -27,6 +27,8 @@ pub struct Job<'a, A> {
     pub splits: &'a [usize],
     /// For each tap of a row, where its sample lies from that under the first tap.
     pub offsets: &'a [usize],
+    /// Samples from one tap of a row to the next, where that is the same for all; else 0.
+    pub step: usize,
     /// For each plane, row and column of taps: one tap for each output row of the tile.
     pub taps: &'a [A],
     /// Output rows of a tile: 1, 2, 4 or 6.
@@ -120,10 +122,16 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize>(
     let mut taps = taps.chunks_exact(row_taps);
     let (x, zeros) = (job.x, job.zeros);
     let mut sums = [[A::zero(simd); V]; R];
+    // Vectors from one tap to another one that reads the same samples for the vector before.
+    let turn = if job.step > 0 && lanes % job.step == 0 { lanes / job.step } else { usize::MAX };
     for sources in job.sources.chunks_exact(job.sources_per_plane) {
         let lower = &sources[job.splits.len()..];
         for (q, (&split, taps)) in job.splits.iter().zip(&mut taps).enumerate() {
             let upper = samples(x, zeros, sources[q], at);
+            if const { R == 1 && V > 1 } && turn < row_taps {
+                row::<S, A, R, V>(simd, &mut sums, upper, offsets, taps, turn);
+                continue;
+            }
             macro_rules! split_at {
                 ($H:literal) => {
                     if const { $H < R } {
@@ -178,6 +186,38 @@ fn pass<S: Simd, A: Lanes, const H: usize, const R: usize, const V: usize>(
     }
 }
 
+/// Adds a row of taps to a tile of one row. A tap reads, for one vector of outputs, the samples that
+/// the tap `turn` places on reads for the vector before: the two go together, so that a vector of
+/// samples is loaded once for both. Loads, not multiply-adds, are what a single row is limited by.
+#[inline(always)]
+fn row<S: Simd, A: Lanes, const R: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[A::Sum<S>; V]; R],
+    samples: &[A],
+    offsets: &[usize],
+    taps: &[[A; R]],
+    turn: usize,
+) {
+    let lanes = A::count::<S>();
+    for (offsets, taps) in offsets.chunks(2 * turn).zip(taps.chunks(2 * turn)) {
+        let pairs = taps.len().saturating_sub(turn);
+        let (near, far) = taps.split_at(taps.len() - pairs);
+        for ((&offset, near), far) in offsets.iter().zip(near).zip(far) {
+            let (near, far) = (A::tap(simd, near[0]), A::tap(simd, far[0]));
+            let samples = &samples[offset..][..(V + 1) * lanes];
+            let mut x = A::load(simd, samples);
+            for v in 0..V {
+                let next = A::load(simd, &samples[(v + 1) * lanes..]);
+                sums[0][v] = A::mul_add(A::mul_add(sums[0][v], near, x), far, next);
+                x = next;
+            }
+        }
+        for (&offset, near) in offsets[pairs..].iter().zip(&near[pairs..]) {
+            add::<S, A, 0, 1, R, V>(simd, sums, &samples[offset..], near);
+        }
+    }
+}
+
 /// Adds one tap, times the samples from its own on, to each of the rows `FROM..TO`.
 #[inline(always)]
 fn add<S: Simd, A: Lanes, const FROM: usize, const TO: usize, const R: usize, const V: usize>(
@@ -188,10 +228,11 @@ fn add<S: Simd, A: Lanes, const FROM: usize, const TO: usize, const R: usize, co
 ) {
     let lanes = A::count::<S>();
     let samples = &samples[..V * lanes];
-    let x: [_; V] = std::array::from_fn(
-        #[inline(always)]
-        |v| A::load(simd, &samples[v * lanes..]),
-    );
+    // `array::from_fn` would not always be inlined, and the vectors go through memory.
+    let mut x = [A::load(simd, samples); V];
+    for v in 1..V {
+        x[v] = A::load(simd, &samples[v * lanes..]);
+    }
     for r in FROM..TO {
         let tap = A::tap(simd, taps[r]);
         for v in 0..V {

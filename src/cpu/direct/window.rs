@@ -17,6 +17,8 @@ pub struct Window {
     segments: Vec<Segment>,
     /// For each tap, where the sample of the first output lies.
     pub offsets: Vec<usize>,
+    /// The difference between two of them, where it is the same for all; else 0.
+    pub step: usize,
     /// Samples of all segments.
     pub len: usize,
 }
@@ -41,7 +43,8 @@ impl Window {
         if per_output(&shared) <= per_output(&apart) { shared } else { apart }
     }
 
-    fn by_phase(axis: &Axis, columns: usize) -> Self {
+    /// The layout for stretches of this length.
+    pub fn by_phase(axis: &Axis, columns: usize) -> Self {
         let place = |t: usize| (t * axis.dilation % axis.stride, t * axis.dilation / axis.stride);
         // The first and the last whole stride of each phase.
         let mut phases: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
@@ -62,7 +65,8 @@ impl Window {
             let (start, first) = starts[&phase];
             start + (strides - first) * axis.lanes
         };
-        Self { columns, segments, offsets: (0..axis.taps).map(offset).collect(), len }
+        let step = if axis.stride == 1 { axis.tap_step() } else { 0 };
+        Self { columns, segments, offsets: (0..axis.taps).map(offset).collect(), step, len }
     }
 
     fn by_tap(axis: &Axis, columns: usize) -> Self {
@@ -71,6 +75,7 @@ impl Window {
             columns,
             segments: (0..axis.taps).map(segment).collect(),
             offsets: (0..axis.taps).map(|t| t * columns).collect(),
+            step: 0,
             len: axis.taps.saturating_mul(columns),
         }
     }

@@ -7,21 +7,29 @@ use std::sync::{Mutex, PoisonError};
 use super::Factors;
 use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::{Tiles, Work};
+use crate::cpu::direct::window::Window;
 use crate::cpu::extended::{Extension, Row};
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
-use crate::geometry::{Axis, Geometry};
+use crate::geometry::Axis;
 
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
 pub struct Fused<A: Element> {
     extension: Extension<A>,
     /// Along the last axis, one for each term.
-    horizontal: Vec<Direct<A>>,
+    horizontal: Vec<Tiles<A>>,
+    /// Where its taps lie in a stored row.
+    offsets: Vec<usize>,
+    /// Rows that cannot be read in place, as long as a strip.
+    window: Window,
     /// Along the other, all terms at once: each is a plane of taps over its own ring.
     vertical: Tiles<A>,
     /// Columns of a strip.
     strip: usize,
+    /// From one row of a ring to the next: a vector more, so that rows do not fall onto the same
+    /// lines of the cache.
+    pitch: usize,
     instructions: InstructionSet,
     threads: usize,
     rings: Mutex<Vec<Ring<A>>>,
@@ -32,6 +40,7 @@ struct Ring<A> {
     /// For each term as many rows as a tile reads.
     rows: Vec<A>,
     sources: Vec<usize>,
+    window: Vec<A>,
 }
 
 /// Bytes that the rings of all terms may take: a part of the second-level cache that even small
@@ -49,19 +58,26 @@ impl<A: Element> Fused<A> {
         let rows = extension.outer().last().expect("two axes").clone();
         let taps: Vec<A> = terms.iter().flat_map(|term| term[0].iter().copied()).collect();
         let vertical = Tiles::new(&rows, &taps, 1, false);
-        let value = extension.values[extension.values.len() - 1];
-        let line = Extension { geometry: Geometry { axes: vec![inner.clone()] }, values: vec![value] };
-        let horizontal = terms
-            .iter()
-            .map(|term| Direct::new(line.clone(), &term[1], instructions, 1))
-            .collect();
+        let one = Axis::one_sample();
+        let horizontal =
+            terms.iter().map(|term| Tiles::new(&one, &term[1], inner.taps, true)).collect();
         let row_bytes = vertical.sources * terms.len() * size_of::<A>();
         let unit = Direct::<A>::UNIT;
         let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);
         let strips = inner.outputs().div_ceil(fits);
         let strip = inner.outputs().div_ceil(strips).next_multiple_of(unit).min(inner.outputs());
-        let rings = Mutex::new(Vec::new());
-        Self { extension, horizontal, vertical, strip, instructions, threads, rings }
+        Self {
+            extension,
+            horizontal,
+            offsets: (0..inner.taps).map(|t| t * inner.tap_step()).collect(),
+            window: Window::by_phase(&inner, strip),
+            vertical,
+            strip,
+            pitch: strip + unit,
+            instructions,
+            threads,
+            rings: Mutex::new(Vec::new()),
+        }
     }
 
     /// The axis of the vertical pass.
@@ -103,7 +119,11 @@ impl<A: Element> Fused<A> {
 
     fn ring(&self) -> Ring<A> {
         let rows = self.horizontal.len() * self.vertical.sources;
-        Ring { rows: vec![A::default(); rows * self.strip], sources: Vec::with_capacity(rows) }
+        Ring {
+            rows: vec![A::default(); rows * self.pitch],
+            sources: Vec::with_capacity(rows),
+            window: vec![A::default(); self.window.len],
+        }
     }
 
     /// Computes some columns of the rows from `first` on of one plane.
@@ -133,7 +153,7 @@ impl<A: Element> Fused<A> {
                 // Where the tile has more rows than there are, the kernel reads what is there.
                 let sources = (0..slots as isize).map(|q| {
                     let slot = (start + q.min(needed - 1)).rem_euclid(slots as isize) as usize;
-                    (term * slots + slot) * self.strip
+                    (term * slots + slot) * self.pitch
                 });
                 ring.sources.extend(sources);
             }
@@ -142,6 +162,7 @@ impl<A: Element> Fused<A> {
                 zeros: &[],
                 sources: &ring.sources,
                 offsets: &[0],
+                step: 0,
                 y: &mut out[columns.start..],
                 pitch: width,
                 rows,
@@ -158,13 +179,43 @@ impl<A: Element> Fused<A> {
         let ends = self.extension.values[self.extension.values.len() - 1];
         let slots = self.vertical.sources;
         let slot = p.rem_euclid(slots as isize) as usize;
-        for (term, horizontal) in self.horizontal.iter().enumerate() {
-            let out = &mut ring.rows[(term * slots + slot) * self.strip..][..self.strip];
-            if row == Row::Outside(A::default()) && ends == A::default() {
-                out.fill(A::default());
-            } else {
-                horizontal.row(x, row, columns.clone(), out);
+        let inner = self.extension.inner();
+        let interior = inner.interior();
+        let in_place = inner.stride == 1
+            && interior.start <= columns.start
+            && columns.end <= interior.end;
+        let nothing = row == Row::Outside(A::default()) && ends == A::default();
+        let Ring { rows, window, .. } = ring;
+        let (x, source, offsets, step) = match row {
+            Row::Stored(at) if in_place => {
+                let source = at.wrapping_add_signed(inner.start(columns.start));
+                (x, source, &self.offsets, inner.tap_step())
             }
+            _ => {
+                if !nothing {
+                    let extension = &self.extension;
+                    self.window.fill(extension, x, row, columns.start, columns.len(), window);
+                }
+                (&window[..], 0, &self.window.offsets, self.window.step)
+            }
+        };
+        for (term, tiles) in self.horizontal.iter().enumerate() {
+            let y = &mut rows[(term * slots + slot) * self.pitch..][..self.strip];
+            if nothing {
+                y.fill(A::default());
+                continue;
+            }
+            tiles.run(self.instructions, Work {
+                x,
+                zeros: &[],
+                sources: &[source],
+                offsets,
+                step,
+                y,
+                pitch: self.pitch,
+                rows: 1,
+                columns: columns.len(),
+            });
         }
     }
 }
