@@ -1,6 +1,6 @@
 //! The input continued past its ends, read row by row along the innermost axis.
 
-use crate::boundary::Boundary;
+use crate::boundary::{Boundary, Edge};
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 use crate::problem::Problem;
@@ -70,6 +70,7 @@ impl<A: Element> Extension<A> {
         let value = self.values[self.values.len() - 1];
         let samples = axis.samples() as isize;
         let len = out.len() as isize;
+        let constant = matches!(axis.edge, Edge::Zero | Edge::Constant(()));
         // out[inside] is the part that lies in the input.
         let first = (-start).clamp(0, len) as usize;
         let end = (samples - start).clamp(first as isize, len) as usize;
@@ -80,15 +81,21 @@ impl<A: Element> Extension<A> {
                     let from = (start + first as isize) as usize;
                     out[first..end].copy_from_slice(&x[from..from + end - first]);
                 }
-                for i in (0..first).chain(end..out.len()) {
-                    out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
+                for outside in [0..first, end..out.len()] {
+                    if constant {
+                        out[outside].fill(value);
+                        continue;
+                    }
+                    for i in outside {
+                        out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
+                    }
                 }
             }
             Row::Outside(outer) => {
                 out[first..end].fill(outer);
-                for i in (0..first).chain(end..out.len()) {
-                    out[i] = axis.resolve(start + i as isize).map_or(value, |_| outer);
-                }
+                let value = if constant { value } else { outer };
+                out[..first].fill(value);
+                out[end..].fill(value);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::capabilities::{Capabilities, GpuCapabilities, GpuKind};
 use super::tiling::Launch;
+use crate::cpu::fft::sample;
 use crate::cpu::fft::size::Blocks;
 use crate::element::DType;
 use crate::geometry::Geometry;
@@ -200,13 +201,14 @@ impl CostModel {
     ) -> (usize, Cost) {
         let width = match dtype {
             DType::F32 => 1.0,
-            DType::Complex64 => 4.0,
+            DType::Complex32 => 1.0,
             _ => 2.0,
         };
         let block = blocks.work_per_block() * width / self.cpu.fft;
-        let threads = self.threads(capabilities, block * blocks.total() as f64 * self.cpu.direct);
-        let threads = threads.min(blocks.total());
-        let rounds = blocks.total().div_ceil(threads) as f64;
+        let transforms = blocks.total().div_ceil(sample::lanes(dtype));
+        let threads = self.threads(capabilities, block * transforms as f64 * self.cpu.direct);
+        let threads = threads.min(transforms);
+        let rounds = transforms.div_ceil(threads) as f64;
         let wake = if threads > 1 { self.cpu.wake } else { 0.0 };
         let fixed = self.cpu.fft_start + wake;
         (threads, Cost { fixed, work: rounds * block, transfer: 0.0 })

@@ -4,10 +4,20 @@
 //! circular convolution of length `N` is the linear one wherever no window wraps around
 //! (Oppenheim & Schafer, Discrete-Time Signal Processing, section 8.7.3). Every output comes from
 //! exactly one block, so blocks run in parallel and a block can be left to another method.
+//!
+//! Blocks of real numbers go in pairs, as the real and the imaginary part of one complex
+//! transform.
 
 mod block;
-pub(crate) mod line;
 mod range;
+pub(crate) mod sample;
 pub(crate) mod size;
+mod transform;
 
 pub(crate) use block::Fft;
+
+/// Runs a loop with the widest vectors of the machine at hand. What it calls must be inlined.
+#[inline(always)]
+fn vectorized<T>(work: impl FnOnce() -> T) -> T {
+    pulp::Arch::new().dispatch(work)
+}

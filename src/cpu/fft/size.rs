@@ -44,7 +44,7 @@ const CANDIDATES: f64 = 4096.0;
 
 /// The blocks with the least work for `threads` threads, or `None` where even the smallest would
 /// be out of proportion to the data, or larger than an index.
-pub fn blocks(geometry: &Geometry, threads: usize) -> Option<Blocks> {
+pub fn blocks(geometry: &Geometry, lanes: usize, threads: usize) -> Option<Blocks> {
     let rank = geometry.rank();
     let per_axis = (CANDIDATES.powf(1.0 / rank as f64) as usize).clamp(2, 24);
     let mut choices = Vec::with_capacity(rank);
@@ -70,7 +70,7 @@ pub fn blocks(geometry: &Geometry, threads: usize) -> Option<Blocks> {
     'all: loop {
         let size: Vec<usize> = at.iter().zip(&choices).map(|(&i, c)| c.2[i]).collect();
         if let Some(blocks) = cut(&size, &choices) {
-            let rounds = blocks.total().div_ceil(threads.max(1));
+            let rounds = blocks.total().div_ceil(lanes).div_ceil(threads.max(1));
             let mut work = blocks.work_per_block() * rounds as f64;
             if blocks.samples() > LARGEST_BLOCK {
                 work *= (blocks.samples() as f64 / LARGEST_BLOCK as f64).powi(2);
@@ -139,14 +139,14 @@ mod tests {
 
     #[test]
     fn long_signals_are_cut_into_small_blocks() {
-        let blocks = blocks(&geometry(&[(100_000_000, 1001)]), 2).expect("fits");
+        let blocks = blocks(&geometry(&[(100_000_000, 1001)]), 2, 2).expect("fits");
         assert!(blocks.samples() <= 1 << 16, "{blocks:?}");
         assert!(blocks.total() * blocks.step[0] >= 100_000_000);
     }
 
     #[test]
     fn a_batch_is_not_transformed_along_its_axis() {
-        let blocks = blocks(&geometry(&[(64, 1), (4096, 301)]), 2).expect("fits");
+        let blocks = blocks(&geometry(&[(64, 1), (4096, 301)]), 2, 2).expect("fits");
         assert_eq!(blocks.size[0], 1);
     }
 }
