@@ -56,7 +56,7 @@ pub struct CpuRates {
     pub direct: f64,
     /// The same with an inner stride, or with complex elements: nothing vectorises.
     pub direct_scalar: f64,
-    /// `N log2 N` units of a real `f32` transform there and back per second.
+    /// Butterflies' shares per second, in f32: see [`Blocks::work_per_block`].
     pub fft: f64,
     /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
     /// transform takes at least.
@@ -106,7 +106,7 @@ impl Default for CostModel {
             cpu: CpuRates {
                 direct: 15e9,
                 direct_scalar: 0.8e9,
-                fft: 2e9,
+                fft: 4.2e9,
                 fft_start: 0.6e-6,
                 bandwidth: 20e9,
                 row: 25e-9,
@@ -199,12 +199,10 @@ impl CostModel {
         blocks: &Blocks,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
-        let width = match dtype {
-            DType::F32 => 1.0,
-            DType::Complex32 => 1.0,
-            _ => 2.0,
-        };
-        let block = blocks.work_per_block() * width / self.cpu.fft;
+        let bytes = sample::complex_bytes(dtype);
+        // Vectors hold half as many numbers of twice the size.
+        let width = bytes as f64 / 8.0;
+        let block = blocks.work_per_block(bytes) * width / self.cpu.fft;
         let transforms = blocks.total().div_ceil(sample::lanes(dtype));
         let threads = self.threads(capabilities, block * transforms as f64 * self.cpu.direct);
         let threads = threads.min(transforms);

@@ -5,7 +5,7 @@ use super::cost::{Cost, CostModel};
 use super::tiling::Launch;
 use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
 use crate::bounds;
-use crate::cpu::fft::{sample, size};
+use crate::cpu::fft::size;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
@@ -147,7 +147,7 @@ impl Judge<'_> {
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
         }
-        let blocks = size::blocks(self.geometry, sample::lanes(dtype), self.capabilities.threads)
+        let blocks = size::blocks(self.geometry, dtype, self.capabilities.threads)
             .ok_or("a block that holds the dilated kernel would not fit into memory")?;
         if let Some(largest) = dtype.largest_integer() {
             let exact = |largest| bounds::fft_is_exact(blocks.samples(), self.kernel, largest);

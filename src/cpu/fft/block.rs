@@ -1,14 +1,18 @@
 //! Overlap-save of one geometry with a kept spectrum.
 
 use num_complex::Complex;
-use rustfft::num_traits::FromPrimitive;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::range::{Level, Survey, Window, exponent_into_range, reach};
+use super::boxes::{embed, rows_of, within};
+use super::kernel::spectrum;
+use super::pack::pack;
+use super::range::{Level, Window, exponent_into_range, reach};
 use super::sample::{MOST_LANES, Sample};
+use super::share::{self, most_rows};
 use super::size::Blocks;
-use super::transform::{Extent, Space, Transform, embed};
+use super::survey::Survey;
+use super::transform::{Extent, Space, Transform};
 use super::vectorized;
 use crate::bounds;
 use crate::cpu::direct::Direct;
@@ -16,10 +20,10 @@ use crate::cpu::extended::{Extension, Odometer, Row};
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
-use crate::geometry::Axis;
 use crate::kernel::KernelFacts;
 
-type Real<A> = <<A as Number>::Sample as Sample>::Real;
+/// The precision of the transforms for a type.
+pub type Real<A> = <<A as Number>::Sample as Sample>::Real;
 
 /// FFT convolution of one geometry with fixed weights.
 pub struct Fft<A: Element> {
@@ -78,12 +82,7 @@ impl<A: Element> Fft<A> {
         let windows = windows
             .map(|(axis, reach)| Window { taps: axis.taps, step: axis.tap_step(), reach })
             .collect();
-        // With a stride, a block has up to one position more than its share.
-        let most = |(axis, &step): (&Axis, &usize)| match axis.stride {
-            1 => step.min(axis.outputs()),
-            stride => ((step / (axis.lanes * stride) + 2) * axis.lanes).min(axis.outputs()),
-        };
-        let rows = extension.outer().iter().zip(&blocks.step).map(most).product();
+        let rows = most_rows(&extension, &blocks);
         // Blocks run on all threads already.
         let direct = Direct::new(extension.clone(), weights, 1);
         Self {
@@ -105,7 +104,7 @@ impl<A: Element> Fft<A> {
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) {
         let mut rows: Vec<&mut [A]> = take(&self.lists).unwrap_or_default();
-        self.share(y, &mut rows);
+        share::share(&self.extension, &self.blocks, self.rows, y, &mut rows);
         let lanes = A::Sample::LANES;
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
             let mut workspace = take(&self.workspaces).unwrap_or_else(|| self.workspace());
@@ -124,38 +123,6 @@ impl<A: Element> Fft<A> {
             extent: Extent::default(),
             space: self.transform.space(),
             gathered: Default::default(),
-        }
-    }
-
-    /// The outputs of a block along one axis: those whose unstrided places lie in its step.
-    fn outputs(&self, a: usize, b: usize) -> Range<usize> {
-        let (axis, step) = (&self.extension.geometry.axes[a], self.blocks.step[a]);
-        axis.first_output_from(b * step)..axis.first_output_from((b + 1) * step)
-    }
-
-    /// Shares the result out: to each block as many rows, in standard order, perhaps empty ones.
-    fn share<'y>(&self, y: &'y mut [A], rows: &mut Vec<&'y mut [A]>) {
-        rows.resize_with(self.blocks.total() * self.rows, Default::default);
-        let axes = self.extension.outer();
-        let inner = self.blocks.count[axes.len()];
-        for (flat, mut out) in y.chunks_exact_mut(self.extension.inner().outputs()).enumerate() {
-            // The first of the blocks that the row runs through, and which row of theirs it is.
-            let (mut rest, mut block, mut blocks, mut row, mut inside) = (flat, 0, inner, 0, 1);
-            for (a, axis) in axes.iter().enumerate().rev() {
-                let o = rest % axis.outputs();
-                rest /= axis.outputs();
-                let b = axis.advance(o) / self.blocks.step[a];
-                block += b * blocks;
-                blocks *= self.blocks.count[a];
-                let range = self.outputs(a, b);
-                row += (o - range.start) * inside;
-                inside *= range.len();
-            }
-            for b in 0..inner {
-                let (piece, rest) = out.split_at_mut(self.outputs(axes.len(), b).len());
-                rows[(block + b) * self.rows + row] = piece;
-                out = rest;
-            }
         }
     }
 
@@ -208,7 +175,8 @@ impl<A: Element> Fft<A> {
         for (a, axis) in axes.iter().enumerate() {
             inner /= self.blocks.count[a];
             let b = block / inner % self.blocks.count[a];
-            let (first, range) = (b * self.blocks.step[a], self.outputs(a, b));
+            let (first, range) =
+                (b * self.blocks.step[a], share::outputs(axis, self.blocks.step[a], b));
             if range.is_empty() {
                 return false;
             }
@@ -391,88 +359,6 @@ impl<A: Element> Fft<A> {
             at.advance();
         }
     }
-}
-
-/// The spectrum of the kernel, in the transform's own order.
-fn spectrum<A: Element>(
-    extension: &Extension<A>,
-    weights: &[A],
-    blocks: &Blocks,
-    transform: &Transform<Real<A>>,
-    exponent: i32,
-) -> Vec<Complex<Real<A>>> {
-    let axes = &extension.geometry.axes;
-    let (&width, outer) = blocks.size.split_last().expect("at least one axis");
-    let mut space = transform.space();
-    // y[p] = sum over t of w[t] * x[p + t * step] is a convolution with w reversed about 0.
-    let place = |a: usize, t: usize| {
-        (blocks.size[a] - t * axes[a].tap_step() % blocks.size[a]) % blocks.size[a]
-    };
-    let mut tap =
-        Odometer::starting_at(axes[..outer.len()].iter().map(|axis| axis.taps).collect(), 0);
-    for weights in weights.chunks_exact(axes[outer.len()].taps) {
-        space.line.fill(Complex::default());
-        for (t, w) in weights.iter().enumerate() {
-            let w = w.to_sample().scaled(exponent);
-            space.line[place(outer.len(), t)] = A::Sample::join(w, A::Sample::default());
-        }
-        let row = (0..outer.len()).fold(0, |row, a| row * outer[a] + place(a, tap.at()[a]));
-        transform.forward_row(row, &mut space);
-        tap.advance();
-    }
-    debug_assert_eq!(space.line.len(), width);
-    let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
-    transform.spectrum(scale, &mut space)
-}
-
-/// Joins a row of each lane, and zeros beyond.
-#[inline(always)]
-fn pack<A: Element>(
-    [first, second]: [&[A]; MOST_LANES],
-    exponents: [i32; MOST_LANES],
-    line: &mut [Complex<Real<A>>],
-) {
-    let zero = A::Sample::default();
-    let both = first.len().min(second.len());
-    let (joint, rest) = line.split_at_mut(both);
-    if exponents == [0, 0] {
-        for ((value, a), b) in joint.iter_mut().zip(first).zip(second) {
-            *value = A::Sample::join(a.to_sample(), b.to_sample());
-        }
-    } else {
-        for ((value, a), b) in joint.iter_mut().zip(first).zip(second) {
-            let (a, b) = (a.to_sample().scaled(exponents[0]), b.to_sample().scaled(exponents[1]));
-            *value = A::Sample::join(a, b);
-        }
-    }
-    let (alone, rest) = rest.split_at_mut(first.len().max(second.len()) - both);
-    for (value, a) in alone.iter_mut().zip(&first[both..]) {
-        *value = A::Sample::join(a.to_sample().scaled(exponents[0]), zero);
-    }
-    for (value, b) in alone.iter_mut().zip(&second[both..]) {
-        *value = A::Sample::join(zero, b.to_sample().scaled(exponents[1]));
-    }
-    rest.fill(Complex::default());
-}
-
-/// Rows of a box.
-fn rows_of(shape: &[usize]) -> usize {
-    shape[..shape.len() - 1].iter().product()
-}
-
-/// The place in a corner of shape `part` of the sample whose place in a box of shape `size` is
-/// `flat`, if it lies in there.
-fn within(flat: usize, size: &[usize], part: &[usize]) -> Option<usize> {
-    let (mut rest, mut place, mut inner) = (flat, 0, 1);
-    for (&size, &part) in size.iter().zip(part).rev() {
-        if rest % size >= part {
-            return None;
-        }
-        place += rest % size * inner;
-        rest /= size;
-        inner *= part;
-    }
-    Some(place)
 }
 
 fn take<T>(kept: &Mutex<Vec<T>>) -> Option<T> {

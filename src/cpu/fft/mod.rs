@@ -9,9 +9,14 @@
 //! transform.
 
 mod block;
+mod boxes;
+mod kernel;
+mod pack;
 mod range;
 pub(crate) mod sample;
+mod share;
 pub(crate) mod size;
+mod survey;
 mod transform;
 
 pub(crate) use block::Fft;

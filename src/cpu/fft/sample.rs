@@ -14,6 +14,11 @@ pub fn lanes(dtype: DType) -> usize {
     if dtype.is_complex() { 1 } else { 2 }
 }
 
+/// Bytes of the complex numbers that transforms for a type work on.
+pub fn complex_bytes(dtype: DType) -> usize {
+    if matches!(dtype, DType::F32 | DType::Complex32) { 8 } else { 16 }
+}
+
 /// Plans up to this length are kept for the life of the process: all good lengths up to it
 /// together have less than 50 MiB of twiddle factors, and most processes use a handful.
 const LONGEST_KEPT: usize = 1 << 15;

@@ -9,6 +9,7 @@ use num_complex::Complex;
 use rustfft::{Fft, FftDirection};
 use std::sync::Arc;
 
+use super::boxes::embed;
 use super::sample::Real;
 use super::vectorized;
 
@@ -63,18 +64,6 @@ impl Extent {
             }
         }
     }
-}
-
-/// The place in a box of shape `size` of the sample whose place in its corner of shape `part` is
-/// `flat`, both in standard order.
-pub fn embed(flat: usize, part: &[usize], size: &[usize]) -> usize {
-    let (mut rest, mut place, mut inner) = (flat, 0, 1);
-    for (&part, &size) in part.iter().zip(size).rev() {
-        place += rest % part * inner;
-        rest /= part;
-        inner *= size;
-    }
-    place
 }
 
 impl<R: Real> Transform<R> {
@@ -285,14 +274,13 @@ fn gather<R: Real>(
         }
         return;
     }
-    // Eight rows at a time, so that what is written to a column is a whole cache line.
-    for first in (0..used).step_by(PANEL) {
-        for (i, row) in rows[first * step..].chunks(step).take(PANEL.min(used - first)).enumerate()
-        {
-            let row: &[Complex<R>; PANEL] = row.first_chunk().expect("a whole panel");
-            for (c, value) in row.iter().enumerate() {
-                panel[c * pitch + first + i] = *value;
-            }
+    let mut columns = panel.chunks_exact_mut(pitch).map(|column| &mut column[..used]);
+    let mut columns: [&mut [Complex<R>]; PANEL] =
+        std::array::from_fn(|_| columns.next().expect("a whole panel"));
+    for (i, row) in rows.chunks(step).take(used).enumerate() {
+        let row: &[Complex<R>; PANEL] = row.first_chunk().expect("a whole panel");
+        for (value, column) in row.iter().zip(&mut columns) {
+            column[i] = *value;
         }
     }
 }
@@ -316,10 +304,13 @@ fn scatter<R: Real>(
         }
         return;
     }
+    let mut columns = panel.chunks_exact(pitch).map(|column| &column[..needed]);
+    let columns: [&[Complex<R>]; PANEL] =
+        std::array::from_fn(|_| columns.next().expect("a whole panel"));
     for (i, row) in rows.chunks_mut(step).take(needed).enumerate() {
         let row: &mut [Complex<R>; PANEL] = row.first_chunk_mut().expect("a whole panel");
-        for (c, value) in row.iter_mut().enumerate() {
-            *value = panel[c * pitch + i];
+        for (value, column) in row.iter_mut().zip(columns) {
+            *value = column[i];
         }
     }
 }
