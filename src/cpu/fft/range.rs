@@ -43,7 +43,7 @@ impl Window {
     /// The side of tiles of which every window holds a whole one: where a window sticks out of
     /// the input by half, as at the ends under mode same, still one inside of the input.
     pub fn tile(&self) -> usize {
-        if self.step == 1 { (self.reach.visible.len() + 3) / 4 } else { 1 }
+        if self.step == 1 { self.reach.visible.len().div_ceil(4) } else { 1 }
     }
 }
 
@@ -125,7 +125,8 @@ mod tests {
         let [tiled, exact] = [true, false].map(|tiled| {
             let mut survey = survey(block, &window, tiled);
             let finite = survey.level().largest.is_finite();
-            finite && survey.is_safe(&[window.clone()], f32::EPSILON.into(), block.len())
+            finite
+                && survey.is_safe(std::slice::from_ref(&window), f32::EPSILON.into(), block.len())
         });
         assert!(exact || !tiled, "tiles must not promise too much");
         exact

@@ -28,6 +28,9 @@ pub trait Real: FftNum + Default + PartialOrd + Into<f64> {
     /// The largest exponent whose power of two is a number with a reciprocal.
     const LARGEST_EXPONENT: i32;
 
+    /// The larger one; `self` where the other is NaN.
+    fn larger(self, other: Self) -> Self;
+
     /// `2^exponent`, for up to that exponent.
     fn power_of_two(exponent: i32) -> Self;
 
@@ -72,6 +75,11 @@ macro_rules! sample {
     ($($t:ident $bits:ident),*) => {$(
         impl Real for $t {
             const LARGEST_EXPONENT: i32 = $t::MAX_EXP - 2;
+
+            #[inline(always)]
+            fn larger(self, other: Self) -> Self {
+                self.max(other)
+            }
 
             #[inline(always)]
             fn power_of_two(exponent: i32) -> Self {

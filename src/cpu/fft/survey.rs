@@ -84,7 +84,7 @@ impl<R: Real> Survey<R> {
         let side = self.sides[last];
         let tiles = &mut self.maxima[place..place + self.tiles[last]];
         for (tile, columns) in tiles.iter_mut().zip(self.columns.chunks(side)) {
-            *tile = columns.iter().fold(*tile, |most, &value| larger(most, value));
+            *tile = columns.iter().fold(*tile, |most, &value| most.larger(value));
         }
         self.columns.fill(R::default());
     }
@@ -98,7 +98,8 @@ impl<R: Real> Survey<R> {
             *to = peak(x);
         }
         for (column, &peak) in self.columns.iter_mut().zip(&*peaks) {
-            *column = larger(*column, peak);
+            // A comparison instead would become masked stores, which some machines are slow at.
+            *column = column.larger(peak);
         }
         let mut sums = [R::default(); STEP];
         let (chunks, rest) = peaks.as_chunks::<STEP>();
@@ -115,7 +116,7 @@ impl<R: Real> Survey<R> {
 
     /// The level of the block, all of whose rows have been added.
     pub fn level(&self) -> Level {
-        let largest = self.maxima.iter().fold(R::default(), |most, &value| larger(most, value));
+        let largest = self.maxima.iter().fold(R::default(), |most, &value| most.larger(value));
         let (squares, exponent) = (self.squares, self.exponent);
         // Maxima pass over a NaN, sums do not.
         let largest = if squares.is_nan() { f64::INFINITY } else { largest.into() };
@@ -184,12 +185,6 @@ impl<R: Real> Survey<R> {
     }
 }
 
-/// The larger one; the first where the second is NaN.
-#[inline(always)]
-fn larger<R: PartialOrd>(a: R, b: R) -> R {
-    if b > a { b } else { a }
-}
-
 /// Replaces each value by the maximum over as many along each axis, and so far apart, as `part`
 /// says.
 fn slide<R: Real>(values: &mut [R], shape: &[usize], part: impl Fn(usize) -> (usize, usize)) {
@@ -211,7 +206,7 @@ fn sliding_maximum<R: Real>(values: &mut [R], taps: usize, step: usize, stretch:
             let next = (2 * width).min(taps);
             let shift = (next - width) * step;
             for i in 0..values.len().saturating_sub(shift) {
-                values[i] = larger(values[i], values[i + shift]);
+                values[i] = values[i].larger(values[i + shift]);
             }
             width = next;
         }
