@@ -5,7 +5,7 @@ use num_complex::Complex;
 use std::fmt::{self, Debug, Display};
 use std::num::Wrapping;
 
-use crate::cpu::fft::line::Sample;
+use crate::cpu::fft::sample::Sample;
 use crate::cpu::simd::Lanes;
 
 /// A type that can be convolved: `f32`, `f64`, `Complex<f32>`, `Complex<f64>`, `i8` to `i64`,
@@ -329,7 +329,10 @@ macro_rules! integer {
                 self as f64
             }
             fn from_sample(sample: f64) -> Self {
-                sample.round_ties_even() as i64 as $t
+                // Truncated, then corrected: rounding is a library call on most machines.
+                let whole = sample as i64;
+                let rest = sample - whole as f64;
+                (whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)) as $t
             }
             fn from_real(value: f64) -> Option<Self> {
                 let cast = value as $t;

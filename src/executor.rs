@@ -30,9 +30,12 @@ impl<A: Element> Executor<A> {
         convolver: &Convolver,
     ) -> Result<Self> {
         Ok(match recipe {
-            Recipe::CpuDirect { threads } => {
-                Self::CpuDirect(Direct::new(extension, &weights, InstructionSet::detect(), *threads))
-            }
+            Recipe::CpuDirect { threads } => Self::CpuDirect(Direct::new(
+                extension,
+                &weights,
+                InstructionSet::detect(),
+                *threads,
+            )),
             Recipe::CpuSeparable { threads } => {
                 let factors =
                     kernel::factors(&weights, &extension.geometry.kernel()).ok_or_else(|| {
@@ -41,7 +44,12 @@ impl<A: Element> Executor<A> {
                             reason: "the kernel is not an outer product of vectors".into(),
                         }
                     })?;
-                Self::CpuSeparable(Separable::new(&extension, &[factors], InstructionSet::detect(), *threads))
+                Self::CpuSeparable(Separable::new(
+                    &extension,
+                    &[factors],
+                    InstructionSet::detect(),
+                    *threads,
+                ))
             }
             Recipe::CpuFft { blocks, threads } => {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))

@@ -62,6 +62,24 @@ impl Axis {
         }
     }
 
+    /// The output sample that [`Axis::advance`] puts at `place`, if there is one.
+    pub fn output_at(&self, place: usize) -> Option<usize> {
+        let (position, lane) = (place / self.lanes, place % self.lanes);
+        let o = position / self.stride * self.lanes + lane;
+        (position.is_multiple_of(self.stride) && o < self.outputs()).then_some(o)
+    }
+
+    /// The first output sample that [`Axis::advance`] puts at `place` or beyond.
+    pub fn first_output_from(&self, place: usize) -> usize {
+        let (position, lane) = (place / self.lanes, place % self.lanes);
+        let o = if position.is_multiple_of(self.stride) {
+            position / self.stride * self.lanes + lane
+        } else {
+            (position / self.stride + 1) * self.lanes
+        };
+        o.min(self.outputs())
+    }
+
     /// The sample under the first tap of output sample `o`; it may lie outside the input.
     pub fn start(&self, o: usize) -> isize {
         self.advance(o) as isize + self.offset * self.lanes as isize

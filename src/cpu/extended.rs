@@ -70,33 +70,32 @@ impl<A: Element> Extension<A> {
         let value = self.values[self.values.len() - 1];
         let samples = axis.samples() as isize;
         let len = out.len() as isize;
+        let constant = matches!(axis.edge, Edge::Zero | Edge::Constant(()));
         // out[inside] is the part that lies in the input.
         let first = (-start).clamp(0, len) as usize;
         let end = (samples - start).clamp(first as isize, len) as usize;
-        let constant = matches!(axis.edge, Edge::Zero | Edge::Constant(()));
-        let x = match row {
+        match row {
             Row::Stored(at) => {
                 let x = &x[at..at + axis.samples()];
                 if first < end {
                     let from = (start + first as isize) as usize;
                     out[first..end].copy_from_slice(&x[from..from + end - first]);
                 }
-                Some(x)
+                for outside in [0..first, end..out.len()] {
+                    if constant {
+                        out[outside].fill(value);
+                        continue;
+                    }
+                    for i in outside {
+                        out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
+                    }
+                }
             }
             Row::Outside(outer) => {
                 out[first..end].fill(outer);
-                if !constant {
-                    out.fill(outer);
-                }
-                None
-            }
-        };
-        if constant {
-            out[..first].fill(value);
-            out[end..].fill(value);
-        } else if let Some(x) = x {
-            for i in (0..first).chain(end..out.len()) {
-                out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
+                let value = if constant { value } else { outer };
+                out[..first].fill(value);
+                out[end..].fill(value);
             }
         }
     }

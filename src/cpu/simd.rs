@@ -54,6 +54,7 @@ impl fmt::Display for InstructionSet {
 /// Runs an expression with the token of an instruction set, compiled with its instructions.
 macro_rules! with_instructions {
     ($set:expr, $simd:ident => $run:expr) => {{
+        use fearless_simd::{Level, Simd as _};
         let (set, level) = ($set, Level::new());
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         match (set, level.as_avx512(), level.as_avx2(), level.as_sse2()) {
@@ -78,6 +79,8 @@ macro_rules! with_instructions {
         }
     }};
 }
+
+pub(crate) use with_instructions;
 
 /// An element as kernels see it. Unsigned integers are the signed ones of their width: arithmetic
 /// that wraps is the same.

@@ -20,16 +20,24 @@ fn pieces(threads: usize) -> usize {
     if threads > 1 && threads >= available() { 4 * threads } else { threads }
 }
 
-/// Calls `work` once for each item, on up to `threads` threads.
-pub fn for_each<T: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) + Sync + Send) {
+/// Calls `work` with each chunk of `len` items and its number, on up to `threads` threads. Chunks
+/// are much work each, so every one of them may move to an idle thread.
+pub fn for_each_chunk<T: Send>(
+    items: &mut [T],
+    len: usize,
+    threads: usize,
+    work: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
     #[cfg(feature = "rayon")]
-    if threads > 1 && items.len() > 1 {
+    if threads > 1 && items.len() > len {
         use rayon::prelude::*;
-        let per_task = items.len().div_ceil(pieces(threads));
-        return items.into_par_iter().with_min_len(per_task).for_each(work);
+        let chunks = items.len().div_ceil(len);
+        let least = if threads >= available() { 1 } else { chunks.div_ceil(threads) };
+        let chunks = items.par_chunks_mut(len).enumerate().with_min_len(least);
+        return chunks.for_each(|(i, chunk)| work(i, chunk));
     }
     let _ = threads;
-    items.into_iter().for_each(work);
+    items.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
 }
 
 /// Cuts `out` into contiguous pieces of whole groups, each of `group` elements, and calls `work` with

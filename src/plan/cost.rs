@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::capabilities::{Capabilities, GpuCapabilities, GpuKind};
 use super::tiling::Launch;
+use crate::cpu::fft::sample;
 use crate::cpu::fft::size::Blocks;
 use crate::element::DType;
 use crate::geometry::Geometry;
@@ -55,7 +56,7 @@ pub struct CpuRates {
     pub direct: f64,
     /// The same with an inner stride, or with complex elements: nothing vectorises.
     pub direct_scalar: f64,
-    /// `N log2 N` units of a real `f32` transform there and back per second.
+    /// Butterflies' shares per second, in f32: see [`Blocks::work_per_block`].
     pub fft: f64,
     /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
     /// transform takes at least.
@@ -105,7 +106,7 @@ impl Default for CostModel {
             cpu: CpuRates {
                 direct: 15e9,
                 direct_scalar: 0.8e9,
-                fft: 2e9,
+                fft: 4.2e9,
                 fft_start: 0.6e-6,
                 bandwidth: 20e9,
                 row: 25e-9,
@@ -198,15 +199,14 @@ impl CostModel {
         blocks: &Blocks,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
-        let width = match dtype {
-            DType::F32 => 1.0,
-            DType::Complex64 => 4.0,
-            _ => 2.0,
-        };
-        let block = blocks.work_per_block() * width / self.cpu.fft;
-        let threads = self.threads(capabilities, block * blocks.total() as f64 * self.cpu.direct);
-        let threads = threads.min(blocks.total());
-        let rounds = blocks.total().div_ceil(threads) as f64;
+        let bytes = sample::complex_bytes(dtype);
+        // Vectors hold half as many numbers of twice the size.
+        let width = bytes as f64 / 8.0;
+        let block = blocks.work_per_block(bytes) * width / self.cpu.fft;
+        let transforms = blocks.total().div_ceil(sample::lanes(dtype));
+        let threads = self.threads(capabilities, block * transforms as f64 * self.cpu.direct);
+        let threads = threads.min(transforms);
+        let rounds = transforms.div_ceil(threads) as f64;
         let wake = if threads > 1 { self.cpu.wake } else { 0.0 };
         let fixed = self.cpu.fft_start + wake;
         (threads, Cost { fixed, work: rounds * block, transfer: 0.0 })

@@ -147,7 +147,7 @@ impl Judge<'_> {
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
         }
-        let blocks = size::blocks(self.geometry, self.capabilities.threads)
+        let blocks = size::blocks(self.geometry, dtype, self.capabilities.threads)
             .ok_or("a block that holds the dilated kernel would not fit into memory")?;
         if let Some(largest) = dtype.largest_integer() {
             let exact = |largest| bounds::fft_is_exact(blocks.samples(), self.kernel, largest);

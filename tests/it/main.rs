@@ -14,4 +14,5 @@ mod planner;
 mod problem;
 mod properties;
 mod scipy;
+mod transforms;
 mod usage;

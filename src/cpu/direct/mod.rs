@@ -212,7 +212,8 @@ impl<A: Element> Direct<A> {
                 let rows = high.rows.min((count - start).div_ceil(spacing));
                 let mut tile = |tiles, r: usize, rows| {
                     let at = start + r * spacing;
-                    let part = Part { tiles, rows, columns: columns.clone(), pitch: width * spacing };
+                    let part =
+                        Part { tiles, rows, columns: columns.clone(), pitch: width * spacing };
                     let in_place = self.find_rows(&part, first + at, workspace);
                     self.part(x, &part, in_place, &mut out[at * width..], workspace);
                 };
@@ -257,17 +258,20 @@ impl<A: Element> Direct<A> {
         }));
         let columns = inside.len();
         let out = &mut out[inside.start - part.columns.start..];
-        part.tiles.run(self.instructions, Work {
-            x,
-            zeros,
-            sources,
-            offsets: &self.offsets,
-            step: inner.tap_step(),
-            y: out,
-            pitch: part.pitch,
-            rows: part.rows,
-            columns,
-        });
+        part.tiles.run(
+            self.instructions,
+            Work {
+                x,
+                zeros,
+                sources,
+                offsets: &self.offsets,
+                step: inner.tap_step(),
+                y: out,
+                pitch: part.pitch,
+                rows: part.rows,
+                columns,
+            },
+        );
     }
 
     /// Finds the rows of the extended input that a tile at `row` reads. True where they can be read in
@@ -333,17 +337,20 @@ impl<A: Element> Direct<A> {
                 }
             }
             results.resize(part.rows * pitch, A::default());
-            part.tiles.run(self.instructions, Work {
-                x: window,
-                zeros,
-                sources,
-                offsets: &self.window.offsets,
-                step: self.window.step,
-                y: results,
-                pitch,
-                rows: part.rows,
-                columns: pitch,
-            });
+            part.tiles.run(
+                self.instructions,
+                Work {
+                    x: window,
+                    zeros,
+                    sources,
+                    offsets: &self.window.offsets,
+                    step: self.window.step,
+                    y: results,
+                    pitch,
+                    rows: part.rows,
+                    columns: pitch,
+                },
+            );
             let at = first - part.columns.start;
             for (out, results) in out.chunks_mut(part.pitch).zip(results.chunks_exact(pitch)) {
                 out[at..at + count].copy_from_slice(&results[..count]);

@@ -91,21 +91,24 @@ impl<A: Element> Tiles<A> {
 
     /// Computes a stretch of columns of a tile's rows.
     pub fn run(&self, instructions: InstructionSet, work: Work<'_, A>) {
-        A::Lane::run(instructions, Job {
-            x: cast_slice(work.x),
-            zeros: cast_slice(work.zeros),
-            sources: work.sources,
-            sources_per_plane: self.sources,
-            splits: &self.splits,
-            offsets: work.offsets,
-            step: work.step,
-            taps: cast_slice(&self.taps),
-            tile_rows: self.rows,
-            y: cast_slice_mut(work.y),
-            pitch: work.pitch,
-            rows: work.rows,
-            columns: work.columns,
-        });
+        A::Lane::run(
+            instructions,
+            Job {
+                x: cast_slice(work.x),
+                zeros: cast_slice(work.zeros),
+                sources: work.sources,
+                sources_per_plane: self.sources,
+                splits: &self.splits,
+                offsets: work.offsets,
+                step: work.step,
+                taps: cast_slice(&self.taps),
+                tile_rows: self.rows,
+                y: cast_slice_mut(work.y),
+                pitch: work.pitch,
+                rows: work.rows,
+                columns: work.columns,
+            },
+        );
     }
 }
 

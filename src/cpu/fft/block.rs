@@ -1,95 +1,91 @@
 //! Overlap-save of one geometry with a kept spectrum.
 
 use num_complex::Complex;
-use rustfft::num_traits::FromPrimitive;
-use rustfft::{FftDirection, FftPlanner};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use super::line::{Line, Sample};
-use super::range::{Levels, Reach, Window, exponent_into_range, is_safe, reach};
+use super::boxes::{embed, rows_of, within};
+use super::kernel::spectrum;
+use super::pack::pack;
+use super::range::{Level, Window, exponent_into_range, reach};
+use super::sample::{MOST_LANES, Sample};
+use super::share::{self, most_rows};
 use super::size::Blocks;
+use super::survey::Survey;
+use super::transform::{Extent, Space, Transform};
+use super::vectorized;
 use crate::bounds;
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::{Extension, Odometer};
+use crate::cpu::extended::{Extension, Odometer, Row};
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
-use crate::geometry::Axis;
 use crate::kernel::KernelFacts;
 
-type Real<A> = <<A as Number>::Sample as Sample>::Real;
+/// The precision of the transforms for a type.
+pub type Real<A> = <<A as Number>::Sample as Sample>::Real;
 
 /// FFT convolution of one geometry with fixed weights.
 pub struct Fft<A: Element> {
     extension: Extension<A>,
     blocks: Blocks,
-    transform: Transform<A::Sample>,
+    transform: Transform<Real<A>>,
     /// Of the kernel, with the transforms' scale divided out.
     spectrum: Vec<Complex<Real<A>>>,
     kernel: KernelFacts,
     /// The kernel was scaled by this power of two, to keep its spectrum in range.
     exponent: i32,
-    /// Which taps count along each axis.
-    reach: Vec<Reach>,
+    /// The windows along each axis.
+    windows: Vec<Window>,
+    /// The most rows of outputs that a block has.
+    rows: usize,
     /// Computes the blocks that a transform cannot be trusted with.
     direct: Direct<A>,
     threads: usize,
     workspaces: Mutex<Vec<Workspace<A>>>,
+    /// Memory for lists of rows; the lists are empty.
+    lists: Mutex<Vec<Vec<&'static mut [A]>>>,
 }
 
-/// What one thread needs for one block; kept from call to call.
+/// What one thread needs for blocks that share a transform; kept from call to call.
 struct Workspace<A: Element> {
-    row: Vec<A>,
-    samples: Vec<A::Sample>,
-    spectrum: Vec<Complex<Real<A>>>,
-    scratch: Vec<Complex<Real<A>>>,
-    peaks: [Vec<f64>; 2],
+    parts: [Part; MOST_LANES],
+    survey: Survey<Real<A>>,
+    extent: Extent,
+    space: Space<Real<A>>,
+    /// Rows of the extended input, where they are not stored in one piece.
+    gathered: [Vec<A>; MOST_LANES],
 }
 
-/// The outputs of one block, and where they lie in the result.
-struct Part<'y, A> {
-    /// Index of the block along each axis.
-    block: Vec<usize>,
-    /// Output samples of the block along each axis.
+/// One block.
+#[derive(Default)]
+struct Part {
+    /// Its first sample in the extended input, counted from under the first tap of output 0.
+    origin: Vec<usize>,
+    /// Its outputs, per axis.
     outputs: Vec<Range<usize>>,
-    /// The rows of those outputs, in standard order.
-    rows: Vec<&'y mut [A]>,
+    /// What of it is read, and which of its results are.
+    extent: Extent,
 }
 
 impl<A: Element> Fft<A> {
     /// Transforms the kernel.
     pub fn new(extension: Extension<A>, weights: Vec<A>, blocks: Blocks, threads: usize) -> Self {
+        let axes = &extension.geometry.axes;
         let transform = Transform::new(&blocks.size);
         let kernel = KernelFacts::of(&weights, &extension.geometry.kernel());
         let exponent = exponent_into_range::<A::Sample>(kernel.max);
-        let mut samples = vec![A::Sample::default(); blocks.samples()];
-        // y[p] = sum over t of w[t] * x[p + t * step] is a convolution with w reversed about 0.
-        let axes = &extension.geometry.axes;
-        let mut tap = Odometer::starting_at(extension.geometry.kernel(), 0);
-        for &w in &weights {
-            let place = tap
-                .at()
-                .iter()
-                .zip(axes)
-                .zip(&blocks.size)
-                .fold(0, |place, ((&t, axis), &size)| {
-                    place * size + (size - t * axis.tap_step()) % size
-                });
-            samples[place] = w.to_sample().scaled(exponent);
-            tap.advance();
-        }
-        let mut spectrum = vec![Complex::default(); transform.spectrum_len()];
-        let mut scratch = vec![Complex::default(); transform.scratch_len()];
-        transform.forward(&mut samples, &mut spectrum, &mut scratch);
-        let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
-        spectrum.iter_mut().for_each(|value| *value = value.scale(scale));
+        let spectrum = spectrum(&extension, &weights, &blocks, &transform, exponent);
         let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
         let reach = reach(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
+        let windows = axes.iter().zip(reach);
+        let windows = windows
+            .map(|(axis, reach)| Window { taps: axis.taps, step: axis.tap_step(), reach })
+            .collect();
+        let rows = most_rows(&extension, &blocks);
         // Blocks run on all threads already.
         let direct = Direct::new(extension.clone(), &weights, InstructionSet::detect(), 1);
-        let workspaces = Mutex::new(Vec::new());
         Self {
             extension,
             blocks,
@@ -97,182 +93,264 @@ impl<A: Element> Fft<A> {
             spectrum,
             kernel,
             exponent,
-            reach,
+            windows,
+            rows,
             direct,
             threads,
-            workspaces,
+            workspaces: Mutex::default(),
+            lists: Mutex::default(),
         }
     }
 
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) {
-        let parts = self.parts(y);
-        threads::for_each(parts, self.threads, |part| {
-            let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
-            self.block(x, part, &mut workspace);
-            self.lock().push(workspace);
+        let mut rows: Vec<&mut [A]> = take(&self.lists).unwrap_or_default();
+        share::share(&self.extension, &self.blocks, self.rows, y, &mut rows);
+        let lanes = A::Sample::LANES;
+        threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
+            let mut workspace = take(&self.workspaces).unwrap_or_else(|| self.workspace());
+            self.blocks(x, i * lanes, rows, &mut workspace);
+            keep(&self.workspaces, workspace);
         });
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Workspace<A>>> {
-        // A workspace is overwritten by whoever takes it, so one left by a panic does no harm.
-        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+        // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
+        rows.clear();
+        keep(&self.lists, rows.into_iter().map(|_| -> &mut [A] { &mut [] }).collect());
     }
 
     fn workspace(&self) -> Workspace<A> {
         Workspace {
-            row: vec![A::default(); self.blocks.size[self.blocks.size.len() - 1]],
-            samples: vec![A::Sample::default(); self.blocks.samples()],
-            spectrum: vec![Complex::default(); self.transform.spectrum_len()],
-            scratch: vec![Complex::default(); self.transform.scratch_len()],
-            peaks: Default::default(),
+            parts: Default::default(),
+            survey: Survey::default(),
+            extent: Extent::default(),
+            space: self.transform.space(),
+            gathered: Default::default(),
         }
     }
 
-    /// Shares the result out: each row of outputs to the blocks that it runs through.
-    fn parts<'y>(&self, y: &'y mut [A]) -> Vec<Part<'y, A>> {
+    /// Computes the blocks from `first` on that share a transform.
+    fn blocks(&self, x: &[A], first: usize, rows: &mut [&mut [A]], workspace: &mut Workspace<A>) {
+        let lanes = rows.len() / self.rows;
+        let mut levels = [None; MOST_LANES];
+        for (lane, level) in levels.iter_mut().enumerate().take(lanes) {
+            let part = &mut workspace.parts[lane];
+            if !self.locate(first + lane, part) {
+                continue;
+            }
+            *level = self.level(x, part, &mut workspace.survey, &mut workspace.gathered[0]);
+            if level.is_none() {
+                let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
+                self.leave_to_direct(x, part, rows);
+            }
+        }
+        match levels {
+            [Some(a), Some(b)] if self.is_exact_together(&a, &b) => {
+                self.convolve(x, a.partners(&b).map(Some), rows, workspace);
+            }
+            [a, b] => {
+                for only in [[a, None], [None, b]] {
+                    if only != [None, None] {
+                        let exponents = only.map(|level| level.map(|level| level.exponent));
+                        self.convolve(x, exponents, rows, workspace);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether two blocks that are fit for a transform are still so together: the bound for
+    /// integers is in terms of the norm of all that is transformed.
+    fn is_exact_together(&self, a: &Level, b: &Level) -> bool {
+        let largest = a.largest.hypot(b.largest);
+        !A::DTYPE.is_integer() || bounds::fft_is_exact(self.blocks.samples(), &self.kernel, largest)
+    }
+
+    /// Says what is in a block; false where nothing is, as where a stride is longer than a block.
+    fn locate(&self, block: usize, part: &mut Part) -> bool {
         let axes = &self.extension.geometry.axes;
-        let ranges: Vec<Vec<Range<usize>>> = axes
-            .iter()
-            .enumerate()
-            .map(|(a, axis)| {
-                (0..self.blocks.count[a])
-                    .map(|b| outputs_between(axis, b * self.blocks.step[a], self.blocks.step[a]))
-                    .collect()
-            })
-            .collect();
-        let mut parts: Vec<Part<A>> = Vec::with_capacity(self.blocks.total());
-        let mut at = Odometer::starting_at(self.blocks.count.clone(), 0);
-        for _ in 0..self.blocks.total() {
-            let block = at.at().to_vec();
-            let outputs: Vec<_> = block.iter().zip(&ranges).map(|(&b, r)| r[b].clone()).collect();
-            let rows = outputs[..outputs.len() - 1].iter().map(ExactSizeIterator::len).product();
-            parts.push(Part { block, outputs, rows: Vec::with_capacity(rows) });
-            at.advance();
-        }
-        // Rows come in standard order, so each block receives its own rows in standard order.
-        let (inner, outer) = ranges.split_last().expect("at least one axis");
-        let mut output =
-            Odometer::starting_at(self.extension.outer().iter().map(Axis::outputs).collect(), 0);
-        for mut row in y.chunks_exact_mut(self.extension.inner().outputs()) {
-            let first = output.at().iter().zip(outer).zip(&self.blocks.count).fold(
-                0,
-                |first, ((&o, ranges), count)| {
-                    first * count + ranges.partition_point(|range| range.end <= o)
-                },
-            ) * inner.len();
-            for (b, range) in inner.iter().enumerate() {
-                let (piece, rest) = row.split_at_mut(range.len());
-                parts[first + b].rows.push(piece);
-                row = rest;
+        let Part { origin, outputs, extent: Extent { used, needed } } = part;
+        origin.clear();
+        outputs.clear();
+        used.clear();
+        needed.clear();
+        let mut inner = self.blocks.total();
+        for (a, axis) in axes.iter().enumerate() {
+            inner /= self.blocks.count[a];
+            let b = block / inner % self.blocks.count[a];
+            let (first, range) =
+                (b * self.blocks.step[a], share::outputs(axis, self.blocks.step[a], b));
+            if range.is_empty() {
+                return false;
             }
-            output.advance();
+            let results = axis.advance(range.end - 1) - first + 1;
+            origin.push(first);
+            outputs.push(range);
+            needed.push(results);
+            used.push(results + axis.reach());
         }
-        // A stride longer than a block leaves blocks without outputs.
-        parts.retain(|part| part.outputs.iter().all(|range| !range.is_empty()));
-        parts
+        true
     }
 
-    fn block(&self, x: &[A], part: Part<A>, workspace: &mut Workspace<A>) {
-        let Workspace { row, samples, spectrum, scratch, peaks } = workspace;
-        let axes = &self.extension.geometry.axes;
-        let origin: Vec<usize> =
-            part.block.iter().zip(&self.blocks.step).map(|(b, step)| b * step).collect();
-        let windows: Vec<Window> = axes
-            .iter()
-            .enumerate()
-            .map(|(a, axis)| Window {
-                size: self.blocks.size[a],
-                used: axis.advance(part.outputs[a].end - 1) - origin[a] + axis.reach() + 1,
-                taps: axis.taps,
-                step: axis.tap_step(),
-                reach: self.reach[a].clone(),
-            })
-            .collect();
-
-        self.pack(x, &origin, &windows, row, samples);
-        let mut levels = Levels::of(samples);
-        let mut exponent = 0;
-        let trusted = if A::DTYPE.is_integer() {
-            bounds::fft_is_exact(samples.len(), &self.kernel, levels.largest)
-        } else {
-            exponent = exponent_into_range::<A::Sample>(levels.largest);
-            if exponent != 0 {
-                samples.iter_mut().for_each(|sample| *sample = sample.scaled(exponent));
-                levels = Levels::of(samples);
-            }
-            levels.largest.is_finite()
-                && is_safe(samples, &levels, &windows, A::DTYPE.epsilon(), peaks)
-        };
-        if !trusted {
-            return self.leave_to_direct(x, part);
-        }
-        self.transform.forward(samples, spectrum, scratch);
-        for (value, kernel) in spectrum.iter_mut().zip(&self.spectrum) {
-            *value = *value * *kernel;
-        }
-        self.transform.inverse(spectrum, samples, scratch);
-        let exponent = -(exponent + self.exponent);
-        if exponent != 0 {
-            samples.iter_mut().for_each(|sample| *sample = sample.scaled(exponent));
-        }
-
-        let (inner, outer) = axes.split_last().expect("at least one axis");
-        let columns = part.outputs[outer.len()].clone();
-        let width = self.blocks.size[outer.len()];
-        let counts = part.outputs[..outer.len()].iter().map(ExactSizeIterator::len).collect();
-        let mut at = Odometer::starting_at(counts, 0);
-        for out in part.rows {
-            let row = outer.iter().enumerate().fold(0, |row, (a, axis)| {
-                let o = part.outputs[a].start + at.at()[a];
-                row * self.blocks.size[a] + axis.advance(o) - origin[a]
-            });
-            let samples = &samples[row * width..(row + 1) * width];
-            for (o, out) in columns.clone().zip(out) {
-                *out = A::from_sample(samples[inner.advance(o) - origin[outer.len()]]);
-            }
-            at.advance();
-        }
-    }
-
-    /// Fills `samples` with the block of the extended input, as far as its outputs read it, and
-    /// with zeros beyond.
-    fn pack(
+    /// How loud a block is, or `None` where a transform cannot be trusted with it.
+    fn level(
         &self,
         x: &[A],
-        origin: &[usize],
-        windows: &[Window],
-        row: &mut [A],
-        samples: &mut [A::Sample],
-    ) {
-        let (inner, outer) = self.extension.geometry.axes.split_last().expect("at least one axis");
-        let last = outer.len();
-        let first = |axis: &Axis, a: usize| axis.start(0) + origin[a] as isize;
-        let row = &mut row[..windows[last].used];
-        let mut at = Odometer::starting_at(self.blocks.size[..last].to_vec(), 0);
-        for samples in samples.chunks_exact_mut(self.blocks.size[last]) {
-            if at.at().iter().zip(windows).all(|(&i, window)| i < window.used) {
-                let source = self.extension.row(
-                    outer.iter().enumerate().map(|(a, axis)| first(axis, a) + at.at()[a] as isize),
-                );
-                self.extension.fill(x, source, first(inner, last), row);
-                for (sample, &x) in samples.iter_mut().zip(&*row) {
-                    *sample = x.to_sample();
-                }
-                samples[row.len()..].fill(A::Sample::default());
-            } else {
-                samples.fill(A::Sample::default());
+        part: &Part,
+        survey: &mut Survey<Real<A>>,
+        gathered: &mut Vec<A>,
+    ) -> Option<Level> {
+        let mut look = |survey: &mut Survey<_>, exponent, tiled| {
+            survey.start(&self.windows, &part.extent.used, exponent, tiled);
+            for row in 0..rows_of(&part.extent.used) {
+                survey.add(self.row(x, part, row, gathered));
             }
-            at.advance();
+            survey.level()
+        };
+        let mut level = look(survey, 0, true);
+        let samples = self.blocks.samples();
+        if A::DTYPE.is_integer() {
+            return bounds::fft_is_exact(samples, &self.kernel, level.largest).then_some(level);
+        }
+        if !level.largest.is_finite() {
+            return None;
+        }
+        let exponent = exponent_into_range::<A::Sample>(level.largest);
+        if exponent != 0 {
+            level = look(survey, exponent, true);
+        }
+        let epsilon = A::DTYPE.epsilon();
+        if survey.is_safe(&self.windows, epsilon, samples) {
+            return Some(level);
+        }
+        look(survey, exponent, false);
+        survey.is_safe(&self.windows, epsilon, samples).then_some(level)
+    }
+
+    /// One row of the used part of a block; rows are counted in standard order.
+    fn row<'a>(&self, x: &'a [A], part: &Part, row: usize, gathered: &'a mut Vec<A>) -> &'a [A] {
+        let axes = &self.extension.geometry.axes;
+        let last = axes.len() - 1;
+        let used = &part.extent.used;
+        let first = |a: usize| axes[a].start(0) + part.origin[a] as isize;
+        let mut inner = rows_of(used);
+        let source = self.extension.row((0..last).map(|a| {
+            inner /= used[a];
+            first(a) + (row / inner % used[a]) as isize
+        }));
+        let start = first(last);
+        if let Row::Stored(at) = source
+            && start >= 0
+            && start as usize + used[last] <= axes[last].samples()
+        {
+            return &x[at + start as usize..][..used[last]];
+        }
+        gathered.resize(used[last], A::default());
+        self.extension.fill(x, source, start, gathered);
+        gathered
+    }
+
+    /// Transforms the blocks that have an exponent, and writes their outputs.
+    fn convolve(
+        &self,
+        x: &[A],
+        exponents: [Option<i32>; MOST_LANES],
+        rows: &mut [&mut [A]],
+        workspace: &mut Workspace<A>,
+    ) {
+        let Workspace { parts, extent, space, gathered, .. } = workspace;
+        extent.unite(
+            parts.iter().zip(&exponents).filter(|(_, e)| e.is_some()).map(|(p, _)| &p.extent),
+        );
+        let last = self.blocks.size.len() - 1;
+        let outer = &self.blocks.size[..last];
+
+        for row in 0..rows_of(&extent.used) {
+            let mut lanes: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
+            for (lane, gathered) in gathered.iter_mut().enumerate() {
+                let used = &parts[lane].extent.used;
+                if exponents[lane].is_some()
+                    && let Some(row) = within(row, &extent.used[..last], &used[..last])
+                {
+                    lanes[lane] = self.row(x, &parts[lane], row, gathered);
+                }
+            }
+            vectorized(
+                #[inline(always)]
+                || pack(lanes, exponents.map(|e| e.unwrap_or(0)), &mut space.line),
+            );
+            self.transform.forward_row(embed(row, &extent.used[..last], outer), space);
+        }
+        self.transform.filter(&self.spectrum, extent, space);
+        for row in 0..rows_of(&extent.needed) {
+            let targets: [Option<usize>; MOST_LANES] = std::array::from_fn(|lane| {
+                exponents[lane]?;
+                self.output_row(row, &extent.needed, &parts[lane])
+            });
+            if targets == [None; MOST_LANES] {
+                continue;
+            }
+            self.transform.inverse_row(embed(row, &extent.needed[..last], outer), space);
+            for (lane, target) in targets.into_iter().enumerate() {
+                if let (Some(target), Some(exponent)) = (target, exponents[lane]) {
+                    let exponent = -(exponent + self.exponent);
+                    let out = &mut *rows[lane * self.rows + target];
+                    vectorized(
+                        #[inline(always)]
+                        || self.unpack(&space.line, &parts[lane], lane, exponent, out),
+                    );
+                }
+            }
         }
     }
 
-    fn leave_to_direct(&self, x: &[A], part: Part<A>) {
+    /// Which row of a block's outputs a row of results is, if it is one.
+    fn output_row(&self, row: usize, needed: &[usize], part: &Part) -> Option<usize> {
+        let (mut rest, mut target, mut inner) = (row, 0, 1);
+        for (a, axis) in self.extension.outer().iter().enumerate().rev() {
+            let o = axis.output_at(part.origin[a] + rest % needed[a])?;
+            let range = &part.outputs[a];
+            if !range.contains(&o) {
+                return None;
+            }
+            target += (o - range.start) * inner;
+            rest /= needed[a];
+            inner *= range.len();
+        }
+        Some(target)
+    }
+
+    #[inline(always)]
+    fn unpack(
+        &self,
+        line: &[Complex<Real<A>>],
+        part: &Part,
+        lane: usize,
+        exponent: i32,
+        out: &mut [A],
+    ) {
+        let axis = self.extension.inner();
+        let last = part.origin.len() - 1;
+        let scaled = |value| A::from_sample(A::Sample::of_lane(value, lane).scaled(exponent));
+        if axis.stride > 1 {
+            for (o, out) in part.outputs[last].clone().zip(out) {
+                *out = scaled(line[axis.advance(o) - part.origin[last]]);
+            }
+        } else if exponent != 0 {
+            for (&value, out) in line.iter().zip(out) {
+                *out = scaled(value);
+            }
+        } else {
+            for (&value, out) in line.iter().zip(out) {
+                *out = A::from_sample(A::Sample::of_lane(value, lane));
+            }
+        }
+    }
+
+    /// Computes the outputs of a block without a transform.
+    fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");
         let axes = self.extension.outer();
-        let counts = outer.iter().map(ExactSizeIterator::len).collect();
-        let mut at = Odometer::starting_at(counts, 0);
-        for out in part.rows {
+        let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
+        for out in rows.iter_mut().take(outer.iter().map(Range::len).product()) {
             let row = axes
                 .iter()
                 .enumerate()
@@ -283,126 +361,11 @@ impl<A: Element> Fft<A> {
     }
 }
 
-/// The output samples whose unstrided place lies in `start..start + len`.
-fn outputs_between(axis: &Axis, start: usize, len: usize) -> Range<usize> {
-    let first_from = |place: usize| {
-        let (mut low, mut high) = (0, axis.outputs());
-        while low < high {
-            let middle = (low + high) / 2;
-            if axis.advance(middle) < place { low = middle + 1 } else { high = middle }
-        }
-        low
-    };
-    first_from(start)..first_from(start + len)
+fn take<T>(kept: &Mutex<Vec<T>>) -> Option<T> {
+    // What is kept is overwritten by whoever takes it, so a panic leaves no harm behind.
+    kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
-/// An N-dimensional transform: rows along the last axis, then columns along the others.
-struct Transform<S: Sample> {
-    /// Of the spectrum.
-    shape: Vec<usize>,
-    line: Box<dyn Line<S>>,
-    columns: Vec<[Arc<dyn rustfft::Fft<S::Real>>; 2]>,
-}
-
-/// Columns that are transformed together: eight neighbours fill the cache lines that a column
-/// touches.
-const PANEL: usize = 8;
-
-impl<S: Sample> Transform<S> {
-    fn new(size: &[usize]) -> Self {
-        let (&inner, outer) = size.split_last().expect("at least one axis");
-        let line = S::line(inner);
-        let mut planner = FftPlanner::new();
-        let columns = outer
-            .iter()
-            .map(|&n| {
-                [FftDirection::Forward, FftDirection::Inverse].map(|way| planner.plan_fft(n, way))
-            })
-            .collect();
-        let mut shape = outer.to_vec();
-        shape.push(line.spectrum_len());
-        Self { shape, line, columns }
-    }
-
-    fn spectrum_len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    fn scratch_len(&self) -> usize {
-        let columns = self
-            .columns
-            .iter()
-            .flatten()
-            .map(|fft| PANEL * fft.len() + fft.get_inplace_scratch_len());
-        columns.max().unwrap_or(0).max(self.line.scratch_len())
-    }
-
-    fn forward(
-        &self,
-        samples: &mut [S],
-        spectrum: &mut [Complex<S::Real>],
-        scratch: &mut [Complex<S::Real>],
-    ) {
-        let (inner, rows) = (self.line.spectrum_len(), self.rows());
-        let lengths = samples.chunks_exact_mut(samples.len() / rows);
-        for (row, spectrum) in lengths.zip(spectrum.chunks_exact_mut(inner)) {
-            self.line.forward(row, spectrum, scratch);
-        }
-        for axis in (0..self.columns.len()).rev() {
-            self.along(axis, FftDirection::Forward, spectrum, scratch);
-        }
-    }
-
-    fn inverse(
-        &self,
-        spectrum: &mut [Complex<S::Real>],
-        samples: &mut [S],
-        scratch: &mut [Complex<S::Real>],
-    ) {
-        for axis in 0..self.columns.len() {
-            self.along(axis, FftDirection::Inverse, spectrum, scratch);
-        }
-        let (inner, rows) = (self.line.spectrum_len(), self.rows());
-        let lengths = samples.chunks_exact_mut(samples.len() / rows);
-        for (row, spectrum) in lengths.zip(spectrum.chunks_exact_mut(inner)) {
-            self.line.inverse(spectrum, row, scratch);
-        }
-    }
-
-    fn rows(&self) -> usize {
-        self.shape[..self.columns.len()].iter().product()
-    }
-
-    /// Transforms along an outer axis, a panel of neighbouring columns at a time.
-    fn along(
-        &self,
-        axis: usize,
-        way: FftDirection,
-        spectrum: &mut [Complex<S::Real>],
-        scratch: &mut [Complex<S::Real>],
-    ) {
-        let n = self.shape[axis];
-        if n == 1 {
-            return;
-        }
-        let fft = &self.columns[axis][usize::from(way == FftDirection::Inverse)];
-        let step: usize = self.shape[axis + 1..].iter().product();
-        let (panel, scratch) = scratch.split_at_mut(PANEL * n);
-        for slab in spectrum.chunks_exact_mut(n * step) {
-            for first in (0..step).step_by(PANEL) {
-                let width = PANEL.min(step - first);
-                for (i, row) in slab.chunks_exact(step).enumerate() {
-                    for (c, value) in row[first..first + width].iter().enumerate() {
-                        panel[c * n + i] = *value;
-                    }
-                }
-                fft.process_with_scratch(&mut panel[..width * n], scratch);
-                for (i, row) in slab.chunks_exact_mut(step).enumerate() {
-                    for (c, value) in row[first..first + width].iter_mut().enumerate() {
-                        *value = panel[c * n + i];
-                    }
-                }
-            }
-        }
-    }
+fn keep<T>(kept: &Mutex<Vec<T>>, value: T) {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).push(value);
 }

@@ -4,10 +4,27 @@
 //! circular convolution of length `N` is the linear one wherever no window wraps around
 //! (Oppenheim & Schafer, Discrete-Time Signal Processing, section 8.7.3). Every output comes from
 //! exactly one block, so blocks run in parallel and a block can be left to another method.
+//!
+//! Blocks of real numbers go in pairs, as the real and the imaginary part of one complex
+//! transform.
 
 mod block;
-pub(crate) mod line;
+mod boxes;
+mod kernel;
+mod pack;
 mod range;
+pub(crate) mod sample;
+mod share;
 pub(crate) mod size;
+mod survey;
+mod transform;
 
 pub(crate) use block::Fft;
+
+use crate::cpu::simd::{InstructionSet, with_instructions};
+
+/// Runs a loop with the widest vectors of the machine at hand. What it calls must be inlined.
+#[inline(always)]
+fn vectorized<T>(work: impl FnOnce() -> T) -> T {
+    with_instructions!(InstructionSet::detect(), _simd => work())
+}

@@ -6,10 +6,17 @@
 
 use std::ops::Range;
 
-use super::line::Sample;
+use super::sample::Sample;
 
 /// Digits that the smallest window must keep, as the share of it that the error may reach.
-const SHARE: f64 = 1e-3;
+pub const SHARE: f64 = 1e-3;
+
+/// How much louder a block that shares a transform may make the error: levels of partners differ
+/// by up to [`NEAR`], so the joint one is up to `sqrt(1 + 4)` times a block's own.
+pub const PARTNER: f64 = 2.24;
+
+/// Partners whose levels differ by more than this factor are scaled to the same power of two.
+const NEAR: f64 = 2.0;
 
 /// Which taps of an axis count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +28,9 @@ pub struct Reach {
     pub visible: Range<usize>,
 }
 
-/// One axis of the windows of a block.
+/// The windows of a block along one axis.
 #[derive(Clone, Debug)]
 pub struct Window {
-    /// Samples of the block along the axis.
-    pub size: usize,
-    /// Samples that outputs read; the rest is padding.
-    pub used: usize,
     /// Taps of the window.
     pub taps: usize,
     /// Samples from one tap to the next.
@@ -36,35 +39,38 @@ pub struct Window {
     pub reach: Reach,
 }
 
-/// How large the samples of a block are.
-#[derive(Clone, Copy, Debug)]
-pub struct Levels {
-    /// The largest magnitude, infinite where a sample is not finite.
-    pub largest: f64,
-    /// The smallest magnitude that is not zero.
-    smallest: f64,
-    /// The sum of the squares.
-    squares: f64,
+impl Window {
+    /// The side of tiles of which every window holds a whole one: where a window sticks out of
+    /// the input by half, as at the ends under mode same, still one inside of the input.
+    pub fn tile(&self) -> usize {
+        if self.step == 1 { self.reach.visible.len().div_ceil(4) } else { 1 }
+    }
 }
 
-impl Levels {
-    /// The levels of a block.
-    pub fn of<S: Sample>(block: &[S]) -> Self {
-        let (mut largest, mut smallest, mut squares) = (0f64, f64::INFINITY, 0f64);
-        let mut finite = true;
-        for sample in block {
-            let peak = sample.peak();
-            finite &= peak.is_finite();
-            squares += peak * peak;
-            largest = largest.max(peak);
-            if peak < smallest && peak > 0.0 {
-                smallest = peak;
-            }
+/// How loud a block is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// The largest magnitude, infinite where a sample is not finite.
+    pub largest: f64,
+    /// The sum of the squares.
+    pub squares: f64,
+    /// What samples are scaled by: they and their spectra then stay in range.
+    pub exponent: i32,
+}
+
+impl Level {
+    /// The exponents with which two blocks are packed into one transform. The error that it leaves
+    /// in each is relative to the joint level: without scaling the quiet one would drown in the
+    /// loud one's. Scaled by powers of two, which is exact, each is as good as alone, to a factor
+    /// of [`PARTNER`].
+    pub fn partners(&self, other: &Self) -> [i32; 2] {
+        let (a, b) = (self.squares, other.squares);
+        let near = a <= NEAR * NEAR * b && b <= NEAR * NEAR * a;
+        let unscaled = self.exponent == 0 && other.exponent == 0;
+        if a == 0.0 || b == 0.0 || (unscaled && near) {
+            return [self.exponent, other.exponent];
         }
-        if !finite {
-            largest = f64::INFINITY;
-        }
-        Self { largest, smallest, squares }
+        [self, other].map(|level| level.exponent - (level.squares.log2() / 2.0).floor() as i32)
     }
 }
 
@@ -77,55 +83,6 @@ pub fn exponent_into_range<S: Sample>(largest: f64) -> i32 {
     }
     let exponent = largest.log2().floor() as i32;
     if exponent.abs() <= S::COMFORT { 0 } else { -exponent }
-}
-
-/// Whether every window of `block` keeps its digits under a transform of precision `epsilon`.
-/// Windows of zeros count as kept: their results are zero up to the error bound of the method.
-/// Windows in which only taps that a transform cannot see meet any signal are lost. Samples are
-/// finite.
-pub fn is_safe<S: Sample>(
-    block: &[S],
-    levels: &Levels,
-    windows: &[Window],
-    epsilon: f64,
-    scratch: &mut [Vec<f64>; 2],
-) -> bool {
-    let Levels { smallest, squares, .. } = *levels;
-    let samples = block.len() as f64;
-    let error = epsilon * samples.log2().max(1.0).sqrt() * (squares / samples).sqrt();
-    let least = error / SHARE;
-    let all_visible = windows.iter().all(|window| window.reach.visible == window.reach.support);
-    if smallest >= least && all_visible {
-        return true;
-    }
-    let [all, seen] = scratch;
-    let first = maxima(block, windows, |reach| &reach.support, all);
-    let kept = |level: f64, seen: f64| level == 0.0 || seen >= least;
-    if all_visible {
-        return starts(windows).all(|start| kept(all[start + first], all[start + first]));
-    }
-    let first_seen = maxima(block, windows, |reach| &reach.visible, seen);
-    starts(windows).all(|start| kept(all[start + first], seen[start + first_seen]))
-}
-
-/// The largest sample under a part of the taps of every window, and how far from a window's start
-/// its value stands in `values`.
-fn maxima<S: Sample>(
-    block: &[S],
-    windows: &[Window],
-    part: impl Fn(&Reach) -> &Range<usize>,
-    values: &mut Vec<f64>,
-) -> usize {
-    values.clear();
-    values.extend(block.iter().map(|sample| sample.peak()));
-    let (mut inner, mut first) = (1, 0);
-    for window in windows.iter().rev() {
-        let part = part(&window.reach);
-        sliding_maximum(values, part.len(), window.step * inner, window.size * inner);
-        first += part.start * window.step * inner;
-        inner *= window.size;
-    }
-    first
 }
 
 /// Which taps of a kernel count, per axis, for a transform of precision `epsilon`.
@@ -151,48 +108,28 @@ pub fn reach(magnitudes: &[f64], shape: &[usize], epsilon: f64) -> Vec<Reach> {
         .collect()
 }
 
-/// Replaces each sample by the maximum over `taps` samples, `step` apart, from there on, within
-/// stretches of `stretch` samples; towards their ends, over as many as there are. Maxima over 1, 2,
-/// 4, ... taps are joined, the last two overlapping.
-fn sliding_maximum(values: &mut [f64], taps: usize, step: usize, stretch: usize) {
-    for values in values.chunks_exact_mut(stretch) {
-        let mut width = 1;
-        while width < taps {
-            let next = (2 * width).min(taps);
-            let shift = (next - width) * step;
-            for i in 0..values.len().saturating_sub(shift) {
-                values[i] = values[i].max(values[i + shift]);
-            }
-            width = next;
-        }
-    }
-}
-
-/// The flat indices of all window starts of a block.
-fn starts(windows: &[Window]) -> impl Iterator<Item = usize> + '_ {
-    let counts: Vec<usize> = windows.iter().map(|w| w.used - (w.taps - 1) * w.step).collect();
-    let total: usize = counts.iter().product();
-    (0..total).map(move |flat| {
-        let (mut rest, mut index, mut inner) = (flat, 0, 1);
-        for (window, count) in windows.iter().zip(&counts).rev() {
-            index += rest % count * inner;
-            rest /= count;
-            inner *= window.size;
-        }
-        index
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::survey::Survey;
     use super::*;
 
+    fn survey(block: &[f32], window: &Window, tiled: bool) -> Survey<f32> {
+        let mut survey = Survey::default();
+        survey.start(std::slice::from_ref(window), &[block.len()], 0, tiled);
+        survey.add(block);
+        survey
+    }
+
     fn safe_for(block: &[f32], taps: usize, reach: Reach) -> bool {
-        let window = Window { size: block.len(), used: block.len(), taps, step: 1, reach };
-        let levels = Levels::of(block);
-        let epsilon = f64::from(f32::EPSILON);
-        levels.largest.is_finite()
-            && is_safe(block, &levels, &[window], epsilon, &mut Default::default())
+        let window = Window { taps, step: 1, reach };
+        let [tiled, exact] = [true, false].map(|tiled| {
+            let mut survey = survey(block, &window, tiled);
+            let finite = survey.level().largest.is_finite();
+            finite
+                && survey.is_safe(std::slice::from_ref(&window), f32::EPSILON.into(), block.len())
+        });
+        assert!(exact || !tiled, "tiles must not promise too much");
+        exact
     }
 
     fn safe(block: &[f32], taps: usize) -> bool {
@@ -243,16 +180,9 @@ mod tests {
     fn extreme_magnitudes_are_scaled_into_range() {
         assert_eq!([1.0, 255.0, 1e-9, 0.0].map(exponent_into_range::<f32>), [0; 4]);
         for value in [1e37f32, -3e-44, 1e-38] {
-            let exponent = exponent_into_range::<f32>(value.peak());
+            let exponent = exponent_into_range::<f32>(value.peak().into());
             assert!((1.0..2.0).contains(&value.scaled(exponent).abs()), "{value}");
             assert_eq!(value.scaled(exponent).scaled(-exponent), value);
         }
-    }
-
-    #[test]
-    fn the_maximum_slides_along_outer_axes_too() {
-        let mut values = vec![1.0, 5.0, 2.0, 0.0, 3.0, 1.0];
-        sliding_maximum(&mut values, 2, 2, 6);
-        assert_eq!(values[..4], [2.0, 5.0, 3.0, 1.0]);
     }
 }

@@ -157,17 +157,20 @@ impl<A: Element> Fused<A> {
                 });
                 ring.sources.extend(sources);
             }
-            tiles.run(self.instructions, Work {
-                x: &ring.rows,
-                zeros: &[],
-                sources: &ring.sources,
-                offsets: &[0],
-                step: 0,
-                y: &mut out[columns.start..],
-                pitch: width,
-                rows,
-                columns: columns.len(),
-            });
+            tiles.run(
+                self.instructions,
+                Work {
+                    x: &ring.rows,
+                    zeros: &[],
+                    sources: &ring.sources,
+                    offsets: &[0],
+                    step: 0,
+                    y: &mut out[columns.start..],
+                    pitch: width,
+                    rows,
+                    columns: columns.len(),
+                },
+            );
         }
     }
 
@@ -181,9 +184,8 @@ impl<A: Element> Fused<A> {
         let slot = p.rem_euclid(slots as isize) as usize;
         let inner = self.extension.inner();
         let interior = inner.interior();
-        let in_place = inner.stride == 1
-            && interior.start <= columns.start
-            && columns.end <= interior.end;
+        let in_place =
+            inner.stride == 1 && interior.start <= columns.start && columns.end <= interior.end;
         let nothing = row == Row::Outside(A::default()) && ends == A::default();
         let Ring { rows, window, .. } = ring;
         let (x, source, offsets, step) = match row {
@@ -205,17 +207,20 @@ impl<A: Element> Fused<A> {
                 y.fill(A::default());
                 continue;
             }
-            tiles.run(self.instructions, Work {
-                x,
-                zeros: &[],
-                sources: &[source],
-                offsets,
-                step,
-                y,
-                pitch: self.pitch,
-                rows: 1,
-                columns: columns.len(),
-            });
+            tiles.run(
+                self.instructions,
+                Work {
+                    x,
+                    zeros: &[],
+                    sources: &[source],
+                    offsets,
+                    step,
+                    y,
+                    pitch: self.pitch,
+                    rows: 1,
+                    columns: columns.len(),
+                },
+            );
         }
     }
 }

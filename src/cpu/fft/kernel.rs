@@ -1,0 +1,43 @@
+//! The spectrum of a kernel.
+
+use num_complex::Complex;
+use rustfft::num_traits::FromPrimitive;
+
+use super::block::Real;
+use super::sample::Sample;
+use super::size::Blocks;
+use super::transform::Transform;
+use crate::cpu::extended::{Extension, Odometer};
+use crate::element::Element;
+
+/// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
+/// scale divided out.
+pub fn spectrum<A: Element>(
+    extension: &Extension<A>,
+    weights: &[A],
+    blocks: &Blocks,
+    transform: &Transform<Real<A>>,
+    exponent: i32,
+) -> Vec<Complex<Real<A>>> {
+    let axes = &extension.geometry.axes;
+    let outer = &blocks.size[..axes.len() - 1];
+    let mut space = transform.space();
+    // y[p] = sum over t of w[t] * x[p + t * step] is a convolution with w reversed about 0.
+    let place = |a: usize, t: usize| {
+        (blocks.size[a] - t * axes[a].tap_step() % blocks.size[a]) % blocks.size[a]
+    };
+    let mut tap =
+        Odometer::starting_at(axes[..outer.len()].iter().map(|axis| axis.taps).collect(), 0);
+    for weights in weights.chunks_exact(axes[outer.len()].taps) {
+        space.line.fill(Complex::default());
+        for (t, w) in weights.iter().enumerate() {
+            let w = w.to_sample().scaled(exponent);
+            space.line[place(outer.len(), t)] = A::Sample::join(w, A::Sample::default());
+        }
+        let row = (0..outer.len()).fold(0, |row, a| row * outer[a] + place(a, tap.at()[a]));
+        transform.forward_row(row, &mut space);
+        tap.advance();
+    }
+    let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
+    transform.spectrum(scale, &mut space)
+}

@@ -1,0 +1,149 @@
+//! The numbers that transforms work on, and how blocks of them share one complex transform.
+
+use num_complex::Complex;
+use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::element::DType;
+
+/// The most blocks that one transform holds.
+pub const MOST_LANES: usize = 2;
+
+/// Blocks that one transform holds, as [`Sample::LANES`] of the type that it works on.
+pub fn lanes(dtype: DType) -> usize {
+    if dtype.is_complex() { 1 } else { 2 }
+}
+
+/// Bytes of the complex numbers that transforms for a type work on.
+pub fn complex_bytes(dtype: DType) -> usize {
+    if matches!(dtype, DType::F32 | DType::Complex32) { 8 } else { 16 }
+}
+
+/// Plans up to this length are kept for the life of the process: all good lengths up to it
+/// together have less than 50 MiB of twiddle factors, and most processes use a handful.
+const LONGEST_KEPT: usize = 1 << 15;
+
+/// The precision of a transform.
+pub trait Real: FftNum + Default + PartialOrd + Into<f64> {
+    /// The largest exponent whose power of two is a number with a reciprocal.
+    const LARGEST_EXPONENT: i32;
+
+    /// The larger one; `self` where the other is NaN.
+    fn larger(self, other: Self) -> Self;
+
+    /// `2^exponent`, for up to that exponent.
+    fn power_of_two(exponent: i32) -> Self;
+
+    /// A transform of this length. Those of usual lengths are planned once in a process: a plan
+    /// costs as much as many transforms.
+    fn plan(n: usize, way: FftDirection) -> Arc<dyn Fft<Self>>;
+}
+
+/// A real or a complex number.
+pub trait Sample: Copy + Default + Send + Sync + 'static {
+    /// Its precision.
+    type Real: Real;
+
+    /// Blocks that one complex transform holds: two of real numbers (as real and imaginary parts;
+    /// the kernel is real, so they do not mix), one of complex numbers.
+    const LANES: usize;
+    /// The binary exponents that transforms and products of any block size stay in range with.
+    const COMFORT: i32;
+
+    /// One sample from each lane; those beyond [`Sample::LANES`] are ignored.
+    fn join(first: Self, second: Self) -> Complex<Self::Real>;
+    /// The sample of one lane.
+    fn of_lane(value: Complex<Self::Real>, lane: usize) -> Self;
+    /// `self * 2^exponent`, for any exponent that the result has a number for.
+    fn scaled(self, exponent: i32) -> Self;
+    /// The magnitude, within a factor of `sqrt 2`; not finite where a part is not.
+    fn peak(self) -> Self::Real;
+}
+
+/// `value * 2^exponent`, in steps whose powers of two are numbers themselves.
+fn scaled<T: Real>(mut value: T, exponent: i32) -> T {
+    let mut rest = exponent;
+    while rest != 0 {
+        let step = rest.clamp(-T::LARGEST_EXPONENT, T::LARGEST_EXPONENT);
+        value = value * T::power_of_two(step);
+        rest -= step;
+    }
+    value
+}
+
+macro_rules! sample {
+    ($($t:ident $bits:ident),*) => {$(
+        impl Real for $t {
+            const LARGEST_EXPONENT: i32 = $t::MAX_EXP - 2;
+
+            #[inline(always)]
+            fn larger(self, other: Self) -> Self {
+                self.max(other)
+            }
+
+            #[inline(always)]
+            fn power_of_two(exponent: i32) -> Self {
+                let biased = exponent + ($t::MAX_EXP - 1);
+                $t::from_bits((biased as $bits) << ($t::MANTISSA_DIGITS - 1))
+            }
+
+            fn plan(n: usize, way: FftDirection) -> Arc<dyn Fft<Self>> {
+                static PLANNER: Mutex<Option<FftPlanner<$t>>> = Mutex::new(None);
+                if n > LONGEST_KEPT {
+                    return FftPlanner::new().plan_fft(n, way);
+                }
+                // A planner that a panic left behind still has its complete plans.
+                let mut planner = PLANNER.lock().unwrap_or_else(PoisonError::into_inner);
+                planner.get_or_insert_with(FftPlanner::new).plan_fft(n, way)
+            }
+        }
+
+        impl Sample for $t {
+            type Real = $t;
+            const LANES: usize = 2;
+            const COMFORT: i32 = $t::MAX_EXP / 4;
+
+            #[inline(always)]
+            fn join(first: Self, second: Self) -> Complex<$t> {
+                Complex::new(first, second)
+            }
+            #[inline(always)]
+            fn of_lane(value: Complex<$t>, lane: usize) -> Self {
+                if lane == 0 { value.re } else { value.im }
+            }
+            #[inline(always)]
+            fn scaled(self, exponent: i32) -> Self {
+                scaled(self, exponent)
+            }
+            #[inline(always)]
+            fn peak(self) -> $t {
+                self.abs()
+            }
+        }
+
+        impl Sample for Complex<$t> {
+            type Real = $t;
+            const LANES: usize = 1;
+            const COMFORT: i32 = <$t as Sample>::COMFORT;
+
+            #[inline(always)]
+            fn join(first: Self, _: Self) -> Complex<$t> {
+                first
+            }
+            #[inline(always)]
+            fn of_lane(value: Complex<$t>, _: usize) -> Self {
+                value
+            }
+            #[inline(always)]
+            fn scaled(self, exponent: i32) -> Self {
+                Complex::new(scaled(self.re, exponent), scaled(self.im, exponent))
+            }
+            #[inline(always)]
+            fn peak(self) -> $t {
+                self.re.abs() + self.im.abs()
+            }
+        }
+    )*};
+}
+
+sample!(f32 u32, f64 u64);

@@ -1,0 +1,57 @@
+//! Who writes what: the rows of a result, cut where they run through several blocks.
+
+use std::ops::Range;
+
+use super::size::Blocks;
+use crate::cpu::extended::Extension;
+use crate::element::Element;
+use crate::geometry::Axis;
+
+/// The outputs of block `b` along one axis: those whose unstrided places lie in its step.
+pub fn outputs(axis: &Axis, step: usize, b: usize) -> Range<usize> {
+    axis.first_output_from(b * step)..axis.first_output_from((b + 1) * step)
+}
+
+/// Rows of outputs that a block has at most.
+pub fn most_rows<A: Element>(extension: &Extension<A>, blocks: &Blocks) -> usize {
+    // With a stride, a block has up to one position more than its share.
+    let most = |(axis, &step): (&Axis, &usize)| match axis.stride {
+        1 => step.min(axis.outputs()),
+        stride => ((step / (axis.lanes * stride) + 2) * axis.lanes).min(axis.outputs()),
+    };
+    extension.outer().iter().zip(&blocks.step).map(most).product()
+}
+
+/// Shares the result out: to each block `most` rows, in standard order, the last ones perhaps
+/// empty.
+pub fn share<'y, A: Element>(
+    extension: &Extension<A>,
+    blocks: &Blocks,
+    most: usize,
+    y: &'y mut [A],
+    rows: &mut Vec<&'y mut [A]>,
+) {
+    rows.resize_with(blocks.total() * most, Default::default);
+    let (inner, axes) = (extension.inner(), extension.outer());
+    let (step, count) = (blocks.step[axes.len()], blocks.count[axes.len()]);
+    for (flat, mut out) in y.chunks_exact_mut(inner.outputs()).enumerate() {
+        // The first of the blocks that the row runs through, and which row of theirs it is.
+        let (mut rest, mut block, mut total) = (flat, 0, count);
+        let (mut row, mut inside) = (0, 1);
+        for (a, axis) in axes.iter().enumerate().rev() {
+            let o = rest % axis.outputs();
+            rest /= axis.outputs();
+            let b = axis.advance(o) / blocks.step[a];
+            block += b * total;
+            total *= blocks.count[a];
+            let range = outputs(axis, blocks.step[a], b);
+            row += (o - range.start) * inside;
+            inside *= range.len();
+        }
+        for b in 0..count {
+            let (piece, rest) = out.split_at_mut(outputs(inner, step, b).len());
+            rows[(block + b) * most + row] = piece;
+            out = rest;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What transforms owe to each block alone, although two of them share one; and their memory.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use convolve::plan::Recipe;
+use convolve::{Convolver, Device, Filter, KernelFacts, Method, Mode, bounds};
+use ndarray::{Array, Array1, Array2, Dimension, Ix1};
+
+use crate::common::*;
+
+/// Counts what each thread allocates.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is the system allocator's own.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn fft<D: Dimension>(shape: D, k: &Array<f32, D>, mode: Mode) -> Filter<f32, D> {
+    let filter = Convolver::builder().threads(1).build().filter(k);
+    let filter = filter.mode(mode).device(Device::Cpu).method(Method::Fft);
+    filter.for_shape(shape).expect("admissible")
+}
+
+#[test]
+fn later_calls_do_not_allocate() {
+    let mut random = Random::new(1);
+    let mut run = |shape: [usize; 2], taps: [usize; 2]| {
+        let x: Array2<f32> = random.array(&shape).into_dimensionality().expect("two axes");
+        let k: Array2<f32> = random.array(&taps).into_dimensionality().expect("two axes");
+        let filter = fft(x.raw_dim(), &k, Mode::Same);
+        let mut y = Array2::zeros(x.raw_dim());
+        let mut counts = [0; 4];
+        for count in &mut counts {
+            let before = ALLOCATIONS.get();
+            filter.apply_into(&x, &mut y).expect("a run");
+            *count = ALLOCATIONS.get() - before;
+        }
+        assert!(counts[0] > 0, "the count counts");
+        assert_eq!(counts[2..], [0, 0], "{}", filter.plan());
+    };
+    run([300, 400], [31, 17]);
+    run([1, 30_000], [1, 301]);
+    run([40, 700], [1, 101]);
+}
+
+/// A filter of two blocks or more, the samples that the first block reads, and its size.
+fn two_blocks(k: &Array1<f32>) -> (Filter<f32, Ix1>, usize, usize) {
+    let filter = fft(Ix1(200_000), k, Mode::Valid);
+    let Some((Recipe::CpuFft { blocks, .. }, _)) = filter.plan().chosen().admitted() else {
+        panic!("{}", filter.plan());
+    };
+    assert!(blocks.count[0] > 1, "{}", filter.plan());
+    let (step, size) = (blocks.step[0], blocks.size[0]);
+    (filter, step + k.len() - 1, size)
+}
+
+/// The largest error of the outputs `from..to`, against sums in f64.
+fn error(x: &Array1<f32>, k: &Array1<f32>, y: &Array1<f32>, from: usize, to: usize) -> f64 {
+    let exact = |o: usize| -> f64 {
+        let terms = k.iter().rev().zip(x.iter().skip(o));
+        terms.map(|(k, x)| f64::from(*k) * f64::from(*x)).sum()
+    };
+    (from..to).step_by(7).map(|o| (exact(o) - f64::from(y[o])).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn a_quiet_block_is_as_exact_beside_a_loud_one() {
+    let k = Array1::from_shape_fn(1001, |i| ((i * 37 % 19) as f32 - 9.0) / 10.0);
+    let facts = KernelFacts::of(k.as_slice().expect("standard"), &[k.len()]);
+    let (filter, read, size) = two_blocks(&k);
+    let noise = |i: usize| ((i * 7919 % 1009) as f32 - 504.0) / 504.0;
+    for loud in [1e3f32, 1e6, 1e12, 1e25] {
+        let (quiet, outputs) = (1e-3, read - k.len() + 1);
+        let x = Array1::from_shape_fn(200_000, |i| noise(i) * if i < read { quiet } else { loud });
+        let y = filter.apply(&x).expect("a run");
+        let least = bounds::fft(convolve::DType::F32, size, &facts, quiet.into());
+        let found = error(&x, &k, &y, 0, outputs);
+        assert!(found <= least, "{loud}: {found} > {least}\n{}", filter.plan());
+        let most = bounds::fft(convolve::DType::F32, size, &facts, loud.into());
+        assert!(error(&x, &k, &y, outputs, y.len()) <= most, "{loud}");
+    }
+}
+
+#[test]
+fn a_block_that_is_not_finite_leaves_its_partner_alone() {
+    let k = Array1::from_shape_fn(1001, |i| ((i * 37 % 19) as f32 - 9.0) / 10.0);
+    let facts = KernelFacts::of(k.as_slice().expect("standard"), &[k.len()]);
+    let (filter, read, size) = two_blocks(&k);
+    let mut x = Array1::from_shape_fn(200_000, |i| ((i * 7919 % 1009) as f32 - 504.0) / 504.0);
+    let bound = bounds::fft(convolve::DType::F32, size, &facts, 1.0);
+    for at in [read + 10, read - 1000] {
+        let finite = std::mem::replace(&mut x[at], f32::NAN);
+        let y = filter.apply(&x).expect("a run");
+        let windows = at - (k.len() - 1)..at + 1;
+        for (o, y) in y.iter().enumerate() {
+            assert_eq!(y.is_nan(), windows.contains(&o), "{o}");
+        }
+        assert!(error(&x, &k, &y, 0, windows.start) <= bound);
+        assert!(error(&x, &k, &y, windows.end, y.len()) <= bound);
+        x[at] = finite;
+    }
+}
