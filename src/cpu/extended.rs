@@ -24,6 +24,20 @@ pub enum Row<A> {
     Outside(A),
 }
 
+/// A place on some of the outer axes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<A> {
+    index: usize,
+    outside: Option<A>,
+}
+
+impl<A> Place<A> {
+    /// Before the first axis.
+    pub fn start() -> Self {
+        Self { index: 0, outside: None }
+    }
+}
+
 impl<A: Element> Extension<A> {
     /// The extension of a problem whose axes have these boundaries.
     pub fn new(problem: &Problem, boundary: &[Boundary<A>]) -> Self {
@@ -44,15 +58,22 @@ impl<A: Element> Extension<A> {
 
     /// The row at these samples of the outer axes of the extended input.
     pub fn row(&self, outer: impl Iterator<Item = isize>) -> Row<A> {
-        let (mut index, mut outside) = (0, None);
-        for ((axis, value), p) in self.outer().iter().zip(&self.values).zip(outer) {
-            match axis.resolve(p) {
-                Some(sample) => index = index * axis.samples() + sample,
-                // A later axis has the last word, as when each is padded in turn.
-                None => outside = Some(*value),
-            }
+        self.row_at(outer.enumerate().fold(Place::start(), |place, (a, p)| self.along(place, a, p)))
+    }
+
+    /// Goes to sample `p` along the outer axis `a`, having gone along those before it.
+    pub fn along(&self, place: Place<A>, a: usize, p: isize) -> Place<A> {
+        let axis = &self.geometry.axes[a];
+        match axis.resolve(p) {
+            Some(sample) => Place { index: place.index * axis.samples() + sample, ..place },
+            // A later axis has the last word, as when each is padded in turn.
+            None => Place { outside: Some(self.values[a]), ..place },
         }
-        outside.map_or(Row::Stored(index * self.inner().samples()), Row::Outside)
+    }
+
+    /// The row at a place on all outer axes.
+    pub fn row_at(&self, place: Place<A>) -> Row<A> {
+        place.outside.map_or(Row::Stored(place.index * self.inner().samples()), Row::Outside)
     }
 
     /// The sample at `p`, along the innermost axis, of one row.

@@ -11,7 +11,7 @@ pub(crate) mod window;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::cpu::extended::{Extension, Row};
+use crate::cpu::extended::{Extension, Place, Row};
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
@@ -243,8 +243,19 @@ impl<A: Element> Direct<A> {
         if inside.len() < Self::UNIT {
             inside = columns.start..columns.start;
         }
-        for edge in [columns.start..inside.start, inside.end..columns.end] {
-            self.windows(x, part, edge, out, workspace);
+        let edges = [columns.start..inside.start, inside.end..columns.end];
+        let joined = edges[0].len() + inner.reach() + edges[1].len();
+        let both = edges.iter().all(|edge| !edge.is_empty());
+        if both && self.window.step > 0 && joined <= self.window.columns {
+            // Both ends of the rows, one beside the other.
+            self.window(x, part, edges, out, workspace);
+        } else {
+            for edge in edges {
+                for start in edge.clone().step_by(self.window.columns) {
+                    let end = edge.end.min(start + self.window.columns);
+                    self.window(x, part, [start..end, end..end], out, workspace);
+                }
+            }
         }
         if inside.is_empty() {
             return;
@@ -283,25 +294,26 @@ impl<A: Element> Direct<A> {
         // Where the tile has more rows than there are, the kernel reads what is there.
         let last = tiles.sources - 1 - (tiles.rows - part.rows) * tiles.stride;
         let (start, step) = (self.rows.start(row), self.rows.tap_step());
-        let axes = self.extension.outer();
+        let extension = &self.extension;
         let mut in_place = true;
-        let mut plane = |taps: &[usize]| {
+        let planes = self.planes.len().checked_div(outer.len()).unwrap_or(1);
+        for plane in 0..planes {
+            let taps = &self.planes[plane * outer.len()..];
+            let mut place = Place::start();
+            for (a, (&output, &tap)) in outer.iter().zip(taps).enumerate() {
+                place =
+                    extension.along(place, a, extension.outer()[a].start(output) + tap as isize);
+            }
             for q in 0..tiles.sources {
-                let row = self.extension.row(axes.iter().enumerate().map(|(a, axis)| {
-                    if a < outer.len() {
-                        axis.start(outer[a]) + taps[a] as isize
-                    } else {
-                        start + (q.min(last) * step) as isize
-                    }
-                }));
+                let row = if extension.outer().is_empty() {
+                    extension.row_at(place)
+                } else {
+                    let p = start + (q.min(last) * step) as isize;
+                    extension.row_at(extension.along(place, outer.len(), p))
+                };
                 in_place &= matches!(row, Row::Stored(_)) || self.adds_nothing(row);
                 rows.push(row);
             }
-        };
-        if outer.is_empty() {
-            plane(&[]);
-        } else {
-            self.planes.chunks_exact(outer.len()).for_each(plane);
         }
         in_place
     }
@@ -312,48 +324,62 @@ impl<A: Element> Direct<A> {
         self.finite && row == Row::Outside(A::default()) && ends == A::default()
     }
 
-    /// Computes some columns of a part over pieces of extended rows.
-    fn windows(
+    /// Computes some columns of a part over pieces of extended rows: one stretch, or two of which
+    /// each is longer than none.
+    fn window(
         &self,
         x: &[A],
         part: &Part<'_, A>,
-        columns: Range<usize>,
+        stretches: [Range<usize>; 2],
         out: &mut [A],
         workspace: &mut Workspace<A>,
     ) {
         let Workspace { rows: found, sources, window, out: results, zeros, .. } = workspace;
         let len = self.window.len;
-        for first in columns.clone().step_by(self.window.columns) {
-            let count = self.window.columns.min(columns.end - first);
-            let pitch = count.next_multiple_of(Self::UNIT);
-            window.resize(found.len() * len, A::default());
-            sources.clear();
-            for (&row, (i, window)) in found.iter().zip(window.chunks_exact_mut(len).enumerate()) {
-                if self.adds_nothing(row) {
-                    sources.push(ZEROS);
-                } else {
-                    self.window.fill(&self.extension, x, row, first, pitch, window);
-                    sources.push(i * len);
-                }
+        let [first, second] = stretches.each_ref().map(Range::len);
+        if first + second == 0 {
+            return;
+        }
+        // The second stretch starts where the windows of the first end.
+        let after = first + self.extension.inner().reach();
+        let columns = if second > 0 { after + second } else { first };
+        let pitch = columns.next_multiple_of(Self::UNIT);
+        window.resize(found.len() * len, A::default());
+        sources.clear();
+        for (&row, (i, window)) in found.iter().zip(window.chunks_exact_mut(len).enumerate()) {
+            if self.adds_nothing(row) {
+                sources.push(ZEROS);
+                continue;
             }
-            results.resize(part.rows * pitch, A::default());
-            part.tiles.run(
-                self.instructions,
-                Work {
-                    x: window,
-                    zeros,
-                    sources,
-                    offsets: &self.window.offsets,
-                    step: self.window.step,
-                    y: results,
-                    pitch,
-                    rows: part.rows,
-                    columns: pitch,
-                },
-            );
-            let at = first - part.columns.start;
-            for (out, results) in out.chunks_mut(part.pitch).zip(results.chunks_exact(pitch)) {
-                out[at..at + count].copy_from_slice(&results[..count]);
+            self.window.fill(&self.extension, x, row, stretches[0].start, first, window);
+            if second > 0 {
+                let window = &mut window[after..];
+                self.window.fill(&self.extension, x, row, stretches[1].start, second, window);
+            }
+            sources.push(i * len);
+        }
+        results.resize(part.rows * pitch, A::default());
+        part.tiles.run(
+            self.instructions,
+            Work {
+                x: window,
+                zeros,
+                sources,
+                offsets: &self.window.offsets,
+                step: self.window.step,
+                y: results,
+                pitch,
+                rows: part.rows,
+                columns: pitch,
+            },
+        );
+        for (out, results) in out.chunks_mut(part.pitch).zip(results.chunks_exact(pitch)) {
+            for (columns, at) in stretches.iter().zip([0, after]) {
+                if !columns.is_empty() {
+                    let start = columns.start - part.columns.start;
+                    let len = columns.len();
+                    out[start..start + len].copy_from_slice(&results[at..][..len]);
+                }
             }
         }
     }

@@ -26,6 +26,8 @@ pub struct Window {
 /// Samples from one output to the next, from some tap on.
 #[derive(Clone, Debug)]
 struct Segment {
+    /// Where it lies in the window.
+    at: usize,
     /// Samples from the first tap to this segment's first.
     from: usize,
     len: usize,
@@ -55,7 +57,7 @@ impl Window {
         let (mut starts, mut segments, mut len) = (BTreeMap::new(), Vec::new(), 0);
         for (phase, (first, last)) in phases {
             let from = (phase + first * axis.stride) * axis.lanes;
-            let segment = Segment { from, len: columns + (last - first) * axis.lanes };
+            let segment = Segment { at: len, from, len: columns + (last - first) * axis.lanes };
             starts.insert(phase, (len, first));
             len += segment.len;
             segments.push(segment);
@@ -70,7 +72,8 @@ impl Window {
     }
 
     fn by_tap(axis: &Axis, columns: usize) -> Self {
-        let segment = |t: usize| Segment { from: t * axis.tap_step(), len: columns };
+        let segment =
+            |t: usize| Segment { at: t * columns, from: t * axis.tap_step(), len: columns };
         Self {
             columns,
             segments: (0..axis.taps).map(segment).collect(),
@@ -92,11 +95,8 @@ impl Window {
     ) {
         let axis = extension.inner();
         let start = axis.start(first);
-        let mut rest = out;
         for segment in &self.segments {
-            let (out, next) = rest.split_at_mut(segment.len);
-            rest = next;
-            let out = &mut out[..segment.len - (self.columns - columns)];
+            let out = &mut out[segment.at..][..segment.len - (self.columns - columns)];
             let mut p = start + segment.from as isize;
             if axis.stride == 1 {
                 extension.fill(x, row, p, out);
