@@ -10,7 +10,9 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::filter::FilterBuilder;
 use crate::kernel::KernelFacts;
-use crate::plan::{self, Capabilities, CostModel, Device, Gpu, Method, Plan, Request};
+use crate::plan::{
+    self, Capabilities, CostModel, Device, Gpu, InstructionSet, Method, Plan, Request,
+};
 use crate::problem::{Mode, Problem};
 
 #[cfg(feature = "gpu")]
@@ -40,6 +42,7 @@ pub struct Convolver {
 #[derive(Debug)]
 struct Shared {
     threads: usize,
+    instructions: InstructionSet,
     model: CostModel,
     gpu: GpuSource,
 }
@@ -72,6 +75,7 @@ impl GpuSource {
 #[derive(Clone, Debug, Default)]
 pub struct ConvolverBuilder {
     threads: Option<usize>,
+    instructions: Option<InstructionSet>,
     no_gpu: bool,
     model: CostModel,
 }
@@ -80,6 +84,13 @@ impl ConvolverBuilder {
     /// The most threads that one convolution uses on the CPU; as a rule, all there are.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// The widest vector instructions that the CPU's direct and separable methods use; as a rule,
+    /// the widest that the machine has, and never wider ones.
+    pub fn instructions(mut self, instructions: InstructionSet) -> Self {
+        self.instructions = Some(instructions);
         self
     }
 
@@ -103,7 +114,9 @@ impl ConvolverBuilder {
 
     fn with_gpu(self, gpu: GpuSource) -> Convolver {
         let threads = self.threads.unwrap_or_else(threads::available);
-        Convolver { shared: Arc::new(Shared { threads, model: self.model, gpu }) }
+        let widest = InstructionSet::detect();
+        let instructions = self.instructions.map_or(widest, |asked| asked.min(widest));
+        Convolver { shared: Arc::new(Shared { threads, instructions, model: self.model, gpu }) }
     }
 }
 
@@ -143,7 +156,12 @@ impl Convolver {
 
     /// What this machine can do. Looks for a GPU.
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities { threads: self.shared.threads, gpu: self.look_for_gpu() }
+        self.with_gpu(self.look_for_gpu())
+    }
+
+    fn with_gpu(&self, gpu: Gpu) -> Capabilities {
+        let Shared { threads, instructions, .. } = *self.shared;
+        Capabilities { threads, instructions, gpu }
     }
 
     /// A plan for a problem of which no data is there yet.
@@ -153,7 +171,7 @@ impl Convolver {
     /// that cannot do it.
     pub fn plan(&self, problem: &Problem, kernel: &KernelFacts, request: Request) -> Result<Plan> {
         let model = &self.shared.model;
-        let modest = Capabilities { threads: self.shared.threads, gpu: Gpu::NotAsked };
+        let modest = self.with_gpu(Gpu::NotAsked);
         let gpu_could = request.device != Device::Cpu
             && matches!(request.method, Method::Auto | Method::Direct);
         if request.device != Device::Gpu {

@@ -5,7 +5,6 @@ use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::fft::Fft;
 use crate::cpu::separable::Separable;
-use crate::cpu::simd::InstructionSet;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernel;
@@ -30,13 +29,10 @@ impl<A: Element> Executor<A> {
         convolver: &Convolver,
     ) -> Result<Self> {
         Ok(match recipe {
-            Recipe::CpuDirect { threads } => Self::CpuDirect(Direct::new(
-                extension,
-                &weights,
-                InstructionSet::detect(),
-                *threads,
-            )),
-            Recipe::CpuSeparable { threads } => {
+            Recipe::CpuDirect { threads, instructions } => {
+                Self::CpuDirect(Direct::new(extension, &weights, *instructions, *threads))
+            }
+            Recipe::CpuSeparable { threads, instructions } => {
                 let factors =
                     kernel::factors(&weights, &extension.geometry.kernel()).ok_or_else(|| {
                         Error::Inadmissible {
@@ -44,12 +40,7 @@ impl<A: Element> Executor<A> {
                             reason: "the kernel is not an outer product of vectors".into(),
                         }
                     })?;
-                Self::CpuSeparable(Separable::new(
-                    &extension,
-                    &[factors],
-                    InstructionSet::detect(),
-                    *threads,
-                ))
+                Self::CpuSeparable(Separable::new(&extension, &[factors], *instructions, *threads))
             }
             Recipe::CpuFft { blocks, threads } => {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))

@@ -10,7 +10,8 @@ use crate::report;
 
 pub fn run() -> Result<()> {
     let capabilities = Convolver::new().capabilities();
-    let mut text = format!("cpu: {} threads\n", capabilities.threads);
+    let mut text =
+        format!("cpu: {} threads, {}\n", capabilities.threads, capabilities.instructions);
     match &capabilities.gpu {
         Gpu::Present(gpu) => writeln!(text, "gpu: {} ({})", gpu.name, gpu.backend)?,
         Gpu::Absent(reason) => writeln!(text, "gpu: none, {reason}")?,

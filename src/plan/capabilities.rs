@@ -1,5 +1,6 @@
 //! What devices can do, as plain numbers: tests invent them, executors read them off the hardware.
 
+pub use crate::cpu::simd::InstructionSet;
 use crate::element::DType;
 
 /// What the planner knows of this machine.
@@ -7,6 +8,8 @@ use crate::element::DType;
 pub struct Capabilities {
     /// Threads that the CPU's methods may use.
     pub threads: usize,
+    /// Vector instructions that its direct and separable methods use.
+    pub instructions: InstructionSet,
     /// The GPU.
     pub gpu: Gpu,
 }

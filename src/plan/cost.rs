@@ -142,13 +142,13 @@ impl Default for CostModel {
     }
 }
 
-/// Multiply-adds below which work is not handed to another thread: about ten times the wake-up.
-const WORK_PER_THREAD: f64 = 500e3;
+/// Seconds of work below which it is not handed to another thread: some three times the wake-up.
+const WORK_PER_THREAD: f64 = 30e-6;
 
 impl CostModel {
-    /// Threads worth waking for this many multiply-adds.
-    pub fn threads(&self, capabilities: &Capabilities, multiply_adds: f64) -> usize {
-        ((multiply_adds / WORK_PER_THREAD) as usize).clamp(1, capabilities.threads.max(1))
+    /// Threads worth waking for work that takes one of them this many seconds.
+    pub fn threads(&self, capabilities: &Capabilities, seconds: f64) -> usize {
+        ((seconds / WORK_PER_THREAD) as usize).clamp(1, capabilities.threads.max(1))
     }
 
     /// The direct method on the CPU, with the number of threads that suits it.
@@ -168,7 +168,7 @@ impl CostModel {
         let rows = geometry.output_len() as f64 / inner.outputs() as f64
             * (geometry.taps() / inner.taps) as f64;
         let compute = multiply_adds / rate + rows * self.cpu.row;
-        let threads = self.threads(capabilities, compute * self.cpu.direct);
+        let threads = self.threads(capabilities, compute);
         (threads, self.on_cpu(compute, bytes(dtype, geometry), threads))
     }
 
@@ -187,7 +187,7 @@ impl CostModel {
             self.cpu.direct * 4.0 / dtype.size() as f64
         };
         let compute = samples * taps as f64 / rate;
-        let threads = self.threads(capabilities, compute * self.cpu.direct);
+        let threads = self.threads(capabilities, compute);
         let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count() as f64;
         (threads, self.on_cpu(compute, passes * bytes(dtype, geometry), threads))
     }
@@ -204,7 +204,7 @@ impl CostModel {
         let width = bytes as f64 / 8.0;
         let block = blocks.work_per_block(bytes) * width / self.cpu.fft;
         let transforms = blocks.total().div_ceil(sample::lanes(dtype));
-        let threads = self.threads(capabilities, block * transforms as f64 * self.cpu.direct);
+        let threads = self.threads(capabilities, block * transforms as f64);
         let threads = threads.min(transforms);
         let rounds = transforms.div_ceil(threads) as f64;
         let wake = if threads > 1 { self.cpu.wake } else { 0.0 };

@@ -127,7 +127,7 @@ impl Judge<'_> {
     fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {
         let (threads, cost) =
             self.model.cpu_direct(self.problem.dtype, self.geometry, self.capabilities);
-        Ok((Recipe::CpuDirect { threads }, cost))
+        Ok((Recipe::CpuDirect { threads, instructions: self.capabilities.instructions }, cost))
     }
 
     fn cpu_separable(&self) -> Result<(Recipe, Cost), String> {
@@ -139,7 +139,7 @@ impl Judge<'_> {
         }
         let (threads, cost) =
             self.model.cpu_separable(self.problem.dtype, self.geometry, self.capabilities);
-        Ok((Recipe::CpuSeparable { threads }, cost))
+        Ok((Recipe::CpuSeparable { threads, instructions: self.capabilities.instructions }, cost))
     }
 
     fn cpu_fft(&self) -> Result<(Recipe, Cost), String> {

@@ -6,7 +6,7 @@ mod design;
 mod display;
 mod tiling;
 
-pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind};
+pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
 pub use design::{Request, design};
 pub use tiling::{Launch, MAX_RANK, OUTPUTS_PER_INVOCATION, Shader};
@@ -72,11 +72,15 @@ pub enum Recipe {
     CpuDirect {
         /// Threads.
         threads: usize,
+        /// Vector instructions.
+        instructions: InstructionSet,
     },
     /// [`Method::Separable`] on the CPU.
     CpuSeparable {
         /// Threads.
         threads: usize,
+        /// Vector instructions.
+        instructions: InstructionSet,
     },
     /// [`Method::Fft`] on the CPU.
     CpuFft {
@@ -95,7 +99,11 @@ impl fmt::Display for Recipe {
             write!(f, "{n} thread{}", if n == 1 { "" } else { "s" })
         };
         match self {
-            Self::CpuDirect { threads } | Self::CpuSeparable { threads } => on_threads(f, *threads),
+            Self::CpuDirect { threads, instructions }
+            | Self::CpuSeparable { threads, instructions } => {
+                on_threads(f, *threads)?;
+                write!(f, ", {instructions}")
+            }
             Self::CpuFft { blocks, threads } => {
                 let size: Vec<String> = blocks.size.iter().map(usize::to_string).collect();
                 write!(f, "{} block", blocks.total())?;

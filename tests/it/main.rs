@@ -14,5 +14,6 @@ mod planner;
 mod problem;
 mod properties;
 mod scipy;
+mod tiles;
 mod transforms;
 mod usage;

@@ -1,8 +1,8 @@
 //! Plans for invented devices: no GPU is needed.
 
 use convolve::plan::{
-    Capabilities, CostModel, Gpu, GpuCapabilities, GpuKind, Launch, MAX_RANK, Request, Shader,
-    Verdict, design,
+    Capabilities, CostModel, Gpu, GpuCapabilities, GpuKind, InstructionSet, Launch, MAX_RANK,
+    Request, Shader, Verdict, design,
 };
 use convolve::{
     Boundary, DType, Device, Element, Error, KernelFacts, Method, Mode, Options, Plan, Problem,
@@ -21,11 +21,15 @@ fn discrete() -> GpuCapabilities {
 }
 
 fn with(gpu: GpuCapabilities) -> Capabilities {
-    Capabilities { threads: 8, gpu: Gpu::Present(gpu) }
+    Capabilities { threads: 8, instructions: InstructionSet::Avx2, gpu: Gpu::Present(gpu) }
 }
 
 fn without() -> Capabilities {
-    Capabilities { threads: 8, gpu: Gpu::Absent("no adapter".into()) }
+    Capabilities {
+        threads: 8,
+        instructions: InstructionSet::Avx2,
+        gpu: Gpu::Absent("no adapter".into()),
+    }
 }
 
 fn problem<A: Element>(input: &[usize], kernel: &[usize]) -> Problem {
