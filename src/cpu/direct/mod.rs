@@ -66,6 +66,9 @@ struct Part<'a, A> {
 
 /// Bytes of the widest vector, and the most vectors that a row of a tile has.
 const VECTOR: usize = 64;
+
+/// Vectors up to which a row counts as short.
+const NARROW: usize = 6;
 const TILE_VECTORS: usize = 12;
 
 impl<A: Element> Direct<A> {
@@ -240,7 +243,9 @@ impl<A: Element> Direct<A> {
         let columns = &part.columns;
         let mut inside = if in_place && inner.stride == 1 { inner.interior() } else { 0..0 };
         inside = inside.start.max(columns.start)..inside.end.min(columns.end);
-        if inside.len() < Self::UNIT {
+        // Short rows are built as a whole: one job takes less than two.
+        let short = columns.len() <= self.window.columns.min(NARROW * Self::UNIT);
+        if short || inside.len() < Self::UNIT {
             inside = columns.start..columns.start;
         }
         let edges = [columns.start..inside.start, inside.end..columns.end];
