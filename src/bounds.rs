@@ -54,6 +54,12 @@ pub fn fft_is_exact(samples: usize, kernel: &KernelFacts, largest_input: f64) ->
     error < 0.5 && kernel.max < EXACT && largest_input * kernel.sum < EXACT
 }
 
+/// One rounding of results of at most `largest_result` to the type, twice over; add it to the bound
+/// of the type that was computed in, where that is another one.
+pub fn rounding(dtype: DType, largest_result: f64) -> f64 {
+    dtype.epsilon() * (largest_result + dtype.smallest_normal())
+}
+
 fn transform(epsilon: f64, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
     let samples = samples as f64;
     epsilon * samples.log2().max(1.0) * samples.sqrt() * largest_input * kernel.norm

@@ -17,6 +17,7 @@ mod gpu;
 mod image;
 mod kernel;
 pub mod plan;
+mod precision;
 mod problem;
 pub mod reference;
 mod verify;
@@ -33,6 +34,7 @@ pub use geometry::{Axis, Geometry};
 pub use gpu::{Adapter, adapters};
 pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
+pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
 pub use verify::{Check, Deviation, Verification};
 

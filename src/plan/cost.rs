@@ -232,6 +232,14 @@ impl CostModel {
         }
     }
 
+    /// Widening the input and rounding the result, in seconds, where another type is computed in.
+    pub fn conversion(&self, dtype: DType, inside: DType, geometry: &Geometry) -> f64 {
+        if inside == dtype {
+            return 0.0;
+        }
+        (bytes(dtype, geometry) + bytes(inside, geometry)) / self.cpu.bandwidth
+    }
+
     /// The rates of one kind of GPU.
     pub fn gpu(&self, kind: GpuKind) -> &GpuRates {
         match kind {

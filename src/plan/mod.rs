@@ -14,6 +14,7 @@ pub use tiling::{Launch, MAX_RANK, OUTPUTS_PER_INVOCATION, Shader};
 use std::fmt;
 
 use crate::cpu::fft::size::Blocks;
+use crate::element::DType;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
 use crate::problem::Problem;
@@ -87,6 +88,18 @@ pub enum Recipe {
     },
     /// [`Method::Direct`] on the GPU.
     GpuDirect(Launch),
+}
+
+impl Recipe {
+    /// Threads of the CPU that it runs on.
+    pub(crate) fn threads(&self) -> usize {
+        match self {
+            Self::CpuDirect { threads }
+            | Self::CpuSeparable { threads }
+            | Self::CpuFft { threads, .. } => *threads,
+            Self::GpuDirect(_) => 1,
+        }
+    }
 }
 
 impl fmt::Display for Recipe {
@@ -177,6 +190,11 @@ impl Plan {
     /// The method that runs.
     pub fn method(&self) -> Method {
         self.chosen().method
+    }
+
+    /// The type that it is computed in.
+    pub fn inside(&self) -> DType {
+        self.request.precision.inside(self.problem.dtype)
     }
 
     /// What is expected of one run on host data.

@@ -11,6 +11,7 @@ mod large;
 mod nonfinite;
 mod parity;
 mod planner;
+mod precision;
 mod problem;
 mod properties;
 mod scipy;

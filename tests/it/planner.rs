@@ -38,7 +38,7 @@ fn facts(kernel: &[usize]) -> KernelFacts {
 }
 
 fn plan(problem: &Problem, on: &Capabilities, device: Device, method: Method) -> Result<Plan> {
-    let request = Request { method, device };
+    let request = Request { method, device, ..Request::default() };
     design(problem, &facts(&problem.kernel), on, &CostModel::default(), request)
 }
 
@@ -146,7 +146,7 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
     says(plan(&many, &gpu, Device::Gpu, Method::Auto), &["9 axes", "8"]);
 
     let force = |problem: &Problem, kernel: KernelFacts, method| {
-        let request = Request { method, device: Device::Auto };
+        let request = Request { method, ..Request::default() };
         design(problem, &kernel, &gpu, &CostModel::default(), request)
     };
     let known = KernelFacts::unknown(25);
