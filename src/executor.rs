@@ -14,7 +14,7 @@ use crate::plan::Recipe;
 /// A method with its weights in place, ready for any input of the planned shape.
 #[cfg_attr(not(feature = "gpu"), allow(clippy::enum_variant_names))]
 pub enum Executor<A: Element> {
-    CpuDirect(Direct<A>),
+    CpuDirect(Box<Direct<A>>),
     CpuSeparable(Separable<A>),
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
@@ -30,12 +30,12 @@ impl<A: Element> Executor<A> {
         convolver: &Convolver,
     ) -> Result<Self> {
         Ok(match recipe {
-            Recipe::CpuDirect { threads } => Self::CpuDirect(Direct::new(
+            Recipe::CpuDirect { threads } => Self::CpuDirect(Box::new(Direct::new(
                 extension,
                 &weights,
                 InstructionSet::detect(),
                 *threads,
-            )),
+            ))),
             Recipe::CpuSeparable { threads } => {
                 let factors =
                     kernel::factors(&weights, &extension.geometry.kernel()).ok_or_else(|| {
