@@ -117,9 +117,9 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         let kernel = canonical_kernel(&self.kernel, &problem);
         let facts = if problem.swapped {
             // The input will be the kernel. What is asked for by name is decided when it is there.
-            let separable = self.request.method == Method::Separable;
+            let terms = usize::from(self.request.method == Method::Separable);
             let taps = problem.input.iter().product();
-            KernelFacts { separable, ..KernelFacts::unknown(taps) }
+            KernelFacts { terms, ..KernelFacts::unknown(taps) }
         } else {
             self.request.precision.facts(&kernel, &extension.geometry.kernel())
         };

@@ -16,6 +16,7 @@ mod gpu;
 #[cfg(feature = "image")]
 mod image;
 mod kernel;
+mod low_rank;
 pub mod plan;
 mod precision;
 mod problem;

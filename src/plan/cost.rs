@@ -172,11 +172,12 @@ impl CostModel {
         (threads, self.on_cpu(compute, bytes(dtype, geometry), threads))
     }
 
-    /// One direct pass per axis on the CPU.
+    /// One direct pass per axis on the CPU, for each of the terms.
     pub fn cpu_separable(
         &self,
         dtype: DType,
         geometry: &Geometry,
+        terms: usize,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
         let samples = geometry.output_len().max(geometry.input_len()) as f64;
@@ -186,7 +187,7 @@ impl CostModel {
         } else {
             self.cpu.direct * 4.0 / dtype.size() as f64
         };
-        let compute = samples * taps as f64 / rate;
+        let compute = samples * (terms * taps) as f64 / rate;
         let threads = self.threads(capabilities, compute * self.cpu.direct);
         let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count() as f64;
         (threads, self.on_cpu(compute, passes * bytes(dtype, geometry), threads))

@@ -6,6 +6,7 @@ use super::tiling::Launch;
 use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
 use crate::bounds;
 use crate::cpu::fft::size;
+use crate::cpu::separable::{WIDEST, can_fuse};
 use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
@@ -138,15 +139,24 @@ impl Judge<'_> {
     }
 
     fn cpu_separable(&self) -> Result<(Recipe, Cost), String> {
-        if !self.kernel.separable {
-            return Err("the kernel is not an outer product of vectors on two or more axes".into());
+        let terms = self.kernel.terms;
+        if !self.kernel.is_separable() {
+            return Err("the kernel is not an outer product of vectors on two or more axes, \
+                        nor a sum of a few"
+                .into());
+        }
+        if terms > 1 && !can_fuse(self.geometry) {
+            return Err(format!(
+                "the kernel is a sum of {terms} outer products, whose passes add up only where rows \
+                 have at least {WIDEST} outputs and neither dilation nor lanes"
+            ));
         }
         if !self.problem.constants_agree {
             return Err("the boundary has different constants on different axes".into());
         }
         let (threads, cost) =
-            self.model.cpu_separable(self.dtype, self.geometry, self.capabilities);
-        Ok((Recipe::CpuSeparable { threads }, cost))
+            self.model.cpu_separable(self.dtype, self.geometry, terms, self.capabilities);
+        Ok((Recipe::CpuSeparable { terms, threads }, cost))
     }
 
     fn cpu_fft(&self) -> Result<(Recipe, Cost), String> {

@@ -27,7 +27,7 @@ pub enum Method {
     Auto,
     /// The sum over all taps.
     Direct,
-    /// One pass per axis; for kernels that are an outer product of vectors.
+    /// One pass per axis; for kernels that are an outer product of vectors, or a sum of a few.
     Separable,
     /// Overlap-save through Fourier transforms.
     Fft,
@@ -76,6 +76,8 @@ pub enum Recipe {
     },
     /// [`Method::Separable`] on the CPU.
     CpuSeparable {
+        /// Outer products whose sum the kernel is.
+        terms: usize,
         /// Threads.
         threads: usize,
     },
@@ -95,7 +97,7 @@ impl Recipe {
     pub(crate) fn threads(&self) -> usize {
         match self {
             Self::CpuDirect { threads }
-            | Self::CpuSeparable { threads }
+            | Self::CpuSeparable { threads, .. }
             | Self::CpuFft { threads, .. } => *threads,
             Self::GpuDirect(_) => 1,
         }
@@ -108,7 +110,13 @@ impl fmt::Display for Recipe {
             write!(f, "{n} thread{}", if n == 1 { "" } else { "s" })
         };
         match self {
-            Self::CpuDirect { threads } | Self::CpuSeparable { threads } => on_threads(f, *threads),
+            Self::CpuDirect { threads } => on_threads(f, *threads),
+            Self::CpuSeparable { terms, threads } => {
+                if *terms > 1 {
+                    write!(f, "{terms} terms, ")?;
+                }
+                on_threads(f, *threads)
+            }
             Self::CpuFft { blocks, threads } => {
                 let size: Vec<String> = blocks.size.iter().map(usize::to_string).collect();
                 write!(f, "{} block", blocks.total())?;

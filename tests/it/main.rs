@@ -8,6 +8,7 @@ mod faults;
 mod geometry;
 mod harness;
 mod large;
+mod low_rank;
 mod nonfinite;
 mod parity;
 mod planner;

@@ -54,7 +54,11 @@ impl<A: Value> Subject<A> {
         // What is not finite is compared in kind; the errors are those of the rest.
         let finite = |&a: &A| if a.is_finite() { a } else { A::default() };
         let weights: Vec<A> = weights.iter().map(finite).collect();
-        let facts = KernelFacts::of(&weights, &plan.geometry.kernel());
+        let mut facts = KernelFacts::of(&weights, &plan.geometry.kernel());
+        if !swapped {
+            // Those of the type that is computed in.
+            (facts.terms, facts.gain) = (plan.kernel.terms, plan.kernel.gain);
+        }
         let constants: Vec<A> = match &self.options.boundary {
             PerAxis::All(boundary) => vec![constant(boundary)],
             PerAxis::Each(each) => each.iter().map(constant).collect(),
