@@ -23,8 +23,9 @@ fn underflow(dtype: DType, taps: usize, kernel: &KernelFacts, largest_input: f64
     dtype.smallest_normal() * (taps as f64 * (1.0 + largest_input) + kernel.sum)
 }
 
-/// The direct bound with the taps of one pass after another, and a rounding of every factor and of
-/// the kernel that they stand for.
+/// The direct bound with the taps of one pass after another, those of all terms where they are
+/// added up, and a rounding of every factor and of the kernel that they stand for. Several terms
+/// may be larger than the kernel: it is their gain that errors grow with.
 pub fn separable(
     dtype: DType,
     geometry: &Geometry,
@@ -32,7 +33,12 @@ pub fn separable(
     largest_input: f64,
 ) -> f64 {
     let passes: usize = geometry.axes.iter().map(|axis| axis.taps + 1).sum();
-    direct(dtype, passes + 1, kernel, largest_input)
+    let added = match &geometry.axes[..] {
+        [.., rows, _] => kernel.terms.saturating_sub(1) * rows.taps,
+        _ => 0,
+    };
+    let terms = KernelFacts { sum: kernel.gain, ..kernel.clone() };
+    direct(dtype, passes + added + 1, &terms, largest_input)
 }
 
 /// `eps * log2(N) * |x_block|_2 * |k|_2` for blocks of `samples` samples.
@@ -52,6 +58,12 @@ pub fn fft_is_exact(samples: usize, kernel: &KernelFacts, largest_input: f64) ->
     const EXACT: f64 = (1u64 << 53) as f64;
     let error = THREE_TRANSFORMS * transform(f64::EPSILON, samples, kernel, largest_input);
     error < 0.5 && kernel.max < EXACT && largest_input * kernel.sum < EXACT
+}
+
+/// One rounding of results of at most `largest_result` to the type, twice over; add it to the bound
+/// of the type that was computed in, where that is another one.
+pub fn rounding(dtype: DType, largest_result: f64) -> f64 {
+    dtype.epsilon() * (largest_result + dtype.smallest_normal())
 }
 
 fn transform(epsilon: f64, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {

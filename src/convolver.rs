@@ -173,6 +173,7 @@ impl Convolver {
         let model = &self.shared.model;
         let modest = self.with_gpu(Gpu::NotAsked);
         let gpu_could = request.device != Device::Cpu
+            && !request.precision.widens(problem.dtype)
             && matches!(request.method, Method::Auto | Method::Direct);
         if request.device != Device::Gpu {
             let plan = plan::design(problem, kernel, &modest, model, request)?;

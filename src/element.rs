@@ -112,7 +112,7 @@ impl Display for DType {
 }
 
 pub(crate) mod number {
-    use super::{Complex, Debug, Lanes, Pod, Sample};
+    use super::{Complex, Debug, Element, Lanes, Pod, Sample};
 
     /// What the executors need of an element. Not nameable from outside, which seals `Element`.
     pub trait Number: Pod + Default + PartialEq + Debug + Send + Sync {
@@ -122,6 +122,8 @@ pub(crate) mod number {
         type Lane: Lanes;
         /// The type its transforms work on.
         type Sample: Sample;
+        /// The type that [`Precision::High`](crate::Precision::High) computes in.
+        type Double: Element;
 
         /// `self + w * x`, wrapping for integers.
         fn mul_add(self, w: Self, x: Self) -> Self;
@@ -136,6 +138,10 @@ pub(crate) mod number {
         fn widen(self) -> Self::Wide;
         /// From the oracle's type: rounded, or wrapped.
         fn narrow(wide: Self::Wide) -> Self;
+        /// Into the type of more precision, exactly.
+        fn to_double(self) -> Self::Double;
+        /// From the type of more precision, rounded once.
+        fn from_double(double: Self::Double) -> Self;
         /// Into a complex number; integers beyond 2^53 are rounded.
         fn to_complex(self) -> Complex<f64>;
         /// From a complex number: its real part where the type is real, cast as `as` does.
@@ -197,6 +203,7 @@ macro_rules! real {
             type Wide = f64;
             type Lane = $t;
             type Sample = $t;
+            type Double = f64;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
                 self + w * x
@@ -215,6 +222,14 @@ macro_rules! real {
             }
             fn narrow(wide: f64) -> Self {
                 wide as $t
+            }
+            #[inline(always)]
+            fn to_double(self) -> f64 {
+                self.into()
+            }
+            #[inline(always)]
+            fn from_double(double: f64) -> Self {
+                double as $t
             }
             fn to_complex(self) -> Complex<f64> {
                 (self as f64).into()
@@ -247,6 +262,7 @@ macro_rules! complex {
             type Wide = Complex<f64>;
             type Lane = Complex<$t>;
             type Sample = Complex<$t>;
+            type Double = Complex<f64>;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
                 self + w * x
@@ -265,6 +281,14 @@ macro_rules! complex {
             }
             fn narrow(wide: Complex<f64>) -> Self {
                 Complex::new(wide.re as $t, wide.im as $t)
+            }
+            #[inline(always)]
+            fn to_double(self) -> Complex<f64> {
+                Complex::new(self.re.into(), self.im.into())
+            }
+            #[inline(always)]
+            fn from_double(double: Complex<f64>) -> Self {
+                Complex::new(double.re as $t, double.im as $t)
             }
             fn to_complex(self) -> Complex<f64> {
                 self.widen()
@@ -297,6 +321,7 @@ macro_rules! integer {
             type Wide = Wrapping<i64>;
             type Lane = $lane;
             type Sample = f64;
+            type Double = $t;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
                 self.wrapping_add(w.wrapping_mul(x))
@@ -315,6 +340,12 @@ macro_rules! integer {
             }
             fn narrow(wide: Wrapping<i64>) -> Self {
                 wide.0 as $t
+            }
+            fn to_double(self) -> Self {
+                self
+            }
+            fn from_double(double: Self) -> Self {
+                double
             }
             fn to_complex(self) -> Complex<f64> {
                 (self as f64).into()

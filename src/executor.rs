@@ -4,17 +4,18 @@ use crate::convolver::Convolver;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::fft::Fft;
-use crate::cpu::separable::Separable;
+use crate::cpu::separable::{Separable, Sum};
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernel;
+use crate::low_rank;
 use crate::plan::Recipe;
 
 /// A method with its weights in place, ready for any input of the planned shape.
 #[cfg_attr(not(feature = "gpu"), allow(clippy::enum_variant_names))]
 pub enum Executor<A: Element> {
-    CpuDirect(Direct<A>),
+    CpuDirect(Box<Direct<A>>),
     CpuSeparable(Separable<A>),
+    CpuSum(Box<Sum<A>>),
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
     GpuDirect(Box<crate::gpu::direct::Direct<A>>),
@@ -30,17 +31,23 @@ impl<A: Element> Executor<A> {
     ) -> Result<Self> {
         Ok(match recipe {
             Recipe::CpuDirect { threads, instructions } => {
-                Self::CpuDirect(Direct::new(extension, &weights, *instructions, *threads))
+                Self::CpuDirect(Box::new(Direct::new(extension, &weights, *instructions, *threads)))
             }
-            Recipe::CpuSeparable { threads, instructions } => {
-                let factors =
-                    kernel::factors(&weights, &extension.geometry.kernel()).ok_or_else(|| {
-                        Error::Inadmissible {
-                            wanted: "method separable".into(),
-                            reason: "the kernel is not an outer product of vectors".into(),
-                        }
-                    })?;
-                Self::CpuSeparable(Separable::new(&extension, &[factors], *instructions, *threads))
+            Recipe::CpuSeparable { threads, instructions, .. } => {
+                let found = low_rank::terms(&weights, &extension.geometry.kernel());
+                let Some(low_rank::Terms { factors, .. }) = found else {
+                    return Err(Error::Inadmissible {
+                        wanted: "method separable".into(),
+                        reason: "the kernel is not an outer product of vectors".into(),
+                    });
+                };
+                if factors.len() > 1 {
+                    let sum = Sum::new(extension, &weights, &factors, *instructions, *threads);
+                    Self::CpuSum(Box::new(sum))
+                } else {
+                    let separable = Separable::new(&extension, &factors, *instructions, *threads);
+                    Self::CpuSeparable(separable)
+                }
             }
             Recipe::CpuFft { blocks, threads } => {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))
@@ -62,6 +69,7 @@ impl<A: Element> Executor<A> {
         match self {
             Self::CpuDirect(direct) => direct.run(x, y),
             Self::CpuSeparable(separable) => separable.run(x, y),
+            Self::CpuSum(sum) => sum.run(x, y),
             Self::CpuFft(fft) => fft.run(x, y),
             #[cfg(feature = "gpu")]
             Self::GpuDirect(direct) => return direct.run(x, y),

@@ -9,9 +9,9 @@ use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::executor::Executor;
 use crate::kernel::KernelFacts;
 use crate::plan::{Device, Method, Plan, Request};
+use crate::precision::{Precision, Runner};
 use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
 use crate::verify::{self, Verification};
 
@@ -83,6 +83,22 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
+    /// How precisely sums are made; as a rule, [`Precision::Native`].
+    ///
+    /// ```
+    /// use convolve::{Convolver, Precision};
+    /// use ndarray::arr1;
+    ///
+    /// let x = arr1(&[1e8f32, 1.0, -1e8]);
+    /// let sum = Convolver::new().filter(&arr1(&[1.0; 3])).precision(Precision::High);
+    /// assert_eq!(sum.for_shape(3)?.apply(&x)?[1], 1.0); // 0 in f32
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.request.precision = precision;
+        self
+    }
+
     /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
     /// as the plan needs it.
     ///
@@ -101,16 +117,17 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         let kernel = canonical_kernel(&self.kernel, &problem);
         let facts = if problem.swapped {
             // The input will be the kernel. What is asked for by name is decided when it is there.
-            let separable = self.request.method == Method::Separable;
+            let terms = usize::from(self.request.method == Method::Separable);
             let taps = problem.input.iter().product();
-            KernelFacts { separable, ..KernelFacts::unknown(taps) }
+            KernelFacts { terms, ..KernelFacts::unknown(taps) }
         } else {
-            KernelFacts::of(&kernel, &extension.geometry.kernel())
+            self.request.precision.facts(&kernel, &extension.geometry.kernel())
         };
         let plan = self.convolver.plan(&problem, &facts, self.request)?;
-        let executor = match plan.chosen().admitted() {
+        let runner = match plan.chosen().admitted() {
             Some((recipe, _)) if !problem.swapped => {
-                Some(Executor::new(recipe, extension.clone(), kernel.clone(), &self.convolver)?)
+                let precision = self.request.precision;
+                Some(Runner::new(precision, recipe, &extension, &kernel, &self.convolver)?)
             }
             _ => None,
         };
@@ -123,7 +140,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             extension,
             kernel,
             plan,
-            executor,
+            runner,
             scratch: Mutex::default(),
         })
     }
@@ -158,7 +175,7 @@ pub struct Filter<A: Element, D: Dimension> {
     kernel: Vec<A>,
     plan: Plan,
     /// None where the input is what the executor would be prepared for.
-    executor: Option<Executor<A>>,
+    runner: Option<Runner<A>>,
     scratch: Mutex<Vec<Vec<A>>>,
 }
 
@@ -249,23 +266,25 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
-        if let Some(executor) = &self.executor {
-            return executor.run(x, y);
+        if let Some(runner) = &self.runner {
+            return runner.run(x, y);
         }
         let (extension, data, weights) = self.canonical(x);
         let plan = self.plan_for(&weights)?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
-        Executor::new(recipe, extension, weights.into_owned(), &self.convolver)?.run(&data, y)
+        let precision = plan.request.precision;
+        Runner::new(precision, recipe, &extension, &weights, &self.convolver)?.run(&data, y)
     }
 
     /// The plan that runs for these weights: the filter's own, unless the weights come with every
     /// input.
     fn plan_for(&self, weights: &[A]) -> Result<Cow<'_, Plan>> {
-        if self.executor.is_some() {
+        if self.runner.is_some() {
             return Ok(Cow::Borrowed(&self.plan));
         }
-        let facts = KernelFacts::of(weights, &self.extension.geometry.kernel());
-        let plan = self.convolver.plan(&self.plan.problem, &facts, self.plan.request)?;
+        let request = self.plan.request;
+        let facts = request.precision.facts(weights, &self.extension.geometry.kernel());
+        let plan = self.convolver.plan(&self.plan.problem, &facts, request)?;
         Ok(Cow::Owned(plan))
     }
 

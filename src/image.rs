@@ -61,6 +61,7 @@ impl FilterBuilder<f32, Ix2> {
             .options(options)
             .method(self.request.method)
             .device(self.request.device)
+            .precision(self.request.precision)
             .for_shape((height as usize, width as usize, channels))?;
         let output = filter.output_dim();
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
@@ -148,9 +149,10 @@ macro_rules! typed {
 
 /// A planned filter for pictures of one size and number of channels.
 ///
-/// Every channel is filtered on its own, in `f32`. The result has the picture's colour type and
-/// colour space; in 8 and 16 bit it is rounded to the nearest value (ties to even) and saturated,
-/// once, at the end. Floating-point pixels are stored as they come out.
+/// Every channel is filtered on its own, in `f32` (with [`Precision::High`](crate::Precision) in
+/// `f64`, and rounded to `f32`). The result has the picture's colour type and colour space; in 8 and
+/// 16 bit it is rounded to the nearest value (ties to even) and saturated, once, at the end.
+/// Floating-point pixels are stored as they come out.
 ///
 /// Alpha is filtered like every channel where the kernel keeps constants (its taps sum to 1, within
 /// 1e-3). Any other kernel, a derivative for instance, would make the picture transparent; then

@@ -3,6 +3,7 @@
 use num_complex::Complex;
 
 use crate::element::Element;
+use crate::low_rank;
 
 /// Numbers about a kernel that the planner reads; no data.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,15 +16,19 @@ pub struct KernelFacts {
     pub sum: f64,
     /// `|k|_2`.
     pub norm: f64,
-    /// Whether the kernel is an outer product of one vector per axis.
-    pub separable: bool,
+    /// Outer products whose sum the kernel is: 1 for one of one vector per axis, more for several
+    /// on the last two axes, 0 where none are known.
+    pub terms: usize,
+    /// The sum over the terms of the product of their vectors' `sum |f|`; `sum |k|` for a single
+    /// term, more where several cancel.
+    pub gain: f64,
 }
 
 impl KernelFacts {
     /// A kernel of which only the shape is known: finite, not separable, taps of magnitude one.
     pub fn unknown(taps: usize) -> Self {
         let taps = taps as f64;
-        Self { finite: true, max: 1.0, sum: taps, norm: taps.sqrt(), separable: false }
+        Self { finite: true, max: 1.0, sum: taps, norm: taps.sqrt(), terms: 0, gain: taps }
     }
 
     /// The facts of the weights `w`, an array of shape `shape` in standard order.
@@ -33,13 +38,21 @@ impl KernelFacts {
         // Squares of the largest magnitudes are beyond f64.
         let unit = if max > 0.0 { max } else { 1.0 };
         let squares: f64 = magnitudes().map(|magnitude| (magnitude / unit).powi(2)).sum();
+        let sum = magnitudes().sum();
+        let terms = low_rank::terms(w, shape);
         Self {
             finite: w.iter().all(|w| w.is_finite()),
             max,
-            sum: magnitudes().sum(),
+            sum,
             norm: unit * squares.sqrt(),
-            separable: factors(w, shape).is_some(),
+            terms: terms.as_ref().map_or(0, |terms| terms.factors.len()),
+            gain: terms.map_or(sum, |terms| terms.gain),
         }
+    }
+
+    /// Whether the kernel is an outer product of vectors, or a sum of a few.
+    pub fn is_separable(&self) -> bool {
+        self.terms > 0
     }
 }
 
@@ -122,7 +135,9 @@ fn real_factors<A: Element>(
         sum += w[index].to_complex().norm();
     });
     let allowed = (shape.len() + 1) as f64 * A::DTYPE.epsilon() * sum;
-    (residual <= allowed && factors.iter().flatten().all(|f| f.is_finite())).then_some(factors)
+    // A sum beyond the type proves nothing.
+    let small = sum.is_finite() && residual <= allowed;
+    (small && factors.iter().flatten().all(|f| f.is_finite())).then_some(factors)
 }
 
 /// By Gauss's lemma the product of primitive vectors is primitive, so a kernel of rank one over

@@ -16,7 +16,9 @@ mod gpu;
 #[cfg(feature = "image")]
 mod image;
 mod kernel;
+mod low_rank;
 pub mod plan;
+mod precision;
 mod problem;
 pub mod reference;
 mod verify;
@@ -33,6 +35,7 @@ pub use geometry::{Axis, Geometry};
 pub use gpu::{Adapter, adapters};
 pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
+pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
 pub use verify::{Check, Deviation, Verification};
 

@@ -6,12 +6,13 @@ use std::fmt;
 use crate::bounds;
 use crate::convolver::Convolver;
 use crate::cpu::extended::{Extension, Odometer};
-use crate::element::Element;
 use crate::element::number::Wide;
+use crate::element::{DType, Element};
 use crate::error::Result;
-use crate::executor::Executor;
+use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
 use crate::plan::{self, Device, Method, Plan, Recipe, Verdict};
+use crate::precision::Runner;
 use crate::problem::Options;
 use crate::reference::Oracle;
 
@@ -130,11 +131,13 @@ const ORACLE_BUDGET: usize = 2_000_000;
 pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let Subject { convolver, plan, own, extension, x, weights, .. } = subject;
     let geometry = &extension.geometry;
-    let facts = KernelFacts::of(weights, &geometry.kernel());
+    let precision = plan.request.precision;
+    let facts = precision.facts(weights, &geometry.kernel());
     let capabilities = convolver.capabilities();
     let everything =
         plan::design(&plan.problem, &facts, &capabilities, convolver.cost_model(), plan.request)?;
-    let largest = largest_input(x, extension);
+    // What a window can meet.
+    let largest = largest_magnitude(x.iter().chain(&extension.values));
 
     let outputs = geometry.output_len();
     let oracle = Oracle::new(subject.input, subject.kernel, subject.options)?;
@@ -147,23 +150,29 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
         })
         .collect();
 
+    let judged = |y: Vec<A>, recipe: &Recipe| {
+        let mut bound = bound(plan.inside(), recipe, geometry, &facts, largest);
+        if precision.widens(A::DTYPE) {
+            bound += bounds::rounding(A::DTYPE, largest_magnitude(&y));
+        }
+        Run { y, bound }
+    };
     let runs = everything
         .candidates
         .iter()
         .map(|candidate| match &candidate.verdict {
             Verdict::Vetoed(reason) => Ok(Err(reason.clone())),
             Verdict::Admissible(recipe, _) => {
-                let weights = weights.to_vec();
-                let executor = Executor::new(recipe, extension.clone(), weights, convolver)?;
+                let runner = Runner::new(precision, recipe, extension, weights, convolver)?;
                 // Anything that is left untouched must show.
                 let mut y = vec![poison::<A>(); outputs];
-                executor.run(x, &mut y)?;
-                Ok(Ok(Run { y, bound: bound::<A>(recipe, extension, &facts, largest) }))
+                runner.run(x, &mut y)?;
+                Ok(Ok(judged(y, recipe)))
             }
         })
         .collect::<Result<Vec<Result<Run<A>, String>>>>()?;
     let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
-    let own = Run { y: own, bound: bound::<A>(recipe, extension, &facts, largest) };
+    let own = judged(own, recipe);
     let compare = |run: &Run<A>| {
         let at_samples = samples.iter().map(|&(flat, exact)| deviation(run.y[flat], exact));
         let everywhere = run.y.iter().zip(&own.y).map(|(&a, &b)| deviation(a, b.widen()));
@@ -193,30 +202,28 @@ struct Run<A> {
     bound: f64,
 }
 
-/// The largest finite magnitude that a window can meet.
-fn largest_input<A: Element>(x: &[A], extension: &Extension<A>) -> f64 {
-    x.iter()
-        .chain(&extension.values)
-        .map(|x| x.magnitude())
-        .filter(|magnitude| magnitude.is_finite())
-        .fold(0.0, f64::max)
+/// The largest finite magnitude.
+fn largest_magnitude<'a, A: Element>(values: impl IntoIterator<Item = &'a A>) -> f64 {
+    let magnitudes = values.into_iter().map(|value| value.magnitude());
+    magnitudes.filter(|magnitude| magnitude.is_finite()).fold(0.0, f64::max)
 }
 
-fn bound<A: Element>(
+/// How far a recipe may be off that is computed in `dtype`.
+fn bound(
+    dtype: DType,
     recipe: &Recipe,
-    extension: &Extension<A>,
+    geometry: &Geometry,
     kernel: &KernelFacts,
     largest: f64,
 ) -> f64 {
-    let geometry = &extension.geometry;
+    let direct = bounds::direct(dtype, geometry.taps(), kernel, largest);
     match recipe {
-        Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => {
-            bounds::direct(A::DTYPE, geometry.taps(), kernel, largest)
+        Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => direct,
+        Recipe::CpuSeparable { .. } => bounds::separable(dtype, geometry, kernel, largest),
+        // Blocks that the transform is not trusted with are computed directly.
+        Recipe::CpuFft { blocks, .. } => {
+            bounds::fft(dtype, blocks.samples(), kernel, largest).max(direct)
         }
-        Recipe::CpuSeparable { .. } => bounds::separable(A::DTYPE, geometry, kernel, largest),
-        Recipe::CpuFft { blocks, .. } => bounds::fft(A::DTYPE, blocks.samples(), kernel, largest)
-            // Blocks that the transform is not trusted with are computed directly.
-            .max(bounds::direct(A::DTYPE, geometry.taps(), kernel, largest)),
     }
 }
 

@@ -128,6 +128,9 @@ pub struct Meaning {
     /// Insist on a device
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     pub device: Device,
+    /// Precision of the sums: high computes f32 in f64, and rounds once
+    #[arg(long, value_enum, default_value_t = Precision::Native)]
+    pub precision: Precision,
 }
 
 macro_rules! choices {
@@ -146,6 +149,7 @@ choices! {
     Mode { Full, Same, Valid }
     Method { Auto, Direct, Separable, Fft }
     Device { Auto, Cpu, Gpu }
+    Precision { Native, High }
 }
 
 /// A boundary whose constant has not met an element type yet.

@@ -33,6 +33,7 @@ fn typed<A: Value>(
         .options(options)
         .method(meaning.method.into())
         .device(meaning.device.into())
+        .precision(meaning.precision.into())
         .for_shape(x.raw_dim())?;
     session.explain_plan(filter.plan());
     let y = session.timed(filter.plan(), || filter.apply(&x))?;

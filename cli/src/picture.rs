@@ -62,6 +62,7 @@ impl<'a> Pictures<'a> {
                     .options(meaning.options(Boundary::Mirror)?)
                     .method(meaning.method.into())
                     .device(meaning.device.into())
+                    .precision(meaning.precision.into())
                     .for_picture(&picture)?;
                 self.session.explain_plan(filter.plan());
                 entry.insert(filter)

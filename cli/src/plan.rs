@@ -17,7 +17,11 @@ pub fn run(args: &Plan) -> Result<()> {
 fn typed<A: Value>(args: &Plan) -> Result<String> {
     let meaning = &args.meaning;
     let options = meaning.options(Boundary::<A>::Zero)?;
-    let request = Request { method: meaning.method.into(), device: meaning.device.into() };
+    let request = Request {
+        method: meaning.method.into(),
+        device: meaning.device.into(),
+        precision: meaning.precision.into(),
+    };
     let convolver = Convolver::new();
     let shape = &args.shape.0;
     if let Some(spec) = &args.kernel {
@@ -26,6 +30,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
             .options(options)
             .method(request.method)
             .device(request.device)
+            .precision(request.precision)
             .for_shape(IxDyn(shape))?;
         return Ok(filter.plan().to_string());
     }

@@ -5,10 +5,11 @@
 
 use std::fmt;
 
-use super::capabilities::{Capabilities, GpuCapabilities, GpuKind};
+use super::capabilities::{Capabilities, GpuCapabilities, GpuKind, InstructionSet};
 use super::tiling::Launch;
 use crate::cpu::fft::sample;
 use crate::cpu::fft::size::Blocks;
+use crate::cpu::separable;
 use crate::element::DType;
 use crate::geometry::Geometry;
 
@@ -52,10 +53,11 @@ impl fmt::Display for Seconds {
 /// Rates of the CPU's methods, per thread.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CpuRates {
-    /// Multiply-adds of the direct method per second on 4-byte elements with unit stride.
+    /// Multiply-adds of the direct method per second, on 4-byte elements with tiles of full height
+    /// and AVX2 or wider vectors.
     pub direct: f64,
-    /// The same with an inner stride, or with complex elements: nothing vectorises.
-    pub direct_scalar: f64,
+    /// Samples per second that are picked out of the input one by one, under an inner stride.
+    pub gather: f64,
     /// Butterflies' shares per second, in f32: see [`Blocks::work_per_block`].
     pub fft: f64,
     /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
@@ -63,7 +65,7 @@ pub struct CpuRates {
     pub fft_start: f64,
     /// Bytes per second, read and written, of all threads together.
     pub bandwidth: f64,
-    /// Starting one row of taps over one row of outputs, in seconds.
+    /// Finding and starting one row of samples for one row of outputs, in seconds.
     pub row: f64,
     /// Handing work to other threads and waiting for them, in seconds.
     pub wake: f64,
@@ -100,16 +102,16 @@ pub struct CostModel {
 impl Default for CostModel {
     fn default() -> Self {
         Self {
-            // `direct`, `fft` and `bandwidth` are from benches/results/executors.md, rounded: 2 cores
-            // AMD EPYC (Zen 4), 2026-11-23. `fft_start` is what tiny transforms took above direct
-            // sums there. The others are estimates of the same machine.
+            // From benches/results/executors.md and the benches `direct` and `cases`, rounded: 2
+            // cores AMD EPYC (Zen 4), 2026-11-23. `fft_start` is what tiny transforms took above
+            // direct sums there. `gather` and `wake` are estimates of the same machine.
             cpu: CpuRates {
-                direct: 15e9,
-                direct_scalar: 0.8e9,
+                direct: 52e9,
+                gather: 0.7e9,
                 fft: 4.2e9,
                 fft_start: 0.6e-6,
-                bandwidth: 20e9,
-                row: 25e-9,
+                bandwidth: 35e9,
+                row: 12e-9,
                 wake: 10e-6,
             },
             // Not measured: no such device was at hand. Rates are a quarter of what the class's
@@ -158,38 +160,64 @@ impl CostModel {
         geometry: &Geometry,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
-        let multiply_adds = geometry.output_len() as f64 * geometry.taps() as f64;
-        let inner = &geometry.axes[geometry.rank() - 1];
-        let rate = if inner.stride > 1 || dtype.is_complex() {
-            self.cpu.direct_scalar
-        } else {
-            self.cpu.direct * 4.0 / dtype.size() as f64
-        };
-        let rows = geometry.output_len() as f64 / inner.outputs() as f64
-            * (geometry.taps() / inner.taps) as f64;
-        let compute = multiply_adds / rate + rows * self.cpu.row;
+        let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
+        let outputs = geometry.output_len() as f64;
+        let rows = outputs / inner.outputs() as f64;
+        let taps = geometry.taps() / inner.taps;
+        let shared = outer.last().map_or(1, |axis| axis.taps.div_ceil(axis.stride));
+        let rate = self.direct_rate(dtype, capabilities) * tile_share(shared, inner.taps);
+        // Finding a row's own outputs costs about as much as four rows of samples.
+        let mut compute =
+            outputs * geometry.taps() as f64 / rate + rows * (4.0 + taps as f64) * self.cpu.row;
+        if inner.stride > 1 {
+            // Six rows of a tile share their samples, and taps those of their phase.
+            let samples = (taps as f64 / 6.0 + 1.0) * inner.stride.min(inner.taps) as f64;
+            compute += outputs * samples / self.cpu.gather;
+        }
         let threads = self.threads(capabilities, compute);
         (threads, self.on_cpu(compute, bytes(dtype, geometry), threads))
     }
 
-    /// One direct pass per axis on the CPU.
+    /// One pass per axis on the CPU, the last two fused where they can be, for each of `terms`
+    /// outer products.
     pub fn cpu_separable(
         &self,
         dtype: DType,
         geometry: &Geometry,
+        terms: usize,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
         let samples = geometry.output_len().max(geometry.input_len()) as f64;
-        let taps: usize = geometry.axes.iter().map(|axis| axis.taps).sum();
-        let rate = if dtype.is_complex() || geometry.axes.iter().any(|axis| axis.stride > 1) {
-            self.cpu.direct_scalar
-        } else {
-            self.cpu.direct * 4.0 / dtype.size() as f64
-        };
-        let compute = samples * taps as f64 / rate;
+        let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
+        let rate = self.direct_rate(dtype, capabilities);
+        // Rows of the ring are computed one by one, which takes more than the columns.
+        let along = 0.7 * tile_share(1, inner.taps);
+        let columns: usize = outer.iter().map(|axis| axis.taps).sum();
+        let per_sample = inner.taps as f64 / along + columns as f64 / 0.8;
+        let rows = samples / inner.outputs() as f64;
+        let mut compute = terms as f64 * (samples * per_sample / rate + rows * 5.0 * self.cpu.row);
+        if inner.stride > 1 {
+            compute += samples * inner.stride.min(inner.taps) as f64 / self.cpu.gather;
+        }
         let threads = self.threads(capabilities, compute);
-        let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count() as f64;
-        (threads, self.on_cpu(compute, passes * bytes(dtype, geometry), threads))
+        let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count();
+        let passes = passes - usize::from(separable::can_fuse(geometry));
+        (threads, self.on_cpu(compute, passes as f64 * bytes(dtype, geometry), threads))
+    }
+
+    /// Multiply-adds per second of a thread in tiles of full height.
+    fn direct_rate(&self, dtype: DType, capabilities: &Capabilities) -> f64 {
+        // Products of bytes are made of those of two bytes; a complex product is four real ones;
+        // integers have no fused multiply-add (the bench `cases`, group `types`).
+        let width = 4.0 / dtype.size().max(2) as f64;
+        let complex = if dtype.is_complex() { 0.5 } else { 1.0 };
+        let integer = if dtype.is_integer() { 0.75 } else { 1.0 };
+        let narrow = match capabilities.instructions {
+            // Half the width of AVX2 or less, and no fused multiply-add.
+            InstructionSet::Baseline => 0.3,
+            _ => 1.0,
+        };
+        self.cpu.direct * width * complex * integer * narrow
     }
 
     /// FFT in blocks on the CPU.
@@ -232,6 +260,14 @@ impl CostModel {
         }
     }
 
+    /// Widening the input and rounding the result, in seconds, where another type is computed in.
+    pub fn conversion(&self, dtype: DType, inside: DType, geometry: &Geometry) -> f64 {
+        if inside == dtype {
+            return 0.0;
+        }
+        (bytes(dtype, geometry) + bytes(inside, geometry)) / self.cpu.bandwidth
+    }
+
     /// The rates of one kind of GPU.
     pub fn gpu(&self, kind: GpuKind) -> &GpuRates {
         match kind {
@@ -253,6 +289,19 @@ impl CostModel {
         let fixed = if threads > 1 { self.cpu.wake } else { 0.0 };
         let work = (compute / threads as f64).max(bytes / self.cpu.bandwidth);
         Cost { fixed, work, transfer: 0.0 }
+    }
+}
+
+/// The share of the full rate that tiles reach whose rows share samples under this many rows of
+/// taps, of `inner` taps each.
+fn tile_share(rows_of_taps: usize, inner: usize) -> f64 {
+    match rows_of_taps {
+        // Pairs of taps share their samples in rows that are longer than a vector.
+        1 if inner > 16 => 0.75,
+        1 => 0.45,
+        2 => 0.6,
+        3 | 4 => 0.85,
+        _ => 1.0,
     }
 }
 

@@ -6,9 +6,12 @@ use super::tiling::Launch;
 use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
 use crate::bounds;
 use crate::cpu::fft::size;
+use crate::cpu::separable::{WIDEST, can_fuse};
+use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
+use crate::precision::Precision;
 use crate::problem::Problem;
 
 /// What the caller insists on.
@@ -18,6 +21,8 @@ pub struct Request {
     pub method: Method,
     /// Where.
     pub device: Device,
+    /// How precisely.
+    pub precision: Precision,
 }
 
 impl Request {
@@ -44,8 +49,8 @@ pub fn design(
     request: Request,
 ) -> Result<Plan> {
     let geometry = problem.geometry();
-    let judge =
-        Judge { problem, geometry: &geometry, kernel, capabilities, model, method: request.method };
+    let dtype = request.precision.inside(problem.dtype);
+    let judge = Judge { problem, dtype, geometry: &geometry, kernel, capabilities, model, request };
     let candidates = vec![
         judge.candidate(Device::Cpu, Method::Direct, judge.cpu_direct()),
         judge.candidate(Device::Cpu, Method::Separable, judge.cpu_separable()),
@@ -102,12 +107,13 @@ fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
 /// What the candidates are judged by.
 struct Judge<'a> {
     problem: &'a Problem,
+    /// The type that is computed in.
+    dtype: DType,
     geometry: &'a Geometry,
     kernel: &'a KernelFacts,
     capabilities: &'a Capabilities,
     model: &'a CostModel,
-    /// The method that the caller insists on.
-    method: Method,
+    request: Request,
 }
 
 impl Judge<'_> {
@@ -118,32 +124,44 @@ impl Judge<'_> {
         verdict: Result<(Recipe, Cost), String>,
     ) -> Candidate {
         let verdict = match verdict {
-            Ok((recipe, cost)) => Verdict::Admissible(recipe, cost),
+            Ok((recipe, mut cost)) => {
+                cost.work += self.model.conversion(self.problem.dtype, self.dtype, self.geometry);
+                Verdict::Admissible(recipe, cost)
+            }
             Err(reason) => Verdict::Vetoed(reason),
         };
         Candidate { device, method, verdict }
     }
 
     fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {
-        let (threads, cost) =
-            self.model.cpu_direct(self.problem.dtype, self.geometry, self.capabilities);
+        let (threads, cost) = self.model.cpu_direct(self.dtype, self.geometry, self.capabilities);
         Ok((Recipe::CpuDirect { threads, instructions: self.capabilities.instructions }, cost))
     }
 
     fn cpu_separable(&self) -> Result<(Recipe, Cost), String> {
-        if !self.kernel.separable {
-            return Err("the kernel is not an outer product of vectors on two or more axes".into());
+        let terms = self.kernel.terms;
+        if !self.kernel.is_separable() {
+            return Err("the kernel is not an outer product of vectors on two or more axes, \
+                        nor a sum of a few"
+                .into());
+        }
+        if terms > 1 && !can_fuse(self.geometry) {
+            return Err(format!(
+                "the kernel is a sum of {terms} outer products, whose passes add up only where rows \
+                 have at least {WIDEST} outputs and neither dilation nor lanes"
+            ));
         }
         if !self.problem.constants_agree {
             return Err("the boundary has different constants on different axes".into());
         }
         let (threads, cost) =
-            self.model.cpu_separable(self.problem.dtype, self.geometry, self.capabilities);
-        Ok((Recipe::CpuSeparable { threads, instructions: self.capabilities.instructions }, cost))
+            self.model.cpu_separable(self.dtype, self.geometry, terms, self.capabilities);
+        let instructions = self.capabilities.instructions;
+        Ok((Recipe::CpuSeparable { terms, threads, instructions }, cost))
     }
 
     fn cpu_fft(&self) -> Result<(Recipe, Cost), String> {
-        let dtype = self.problem.dtype;
+        let dtype = self.dtype;
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
         }
@@ -153,7 +171,7 @@ impl Judge<'_> {
             let exact = |largest| bounds::fft_is_exact(blocks.samples(), self.kernel, largest);
             // Asked for by name, the method proves each block by the samples that are in it, and
             // leaves to the direct method what it cannot prove.
-            let by_name = self.method == Method::Fft && exact(1.0);
+            let by_name = self.request.method == Method::Fft && exact(1.0);
             if !exact(largest) && !by_name {
                 return Err(format!(
                     "its rounding error is not proved to leave every {dtype} exact"
@@ -165,12 +183,16 @@ impl Judge<'_> {
     }
 
     fn gpu_direct(&self) -> Result<(Recipe, Cost), String> {
+        let dtype = self.problem.dtype;
+        if self.dtype != dtype {
+            let (precision, inside) = (self.request.precision, self.dtype);
+            return Err(format!("the shaders have no {inside}, which precision {precision} needs"));
+        }
         let gpu = match &self.capabilities.gpu {
             Gpu::Present(gpu) => gpu,
             Gpu::Absent(reason) => return Err(reason.clone()),
             Gpu::NotAsked => return Err("not looked for: it could not be faster here".into()),
         };
-        let dtype = self.problem.dtype;
         if !gpu.supports(dtype) {
             return Err(format!("the shaders have no {dtype}"));
         }

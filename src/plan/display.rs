@@ -8,9 +8,12 @@ use super::{Gpu, Plan, Verdict};
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = &self.problem;
+        let inside = self.inside();
+        let inside =
+            if inside == problem.dtype { String::new() } else { format!(" ({inside} inside)") };
         writeln!(
             f,
-            "{} {} of {} with a kernel of {}, mode {} -> {}",
+            "{} {}{inside} of {} with a kernel of {}, mode {} -> {}",
             problem.operation,
             problem.dtype,
             shape(&problem.input),

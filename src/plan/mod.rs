@@ -14,6 +14,7 @@ pub use tiling::{Launch, MAX_RANK, OUTPUTS_PER_INVOCATION, Shader};
 use std::fmt;
 
 use crate::cpu::fft::size::Blocks;
+use crate::element::DType;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
 use crate::problem::Problem;
@@ -26,7 +27,7 @@ pub enum Method {
     Auto,
     /// The sum over all taps.
     Direct,
-    /// One pass per axis; for kernels that are an outer product of vectors.
+    /// One pass per axis; for kernels that are an outer product of vectors, or a sum of a few.
     Separable,
     /// Overlap-save through Fourier transforms.
     Fft,
@@ -77,6 +78,8 @@ pub enum Recipe {
     },
     /// [`Method::Separable`] on the CPU.
     CpuSeparable {
+        /// Outer products whose sum the kernel is.
+        terms: usize,
         /// Threads.
         threads: usize,
         /// Vector instructions.
@@ -93,14 +96,32 @@ pub enum Recipe {
     GpuDirect(Launch),
 }
 
+impl Recipe {
+    /// Threads of the CPU that it runs on.
+    pub(crate) fn threads(&self) -> usize {
+        match self {
+            Self::CpuDirect { threads, .. }
+            | Self::CpuSeparable { threads, .. }
+            | Self::CpuFft { threads, .. } => *threads,
+            Self::GpuDirect(_) => 1,
+        }
+    }
+}
+
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on_threads = |f: &mut fmt::Formatter<'_>, n| {
             write!(f, "{n} thread{}", if n == 1 { "" } else { "s" })
         };
         match self {
-            Self::CpuDirect { threads, instructions }
-            | Self::CpuSeparable { threads, instructions } => {
+            Self::CpuDirect { threads, instructions } => {
+                on_threads(f, *threads)?;
+                write!(f, ", {instructions}")
+            }
+            Self::CpuSeparable { terms, threads, instructions } => {
+                if *terms > 1 {
+                    write!(f, "{terms} terms, ")?;
+                }
                 on_threads(f, *threads)?;
                 write!(f, ", {instructions}")
             }
@@ -185,6 +206,11 @@ impl Plan {
     /// The method that runs.
     pub fn method(&self) -> Method {
         self.chosen().method
+    }
+
+    /// The type that it is computed in.
+    pub fn inside(&self) -> DType {
+        self.request.precision.inside(self.problem.dtype)
     }
 
     /// What is expected of one run on host data.

@@ -1,14 +1,14 @@
 //! Every executor computes every case of the table as the definition says, in every type.
 
-use convolve::{Error, Method};
+use convolve::{Error, Method, Precision};
 use num_complex::Complex;
 
 use crate::common::*;
 
 /// The direct and the FFT method on the CPU, over every `every`-th case of the table.
-fn cpu<A: Value>(every: usize) {
+fn cpu<A: Value>(every: usize, precision: Precision) {
     for case in table().iter().step_by(every) {
-        let subject = case.subject::<A>();
+        let subject = case.subject::<A>().in_precision(precision);
         for way in [CPU_DIRECT, CPU_FFT] {
             // With values over the whole range of 32 or more bits no transform is exact.
             let wide = A::DTYPE.is_integer() && A::DTYPE.size() >= 4 && way.1 == Method::Fft;
@@ -30,12 +30,12 @@ fn cpu<A: Value>(every: usize) {
 }
 
 /// The separable method on the CPU, with kernels that are outer products.
-fn separable<A: Value>(every: usize) {
+fn separable<A: Value>(every: usize, precision: Precision) {
     let mut ran = 0;
     let cases = table();
     let cases = cases.iter().filter(|case| (2..=4).contains(&case.long_axes()) && !case.swaps());
     for case in cases.step_by(every) {
-        let subject = case.separable_subject::<A>();
+        let subject = case.separable_subject::<A>().in_precision(precision);
         match subject.filter(convolver(), CPU_SEPARABLE) {
             // Constants that differ between the axes leave no common row outside.
             Err(Error::Inadmissible { .. }) if !case.has_one_boundary() => continue,
@@ -69,12 +69,12 @@ macro_rules! types {
 
             #[test]
             fn cpu() {
-                super::cpu::<$t>($cpu);
+                super::cpu::<$t>($cpu, super::Precision::Native);
             }
 
             #[test]
             fn separable() {
-                super::separable::<$t>($separable);
+                super::separable::<$t>($separable, super::Precision::Native);
             }
         }
     )*};
@@ -93,6 +93,18 @@ types! {
     uint16 u16, 11, 11;
     uint32 u32, 11, 11;
     uint64 u64, 11, 11;
+}
+
+#[test]
+fn float32_in_high_precision() {
+    cpu::<f32>(5, Precision::High);
+    separable::<f32>(5, Precision::High);
+}
+
+#[test]
+fn complex32_in_high_precision() {
+    cpu::<Complex<f32>>(7, Precision::High);
+    separable::<Complex<f32>>(7, Precision::High);
 }
 
 #[test]

@@ -38,11 +38,11 @@ fn problem<A: Element>(input: &[usize], kernel: &[usize]) -> Problem {
 
 /// A kernel of which nothing is known, and which is separable.
 fn facts(kernel: &[usize]) -> KernelFacts {
-    KernelFacts { separable: true, ..KernelFacts::unknown(kernel.iter().product()) }
+    KernelFacts { terms: 1, ..KernelFacts::unknown(kernel.iter().product()) }
 }
 
 fn plan(problem: &Problem, on: &Capabilities, device: Device, method: Method) -> Result<Plan> {
-    let request = Request { method, device };
+    let request = Request { method, device, ..Request::default() };
     design(problem, &facts(&problem.kernel), on, &CostModel::default(), request)
 }
 
@@ -61,7 +61,7 @@ fn reason(result: Result<Plan>) -> String {
 fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
     let large = problem::<f32>(&[8192, 8192], &[15, 15]);
     // Not separable: separable work of this size may stay.
-    let dense = KernelFacts { separable: false, ..facts(&[15, 15]) };
+    let dense = KernelFacts { terms: 0, ..facts(&[15, 15]) };
     // Two cores: eight transform it sooner than a bus carries it.
     let two_cores = Capabilities { threads: 2, ..with(discrete()) };
     let large = design(&large, &dense, &two_cores, &CostModel::default(), Request::default());
@@ -76,9 +76,9 @@ fn a_software_adapter_is_never_chosen() {
     let software = with(GpuCapabilities { kind: GpuKind::Software, ..discrete() });
     for n in [64, 512, 4096, 10_000] {
         for taps in [1, 3, 15, 101] {
-            for separable in [false, true] {
+            for terms in [0, 1] {
                 let problem = problem::<f32>(&[n, n], &[taps, taps]);
-                let facts = KernelFacts { separable, ..facts(&[taps, taps]) };
+                let facts = KernelFacts { terms, ..facts(&[taps, taps]) };
                 let model = CostModel::default();
                 let plan = design(&problem, &facts, &software, &model, Request::default());
                 let plan = plan.expect("valid");
@@ -150,7 +150,7 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
     says(plan(&many, &gpu, Device::Gpu, Method::Auto), &["9 axes", "8"]);
 
     let force = |problem: &Problem, kernel: KernelFacts, method| {
-        let request = Request { method, device: Device::Auto };
+        let request = Request { method, ..Request::default() };
         design(problem, &kernel, &gpu, &CostModel::default(), request)
     };
     let known = KernelFacts::unknown(25);

@@ -172,7 +172,7 @@ proptest! {
         k.slice_each_axis_inplace(|_| Slice::new(0, None, -1));
         k.mapv_inplace(|k| k.conj());
         let options = options(&axes, mode, Operation::Convolve);
-        let convolved = Subject { x: correlated.x, k, options, exact: correlated.exact };
+        let convolved = Subject { k, options, ..correlated };
         prop_assert_eq!(convolved.check_way(convolver(), CPU_DIRECT), Ok(()));
     }
 

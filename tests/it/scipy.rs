@@ -106,6 +106,7 @@ impl Fixture {
                 dilation: self.options.dilation.clone(),
                 origin: self.options.origin.clone(),
             },
+            precision: Default::default(),
             exact: self.y.mapv(wide),
         }
     }

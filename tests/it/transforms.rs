@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use convolve::plan::Recipe;
-use convolve::{Convolver, Device, Filter, KernelFacts, Method, Mode, bounds};
+use convolve::{Convolver, Device, Filter, KernelFacts, Method, Mode, Precision, bounds};
 use ndarray::{Array, Array1, Array2, Dimension, Ix1};
 
 use crate::common::*;
@@ -40,10 +40,12 @@ fn fft<D: Dimension>(shape: D, k: &Array<f32, D>, mode: Mode) -> Filter<f32, D> 
 #[test]
 fn later_calls_do_not_allocate() {
     let mut random = Random::new(1);
-    let mut run = |shape: [usize; 2], taps: [usize; 2]| {
+    let mut run = |shape: [usize; 2], taps: [usize; 2], method, precision| {
         let x: Array2<f32> = random.array(&shape).into_dimensionality().expect("two axes");
         let k: Array2<f32> = random.array(&taps).into_dimensionality().expect("two axes");
-        let filter = fft(x.raw_dim(), &k, Mode::Same);
+        let filter = Convolver::builder().threads(1).build().filter(&k);
+        let filter = filter.device(Device::Cpu).method(method).precision(precision);
+        let filter = filter.for_shape(x.raw_dim()).expect("admissible");
         let mut y = Array2::zeros(x.raw_dim());
         let mut counts = [0; 4];
         for count in &mut counts {
@@ -54,9 +56,12 @@ fn later_calls_do_not_allocate() {
         assert!(counts[0] > 0, "the count counts");
         assert_eq!(counts[2..], [0, 0], "{}", filter.plan());
     };
-    run([300, 400], [31, 17]);
-    run([1, 30_000], [1, 301]);
-    run([40, 700], [1, 101]);
+    for precision in [Precision::Native, Precision::High] {
+        run([300, 400], [31, 17], Method::Fft, precision);
+        run([1, 30_000], [1, 301], Method::Fft, precision);
+        run([40, 700], [1, 101], Method::Fft, precision);
+    }
+    run([30, 40], [3, 3], Method::Direct, Precision::High);
 }
 
 /// A filter of two blocks or more, the samples that the first block reads, and its size.

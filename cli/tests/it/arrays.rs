@@ -169,6 +169,24 @@ fn a_plan_says_what_would_run() {
 }
 
 #[test]
+fn high_precision_is_that_of_f64() {
+    let place = Place::new();
+    let x = ndarray::arr1(&[1e8f32, 1.0, -1e8]).into_dyn();
+    place.write("x.npy", npy("<f4", &x));
+    place.write("ones.txt", "1 1 1");
+    let middle = |arguments: &str| {
+        place.succeed(&format!("apply x.npy --kernel ones.txt -o y.npy --device cpu {arguments}"));
+        let (_, data) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
+        f32::from_le_bytes(data[4..8].try_into().unwrap())
+    };
+    assert_eq!(middle("--method direct"), 0.0);
+    assert_eq!(middle("--method direct --precision high --verify"), 1.0);
+    let output = place.run("plan --shape 64x48 --kernel box:3 --precision high");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("convolve f32 (f64 inside) of 64 x 48"), "{text}");
+}
+
+#[test]
 fn explained_and_verified() {
     let place = Place::new();
     place.write("x.npy", npy("<f4", &numbers(&[12, 13], 8, f32::from)));

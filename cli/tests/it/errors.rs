@@ -297,6 +297,8 @@ fn a_gpu_that_is_not_there() {
     gpu("apply x.png -k gaussian:1 -o out.png --device gpu");
     gpu("apply single.npy -k identity -o out.npy --device gpu");
     gpu("plan --shape 9x9 --kernel-shape 3x3 --device gpu");
+    let high = "precision high";
+    refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --device gpu --precision high", high);
     let output = place.command("devices").envs(nowhere).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("gpu: none"));

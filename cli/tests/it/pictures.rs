@@ -178,4 +178,7 @@ fn verified() {
     folder(&place);
     let said = place.succeed("apply in/b.png --kernel disk:1.5 -o y.png --device cpu --verify");
     assert!(said.contains("cpu direct     agrees") && said.contains("verified"), "{said}");
+    let said =
+        place.succeed("apply in/b.png --kernel box:3 -o y.png --precision high --explain --verify");
+    assert!(said.contains("f64 inside") && said.contains("verified"), "{said}");
 }

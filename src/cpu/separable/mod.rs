@@ -2,6 +2,7 @@
 //! the input is read once and what is between them stays in the cache.
 
 mod fused;
+mod sum;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,6 +13,7 @@ use crate::cpu::simd::InstructionSet;
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
 use fused::Fused;
+pub use sum::Sum;
 
 /// Vectors of taps, one per axis, whose outer product is a kernel or a term of one.
 pub type Factors<A> = Vec<Vec<A>>;
@@ -122,7 +124,7 @@ pub fn can_fuse(geometry: &Geometry) -> bool {
 }
 
 /// Elements of the widest vector of the narrowest type.
-const WIDEST: usize = 64;
+pub const WIDEST: usize = 64;
 
 /// The axes of a pass, with those before it as one and those after it as one, and their values.
 fn around<A: Element>(

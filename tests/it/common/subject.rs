@@ -3,7 +3,8 @@
 use convolve::plan::Recipe;
 use convolve::reference::Oracle;
 use convolve::{
-    Boundary, Convolver, DType, Filter, KernelFacts, Options, PerAxis, Plan, Result, bounds,
+    Boundary, Convolver, DType, Filter, KernelFacts, Options, PerAxis, Plan, Precision, Result,
+    bounds,
 };
 use ndarray::{ArrayD, IxDyn};
 
@@ -17,6 +18,7 @@ pub struct Subject<A: Value> {
     pub x: ArrayD<A>,
     pub k: ArrayD<A>,
     pub options: Options<A>,
+    pub precision: Precision,
     pub exact: ArrayD<A::Wide>,
 }
 
@@ -24,7 +26,12 @@ impl<A: Value> Subject<A> {
     /// A subject whose result comes from the definition.
     pub fn new(x: ArrayD<A>, k: ArrayD<A>, options: Options<A>) -> Self {
         let exact = Oracle::new(x.view(), k.view(), &options).expect("a valid problem").wide();
-        Self { x, k, options, exact }
+        Self { x, k, options, precision: Precision::Native, exact }
+    }
+
+    /// The same in another precision.
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The exact result, rounded or wrapped to the element type.
@@ -35,7 +42,8 @@ impl<A: Value> Subject<A> {
     /// The filter for one way of computing.
     pub fn filter(&self, convolver: &Convolver, (device, method): Way) -> Result<Filter<A, IxDyn>> {
         let builder = convolver.filter(&self.k).options(self.options.clone());
-        builder.device(device).method(method).for_shape(self.x.raw_dim())
+        let builder = builder.device(device).method(method).precision(self.precision);
+        builder.for_shape(self.x.raw_dim())
     }
 
     /// The error allowed to what a plan runs, from `convolve::bounds`; the exact result is one of
@@ -46,7 +54,11 @@ impl<A: Value> Subject<A> {
         // What is not finite is compared in kind; the errors are those of the rest.
         let finite = |&a: &A| if a.is_finite() { a } else { A::default() };
         let weights: Vec<A> = weights.iter().map(finite).collect();
-        let facts = KernelFacts::of(&weights, &plan.geometry.kernel());
+        let mut facts = KernelFacts::of(&weights, &plan.geometry.kernel());
+        if !swapped {
+            // Those of the type that is computed in.
+            (facts.terms, facts.gain) = (plan.kernel.terms, plan.kernel.gain);
+        }
         let constants: Vec<A> = match &self.options.boundary {
             PerAxis::All(boundary) => vec![constant(boundary)],
             PerAxis::Each(each) => each.iter().map(constant).collect(),
@@ -56,17 +68,24 @@ impl<A: Value> Subject<A> {
         let taps = plan.geometry.taps();
         let direct = |dtype| bounds::direct(dtype, taps, &facts, largest);
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
+        let dtype = plan.inside();
         let bound = match recipe {
-            Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => direct(A::DTYPE),
+            Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => direct(dtype),
             Recipe::CpuSeparable { .. } => {
-                bounds::separable(A::DTYPE, &plan.geometry, &facts, largest)
+                bounds::separable(dtype, &plan.geometry, &facts, largest)
             }
             // Some blocks may have been left to the direct method.
             Recipe::CpuFft { blocks, .. } => {
-                bounds::fft(A::DTYPE, blocks.samples(), &facts, largest).max(direct(A::DTYPE))
+                bounds::fft(dtype, blocks.samples(), &facts, largest).max(direct(dtype))
             }
         };
-        ALLOWANCE * (bound + if A::DTYPE.is_integer() { 0.0 } else { direct(DType::Complex64) })
+        let results = self.rounded().into_iter().filter(|y| y.is_finite()).map(A::magnitude);
+        let rounding = match dtype == A::DTYPE {
+            true => 0.0,
+            false => bounds::rounding(A::DTYPE, results.fold(0.0, f64::max)),
+        };
+        let oracle = if A::DTYPE.is_integer() { 0.0 } else { direct(DType::Complex64) };
+        ALLOWANCE * (bound + rounding + oracle)
     }
 
     /// Runs `compute(x, k, options, y)` on poisoned outputs, twice, and compares.

@@ -1,0 +1,71 @@
+//! A kernel of several terms: fused passes, and the definition where these overflow.
+
+use std::ops::Range;
+
+use super::{Factors, Separable};
+use crate::cpu::direct::Direct;
+use crate::cpu::extended::Extension;
+use crate::cpu::simd::InstructionSet;
+use crate::cpu::threads;
+use crate::element::Element;
+
+/// The sum of several outer products.
+///
+/// Terms can be larger than the kernel, and may meet an infinity with other signs: where that
+/// leaves an output that is not finite, the direct method has the last word. Since every term
+/// reads the whole window, and no tap is skipped, no output is finite that should not be.
+pub struct Sum<A: Element> {
+    separable: Separable<A>,
+    direct: Direct<A>,
+    /// Outputs of a row.
+    width: usize,
+    threads: usize,
+}
+
+impl<A: Element> Sum<A> {
+    /// An executor for `weights`, which these terms are the sum of; where
+    /// [`can_fuse`](super::can_fuse) allows it.
+    pub fn new(
+        extension: Extension<A>,
+        weights: &[A],
+        terms: &[Factors<A>],
+        instructions: InstructionSet,
+        threads: usize,
+    ) -> Self {
+        Self {
+            separable: Separable::new(&extension, terms, instructions, threads),
+            width: extension.inner().outputs(),
+            direct: Direct::new(extension, weights, instructions, 1),
+            threads,
+        }
+    }
+
+    /// Computes all outputs.
+    pub fn run(&self, x: &[A], y: &mut [A]) {
+        self.separable.run(x, y);
+        threads::for_each_piece(y, self.threads, self.width, |start, piece| {
+            for (i, row) in piece.chunks_mut(self.width).enumerate() {
+                // All of them are looked at, without a branch, for vectors.
+                if !row.iter().fold(true, |finite, y| finite & y.is_finite()) {
+                    self.mend(x, start / self.width + i, row);
+                }
+            }
+        });
+    }
+
+    /// Computes again what is not finite in one row.
+    fn mend(&self, x: &[A], row: usize, out: &mut [A]) {
+        let mut from = 0;
+        while let Some(columns) = not_finite(out, from) {
+            self.direct.rows(x, row, columns.clone(), &mut out[columns.clone()]);
+            from = columns.end;
+        }
+    }
+}
+
+/// The next columns from `from` on that are not finite.
+fn not_finite<A: Element>(row: &[A], from: usize) -> Option<Range<usize>> {
+    let first = from + row[from..].iter().position(|y| !y.is_finite())?;
+    let len = row[first..].iter().position(|y| y.is_finite());
+    Some(first..len.map_or(row.len(), |len| first + len))
+}

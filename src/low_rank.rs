@@ -1,0 +1,253 @@
+//! Kernels that are a sum of a few outer products: a Laplacian of a Gaussian, a difference of two
+//! Gaussians, a sharpened blur.
+
+use num_complex::Complex;
+
+use crate::element::Element;
+use crate::element::number::Number;
+use crate::kernel;
+
+/// A kernel as a sum of outer products.
+pub struct Terms<A> {
+    /// For each term one vector per axis.
+    pub factors: Vec<Vec<Vec<A>>>,
+    /// The sum over all terms of the product of their factors' `sum |f|`: what rounding errors of
+    /// the passes grow with. At least `sum |k|`.
+    pub gain: f64,
+}
+
+/// Terms beyond which no kernel is pursued: each is another horizontal pass and another ring in the
+/// cache, and the search costs a look at all taps.
+const MOST_TERMS: usize = 8;
+
+/// How much larger than `sum |k|` the gain may be: two bits of the result's precision.
+const MOST_GAIN: f64 = 4.0;
+
+/// The fewest outer products found whose sum is the kernel: one, on any axes ([`kernel::factors`]),
+/// or several on the last two, or `None`.
+///
+/// Several are found by cross approximation with full pivoting: time and again the fibres through
+/// the largest tap that is left are a term, and their product is taken away. The terms, rounded to
+/// the element type, are accepted where `sum |k - sum of products| <= eps * (sum |k| + 2 gain)`: a
+/// rounding of the kernel and of both factors of every term, as for a single one, where the gain is
+/// `sum |k|`. Integers have one term at most: the fibres of a residual are fractions.
+pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Option<Terms<A>> {
+    if let Some(factors) = kernel::factors(w, shape) {
+        let gain = w.iter().map(|w| w.magnitude()).sum();
+        return Some(Terms { factors: vec![factors], gain });
+    }
+    let [before @ .., rows, columns] = shape else { return None };
+    let (rows, columns) = (*rows, *columns);
+    // As many as take fewer multiplications than the kernel has taps.
+    let most = ((rows * columns - 1) / (rows + columns)).min(MOST_TERMS);
+    let plane = before.iter().all(|&taps| taps == 1);
+    if A::DTYPE.is_integer() || !plane || most < 2 || !w.iter().all(|w| w.is_finite()) {
+        return None;
+    }
+    let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
+    if !sum.is_finite() {
+        return None;
+    }
+    let allowed = |gain: f64| A::DTYPE.epsilon() * (sum + 2.0 * gain);
+    let one = A::from_complex(1.0.into());
+    let mut left = Residual::new(w, columns);
+    let mut terms = Terms { factors: Vec::new(), gain: 0.0 };
+    while terms.factors.len() < most {
+        let [down, across] = left.take_term()?;
+        let length = |f: &[A]| f.iter().map(|f| f.magnitude()).sum::<f64>();
+        let [down, across] = rounded([&down, &across]);
+        terms.gain += length(&down) * length(&across);
+        let mut factors = vec![vec![one]; before.len()];
+        factors.extend([down, across]);
+        terms.factors.push(factors);
+        if terms.gain > MOST_GAIN * sum {
+            return None;
+        }
+        if left.sum <= allowed(terms.gain) && residual(w, &terms.factors) <= allowed(terms.gain) {
+            return Some(terms);
+        }
+    }
+    None
+}
+
+/// What is left of a plane of taps.
+struct Residual<D> {
+    taps: Vec<D>,
+    columns: usize,
+    /// Index of the largest tap.
+    pivot: usize,
+    /// `sum |taps|`.
+    sum: f64,
+}
+
+/// Within a factor of two of `|value|`, and cheaper: for pivots and for the search's own doubts.
+fn size<D: Element>(value: D) -> f64 {
+    let Complex { re, im } = value.to_complex();
+    re.abs() + im.abs()
+}
+
+impl<D: Element> Residual<D> {
+    fn new<A: Element<Double = D>>(w: &[A], columns: usize) -> Self {
+        let taps: Vec<D> = w.iter().map(|w| w.to_double()).collect();
+        let mut left = Self { taps, columns, pivot: 0, sum: 0.0 };
+        left.subtract(&vec![D::default(); w.len() / columns], &vec![D::default(); columns]);
+        left
+    }
+
+    /// Takes away the product of the fibres through the largest tap.
+    fn take_term(&mut self) -> Option<[Vec<D>; 2]> {
+        let (row, column) = (self.pivot / self.columns, self.pivot % self.columns);
+        let pivot = self.taps[self.pivot].to_complex();
+        let down: Vec<D> = self.taps.iter().skip(column).step_by(self.columns).copied().collect();
+        let across = &self.taps[row * self.columns..][..self.columns];
+        let across: Vec<D> =
+            across.iter().map(|tap| D::from_complex(tap.to_complex() / pivot)).collect();
+        if !across.iter().all(|tap| tap.is_finite()) {
+            return None;
+        }
+        self.subtract(&down, &across);
+        Some([down, across])
+    }
+
+    fn subtract(&mut self, down: &[D], across: &[D]) {
+        let (mut largest, mut pivot_row) = (-1.0, 0);
+        self.sum = 0.0;
+        for (row, (taps, &factor)) in self.taps.chunks_mut(self.columns).zip(down).enumerate() {
+            let factor = D::from_complex(-factor.to_complex());
+            let (mut sum, mut most) = (0.0, 0.0);
+            for (tap, &across) in taps.iter_mut().zip(across) {
+                *tap = tap.mul_add(factor, across);
+                let size = size(*tap);
+                sum += size;
+                most = if size > most { size } else { most };
+            }
+            self.sum += sum;
+            if most > largest {
+                (largest, pivot_row) = (most, row);
+            }
+        }
+        let row = &self.taps[pivot_row * self.columns..][..self.columns];
+        let column = (0..row.len()).max_by(|&a, &b| size(row[a]).total_cmp(&size(row[b])));
+        self.pivot = pivot_row * self.columns + column.unwrap_or(0);
+    }
+}
+
+/// The factors of one term in the element type. The pass along the last axis runs first: its factor
+/// adds up to at most one, so that no sum between the passes is larger than the input. A power of
+/// two moves without rounding.
+fn rounded<A: Element>([down, across]: [&[A::Double]; 2]) -> [Vec<A>; 2] {
+    let length: f64 = across.iter().map(|tap| tap.magnitude()).sum();
+    let share = 2f64.powf(-length.log2().ceil());
+    let scaled = |taps: &[A::Double], scale: f64| {
+        taps.iter().map(|tap| A::from_complex(tap.to_complex() * scale)).collect()
+    };
+    [scaled(down, 1.0 / share), scaled(across, share)]
+}
+
+/// `sum |k - sum of products|`.
+fn residual<A: Element>(w: &[A], terms: &[Vec<Vec<A>>]) -> f64 {
+    let columns = terms[0].last().map_or(1, Vec::len);
+    let wide = |taps: &[A]| taps.iter().map(|tap| tap.to_double()).collect::<Vec<_>>();
+    let mut left = Residual::new(w, columns);
+    for term in terms {
+        if let [.., down, across] = &term[..] {
+            left.subtract(&wide(down), &wide(across));
+        }
+    }
+    left.taps.iter().map(|tap| tap.magnitude()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filters;
+
+    fn kernel(n: usize, tap: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+        let at = |i: usize| i as f64 - (n as f64 - 1.0) / 2.0;
+        (0..n * n).map(|i| tap(at(i / n), at(i % n))).collect()
+    }
+
+    fn gaussian(sigma: f64) -> impl Fn(f64, f64) -> f64 {
+        move |y, x| (-(x * x + y * y) / (2.0 * sigma * sigma)).exp() / (6.0 * sigma * sigma)
+    }
+
+    fn laplacian(n: usize, sigma: f64) -> Vec<f64> {
+        kernel(n, |y, x| {
+            ((x * x + y * y) / (sigma * sigma) - 2.0) * gaussian(sigma)(y, x) / (sigma * sigma)
+        })
+    }
+
+    /// Terms of a kernel of `n x n` taps, 0 where there are none, found in each type. They are what
+    /// they promise.
+    fn count(w: &[f64]) -> [usize; 3] {
+        fn of<A: Element>(w: &[f64], unit: Complex<f64>) -> usize {
+            let n = w.len().isqrt();
+            let w: Vec<A> = w.iter().map(|&w| A::from_complex(unit * w)).collect();
+            let Some(found) = terms(&w, &[1, n, n]) else { return 0 };
+            let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
+            assert!(found.gain <= MOST_GAIN * sum);
+            let allowed = A::DTYPE.epsilon() * (sum + 2.0 * found.gain);
+            assert!(residual(&w, &found.factors) <= allowed);
+            for term in &found.factors {
+                assert_eq!(term.iter().map(Vec::len).collect::<Vec<_>>(), [1, n, n]);
+                let across: f64 = term[2].iter().map(|tap| tap.magnitude()).sum();
+                assert!(across <= 1.0 + 1e-6, "{across}");
+            }
+            found.factors.len()
+        }
+        let unit = Complex::new(0.6, -0.8);
+        [of::<f32>(w, 1.0.into()), of::<f64>(w, 1.0.into()), of::<Complex<f32>>(w, unit)]
+    }
+
+    #[test]
+    fn kernels_of_two_terms() {
+        for n in [5, 9, 31, 61] {
+            assert_eq!(count(&laplacian(n, n as f64 / 8.0)), [2; 3], "{n}");
+            let (narrow, wide) = (gaussian(n as f64 / 10.0), gaussian(n as f64 / 6.0));
+            assert_eq!(count(&kernel(n, |y, x| narrow(y, x) - wide(y, x))), [2; 3], "{n}");
+            let mut sharpen = kernel(n, |y, x| -wide(y, x));
+            sharpen[n * n / 2] += 2.0;
+            assert_eq!(count(&sharpen), [2; 3], "{n}");
+        }
+        assert_eq!(count(&kernel(9, gaussian(1.5))), [1; 3]);
+    }
+
+    #[test]
+    fn terms_are_no_more_than_pay() {
+        // A cross is two terms, but of 3 x 3 taps they would save nothing.
+        let cross = |n| kernel(n, |y, x| f64::from(u8::from(x == 0.0 || y == 0.0)));
+        assert_eq!((count(&cross(3)), count(&cross(7))), ([0; 3], [2; 3]));
+        // Its edge makes a disk of many terms.
+        let disk = filters::disk::<f64>(15.0).expect("a radius");
+        assert_eq!(count(disk.as_slice().expect("standard")), [0; 3]);
+        let diagonal = |n| kernel(n, |y, x| f64::from(u8::from(x == y)));
+        assert_eq!((count(&diagonal(15)), count(&diagonal(4))), ([0; 3], [0; 3]));
+    }
+
+    #[test]
+    fn noise_is_not_left_out() {
+        let noise = |i: usize| ((i * 7919 % 1009) as f64 - 504.0) / 504.0;
+        for level in [1e-2, 1e-4, 3e-6] {
+            let mut w = laplacian(31, 4.0);
+            let largest = w.iter().fold(0.0, |most: f64, w| most.max(w.abs()));
+            w.iter_mut().enumerate().for_each(|(i, w)| *w += level * largest * noise(i));
+            assert_eq!(count(&w), [0; 3], "{level}");
+        }
+        let random: Vec<f64> = (0..51 * 51).map(noise).collect();
+        assert_eq!(count(&random), [0; 3]);
+    }
+
+    #[test]
+    fn sums_beyond_the_type_prove_nothing() {
+        let steep: Vec<f64> = (0..400).map(|i| [1.7e308, -1.7e308, 1e308][i % 3]).collect();
+        assert!(terms(&steep, &[20, 20]).is_none());
+        assert!(terms(&[0.0f64; 49], &[7, 7]).is_none());
+    }
+
+    #[test]
+    fn integers_have_one_term_at_most() {
+        let cross: Vec<i32> = (0..81).map(|i| i32::from(i / 9 == 4 || i % 9 == 4)).collect();
+        assert!(terms(&cross, &[9, 9]).is_none());
+        assert_eq!(terms(&[2; 81], &[9, 9]).map(|found| found.factors.len()), Some(1));
+    }
+}
