@@ -12,7 +12,7 @@ use super::sample::{MOST_LANES, Sample};
 use super::share::{self, most_rows};
 use super::size::Blocks;
 use super::survey::Survey;
-use super::transform::{Extent, Space, Transform};
+use super::transform::{Extent, LINES, Space, Transform};
 use super::vectorized;
 use crate::bounds;
 use crate::cpu::direct::Direct;
@@ -130,31 +130,65 @@ impl<A: Element> Fft<A> {
     /// Computes the blocks from `first` on that share a transform.
     fn blocks(&self, x: &[A], first: usize, rows: &mut [&mut [A]], workspace: &mut Workspace<A>) {
         let lanes = rows.len() / self.rows;
+        let mut exponents = [None; MOST_LANES];
+        for (lane, exponent) in exponents.iter_mut().enumerate().take(lanes) {
+            *exponent = self.locate(first + lane, &mut workspace.parts[lane]).then_some(0);
+        }
+        if exponents == [None; MOST_LANES] {
+            return;
+        }
+        // Nearly all blocks can be transformed as they are, so they are looked at on the way.
+        self.forward(x, exponents, workspace);
         let mut levels = [None; MOST_LANES];
-        for (lane, level) in levels.iter_mut().enumerate().take(lanes) {
-            let part = &mut workspace.parts[lane];
-            if !self.locate(first + lane, part) {
+        for lane in 0..MOST_LANES {
+            if exponents[lane].is_none() {
                 continue;
             }
-            *level = self.level(x, part, &mut workspace.survey, &mut workspace.gathered[0]);
-            if level.is_none() {
+            let level = workspace.survey.level(A::Sample::parts(lane), 0);
+            let safe = level.exponent == exponent_into_range::<A::Sample>(level.largest)
+                && self.is_safe(&level, lane, lane, workspace);
+            levels[lane] = Some((level, safe));
+        }
+        if self.fits_as_it_is(&levels) {
+            return self.inverse(exponents, rows, workspace);
+        }
+        let mut fit = [None; MOST_LANES];
+        for lane in 0..MOST_LANES {
+            let Some((level, safe)) = levels[lane] else { continue };
+            fit[lane] = if safe { Some(level) } else { self.level(x, &level, lane, workspace) };
+            if fit[lane].is_none() {
                 let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-                self.leave_to_direct(x, part, rows);
+                self.leave_to_direct(x, &workspace.parts[lane], rows);
             }
         }
-        match levels {
+        match fit {
             [Some(a), Some(b)] if self.is_exact_together(&a, &b) => {
-                self.convolve(x, a.partners(&b).map(Some), rows, workspace);
+                let exponents = a.partners(&b).map(Some);
+                self.forward(x, exponents, workspace);
+                self.inverse(exponents, rows, workspace);
             }
             [a, b] => {
                 for only in [[a, None], [None, b]] {
                     if only != [None, None] {
                         let exponents = only.map(|level| level.map(|level| level.exponent));
-                        self.convolve(x, exponents, rows, workspace);
+                        self.forward(x, exponents, workspace);
+                        self.inverse(exponents, rows, workspace);
                     }
                 }
             }
         }
+    }
+
+    /// Whether blocks can be transformed together and without scaling, given their levels and
+    /// whether each of them is safe.
+    fn fits_as_it_is(&self, levels: &[Option<(Level, bool)>; MOST_LANES]) -> bool {
+        levels.iter().flatten().all(|(_, safe)| *safe)
+            && match levels {
+                [Some((a, _)), Some((b, _))] => {
+                    a.partners(b) == [0, 0] && self.is_exact_together(a, b)
+                }
+                _ => true,
+            }
     }
 
     /// Whether two blocks that are fit for a transform are still so together: the bound for
@@ -190,39 +224,47 @@ impl<A: Element> Fft<A> {
         true
     }
 
-    /// How loud a block is, or `None` where a transform cannot be trusted with it.
+    /// Whether a transform can be trusted with a block of this level, which was surveyed as the
+    /// lane `at`.
+    fn is_safe(&self, level: &Level, lane: usize, at: usize, workspace: &mut Workspace<A>) -> bool {
+        let samples = self.blocks.samples();
+        if A::DTYPE.is_integer() {
+            return bounds::fft_is_exact(samples, &self.kernel, level.largest);
+        }
+        let Workspace { parts, survey, .. } = workspace;
+        let (used, epsilon) = (&parts[lane].extent.used, A::DTYPE.epsilon());
+        level.largest.is_finite()
+            && survey.is_safe(A::Sample::parts(at), &self.windows, used, epsilon, samples)
+    }
+
+    /// How loud a block is that did not pass the first look, or `None` where a transform cannot be
+    /// trusted with it even when it is scaled, or looked at more closely.
     fn level(
         &self,
         x: &[A],
-        part: &Part,
-        survey: &mut Survey<Real<A>>,
-        gathered: &mut Vec<A>,
+        first: &Level,
+        lane: usize,
+        workspace: &mut Workspace<A>,
     ) -> Option<Level> {
-        let mut look = |survey: &mut Survey<_>, exponent, tiled| {
-            survey.start(&self.windows, &part.extent.used, exponent, tiled);
-            for row in 0..rows_of(&part.extent.used) {
-                survey.add(self.row(x, part, row, gathered));
-            }
-            survey.level()
-        };
-        let mut level = look(survey, 0, true);
-        let samples = self.blocks.samples();
-        if A::DTYPE.is_integer() {
-            return bounds::fft_is_exact(samples, &self.kernel, level.largest).then_some(level);
-        }
-        if !level.largest.is_finite() {
+        if A::DTYPE.is_integer() || !first.largest.is_finite() {
             return None;
         }
-        let exponent = exponent_into_range::<A::Sample>(level.largest);
-        if exponent != 0 {
-            level = look(survey, exponent, true);
-        }
-        let epsilon = A::DTYPE.epsilon();
-        if survey.is_safe(&self.windows, epsilon, samples) {
-            return Some(level);
-        }
-        look(survey, exponent, false);
-        survey.is_safe(&self.windows, epsilon, samples).then_some(level)
+        let exponent = exponent_into_range::<A::Sample>(first.largest);
+        // In tiles it has been looked at already, unless it has to be scaled.
+        let looks: &[bool] = if exponent == 0 { &[false] } else { &[true, false] };
+        looks.iter().find_map(|&tiled| {
+            let Workspace { parts, survey, space, gathered, .. } = workspace;
+            let part = &parts[lane];
+            survey.start(&self.windows, &part.extent.used, tiled);
+            let line = &mut space.lines[..self.blocks.size[part.origin.len() - 1]];
+            for row in 0..rows_of(&part.extent.used) {
+                let row = self.row(x, part, row, &mut gathered[0]);
+                pack([row, &[]], [exponent, 0], line);
+                survey.add(line);
+            }
+            let level = survey.level(A::Sample::parts(0), exponent);
+            self.is_safe(&level, lane, 0, workspace).then_some(level)
+        })
     }
 
     /// One row of the used part of a block; rows are counted in standard order.
@@ -248,54 +290,79 @@ impl<A: Element> Fft<A> {
         gathered
     }
 
-    /// Transforms the blocks that have an exponent, and writes their outputs.
-    fn convolve(
+    /// Packs the blocks that have an exponent, looks at them, and transforms their slabs.
+    fn forward(&self, x: &[A], exponents: [Option<i32>; MOST_LANES], workspace: &mut Workspace<A>) {
+        let Workspace { parts, survey, extent, space, gathered } = workspace;
+        extent.unite(
+            parts.iter().zip(&exponents).filter(|(_, e)| e.is_some()).map(|(p, _)| &p.extent),
+        );
+        survey.start(&self.windows, &extent.used, true);
+        let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
+        let used = &extent.used[..outer.len()];
+        let slabs = self.transform.slabs(&extent.used);
+        let in_slab = rows_of(&extent.used) / slabs;
+        for slab in 0..slabs {
+            let rows = slab * in_slab..(slab + 1) * in_slab;
+            for first in rows.clone().step_by(LINES) {
+                let rows = first..rows.end.min(first + LINES);
+                for (row, line) in rows.clone().zip(space.lines.chunks_exact_mut(*n)) {
+                    let mut lanes: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
+                    for (lane, gathered) in gathered.iter_mut().enumerate() {
+                        let part = &parts[lane].extent.used;
+                        if exponents[lane].is_some()
+                            && let Some(row) = within(row, used, &part[..outer.len()])
+                        {
+                            lanes[lane] = self.row(x, &parts[lane], row, gathered);
+                        }
+                    }
+                    vectorized(
+                        #[inline(always)]
+                        || pack(lanes, exponents.map(|e| e.unwrap_or(0)), line),
+                    );
+                    survey.add(line);
+                }
+                for (i, row) in rows.enumerate() {
+                    self.transform.forward_row(embed(row, used, outer), i, space);
+                }
+            }
+            self.transform.forward_slab(slab, &extent.used, space);
+        }
+    }
+
+    /// Filters blocks whose slabs are transformed, and writes their outputs.
+    fn inverse(
         &self,
-        x: &[A],
         exponents: [Option<i32>; MOST_LANES],
         rows: &mut [&mut [A]],
         workspace: &mut Workspace<A>,
     ) {
-        let Workspace { parts, extent, space, gathered, .. } = workspace;
-        extent.unite(
-            parts.iter().zip(&exponents).filter(|(_, e)| e.is_some()).map(|(p, _)| &p.extent),
-        );
-        let last = self.blocks.size.len() - 1;
-        let outer = &self.blocks.size[..last];
-
-        for row in 0..rows_of(&extent.used) {
-            let mut lanes: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
-            for (lane, gathered) in gathered.iter_mut().enumerate() {
-                let used = &parts[lane].extent.used;
-                if exponents[lane].is_some()
-                    && let Some(row) = within(row, &extent.used[..last], &used[..last])
-                {
-                    lanes[lane] = self.row(x, &parts[lane], row, gathered);
+        let Workspace { parts, extent, space, .. } = workspace;
+        self.transform.filter(&self.spectrum, extent, space);
+        let outer = &self.blocks.size[..self.blocks.size.len() - 1];
+        let needed = &extent.needed[..outer.len()];
+        let slabs = self.transform.slabs(&extent.needed);
+        let in_slab = rows_of(&extent.needed) / slabs;
+        for row in 0..slabs * in_slab {
+            if row % in_slab == 0 {
+                self.transform.inverse_slab(row / in_slab, &extent.needed, space);
+            }
+            let mut targets = [None; MOST_LANES];
+            for (lane, target) in targets.iter_mut().enumerate() {
+                if exponents[lane].is_some() {
+                    *target = self.output_row(row, needed, &parts[lane]);
                 }
             }
-            vectorized(
-                #[inline(always)]
-                || pack(lanes, exponents.map(|e| e.unwrap_or(0)), &mut space.line),
-            );
-            self.transform.forward_row(embed(row, &extent.used[..last], outer), space);
-        }
-        self.transform.filter(&self.spectrum, extent, space);
-        for row in 0..rows_of(&extent.needed) {
-            let targets: [Option<usize>; MOST_LANES] = std::array::from_fn(|lane| {
-                exponents[lane]?;
-                self.output_row(row, &extent.needed, &parts[lane])
-            });
             if targets == [None; MOST_LANES] {
                 continue;
             }
-            self.transform.inverse_row(embed(row, &extent.needed[..last], outer), space);
+            self.transform.inverse_row(embed(row, needed, outer), space);
             for (lane, target) in targets.into_iter().enumerate() {
                 if let (Some(target), Some(exponent)) = (target, exponents[lane]) {
                     let exponent = -(exponent + self.exponent);
                     let out = &mut *rows[lane * self.rows + target];
                     vectorized(
                         #[inline(always)]
-                        || self.unpack(&space.line, &parts[lane], lane, exponent, out),
+                        || self.unpack(&space.lines, &parts[lane], lane, exponent, out),
                     );
                 }
             }

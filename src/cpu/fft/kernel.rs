@@ -29,14 +29,19 @@ pub fn spectrum<A: Element>(
     let mut tap =
         Odometer::starting_at(axes[..outer.len()].iter().map(|axis| axis.taps).collect(), 0);
     for weights in weights.chunks_exact(axes[outer.len()].taps) {
-        space.line.fill(Complex::default());
+        let line = &mut space.lines[..blocks.size[outer.len()]];
+        line.fill(Complex::default());
         for (t, w) in weights.iter().enumerate() {
             let w = w.to_sample().scaled(exponent);
-            space.line[place(outer.len(), t)] = A::Sample::join(w, A::Sample::default());
+            line[place(outer.len(), t)] = A::Sample::join(w, A::Sample::default());
         }
         let row = (0..outer.len()).fold(0, |row, a| row * outer[a] + place(a, tap.at()[a]));
-        transform.forward_row(row, &mut space);
+        transform.forward_row(row, 0, &mut space);
         tap.advance();
+    }
+    let slabs = transform.slabs(&blocks.size);
+    for slab in 0..slabs {
+        transform.forward_slab(slab, &blocks.size, &mut space);
     }
     let scale = Real::<A>::from_f64(1.0 / blocks.samples() as f64).expect("a float");
     transform.spectrum(scale, &mut space)

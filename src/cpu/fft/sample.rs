@@ -2,6 +2,7 @@
 
 use num_complex::Complex;
 use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::element::DType;
@@ -24,9 +25,12 @@ pub fn complex_bytes(dtype: DType) -> usize {
 const LONGEST_KEPT: usize = 1 << 15;
 
 /// The precision of a transform.
-pub trait Real: FftNum + Default + PartialOrd + Into<f64> {
+pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod {
     /// The largest exponent whose power of two is a number with a reciprocal.
     const LARGEST_EXPONENT: i32;
+
+    /// Without its sign.
+    fn magnitude(self) -> Self;
 
     /// The larger one; `self` where the other is NaN.
     fn larger(self, other: Self) -> Self;
@@ -56,8 +60,8 @@ pub trait Sample: Copy + Default + Send + Sync + 'static {
     fn of_lane(value: Complex<Self::Real>, lane: usize) -> Self;
     /// `self * 2^exponent`, for any exponent that the result has a number for.
     fn scaled(self, exponent: i32) -> Self;
-    /// The magnitude, within a factor of `sqrt 2`; not finite where a part is not.
-    fn peak(self) -> Self::Real;
+    /// Which parts of a complex number that lanes were joined into belong to one of them.
+    fn parts(lane: usize) -> Range<usize>;
 }
 
 /// `value * 2^exponent`, in steps whose powers of two are numbers themselves.
@@ -75,6 +79,11 @@ macro_rules! sample {
     ($($t:ident $bits:ident),*) => {$(
         impl Real for $t {
             const LARGEST_EXPONENT: i32 = $t::MAX_EXP - 2;
+
+            #[inline(always)]
+            fn magnitude(self) -> Self {
+                self.abs()
+            }
 
             #[inline(always)]
             fn larger(self, other: Self) -> Self {
@@ -115,9 +124,8 @@ macro_rules! sample {
             fn scaled(self, exponent: i32) -> Self {
                 scaled(self, exponent)
             }
-            #[inline(always)]
-            fn peak(self) -> $t {
-                self.abs()
+            fn parts(lane: usize) -> Range<usize> {
+                lane..lane + 1
             }
         }
 
@@ -138,9 +146,8 @@ macro_rules! sample {
             fn scaled(self, exponent: i32) -> Self {
                 Complex::new(scaled(self.re, exponent), scaled(self.im, exponent))
             }
-            #[inline(always)]
-            fn peak(self) -> $t {
-                self.re.abs() + self.im.abs()
+            fn parts(_: usize) -> Range<usize> {
+                0..2
             }
         }
     )*};

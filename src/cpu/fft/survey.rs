@@ -4,28 +4,30 @@
 //! Most blocks are cleared by the maxima of tiles, of which every window holds a whole one; the
 //! others are looked at sample by sample.
 
+use num_complex::Complex;
+use std::ops::Range;
+
 use super::range::{Level, PARTNER, SHARE, Window};
-use super::sample::{Real, Sample};
+use super::sample::Real;
 use super::vectorized;
-use crate::element::Element;
 
 /// A look at a block before it is transformed; memory is kept from block to block.
+///
+/// It looks at rows that are packed already, real and imaginary parts side by side: those are two
+/// blocks of real numbers, or the parts of one of complex numbers.
 #[derive(Debug, Default)]
 pub struct Survey<R> {
     /// Samples and tiles per axis, and the tiles' sides.
     used: Vec<usize>,
     tiles: Vec<usize>,
     sides: Vec<usize>,
-    exponent: i32,
     /// Rows seen, in standard order.
     row: usize,
-    /// The magnitudes of a row.
-    peaks: Vec<R>,
     /// The largest of each column since the last tile was complete.
-    columns: Vec<R>,
+    columns: Vec<[R; 2]>,
     /// The largest of each tile.
-    maxima: Vec<R>,
-    squares: f64,
+    maxima: Vec<[R; 2]>,
+    squares: [f64; 2],
     seen: Vec<R>,
     all: Vec<R>,
     /// Per axis, for windows that differ in their tiles: the first tile that is under visible taps
@@ -33,13 +35,18 @@ pub struct Survey<R> {
     starts: Vec<Vec<[usize; 2]>>,
 }
 
-/// Numbers in one step of [`Survey::add`]'s loop: enough for its sums not to wait for each other.
+/// The parts of packed samples that belong to a block: the `lane`th, or both of complex numbers.
+pub type Parts = Range<usize>;
+
+/// Samples in one step of [`look`]'s loop: enough for its sums not to wait for each other.
 const STEP: usize = 16;
 
+/// Samples in one step of [`largest`]'s loop: tiles are small.
+const FOLD: usize = 8;
+
 impl<R: Real> Survey<R> {
-    /// Starts on a block of which `used` samples are read, to be multiplied by `2^exponent`: in
-    /// tiles, or sample by sample.
-    pub fn start(&mut self, windows: &[Window], used: &[usize], exponent: i32, tiled: bool) {
+    /// Starts on a block of which `used` samples are read, in tiles or sample by sample.
+    pub fn start(&mut self, windows: &[Window], used: &[usize], tiled: bool) {
         self.used.clear();
         self.used.extend_from_slice(used);
         self.sides.clear();
@@ -47,29 +54,22 @@ impl<R: Real> Survey<R> {
         self.tiles.clear();
         self.tiles.extend(used.iter().zip(&self.sides).map(|(used, side)| used.div_ceil(*side)));
         self.columns.clear();
-        self.columns.resize(used[used.len() - 1], R::default());
-        self.peaks.resize(used[used.len() - 1], R::default());
+        self.columns.resize(used[used.len() - 1], Default::default());
         self.maxima.clear();
-        self.maxima.resize(self.tiles.iter().product(), R::default());
-        (self.exponent, self.row, self.squares) = (exponent, 0, 0.0);
+        self.maxima.resize(self.tiles.iter().product(), Default::default());
+        (self.row, self.squares) = (0, [0.0; 2]);
     }
 
-    /// The next row.
-    pub fn add<A: Element>(&mut self, row: &[A])
-    where
-        A::Sample: Sample<Real = R>,
-    {
-        if self.exponent == 0 {
-            vectorized(
-                #[inline(always)]
-                || self.add_peaks(row, |x| x.to_sample().peak()),
-            );
-        } else {
-            let exponent = self.exponent;
-            self.add_peaks(row, |x| x.to_sample().scaled(exponent).peak());
-        }
-        self.row += 1;
+    /// The next row, perhaps with padding at its end.
+    pub fn add(&mut self, row: &[Complex<R>]) {
         let last = self.used.len() - 1;
+        let row = bytemuck::cast_slice(&row[..self.used[last]]);
+        let squares = vectorized(
+            #[inline(always)]
+            || look(row, &mut self.columns),
+        );
+        self.squares = [0, 1].map(|part| self.squares[part] + squares[part].into());
+        self.row += 1;
         let in_tile = if last == 0 { 0 } else { self.row % self.used[last - 1] };
         if last > 0 && in_tile != 0 && !in_tile.is_multiple_of(self.sides[last - 1]) {
             return;
@@ -83,61 +83,55 @@ impl<R: Real> Survey<R> {
         }
         let side = self.sides[last];
         let tiles = &mut self.maxima[place..place + self.tiles[last]];
-        for (tile, columns) in tiles.iter_mut().zip(self.columns.chunks(side)) {
-            *tile = columns.iter().fold(*tile, |most, &value| most.larger(value));
-        }
-        self.columns.fill(R::default());
+        vectorized(
+            #[inline(always)]
+            || {
+                for (tile, columns) in tiles.iter_mut().zip(self.columns.chunks(side)) {
+                    *tile = larger(*tile, &largest(columns));
+                }
+            },
+        );
+        self.columns.fill(Default::default());
     }
 
-    #[inline(always)]
-    fn add_peaks<A>(&mut self, row: &[A], peak: impl Fn(&A) -> R) {
-        // One loop for each thing, over what is in the first level of cache: together they would
-        // not vectorise.
-        let peaks = &mut self.peaks[..row.len()];
-        for (x, to) in row.iter().zip(&mut *peaks) {
-            *to = peak(x);
-        }
-        for (column, &peak) in self.columns.iter_mut().zip(&*peaks) {
-            // A comparison instead would become masked stores, which some machines are slow at.
-            *column = column.larger(peak);
-        }
-        let mut sums = [R::default(); STEP];
-        let (chunks, rest) = peaks.as_chunks::<STEP>();
-        for peaks in chunks {
-            for (sum, &peak) in sums.iter_mut().zip(peaks) {
-                *sum = *sum + peak * peak;
-            }
-        }
-        for (sum, &peak) in sums.iter_mut().zip(rest) {
-            *sum = *sum + peak * peak;
-        }
-        self.squares += sums.into_iter().fold(0.0, |all, sum| all + sum.into());
-    }
-
-    /// The level of the block, all of whose rows have been added.
-    pub fn level(&self) -> Level {
-        let largest = self.maxima.iter().fold(R::default(), |most, &value| most.larger(value));
-        let (squares, exponent) = (self.squares, self.exponent);
+    /// The level of a block, all of whose rows have been added.
+    pub fn level(&self, parts: Parts, exponent: i32) -> Level {
+        let largest = largest(&self.maxima);
+        let largest =
+            largest[parts.clone()].iter().fold(0.0, |most: f64, &part| most.max(part.into()));
+        let squares: f64 = self.squares[parts].iter().sum();
         // Maxima pass over a NaN, sums do not.
-        let largest = if squares.is_nan() { f64::INFINITY } else { largest.into() };
+        let largest = if squares.is_nan() { f64::INFINITY } else { largest };
         Level { largest, squares, exponent }
     }
 
-    /// Whether every window keeps its digits under a transform of `samples` samples in precision
-    /// `epsilon`. Windows of zeros count as kept: their results are zero up to the error bound of
-    /// the method. Windows in which only taps that a transform cannot see meet any signal are
-    /// lost. Samples are finite. Sample by sample the answer is exact; from tiles, a no may be
-    /// wrong.
-    pub fn is_safe(&mut self, windows: &[Window], epsilon: f64, samples: usize) -> bool {
+    /// Whether every window of a block, of which `used` samples are read, keeps its digits under a
+    /// transform of `samples` samples in precision `epsilon`. Windows of zeros count as kept: their
+    /// results are zero up to the error bound of the method. Windows in which only taps that a
+    /// transform cannot see meet any signal are lost. Samples are finite. Sample by sample the
+    /// answer is exact; from tiles, a no may be wrong.
+    pub fn is_safe(
+        &mut self,
+        parts: Parts,
+        windows: &[Window],
+        used: &[usize],
+        epsilon: f64,
+        samples: usize,
+    ) -> bool {
         let samples = samples as f64;
-        let error = epsilon * samples.log2().max(1.0).sqrt() * (self.squares / samples).sqrt();
+        let squares: f64 = self.squares[parts.clone()].iter().sum();
+        let error = epsilon * samples.log2().max(1.0).sqrt() * (squares / samples).sqrt();
         let least = PARTNER * error / SHARE;
         let step = |w: usize, side: usize| if side == 1 { windows[w].step } else { 1 };
+        let of_parts = |tile: &[R; 2]| {
+            let parts = tile[parts.clone()].iter();
+            parts.fold(R::default(), |most, &part| if part > most { part } else { most })
+        };
 
         self.starts.resize_with(windows.len(), Vec::new);
         for (a, (window, starts)) in windows.iter().zip(&mut self.starts).enumerate() {
             let (side, reach) = (self.sides[a], &window.reach);
-            let count = self.used[a] - (window.taps - 1) * window.step;
+            let count = used[a] - (window.taps - 1) * window.step;
             starts.clear();
             let [seen, any] = [&reach.visible, &reach.support].map(|r| r.start * window.step);
             let mut p = 0;
@@ -149,7 +143,8 @@ impl<R: Real> Survey<R> {
             }
         }
         // Tiles that lie wholly under the visible taps, wherever a window starts.
-        self.seen.clone_from(&self.maxima);
+        self.seen.clear();
+        self.seen.extend(self.maxima.iter().map(of_parts));
         slide(&mut self.seen, &self.tiles, |a| {
             let side = self.sides[a];
             ((windows[a].reach.visible.len() + 1) / side - 1, step(a, side))
@@ -157,7 +152,8 @@ impl<R: Real> Survey<R> {
         if self.each_start(|seen, _| self.seen[seen].into() >= least) {
             return true;
         }
-        self.all.clone_from(&self.maxima);
+        self.all.clear();
+        self.all.extend(self.maxima.iter().map(of_parts));
         slide(&mut self.all, &self.tiles, |a| {
             let side = self.sides[a];
             ((windows[a].reach.support.len() + 2 * side - 2) / side, step(a, side))
@@ -183,6 +179,52 @@ impl<R: Real> Survey<R> {
             inner.iter().all(|[seen, all]| kept(first[0] + seen, first[1] + all))
         })
     }
+}
+
+/// The larger of each part; the first where the other is NaN.
+#[inline(always)]
+fn larger<R: Real>(most: [R; 2], values: &[R; 2]) -> [R; 2] {
+    [0, 1].map(|part| if values[part] > most[part] { values[part] } else { most[part] })
+}
+
+/// The largest of each part.
+#[inline(always)]
+fn largest<R: Real>(values: &[[R; 2]]) -> [R; 2] {
+    let mut most = [[R::default(); 2]; FOLD];
+    let (steps, rest) = values.as_chunks::<FOLD>();
+    for values in steps {
+        for i in 0..FOLD {
+            most[i] = larger(most[i], &values[i]);
+        }
+    }
+    most.iter().chain(rest).fold([R::default(); 2], larger)
+}
+
+/// Raises the columns' maxima to the magnitudes in a row; returns the sums of their squares.
+#[inline(always)]
+fn look<R: Real>(row: &[[R; 2]], columns: &mut [[R; 2]]) -> [R; 2] {
+    let mut sums = [[R::default(); 2]; STEP];
+    let (steps, rest) = row.as_chunks::<STEP>();
+    let (column_steps, column_rest) = columns.as_chunks_mut::<STEP>();
+    for (values, columns) in steps.iter().zip(column_steps) {
+        // Stored as a whole: single places would become masked stores, which some machines are
+        // slow at.
+        let mut most = *columns;
+        for i in 0..STEP {
+            for part in 0..2 {
+                let value = values[i][part].magnitude();
+                most[i][part] = if value > most[i][part] { value } else { most[i][part] };
+                sums[i][part] = sums[i][part] + value * value;
+            }
+        }
+        *columns = most;
+    }
+    for ((values, column), sum) in rest.iter().zip(column_rest).zip(&mut sums) {
+        let values = values.map(R::magnitude);
+        *column = larger(*column, &values);
+        *sum = [0, 1].map(|part| sum[part] + values[part] * values[part]);
+    }
+    sums.into_iter().fold([R::default(); 2], |all, sum| [all[0] + sum[0], all[1] + sum[1]])
 }
 
 /// Replaces each value by the maximum over as many along each axis, and so far apart, as `part`

@@ -20,6 +20,10 @@ const PANEL: usize = 8;
 /// Elements that rows and columns are padded by, lest those of a power of two share cache sets.
 const PAD: usize = 8;
 
+/// Rows that are packed together: their reads, each from a page of its own, then wait for memory
+/// together.
+pub const LINES: usize = 4;
+
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -39,8 +43,8 @@ pub struct Space<R> {
     block: Vec<Complex<R>>,
     panels: [Vec<Complex<R>>; 2],
     scratch: Vec<Complex<R>>,
-    /// A row in the order of samples, to be filled or read.
-    pub line: Vec<Complex<R>>,
+    /// [`LINES`] rows in the order of samples, to be filled or read.
+    pub lines: Vec<Complex<R>>,
 }
 
 /// The part of a block that matters, per axis.
@@ -90,35 +94,42 @@ impl<R: Real> Transform<R> {
             block: zeros(rows * self.pitch + LINE),
             panels: [PANEL, PANEL].map(|columns| zeros(columns * padded(longest))),
             scratch: zeros(scratch.max().unwrap_or(0)),
-            line: zeros(self.size[last]),
+            lines: zeros(LINES.min(rows) * self.size[last]),
         }
     }
 
-    /// Transforms `space.line`, which is used up, into one row of the block.
-    pub fn forward_row(&self, row: usize, space: &mut Space<R>) {
-        let block = aligned(&mut space.block);
-        let out = &mut block[row * self.pitch..][..space.line.len()];
-        self.along(self.size.len() - 1, 0, &mut space.line, out, &mut space.scratch);
+    /// Transforms line `i` of `space`, which is used up, into one row of the block.
+    pub fn forward_row(&self, row: usize, i: usize, space: &mut Space<R>) {
+        let last = self.size.len() - 1;
+        let line = &mut space.lines[i * self.size[last]..][..self.size[last]];
+        let out = &mut aligned(&mut space.block)[row * self.pitch..][..line.len()];
+        self.along(last, 0, line, out, &mut space.scratch);
     }
 
-    /// Transforms one row of the block, which is used up, back into `space.line`.
+    /// Transforms one row of the block, which is used up, back into line 0 of `space`.
     pub fn inverse_row(&self, row: usize, space: &mut Space<R>) {
-        let block = aligned(&mut space.block);
-        let spectrum = &mut block[row * self.pitch..][..space.line.len()];
-        self.along(self.size.len() - 1, 1, spectrum, &mut space.line, &mut space.scratch);
+        let last = self.size.len() - 1;
+        let line = &mut space.lines[..self.size[last]];
+        let spectrum = &mut aligned(&mut space.block)[row * self.pitch..][..line.len()];
+        self.along(last, 1, spectrum, line, &mut space.scratch);
     }
 
-    /// The spectrum of a block whose rows are transformed, in the order that [`Self::filter`]
+    /// Slabs of a block, or of a part of it: what lies at one place of the outermost axis. Between
+    /// their rows and the outermost axis, slabs are transformed one by one, while they are in cache.
+    pub fn slabs(&self, part: &[usize]) -> usize {
+        if self.outermost == self.size.len() - 1 { 1 } else { part[self.outermost] }
+    }
+
+    /// The spectrum of a block whose slabs are transformed, in the order that [`Self::filter`]
     /// reads it, times `scale`.
     pub fn spectrum(&self, scale: R, space: &mut Space<R>) -> Vec<Complex<R>> {
-        self.forward_middle(&self.size, space);
         let mut spectrum = Vec::with_capacity(self.size.iter().product());
         let n = self.size[self.outermost];
         if self.outermost == self.size.len() - 1 {
             spectrum.extend(aligned(&mut space.block)[..n].iter().map(|value| value.scale(scale)));
             return spectrum;
         }
-        self.panels(self.outermost, n, n, &self.size, space, |panels, columns, scratch| {
+        self.panels(self.outermost, 0, [n, n], space, |panels, columns, scratch| {
             for c in 0..columns {
                 let [samples, column] = panels.each_mut().map(|panel| &mut panel[c * padded(n)..]);
                 self.along(self.outermost, 0, &mut samples[..n], &mut column[..n], scratch);
@@ -128,21 +139,20 @@ impl<R: Real> Transform<R> {
         spectrum
     }
 
-    /// Takes a block whose rows are transformed to its product with a spectrum, all axes but the
-    /// last transformed back.
+    /// Takes a block whose slabs are transformed to its product with a spectrum, transformed back
+    /// along the outermost axis.
     pub fn filter(&self, spectrum: &[Complex<R>], extent: &Extent, space: &mut Space<R>) {
-        let (axis, last) = (self.outermost, self.size.len() - 1);
-        if axis == last {
+        let axis = self.outermost;
+        if axis == self.size.len() - 1 {
             return vectorized(
                 #[inline(always)]
                 || multiply(aligned(&mut space.block), spectrum),
             );
         }
-        self.forward_middle(&extent.used, space);
         let n = self.size[axis];
         let mut spectrum = spectrum.chunks_exact(n);
-        let (used, needed) = (extent.used[axis], extent.needed[axis]);
-        self.panels(axis, used, needed, &extent.used, space, |panels, columns, scratch| {
+        let ends = [extent.used[axis], extent.needed[axis]];
+        self.panels(axis, 0, ends, space, |panels, columns, scratch| {
             for (c, kernel) in (0..columns).zip(&mut spectrum) {
                 let [samples, column] = panels.each_mut().map(|panel| &mut panel[c * padded(n)..]);
                 let (samples, column) = (&mut samples[..n], &mut column[..n]);
@@ -154,25 +164,30 @@ impl<R: Real> Transform<R> {
                 self.along(axis, 1, column, samples, scratch);
             }
         });
-        for axis in axis + 1..last {
-            self.middle(axis, 1, self.size[axis], extent.needed[axis], &extent.needed, space);
-        }
     }
 
-    fn forward_middle(&self, used: &[usize], space: &mut Space<R>) {
+    /// Transforms a slab, whose rows are transformed, along its outer axes.
+    pub fn forward_slab(&self, slab: usize, used: &[usize], space: &mut Space<R>) {
         for axis in (self.outermost + 1..self.size.len() - 1).rev() {
-            self.middle(axis, 0, used[axis], self.size[axis], used, space);
+            self.middle(axis, 0, [used[axis], self.size[axis]], slab, used, space);
         }
     }
 
-    /// Transforms along an axis that is neither the outermost nor the last: samples from `from` on
-    /// are zeros, results from `to` on are not kept.
+    /// Transforms a slab back along its outer axes.
+    pub fn inverse_slab(&self, slab: usize, needed: &[usize], space: &mut Space<R>) {
+        for axis in self.outermost + 1..self.size.len() - 1 {
+            self.middle(axis, 1, [self.size[axis], needed[axis]], slab, needed, space);
+        }
+    }
+
+    /// Transforms a slab along an axis that is neither the outermost nor the last: samples from
+    /// `ends[0]` on are zeros, results from `ends[1]` on are not kept.
     fn middle(
         &self,
         axis: usize,
         way: usize,
-        from: usize,
-        to: usize,
+        ends: [usize; 2],
+        slab: usize,
         outer: &[usize],
         space: &mut Space<R>,
     ) {
@@ -180,51 +195,51 @@ impl<R: Real> Transform<R> {
         if n == 1 {
             return;
         }
-        self.panels(axis, from, to, outer, space, |panels, columns, scratch| {
-            for c in 0..columns {
-                let [samples, column] = panels.each_mut().map(|panel| &mut panel[c * padded(n)..]);
-                let (samples, column) = (&mut samples[..n], &mut column[..n]);
-                self.along(axis, way, samples, column, scratch);
-                samples[..to].copy_from_slice(&column[..to]);
-            }
-        });
+        let between = self.outermost + 1..axis;
+        let (outer, size) = (&outer[between.clone()], &self.size[between]);
+        for part in 0..outer.iter().product() {
+            let part = slab * size.iter().product::<usize>() + embed(part, outer, size);
+            self.panels(axis, part, ends, space, |panels, columns, scratch| {
+                for c in 0..columns {
+                    let [samples, column] =
+                        panels.each_mut().map(|panel| &mut panel[c * padded(n)..]);
+                    self.along(axis, way, &mut samples[..n], &mut column[..n], scratch);
+                }
+                panels.swap(0, 1);
+            });
+        }
     }
 
     /// Calls `work` with each panel of columns along an outer axis, for all rows of the axes
-    /// between it and the last, and those within `outer` of the axes outside of it. A panel holds
-    /// its columns one after the other; what is left in the first panel goes back.
+    /// between it and the last, in the `part`th part of the block that is one sample long along the
+    /// axes outside of it. A panel holds its columns one after the other, `ends[0]` samples each and
+    /// zeros; the first `ends[1]` of what is left in the first panel go back.
     fn panels(
         &self,
         axis: usize,
-        from: usize,
-        to: usize,
-        outer: &[usize],
+        part: usize,
+        [used, needed]: [usize; 2],
         space: &mut Space<R>,
         mut work: impl FnMut(&mut [Vec<Complex<R>>; 2], usize, &mut [Complex<R>]),
     ) {
         let (n, last) = (self.size[axis], self.size.len() - 1);
         let rows: usize = self.size[axis + 1..last].iter().product();
         let step = rows * self.pitch;
-        let (outer, size) = (&outer[..axis], &self.size[..axis]);
         let Space { block, panels, scratch, .. } = space;
-        let block = aligned(block);
-        for slab in 0..outer.iter().product() {
-            let slab = &mut block[embed(slab, outer, size) * n * step..][..n * step];
-            for row in 0..rows {
-                for first in (0..self.size[last]).step_by(PANEL) {
-                    let columns = PANEL.min(self.size[last] - first);
-                    let first = row * self.pitch + first;
-                    let slab = &mut slab[first..];
-                    vectorized(
-                        #[inline(always)]
-                        || gather(slab, step, n, from, columns, &mut panels[0]),
-                    );
-                    work(panels, columns, scratch);
-                    vectorized(
-                        #[inline(always)]
-                        || scatter(&panels[0], n, to, columns, slab, step),
-                    );
-                }
+        let part = &mut aligned(block)[part * n * step..][..n * step];
+        for row in 0..rows {
+            for first in (0..self.size[last]).step_by(PANEL) {
+                let columns = PANEL.min(self.size[last] - first);
+                let part = &mut part[row * self.pitch + first..];
+                vectorized(
+                    #[inline(always)]
+                    || gather(part, step, n, used, columns, &mut panels[0]),
+                );
+                work(panels, columns, scratch);
+                vectorized(
+                    #[inline(always)]
+                    || scatter(&panels[0], n, needed, columns, part, step),
+                );
             }
         }
     }
