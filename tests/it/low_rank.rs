@@ -1,8 +1,6 @@
 //! Kernels that are a sum of a few outer products, through the fused passes.
 
-use convolve::plan::{
-    Capabilities, CostModel, CpuRates, Gpu, InstructionSet, Recipe, Request, design,
-};
+use convolve::plan::{Capabilities, CostModel, Gpu, InstructionSet, Recipe, Request, design};
 use convolve::{
     Boundary, Device, Error, KernelFacts, Method, Mode, Options, Plan, Precision, Problem,
 };
@@ -169,9 +167,7 @@ fn a_laplacian_of_a_gaussian_runs_in_two_terms() {
     assert!(facts.gain >= facts.sum && facts.gain <= 4.0 * facts.sum, "{facts:?}");
     let problem = Problem::new::<f32>(&[2048, 2048], &[31, 31], &Options::default());
     let problem = problem.expect("valid");
-    // The rate of the fused passes on the machine that the default rates are from.
-    let cpu = CpuRates { direct: 30e9, ..CostModel::default().cpu };
-    let model = CostModel { cpu, ..CostModel::default() };
+    let model = CostModel::default();
     let plan = |terms, threads| {
         let facts = KernelFacts { terms, ..facts.clone() };
         let gpu = Gpu::Absent("no adapter".into());

@@ -190,6 +190,9 @@ fn larger<R: Real>(most: [R; 2], values: &[R; 2]) -> [R; 2] {
 /// The largest of each part.
 #[inline(always)]
 fn largest<R: Real>(values: &[[R; 2]]) -> [R; 2] {
+    if values.len() < FOLD {
+        return values.iter().fold([R::default(); 2], larger);
+    }
     let mut most = [[R::default(); 2]; FOLD];
     let (steps, rest) = values.as_chunks::<FOLD>();
     for values in steps {
