@@ -107,6 +107,21 @@ fn strides_and_dilations_beyond_memory() {
     assert_eq!(y, arr1(&[2.0, 3.0]));
 }
 
+#[test]
+fn taps_beyond_memory_of_one_axis() {
+    let x = Array2::from_shape_fn((10, 100), |(i, j)| (i * 7 + j * 3 % 11) as f32);
+    let k = Array2::from_shape_fn((3, 3), |(i, j)| ((i + 1) * (j + 2)) as f32);
+    for dilation in [[1, 1usize << 36], [1usize << 36, 1]] {
+        for boundary in [Boundary::Zero, Boundary::Constant(2.0), Boundary::Wrap] {
+            for method in [Method::Direct, Method::Separable] {
+                let filter = convolver().filter(&k).dilation(dilation).boundary(boundary);
+                let filter = filter.device(Device::Cpu).method(method).for_shape(x.dim());
+                filter.expect("a valid problem").verify(&x).expect("as the definition says");
+            }
+        }
+    }
+}
+
 /// In `valid` with the longer kernel the input is what is factored.
 #[test]
 fn a_swapped_filter_factors_its_input() {

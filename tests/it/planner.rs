@@ -69,6 +69,7 @@ fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
     assert_eq!((large.device(), large.method()), GPU_DIRECT, "{large}");
     let small = auto(&problem::<f32>(&[64, 64], &[3, 3]), &with(discrete()));
     assert_eq!(small.device(), Device::Cpu, "{small}");
+    assert!(small.to_string().contains("1 thread,"), "no other thread is woken: {small}");
 }
 
 #[test]

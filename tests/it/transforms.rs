@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use convolve::plan::Recipe;
-use convolve::{Convolver, Device, Filter, KernelFacts, Method, Mode, Precision, bounds};
-use ndarray::{Array, Array1, Array2, Dimension, Ix1};
+use convolve::{Boundary, Convolver, Device, Filter, KernelFacts, Method, Mode, Precision, bounds};
+use ndarray::{Array, Array1, Dimension, Ix1};
 
 use crate::common::*;
 
@@ -40,13 +40,12 @@ fn fft<D: Dimension>(shape: D, k: &Array<f32, D>, mode: Mode) -> Filter<f32, D> 
 #[test]
 fn later_calls_do_not_allocate() {
     let mut random = Random::new(1);
-    let mut run = |shape: [usize; 2], taps: [usize; 2], method, precision| {
-        let x: Array2<f32> = random.array(&shape).into_dimensionality().expect("two axes");
-        let k: Array2<f32> = random.array(&taps).into_dimensionality().expect("two axes");
-        let filter = Convolver::builder().threads(1).build().filter(&k);
+    let mut run = |method, shape: &[usize], taps: &[usize], boundary, precision| {
+        let (x, k) = (random.array::<f32>(shape), random.rank_one(taps));
+        let filter = Convolver::builder().threads(1).build().filter(&k).boundary(boundary);
         let filter = filter.device(Device::Cpu).method(method).precision(precision);
         let filter = filter.for_shape(x.raw_dim()).expect("admissible");
-        let mut y = Array2::zeros(x.raw_dim());
+        let mut y = x.clone();
         let mut counts = [0; 4];
         for count in &mut counts {
             let before = ALLOCATIONS.get();
@@ -57,11 +56,18 @@ fn later_calls_do_not_allocate() {
         assert_eq!(counts[2..], [0, 0], "{}", filter.plan());
     };
     for precision in [Precision::Native, Precision::High] {
-        run([300, 400], [31, 17], Method::Fft, precision);
-        run([1, 30_000], [1, 301], Method::Fft, precision);
-        run([40, 700], [1, 101], Method::Fft, precision);
+        for boundary in [Boundary::Zero, Boundary::Mirror, Boundary::Constant(1.0)] {
+            run(Method::Fft, &[300, 400], &[31, 17], boundary, precision);
+            run(Method::Direct, &[64, 64], &[3, 3], boundary, precision);
+            run(Method::Direct, &[50, 300], &[7, 9], boundary, precision);
+            run(Method::Direct, &[9, 20, 90], &[3, 4, 5], boundary, precision);
+            run(Method::Separable, &[64, 64], &[3, 3], boundary, precision);
+            run(Method::Separable, &[50, 300], &[7, 9], boundary, precision);
+            run(Method::Separable, &[9, 20, 90], &[3, 4, 5], boundary, precision);
+        }
+        run(Method::Fft, &[1, 30_000], &[1, 301], Boundary::Zero, precision);
+        run(Method::Fft, &[40, 700], &[1, 101], Boundary::Zero, precision);
     }
-    run([30, 40], [3, 3], Method::Direct, Precision::High);
 }
 
 /// A filter of two blocks or more, the samples that the first block reads, and its size.

@@ -151,7 +151,10 @@ impl<A: Element> Direct<A> {
     }
 
     fn workspace(&self) -> Workspace<A> {
-        let reach = self.offsets.iter().chain(&self.window.offsets).max().map_or(0, |&most| most);
+        let inner = self.extension.inner();
+        // Where no window lies in the input nothing is read in place, however far taps reach.
+        let in_place = if inner.interior().is_empty() { 0 } else { inner.reach() };
+        let reach = self.window.offsets.iter().fold(in_place, |most, &offset| most.max(offset));
         let leaves = self.extension.outer().iter().any(Axis::leaves_input);
         let zeros = if leaves { reach + TILE_VECTORS * Self::UNIT } else { 0 };
         Workspace {

@@ -116,11 +116,12 @@ impl<A: Element> Pass<A> {
 }
 
 /// Whether the passes along the last two axes can be fused: neighbouring rows of the input are then
-/// those under neighbouring taps, and rows are long enough for vectors.
+/// those under neighbouring taps, and rows are long enough for vectors and for the gaps between taps.
 pub fn can_fuse(geometry: &Geometry) -> bool {
     let [.., rows, inner] = &geometry.axes[..] else { return false };
     let long = !rows.is_identity() && !inner.is_identity();
-    long && rows.tap_step() == 1 && rows.lanes == 1 && inner.outputs() >= WIDEST
+    let dense = inner.reach() / 4 <= inner.samples() + inner.outputs();
+    long && dense && rows.tap_step() == 1 && rows.lanes == 1 && inner.outputs() >= WIDEST
 }
 
 /// Elements of the widest vector of the narrowest type.
