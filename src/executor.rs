@@ -7,8 +7,8 @@ use crate::cpu::fft::Fft;
 use crate::cpu::separable::{Separable, Sum};
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::low_rank;
 use crate::plan::Recipe;
+use crate::{kernel, low_rank};
 
 /// A method with its weights in place, ready for any input of the planned shape.
 #[cfg_attr(not(feature = "gpu"), allow(clippy::enum_variant_names))]
@@ -41,7 +41,8 @@ impl<A: Element> Executor<A> {
                         reason: "the kernel is not an outer product of vectors".into(),
                     });
                 };
-                if factors.len() > 1 {
+                let shape = extension.geometry.kernel();
+                if factors.len() > 1 || !kernel::keeps_signs(&weights, &shape, &factors[0]) {
                     let sum = Sum::new(extension, &weights, &factors, *instructions, *threads);
                     Self::CpuSum(Box::new(sum))
                 } else {

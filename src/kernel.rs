@@ -175,6 +175,23 @@ fn integer_factors<A: Element>(
     equal.then(|| factors.into_iter().map(narrow).collect())
 }
 
+/// Whether the product of the factors has the sign of each tap, and is zero just where the tap is.
+/// Only then do passes over an infinity end in what the sum over the window ends in; of complex taps
+/// it is never said.
+pub fn keeps_signs<A: Element>(w: &[A], shape: &[usize], factors: &[Vec<A>]) -> bool {
+    if A::DTYPE.is_integer() {
+        return true;
+    }
+    let sign = |value: f64| if value == 0.0 { 0.0 } else { value.signum() };
+    let mut same = !A::DTYPE.is_complex();
+    for_each_product(shape, &mut |index, at| {
+        let product: f64 =
+            at.iter().zip(factors).map(|(&t, f)| sign(f[t].to_complex().re)).product();
+        same &= product == sign(w[index].to_complex().re);
+    });
+    same
+}
+
 /// Calls `visit` with the flat index and the index per axis of every element.
 fn for_each_product(shape: &[usize], visit: &mut dyn FnMut(usize, &[usize])) {
     let mut at = vec![0; shape.len()];

@@ -122,6 +122,22 @@ fn taps_beyond_memory_of_one_axis() {
     }
 }
 
+#[test]
+fn strides_and_dilations_beyond_all_rows() {
+    let dilated = |d: usize, stride: usize, x: &Array2<f32>, k: &Array2<f32>| {
+        let filter = convolver().filter(k).mode(Mode::Full).device(Device::Cpu);
+        let filter = filter.method(Method::Direct).dilation([d, 1]).stride([stride, 1]);
+        filter.for_shape(x.dim()).expect("a valid problem").apply(x).expect("a run")
+    };
+    let y = dilated(1 << 50, (1 << 49) + 1, &Array2::ones((2, 2)), &Array2::ones((2, 16383)));
+    assert_eq!(y.ncols(), 16384);
+    // Two rows of outputs; the first reads the first tap of each column.
+    let d = (1usize << 51) + 1;
+    let k = Array2::from_shape_fn((127, 2), |(t, _)| t as f32 + 1.0);
+    let y = dilated(d, 126 * d - 2, &Array2::ones((3, 3)), &k);
+    assert_eq!(y.column(0).to_vec(), [1.0, 0.0]);
+}
+
 /// In `valid` with the longer kernel the input is what is factored.
 #[test]
 fn a_swapped_filter_factors_its_input() {

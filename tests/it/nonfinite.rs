@@ -1,7 +1,7 @@
 //! NaN, infinities and large ranges: an output depends on its own window only.
 
 use convolve::{Boundary, Device, Error, Method, Mode, Options};
-use ndarray::{ArrayD, arr1};
+use ndarray::{Array1, Array2, ArrayD, Zip, arr1, arr2};
 use num_complex::Complex;
 
 use crate::common::*;
@@ -150,4 +150,32 @@ fn silence_beside_noise_keeps_its_digits() {
             assert!(error <= 1e-2 * exact, "at {i} of {n}: {y} for {exact}");
         }
     }
+}
+
+#[test]
+fn an_infinity_ends_the_same_under_every_method() {
+    // Taps in the corners underflow to zero, which their factors do not.
+    let wide = Array1::from_iter((-12..=12).map(|i: i32| (-f64::from(i * i) / 2.0).exp() as f32));
+    let k = Array2::from_shape_fn((25, 25), |(i, j)| wide[i] * wide[j]);
+    let mut x = Array2::<f32>::zeros((100, 100));
+    x[[50, 50]] = f32::INFINITY;
+    let run = |method| {
+        let filter = convolver().filter(&k).device(Device::Cpu).method(method);
+        filter.for_shape(x.dim()).expect("admissible").apply(&x).expect("a run")
+    };
+    let (direct, separable) = (run(Method::Direct), run(Method::Separable));
+    assert!(direct.iter().any(|y| y.is_nan()) && direct.iter().any(|y| *y == f32::INFINITY));
+    let same = |a: &f32, b: &f32| a == b || (a.is_nan() && b.is_nan());
+    assert!(Zip::from(&direct).and(&separable).all(same));
+
+    let k = arr2(&[[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]).mapv(|re: f32| Complex::new(re, 0.0));
+    let mut x = Array2::from_elem((80, 80), Complex::new(1.0f32, 0.0));
+    x[[40, 40]].re = f32::INFINITY;
+    let run = |method| {
+        let filter = convolver().filter(&k).device(Device::Cpu).method(method);
+        filter.for_shape(x.dim()).expect("admissible").apply(&x).expect("a run")[[40, 40]]
+    };
+    let (direct, separable) = (run(Method::Direct), run(Method::Separable));
+    assert_eq!(direct.re.to_bits(), separable.re.to_bits());
+    assert!(direct.im.is_nan() && separable.im.is_nan());
 }

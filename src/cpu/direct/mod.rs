@@ -64,12 +64,14 @@ struct Part<'a, A> {
     pitch: usize,
 }
 
-/// Bytes of the widest vector, and the most vectors that a row of a tile has.
+/// Bytes of the widest vector.
 const VECTOR: usize = 64;
+
+/// The most vectors that a row of a tile has.
+const TILE_VECTORS: usize = 12;
 
 /// Vectors up to which a row counts as short.
 const NARROW: usize = 6;
-const TILE_VECTORS: usize = 12;
 
 impl<A: Element> Direct<A> {
     /// An executor that spreads its work over up to `threads` threads.

@@ -48,14 +48,16 @@ impl<A: Element> Tiles<A> {
     /// single row.
     ///
     /// Sample rows are shared where `stride` and `dilation` make them meet: rows of a tile are
-    /// `dilation / gcd` outputs apart, and sample rows `dilation`.
+    /// `dilation / gcd` positions apart, and sample rows `dilation`.
     pub fn new(axis: &Axis, weights: &[A], row_taps: usize, single: bool) -> Self {
         let common = gcd(axis.stride, axis.dilation);
         let stride = axis.stride / common;
+        // Farther apart than there are rows is as good as any such distance.
+        let spacing = (axis.dilation / common).saturating_mul(axis.lanes).min(axis.outputs());
         let rows = if single {
             1
         } else {
-            let outputs = axis.outputs().div_ceil(axis.dilation / common * axis.lanes);
+            let outputs = axis.outputs().div_ceil(spacing);
             let waste = |rows: usize| (outputs.div_ceil(rows) * rows) as f64 / outputs as f64;
             let fits = |rows: usize| rows == 1 || axis.taps > 1 && (rows - 1) * stride <= axis.taps;
             let (rows, _) = HEIGHTS
@@ -73,7 +75,7 @@ impl<A: Element> Tiles<A> {
                     // Row r reads the sample row q with tap q - r * stride, or, below the split,
                     // the sample row q + taps.
                     taps.extend((0..rows).map(|r| {
-                        let tap = (q + axis.taps * rows * stride - r * stride) % axis.taps;
+                        let tap = (q + axis.taps - r * stride % axis.taps) % axis.taps;
                         plane[tap * row_taps + t]
                     }));
                 }
@@ -81,7 +83,7 @@ impl<A: Element> Tiles<A> {
         }
         Self {
             rows,
-            spacing: axis.dilation / common * axis.lanes,
+            spacing,
             sources: axis.taps + (rows - 1) * stride,
             stride,
             splits: (0..axis.taps).map(|q| rows.min(q / stride + 1)).collect(),

@@ -45,7 +45,8 @@ impl Window {
         if per_output(&shared) <= per_output(&apart) { shared } else { apart }
     }
 
-    /// The layout for stretches of this length.
+    /// The layout for stretches of this length in which taps share samples: as long as the stretch
+    /// and the reach of the taps together.
     pub fn by_phase(axis: &Axis, columns: usize) -> Self {
         let place = |t: usize| (t * axis.dilation % axis.stride, t * axis.dilation / axis.stride);
         // The first and the last whole stride of each phase.

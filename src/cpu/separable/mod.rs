@@ -71,8 +71,8 @@ impl<A: Element> Separable<A> {
                 Pass::Single(Box::new(Direct::new(extension, taps, instructions, threads)))
             });
             // What lies outside along the other axes is filtered by this pass too.
-            for (b, value) in values.iter_mut().enumerate().filter(|(b, _)| !pass.contains(b)) {
-                let _ = b;
+            let others = values.iter_mut().enumerate().filter(|(b, _)| !pass.contains(b));
+            for (_, value) in others {
                 for a in pass.clone() {
                     let taps = terms[0][a].iter();
                     *value = taps.fold(A::default(), |sum, &w| sum.mul_add(w, *value));

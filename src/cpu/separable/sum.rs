@@ -1,4 +1,5 @@
-//! A kernel of several terms: fused passes, and the definition where these overflow.
+//! Passes whose terms may overflow or meet infinities in other ways than the kernel: the definition
+//! has the last word there.
 
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 
-/// The sum of several outer products.
+/// The sum of several outer products, or one whose signs are not those of the kernel.
 ///
 /// Terms can be larger than the kernel, and may meet an infinity with other signs: where that
 /// leaves an output that is not finite, the direct method has the last word. Since every term
