@@ -58,7 +58,7 @@ pub struct CpuRates {
     pub direct: f64,
     /// Samples per second that are picked out of the input one by one, under an inner stride.
     pub gather: f64,
-    /// Butterflies' shares per second, in f32: see [`Blocks::work_per_block`].
+    /// Butterflies' shares per second, in f32: a transform of `N` samples has `N log2 N` of them.
     pub fft: f64,
     /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
     /// transform takes at least.
