@@ -195,7 +195,7 @@ impl CostModel {
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
         let per_sample = inner.taps as f64 / along + columns as f64 / 0.8;
         let rows = samples / inner.outputs() as f64;
-        let mut compute = terms as f64 * (samples * per_sample / rate + rows * 5.0 * self.cpu.row);
+        let mut compute = terms as f64 * (samples * per_sample / rate + rows * 8.0 * self.cpu.row);
         if inner.stride > 1 {
             compute += samples * inner.stride.min(inner.taps) as f64 / self.cpu.gather;
         }
