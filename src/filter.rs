@@ -2,7 +2,6 @@
 
 use ndarray::{Array, ArrayD, ArrayRef, Dimension, IntoDimension};
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
 
 use crate::boundary::Boundary;
 use crate::convolver::Convolver;
@@ -11,6 +10,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::kernel::KernelFacts;
 use crate::plan::{Device, Method, Plan, Request};
+use crate::pool::Pool;
 use crate::precision::{Precision, Runner};
 use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
 use crate::verify::{self, Verification};
@@ -141,7 +141,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             kernel,
             plan,
             runner,
-            scratch: Mutex::default(),
+            scratch: Pool::default(),
         })
     }
 }
@@ -176,7 +176,7 @@ pub struct Filter<A: Element, D: Dimension> {
     plan: Plan,
     /// None where the input is what the executor would be prepared for.
     runner: Option<Runner<A>>,
-    scratch: Mutex<Vec<Vec<A>>>,
+    scratch: Pool<Vec<A>>,
 }
 
 impl<A: Element, D: Dimension> Filter<A, D> {
@@ -214,13 +214,13 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(y) = y.as_slice_mut() {
             return self.with_slice(x, |x| self.run(x, y));
         }
-        let mut packed = self.take_scratch();
+        let mut packed = self.scratch.take(Vec::new);
         packed.resize(self.output.size(), A::default());
         let result = self.with_slice(x, |x| self.run(x, &mut packed));
         for (y, value) in y.iter_mut().zip(&packed) {
             *y = *value;
         }
-        self.keep_scratch(packed);
+        self.scratch.keep(packed);
         result
     }
 
@@ -293,20 +293,12 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(x) = x.as_slice() {
             return run(x);
         }
-        let mut packed = self.take_scratch();
+        let mut packed = self.scratch.take(Vec::new);
         packed.clear();
         packed.extend(x.iter().copied());
         let result = run(&packed);
-        self.keep_scratch(packed);
+        self.scratch.keep(packed);
         result
-    }
-
-    fn take_scratch(&self) -> Vec<A> {
-        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    fn keep_scratch(&self, scratch: Vec<A>) {
-        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 
     fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {

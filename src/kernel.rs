@@ -33,20 +33,28 @@ impl KernelFacts {
 
     /// The facts of the weights `w`, an array of shape `shape` in standard order.
     pub fn of<A: Element>(w: &[A], shape: &[usize]) -> Self {
+        let norms = Self::norms(w);
+        match low_rank::terms(w, shape) {
+            Some(found) => Self { terms: found.factors.len(), gain: found.gain, ..norms },
+            None => norms,
+        }
+    }
+
+    /// The facts without a search for outer products: none is known.
+    pub(crate) fn norms<A: Element>(w: &[A]) -> Self {
         let magnitudes = || w.iter().map(|w| w.magnitude());
         let max = magnitudes().fold(0.0, f64::max);
         // Squares of the largest magnitudes are beyond f64.
         let unit = if max > 0.0 { max } else { 1.0 };
         let squares: f64 = magnitudes().map(|magnitude| (magnitude / unit).powi(2)).sum();
         let sum = magnitudes().sum();
-        let terms = low_rank::terms(w, shape);
         Self {
             finite: w.iter().all(|w| w.is_finite()),
             max,
             sum,
             norm: unit * squares.sqrt(),
-            terms: terms.as_ref().map_or(0, |terms| terms.factors.len()),
-            gain: terms.map_or(sum, |terms| terms.gain),
+            terms: 0,
+            gain: sum,
         }
     }
 

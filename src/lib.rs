@@ -18,6 +18,7 @@ mod image;
 mod kernel;
 mod low_rank;
 pub mod plan;
+mod pool;
 mod precision;
 mod problem;
 pub mod reference;

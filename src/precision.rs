@@ -1,7 +1,6 @@
 //! How precisely sums are made, and the executor that makes them in a wider type.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
@@ -11,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::kernel::KernelFacts;
 use crate::plan::Recipe;
+use crate::pool::Pool;
 
 /// How precisely sums are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -102,7 +102,7 @@ pub struct High<A: Element> {
     executor: Executor<A::Double>,
     threads: usize,
     /// Widened inputs and results that are not rounded yet; kept from call to call.
-    buffers: Mutex<Vec<[Vec<A::Double>; 2]>>,
+    buffers: Pool<[Vec<A::Double>; 2]>,
 }
 
 /// Elements that are converted at a time by one thread at least.
@@ -120,14 +120,12 @@ impl<A: Element> High<A> {
         Ok(Self {
             executor: Executor::new(recipe, wide, widened(weights), convolver)?,
             threads: recipe.threads(),
-            buffers: Mutex::default(),
+            buffers: Pool::default(),
         })
     }
 
     fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
-        // What is in a buffer is overwritten, so one left by a panic does no harm.
-        let lock = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        let [mut wide, mut sums] = lock().pop().unwrap_or_default();
+        let [mut wide, mut sums] = self.buffers.take(Default::default);
         fit(&mut wide, x.len(), "the input in f64")?;
         fit(&mut sums, y.len(), "the output in f64")?;
         threads::for_each_piece(&mut wide, self.threads, GROUP, |start, wide| {
@@ -141,7 +139,7 @@ impl<A: Element> High<A> {
                 *y = A::from_double(*sum);
             }
         });
-        lock().push([wide, sums]);
+        self.buffers.keep([wide, sums]);
         Ok(())
     }
 }

@@ -76,6 +76,12 @@ impl<A: Element> Extension<A> {
         place.outside.map_or(Row::Stored(place.index * self.inner().samples()), Row::Outside)
     }
 
+    /// Whether a row is zeros wherever it is read.
+    pub fn is_zeros(&self, row: Row<A>) -> bool {
+        let ends = self.values[self.values.len() - 1];
+        row == Row::Outside(A::default()) && ends == A::default()
+    }
+
     /// The sample at `p`, along the innermost axis, of one row.
     pub fn sample(&self, x: &[A], row: Row<A>, p: isize) -> A {
         match (self.inner().resolve(p), row) {

@@ -293,7 +293,8 @@ impl CostModel {
 }
 
 /// The share of the full rate that tiles reach whose rows share samples under this many rows of
-/// taps, of `inner` taps each.
+/// taps, of `inner` taps each. Estimates but for a single row of 11 taps (0.41 of `direct` at 10^6
+/// samples, benches/results/peers.md) and three rows (the bench `direct`).
 fn tile_share(rows_of_taps: usize, inner: usize) -> f64 {
     match rows_of_taps {
         // Pairs of taps share their samples in rows that are longer than a vector.

@@ -130,7 +130,10 @@ fn strides_and_dilations_beyond_all_rows() {
         filter.for_shape(x.dim()).expect("a valid problem").apply(x).expect("a run")
     };
     let y = dilated(1 << 50, (1 << 49) + 1, &Array2::ones((2, 2)), &Array2::ones((2, 16383)));
-    assert_eq!(y.ncols(), 16384);
+    // Rows of 1, 2, ..., 2, 1 and of zeros, as far apart as the input is not.
+    assert_eq!((y.nrows(), y.ncols(), y[[0, 0]], y[[0, 16383]]), (2, 16384, 1.0, 1.0));
+    assert!(y.row(0).iter().skip(1).take(16382).all(|&y| y == 2.0));
+    assert!(y.row(1).iter().all(|&y| y == 0.0));
     // Two rows of outputs; the first reads the first tap of each column.
     let d = (1usize << 51) + 1;
     let k = Array2::from_shape_fn((127, 2), |(t, _)| t as f32 + 1.0);

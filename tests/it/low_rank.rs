@@ -7,7 +7,7 @@ use convolve::{
 use ndarray::{Array2, ArrayD, Dimension};
 use num_complex::Complex;
 
-use crate::common::cases::of_type;
+use crate::common::cases::{EDGES, of_type};
 use crate::common::*;
 
 /// A Laplacian of a Gaussian as long as the kernel: a sum of two outer products.
@@ -38,19 +38,10 @@ fn check<A: Value>(input: &[usize], kernel: &[usize], options: &Options<A>) {
     subject.check_filter(&filter).unwrap_or_else(|error| panic!("{options:?}\n{error}"));
 }
 
-const BOUNDARIES: [Boundary<i8>; 6] = [
-    Boundary::Zero,
-    Boundary::Constant(3),
-    Boundary::Nearest,
-    Boundary::Reflect,
-    Boundary::Mirror,
-    Boundary::Wrap,
-];
-
 /// Every `every`-th of all combinations.
 fn as_defined<A: Value>(every: usize) {
     let mut cases: Vec<(&[usize], &[usize], Options<A>)> = Vec::new();
-    for boundary in BOUNDARIES {
+    for boundary in EDGES {
         let boundary = of_type::<A>(boundary);
         for mode in [Mode::Full, Mode::Same, Mode::Valid] {
             for stride in [[1, 1], [2, 1], [3, 1], [1, 2]] {

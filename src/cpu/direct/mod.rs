@@ -9,13 +9,13 @@ pub(crate) mod tile;
 pub(crate) mod window;
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use crate::cpu::extended::{Extension, Place, Row};
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::geometry::Axis;
+use crate::pool::Pool;
 use shape::{Tiles, Work};
 use tile::ZEROS;
 use window::Window;
@@ -36,7 +36,7 @@ pub struct Direct<A: Element> {
     finite: bool,
     instructions: InstructionSet,
     threads: usize,
-    workspaces: Mutex<Vec<Workspace<A>>>,
+    workspaces: Pool<Workspace<A>>,
 }
 
 /// What one thread needs; kept from call to call.
@@ -105,7 +105,7 @@ impl<A: Element> Direct<A> {
             finite: weights.iter().all(|w| w.is_finite()),
             instructions,
             threads,
-            workspaces: Mutex::new(Vec::new()),
+            workspaces: Pool::default(),
             extension,
         }
     }
@@ -120,7 +120,7 @@ impl<A: Element> Direct<A> {
         // Few rows are cut anywhere.
         let group = if y.len() / tiles < 2 * self.threads { Self::UNIT } else { tiles };
         threads::for_each_piece(y, self.threads, group, |start, piece| {
-            let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
+            let mut workspace = self.workspaces.take(|| self.workspace());
             let mut done = 0;
             while done < piece.len() {
                 let (row, column) = ((start + done) / width, (start + done) % width);
@@ -135,21 +135,16 @@ impl<A: Element> Direct<A> {
                 self.block(x, row, columns, &mut piece[done..done + len], &mut workspace);
                 done += len;
             }
-            self.lock().push(workspace);
+            self.workspaces.keep(workspace);
         });
     }
 
     /// Computes the outputs `columns` of the rows from `row` on, as many as `out` holds; rows are
     /// counted in standard order.
     pub fn rows(&self, x: &[A], row: usize, columns: Range<usize>, out: &mut [A]) {
-        let mut workspace = self.lock().pop().unwrap_or_else(|| self.workspace());
+        let mut workspace = self.workspaces.take(|| self.workspace());
         self.block(x, row, columns, out, &mut workspace);
-        self.lock().push(workspace);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Workspace<A>>> {
-        // A workspace is overwritten by whoever takes it, so one left by a panic does no harm.
-        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+        self.workspaces.keep(workspace);
     }
 
     fn workspace(&self) -> Workspace<A> {
@@ -330,12 +325,11 @@ impl<A: Element> Direct<A> {
 
     /// Whether a row is zeros wherever it is read, and zeros times taps are nothing.
     fn adds_nothing(&self, row: Row<A>) -> bool {
-        let ends = self.extension.values[self.extension.values.len() - 1];
-        self.finite && row == Row::Outside(A::default()) && ends == A::default()
+        self.finite && self.extension.is_zeros(row)
     }
 
-    /// Computes some columns of a part over pieces of extended rows: one stretch, or two of which
-    /// each is longer than none.
+    /// Computes some columns of a part over pieces of extended rows: one stretch and an empty
+    /// one, or two.
     fn window(
         &self,
         x: &[A],

@@ -26,8 +26,8 @@ pub struct Tiles<A> {
 }
 
 /// Heights that the kernel is compiled for, and what an output costs in them relative to the
-/// highest: about 0.97, 0.87, 0.6 and 0.45 of the machine's multiply-adds were reached (Zen 4,
-/// AVX-512, 31 taps, 2026-11).
+/// highest. A prototype of the kernel reached 97 and 87 % of the machine's multiply-adds with the
+/// first two (Zen 4, AVX-512, 31 taps, 2026-11); the costs of the others are estimates.
 const HEIGHTS: [(usize, f64); 4] = [(6, 1.0), (4, 1.1), (2, 1.6), (1, 2.1)];
 
 /// What tiles run over: see [`Job`].

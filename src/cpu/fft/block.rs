@@ -2,7 +2,6 @@
 
 use num_complex::Complex;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use super::boxes::{embed, rows_of, within};
 use super::kernel::spectrum;
@@ -22,6 +21,7 @@ use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
 use crate::kernel::KernelFacts;
+use crate::pool::Pool;
 
 /// The precision of the transforms for a type.
 pub type Real<A> = <<A as Number>::Sample as Sample>::Real;
@@ -43,9 +43,9 @@ pub struct Fft<A: Element> {
     /// Computes the blocks that a transform cannot be trusted with.
     direct: Direct<A>,
     threads: usize,
-    workspaces: Mutex<Vec<Workspace<A>>>,
+    workspaces: Pool<Workspace<A>>,
     /// Memory for lists of rows; the lists are empty.
-    lists: Mutex<Vec<Vec<&'static mut [A]>>>,
+    lists: Pool<Vec<&'static mut [A]>>,
 }
 
 /// What one thread needs for blocks that share a transform; kept from call to call.
@@ -74,7 +74,7 @@ impl<A: Element> Fft<A> {
     pub fn new(extension: Extension<A>, weights: Vec<A>, blocks: Blocks, threads: usize) -> Self {
         let axes = &extension.geometry.axes;
         let transform = Transform::new(&blocks.size);
-        let kernel = KernelFacts::of(&weights, &extension.geometry.kernel());
+        let kernel = KernelFacts::norms(&weights);
         let exponent = exponent_into_range::<A::Sample>(kernel.max);
         let spectrum = spectrum(&extension, &weights, &blocks, &transform, exponent);
         let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
@@ -97,24 +97,24 @@ impl<A: Element> Fft<A> {
             rows,
             direct,
             threads,
-            workspaces: Mutex::default(),
-            lists: Mutex::default(),
+            workspaces: Pool::default(),
+            lists: Pool::default(),
         }
     }
 
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) {
-        let mut rows: Vec<&mut [A]> = take(&self.lists).unwrap_or_default();
+        let mut rows: Vec<&mut [A]> = self.lists.take(Vec::new);
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows);
         let lanes = A::Sample::LANES;
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
-            let mut workspace = take(&self.workspaces).unwrap_or_else(|| self.workspace());
+            let mut workspace = self.workspaces.take(|| self.workspace());
             self.blocks(x, i * lanes, rows, &mut workspace);
-            keep(&self.workspaces, workspace);
+            self.workspaces.keep(workspace);
         });
         // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
         rows.clear();
-        keep(&self.lists, rows.into_iter().map(|_| -> &mut [A] { &mut [] }).collect());
+        self.lists.keep(rows.into_iter().map(|_| -> &mut [A] { &mut [] }).collect());
     }
 
     fn workspace(&self) -> Workspace<A> {
@@ -426,13 +426,4 @@ impl<A: Element> Fft<A> {
             at.advance();
         }
     }
-}
-
-fn take<T>(kept: &Mutex<Vec<T>>) -> Option<T> {
-    // What is kept is overwritten by whoever takes it, so a panic leaves no harm behind.
-    kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
-}
-
-fn keep<T>(kept: &Mutex<Vec<T>>, value: T) {
-    kept.lock().unwrap_or_else(PoisonError::into_inner).push(value);
 }

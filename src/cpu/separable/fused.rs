@@ -2,7 +2,6 @@
 //! along the axis before it reads, for one strip of columns after another.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use super::Factors;
 use crate::cpu::direct::Direct;
@@ -13,6 +12,7 @@ use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::geometry::Axis;
+use crate::pool::Pool;
 
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
 pub struct Fused<A: Element> {
@@ -32,7 +32,7 @@ pub struct Fused<A: Element> {
     pitch: usize,
     instructions: InstructionSet,
     threads: usize,
-    rings: Mutex<Vec<Ring<A>>>,
+    rings: Pool<Ring<A>>,
 }
 
 /// Filtered rows of one strip; kept from call to call.
@@ -76,7 +76,7 @@ impl<A: Element> Fused<A> {
             pitch: strip + unit,
             instructions,
             threads,
-            rings: Mutex::new(Vec::new()),
+            rings: Pool::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl<A: Element> Fused<A> {
         let share = y.len() / width / self.threads;
         let rows = tall.min(share).max(self.vertical.rows);
         threads::for_each_piece(y, self.threads, rows * width, |start, piece| {
-            let mut ring = self.lock().pop().unwrap_or_else(|| self.ring());
+            let mut ring = self.rings.take(|| self.ring());
             let plane_rows = self.rows().outputs();
             let (mut row, mut rest) = (start / width, piece);
             while !rest.is_empty() {
@@ -108,13 +108,8 @@ impl<A: Element> Fused<A> {
                 }
                 (row, rest) = (row + count, after);
             }
-            self.lock().push(ring);
+            self.rings.keep(ring);
         });
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Ring<A>>> {
-        // A ring is overwritten by whoever takes it, so one left by a panic does no harm.
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ring(&self) -> Ring<A> {
@@ -179,14 +174,13 @@ impl<A: Element> Fused<A> {
         let outer = self.extension.outer().len();
         let at = |axis: usize| if axis + 1 == outer { p } else { plane as isize };
         let row = self.extension.row((0..outer).map(at));
-        let ends = self.extension.values[self.extension.values.len() - 1];
         let slots = self.vertical.sources;
         let slot = p.rem_euclid(slots as isize) as usize;
         let inner = self.extension.inner();
         let interior = inner.interior();
         let in_place =
             inner.stride == 1 && interior.start <= columns.start && columns.end <= interior.end;
-        let nothing = row == Row::Outside(A::default()) && ends == A::default();
+        let nothing = self.extension.is_zeros(row);
         let Ring { rows, window, .. } = ring;
         let (x, source, offsets, step) = match row {
             Row::Stored(at) if in_place => {

@@ -4,14 +4,13 @@
 mod fused;
 mod sum;
 
-use std::sync::{Mutex, PoisonError};
-
 use crate::boundary::Edge;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::simd::InstructionSet;
 use crate::element::Element;
 use crate::geometry::{Axis, Geometry};
+use crate::pool::Pool;
 use fused::Fused;
 pub use sum::Sum;
 
@@ -26,7 +25,7 @@ pub struct Separable<A: Element> {
     passes: Vec<Pass<A>>,
     /// Samples between two passes.
     lengths: Vec<usize>,
-    buffers: Mutex<Vec<[Vec<A>; 2]>>,
+    buffers: Pool<[Vec<A>; 2]>,
 }
 
 /// One way through all samples.
@@ -84,13 +83,12 @@ impl<A: Element> Separable<A> {
             end = pass.start;
         }
         lengths.pop();
-        Self { passes, lengths, buffers: Mutex::new(Vec::new()) }
+        Self { passes, lengths, buffers: Pool::default() }
     }
 
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) {
-        let lock = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        let [mut from, mut to] = lock().pop().unwrap_or_default();
+        let [mut from, mut to] = self.buffers.take(Default::default);
         let last = self.passes.len() - 1;
         for (p, pass) in self.passes.iter().enumerate() {
             let source = if p == 0 { x } else { &from };
@@ -102,7 +100,7 @@ impl<A: Element> Separable<A> {
                 std::mem::swap(&mut from, &mut to);
             }
         }
-        lock().push([from, to]);
+        self.buffers.keep([from, to]);
     }
 }
 

@@ -65,7 +65,8 @@ const SHAPES: &[(&[usize], &[usize])] = &[
     (&[2, 2, 3, 2, 2, 3], &[2, 1, 2, 2, 1, 2]),
 ];
 
-const EDGES: [Boundary<i8>; 6] = [
+/// Every boundary.
+pub const EDGES: [Boundary<i8>; 6] = [
     Boundary::Zero,
     Boundary::Constant(3),
     Boundary::Nearest,
