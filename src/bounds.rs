@@ -41,10 +41,40 @@ pub fn separable(
     direct(dtype, passes + added + 1, &terms, largest_input)
 }
 
-/// `eps * log2(N) * |x_block|_2 * |k|_2` for blocks of `samples` samples.
-pub fn fft(dtype: DType, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
-    transform(dtype.epsilon(), samples, kernel, largest_input)
-        + underflow(dtype, samples, kernel, largest_input)
+/// How the errors of transforms spread: each output has something of all samples that it was
+/// transformed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Samples that one transform joins.
+    pub transformed: usize,
+    /// Transforms whose products with the kernel's spectra are summed.
+    pub taps: usize,
+}
+
+impl Spread {
+    /// One transform of this many samples.
+    pub fn of(transformed: usize) -> Self {
+        Self { transformed, taps: 1 }
+    }
+
+    /// Samples whose errors meet in an output.
+    pub fn samples(&self) -> f64 {
+        self.transformed as f64 * self.taps as f64
+    }
+
+    /// Roundings on the way from a sample to an output, in units of eps: one for each stage of
+    /// transforms, and half a one for each term of a sum (Higham, eq. 3.5: eps is twice the unit
+    /// roundoff).
+    pub fn depth(&self) -> f64 {
+        let terms = if self.taps > 1 { self.taps as f64 / 2.0 } else { 0.0 };
+        (self.transformed as f64).log2().max(1.0) + terms
+    }
+}
+
+/// `eps * log2(N) * |x_block|_2 * |k|_2` for blocks of `N` samples.
+pub fn fft(dtype: DType, spread: Spread, kernel: &KernelFacts, largest_input: f64) -> f64 {
+    transform(dtype.epsilon(), spread, kernel, largest_input)
+        + underflow(dtype, spread.samples() as usize, kernel, largest_input)
 }
 
 /// Whether rounding the result of an `f64` transform gives the exact integers, for inputs of at
@@ -53,10 +83,10 @@ pub fn fft(dtype: DType, samples: usize, kernel: &KernelFacts, largest_input: f6
 /// A transform of length `N` has a relative error of at most `6.7 u log2 N` in the 2-norm (Higham,
 /// theorem 24.2, with twiddles correct to `u`); two of them and the inverse make ten `eps log2 N`.
 /// The result must also be within the integers that `f64` holds.
-pub fn fft_is_exact(samples: usize, kernel: &KernelFacts, largest_input: f64) -> bool {
+pub fn fft_is_exact(spread: Spread, kernel: &KernelFacts, largest_input: f64) -> bool {
     const THREE_TRANSFORMS: f64 = 10.0;
     const EXACT: f64 = (1u64 << 53) as f64;
-    let error = THREE_TRANSFORMS * transform(f64::EPSILON, samples, kernel, largest_input);
+    let error = THREE_TRANSFORMS * transform(f64::EPSILON, spread, kernel, largest_input);
     error < 0.5 && kernel.max < EXACT && largest_input * kernel.sum < EXACT
 }
 
@@ -66,7 +96,6 @@ pub fn rounding(dtype: DType, largest_result: f64) -> f64 {
     dtype.epsilon() * (largest_result + dtype.smallest_normal())
 }
 
-fn transform(epsilon: f64, samples: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
-    let samples = samples as f64;
-    epsilon * samples.log2().max(1.0) * samples.sqrt() * largest_input * kernel.norm
+fn transform(epsilon: f64, spread: Spread, kernel: &KernelFacts, largest_input: f64) -> f64 {
+    epsilon * spread.depth() * spread.samples().sqrt() * largest_input * kernel.norm
 }

@@ -360,10 +360,12 @@ macro_rules! integer {
                 self as f64
             }
             fn from_sample(sample: f64) -> Self {
-                // Truncated, then corrected: rounding is a library call on most machines.
+                // Truncated, then corrected: rounding is a library call on most machines. What is out
+                // of range is not used: its block is computed in another way.
                 let whole = sample as i64;
                 let rest = sample - whole as f64;
-                (whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)) as $t
+                let up = i64::from(rest >= 0.5) - i64::from(rest <= -0.5);
+                whole.wrapping_add(up) as $t
             }
             fn from_real(value: f64) -> Option<Self> {
                 let cast = value as $t;

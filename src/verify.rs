@@ -222,7 +222,7 @@ fn bound(
         Recipe::CpuSeparable { .. } => bounds::separable(dtype, geometry, kernel, largest),
         // Blocks that the transform is not trusted with are computed directly.
         Recipe::CpuFft { blocks, .. } => {
-            bounds::fft(dtype, blocks.samples(), kernel, largest).max(direct)
+            bounds::fft(dtype, blocks.spread(), kernel, largest).max(direct)
         }
     }
 }

@@ -7,8 +7,8 @@ use std::fmt;
 
 use super::capabilities::{Capabilities, GpuCapabilities, GpuKind, InstructionSet};
 use super::tiling::Launch;
-use crate::cpu::fft::sample;
-use crate::cpu::fft::size::Blocks;
+use crate::cpu::fft::blocks::Blocks;
+use crate::cpu::fft::{sample, size};
 use crate::cpu::separable;
 use crate::element::DType;
 use crate::geometry::Geometry;
@@ -108,7 +108,7 @@ impl Default for CostModel {
             cpu: CpuRates {
                 direct: 52e9,
                 gather: 0.7e9,
-                fft: 4.2e9,
+                fft: 5.2e9,
                 fft_start: 0.6e-6,
                 bandwidth: 35e9,
                 row: 12e-9,
@@ -230,7 +230,7 @@ impl CostModel {
         let bytes = sample::complex_bytes(dtype);
         // Vectors hold half as many numbers of twice the size.
         let width = bytes as f64 / 8.0;
-        let block = blocks.work_per_block(bytes) * width / self.cpu.fft;
+        let block = size::work_per_block(blocks, bytes) * width / self.cpu.fft;
         let transforms = blocks.total().div_ceil(sample::lanes(dtype));
         let threads = self.threads(capabilities, block * transforms as f64);
         let threads = threads.min(transforms);

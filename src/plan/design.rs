@@ -168,7 +168,7 @@ impl Judge<'_> {
         let blocks = size::blocks(self.geometry, dtype, self.capabilities.threads)
             .ok_or("a block that holds the dilated kernel would not fit into memory")?;
         if let Some(largest) = dtype.largest_integer() {
-            let exact = |largest| bounds::fft_is_exact(blocks.samples(), self.kernel, largest);
+            let exact = |largest| bounds::fft_is_exact(blocks.spread(), self.kernel, largest);
             // Asked for by name, the method proves each block by the samples that are in it, and
             // leaves to the direct method what it cannot prove.
             let by_name = self.request.method == Method::Fft && exact(1.0);

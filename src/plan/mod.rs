@@ -13,7 +13,7 @@ pub use tiling::{Launch, MAX_RANK, OUTPUTS_PER_INVOCATION, Shader};
 
 use std::fmt;
 
-use crate::cpu::fft::size::Blocks;
+use crate::cpu::fft::blocks::Blocks;
 use crate::element::DType;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
@@ -134,6 +134,9 @@ impl fmt::Display for Recipe {
                     if blocks.total() == 1 { "" } else { "s" },
                     size.join(" x ")
                 )?;
+                if let Some(summed) = blocks.summed {
+                    write!(f, "{} taps summed, ", summed.taps)?;
+                }
                 on_threads(f, *threads)
             }
             Self::GpuDirect(launch) => write!(f, "{launch}"),

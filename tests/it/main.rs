@@ -16,6 +16,7 @@ mod precision;
 mod problem;
 mod properties;
 mod scipy;
+mod summed;
 mod tiles;
 mod transforms;
 mod usage;

@@ -125,7 +125,7 @@ impl Fixture {
             // SciPy's blocks have an error too; none is longer than the whole result.
             let facts = &filter.plan().kernel;
             let samples = 4 * (self.x.len() + self.k.len());
-            tolerance += bounds::fft(convolve::DType::F64, samples, facts, 9.0);
+            tolerance += bounds::fft(convolve::DType::F64, bounds::Spread::of(samples), facts, 9.0);
         }
         subject
             .check(tolerance, |x, _, _, y| filter.apply_into(x, y))
@@ -197,7 +197,7 @@ fn the_one_line_functions_as_scipy() {
         let block: usize = x.shape().iter().zip(k.shape()).map(|(n, m)| 2 * (n + m)).product();
         let facts = KernelFacts::of(k.as_slice().expect("packed"), k.shape());
         let largest = x.iter().map(|x| x.norm()).fold(0.0, f64::max);
-        let allowed = bounds::fft(DType::Complex64, block, &facts, largest);
+        let allowed = bounds::fft(DType::Complex64, bounds::Spread::of(block), &facts, largest);
         compare(&y.expect("valid"), &fixture.y, allowed).expect(&fixture.name);
         ran += 1;
     }

@@ -100,10 +100,11 @@ fn a_quiet_block_is_as_exact_beside_a_loud_one() {
         let (quiet, outputs) = (1e-3, read - k.len() + 1);
         let x = Array1::from_shape_fn(200_000, |i| noise(i) * if i < read { quiet } else { loud });
         let y = filter.apply(&x).expect("a run");
-        let least = bounds::fft(convolve::DType::F32, size, &facts, quiet.into());
+        let least =
+            bounds::fft(convolve::DType::F32, bounds::Spread::of(size), &facts, quiet.into());
         let found = error(&x, &k, &y, 0, outputs);
         assert!(found <= least, "{loud}: {found} > {least}\n{}", filter.plan());
-        let most = bounds::fft(convolve::DType::F32, size, &facts, loud.into());
+        let most = bounds::fft(convolve::DType::F32, bounds::Spread::of(size), &facts, loud.into());
         assert!(error(&x, &k, &y, outputs, y.len()) <= most, "{loud}");
     }
 }
@@ -114,7 +115,7 @@ fn a_block_that_is_not_finite_leaves_its_partner_alone() {
     let facts = KernelFacts::of(k.as_slice().expect("standard"), &[k.len()]);
     let (filter, read, size) = two_blocks(&k);
     let mut x = Array1::from_shape_fn(200_000, |i| ((i * 7919 % 1009) as f32 - 504.0) / 504.0);
-    let bound = bounds::fft(convolve::DType::F32, size, &facts, 1.0);
+    let bound = bounds::fft(convolve::DType::F32, bounds::Spread::of(size), &facts, 1.0);
     for at in [read + 10, read - 1000] {
         let finite = std::mem::replace(&mut x[at], f32::NAN);
         let y = filter.apply(&x).expect("a run");

@@ -7,7 +7,7 @@
 
 use fearless_simd::{Simd, SimdBase};
 
-use crate::cpu::simd::Lanes;
+use crate::cpu::simd::{Lanes, prefetch};
 
 /// A row of samples that is not there: zeros.
 pub const ZEROS: usize = usize::MAX;
@@ -178,22 +178,6 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize>(
 #[inline(always)]
 fn samples<'a, A>(x: &'a [A], zeros: &'a [A], source: usize, at: usize) -> &'a [A] {
     if source == ZEROS { zeros } else { &x[source + at..] }
-}
-
-/// Asks for elements that the next tile will read or write: tiles step through too many rows at once
-/// for the hardware to see it coming (`cpu direct/2048/7` of the bench `executors`: 2.75 ms without,
-/// 2.33 ms with; Zen 4, two threads, 2026-11-23).
-#[inline(always)]
-fn prefetch<A>(from: &[A], at: usize, len: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..len * size_of::<A>()).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let address = from.as_ptr().wrapping_add(at).cast::<i8>().wrapping_add(line);
-        // SAFETY: a hint, which may name any address: nothing is accessed and nothing faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (from, at, len);
 }
 
 /// Adds a row of taps to all output rows of a tile: those above `H` read `upper`, the others

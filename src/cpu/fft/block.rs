@@ -3,19 +3,18 @@
 use num_complex::Complex;
 use std::ops::Range;
 
-use super::boxes::{embed, rows_of, within};
+use super::blocks::Blocks;
+use super::boxes::rows_of;
 use super::kernel::spectrum;
 use super::pack::pack;
 use super::range::{Level, Window, exponent_into_range, reach};
 use super::sample::{MOST_LANES, Sample};
 use super::share::{self, most_rows};
-use super::size::Blocks;
 use super::survey::Survey;
-use super::transform::{Extent, LINES, Space, Transform};
-use super::vectorized;
+use super::transform::{Extent, Space, Transform};
 use crate::bounds;
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::{Extension, Odometer, Row};
+use crate::cpu::extended::{Extension, Odometer};
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
@@ -28,18 +27,18 @@ pub type Real<A> = <<A as Number>::Sample as Sample>::Real;
 
 /// FFT convolution of one geometry with fixed weights.
 pub struct Fft<A: Element> {
-    extension: Extension<A>,
-    blocks: Blocks,
-    transform: Transform<Real<A>>,
+    pub(super) extension: Extension<A>,
+    pub(super) blocks: Blocks,
+    pub(super) transform: Transform<Real<A>>,
     /// Of the kernel, with the transforms' scale divided out.
-    spectrum: Vec<Complex<Real<A>>>,
+    pub(super) spectrum: Vec<Complex<Real<A>>>,
     kernel: KernelFacts,
     /// The kernel was scaled by this power of two, to keep its spectrum in range.
-    exponent: i32,
+    pub(super) exponent: i32,
     /// The windows along each axis.
-    windows: Vec<Window>,
+    pub(super) windows: Vec<Window>,
     /// The most rows of outputs that a block has.
-    rows: usize,
+    pub(super) rows: usize,
     /// Computes the blocks that a transform cannot be trusted with.
     direct: Direct<A>,
     threads: usize,
@@ -49,31 +48,31 @@ pub struct Fft<A: Element> {
 }
 
 /// What one thread needs for blocks that share a transform; kept from call to call.
-struct Workspace<A: Element> {
-    parts: [Part; MOST_LANES],
-    survey: Survey<Real<A>>,
-    extent: Extent,
-    space: Space<Real<A>>,
+pub(super) struct Workspace<A: Element> {
+    pub parts: [Part; MOST_LANES],
+    pub survey: Survey<Real<A>>,
+    pub extent: Extent,
+    pub space: Space<Real<A>>,
     /// Rows of the extended input, where they are not stored in one piece.
-    gathered: [Vec<A>; MOST_LANES],
+    pub gathered: [Vec<A>; MOST_LANES],
 }
 
 /// One block.
 #[derive(Default)]
-struct Part {
+pub(super) struct Part {
     /// Its first sample in the extended input, counted from under the first tap of output 0.
-    origin: Vec<usize>,
+    pub origin: Vec<usize>,
     /// Its outputs, per axis.
-    outputs: Vec<Range<usize>>,
+    pub outputs: Vec<Range<usize>>,
     /// What of it is read, and which of its results are.
-    extent: Extent,
+    pub extent: Extent,
 }
 
 impl<A: Element> Fft<A> {
     /// Transforms the kernel.
     pub fn new(extension: Extension<A>, weights: Vec<A>, blocks: Blocks, threads: usize) -> Self {
         let axes = &extension.geometry.axes;
-        let transform = Transform::new(&blocks.size);
+        let transform = Transform::new(&blocks);
         let kernel = KernelFacts::norms(&weights);
         let exponent = exponent_into_range::<A::Sample>(kernel.max);
         let spectrum = spectrum(&extension, &weights, &blocks, &transform, exponent);
@@ -138,7 +137,7 @@ impl<A: Element> Fft<A> {
             return;
         }
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
-        self.forward(x, exponents, workspace);
+        self.sweep(x, exponents, rows, workspace);
         let mut levels = [None; MOST_LANES];
         for lane in 0..MOST_LANES {
             if exponents[lane].is_none() {
@@ -150,7 +149,7 @@ impl<A: Element> Fft<A> {
             levels[lane] = Some((level, safe));
         }
         if self.fits_as_it_is(&levels) {
-            return self.inverse(exponents, rows, workspace);
+            return;
         }
         let mut fit = [None; MOST_LANES];
         for lane in 0..MOST_LANES {
@@ -164,15 +163,13 @@ impl<A: Element> Fft<A> {
         match fit {
             [Some(a), Some(b)] if self.is_exact_together(&a, &b) => {
                 let exponents = a.partners(&b).map(Some);
-                self.forward(x, exponents, workspace);
-                self.inverse(exponents, rows, workspace);
+                self.sweep(x, exponents, rows, workspace);
             }
             [a, b] => {
                 for only in [[a, None], [None, b]] {
                     if only != [None, None] {
                         let exponents = only.map(|level| level.map(|level| level.exponent));
-                        self.forward(x, exponents, workspace);
-                        self.inverse(exponents, rows, workspace);
+                        self.sweep(x, exponents, rows, workspace);
                     }
                 }
             }
@@ -195,7 +192,7 @@ impl<A: Element> Fft<A> {
     /// integers is in terms of the norm of all that is transformed.
     fn is_exact_together(&self, a: &Level, b: &Level) -> bool {
         let largest = a.largest.hypot(b.largest);
-        !A::DTYPE.is_integer() || bounds::fft_is_exact(self.blocks.samples(), &self.kernel, largest)
+        !A::DTYPE.is_integer() || bounds::fft_is_exact(self.blocks.spread(), &self.kernel, largest)
     }
 
     /// Says what is in a block; false where nothing is, as where a stride is longer than a block.
@@ -227,14 +224,14 @@ impl<A: Element> Fft<A> {
     /// Whether a transform can be trusted with a block of this level, which was surveyed as the
     /// lane `at`.
     fn is_safe(&self, level: &Level, lane: usize, at: usize, workspace: &mut Workspace<A>) -> bool {
-        let samples = self.blocks.samples();
+        let spread = self.blocks.spread();
         if A::DTYPE.is_integer() {
-            return bounds::fft_is_exact(samples, &self.kernel, level.largest);
+            return bounds::fft_is_exact(spread, &self.kernel, level.largest);
         }
         let Workspace { parts, survey, .. } = workspace;
         let (used, epsilon) = (&parts[lane].extent.used, A::DTYPE.epsilon());
         level.largest.is_finite()
-            && survey.is_safe(A::Sample::parts(at), &self.windows, used, epsilon, samples)
+            && survey.is_safe(A::Sample::parts(at), &self.windows, used, epsilon, spread)
     }
 
     /// How loud a block is that did not pass the first look, or `None` where a transform cannot be
@@ -255,8 +252,8 @@ impl<A: Element> Fft<A> {
         looks.iter().find_map(|&tiled| {
             let Workspace { parts, survey, space, gathered, .. } = workspace;
             let part = &parts[lane];
-            survey.start(&self.windows, &part.extent.used, tiled);
-            let line = &mut space.lines[..self.blocks.size[part.origin.len() - 1]];
+            survey.start(&self.windows, &part.extent.used, tiled, self.group(&part.extent.used));
+            let line = &mut space.line[..self.blocks.size[part.origin.len() - 1]];
             for row in 0..rows_of(&part.extent.used) {
                 let row = self.row(x, part, row, &mut gathered[0]);
                 pack([row, &[]], [exponent, 0], line);
@@ -265,151 +262,6 @@ impl<A: Element> Fft<A> {
             let level = survey.level(A::Sample::parts(0), exponent);
             self.is_safe(&level, lane, 0, workspace).then_some(level)
         })
-    }
-
-    /// One row of the used part of a block; rows are counted in standard order.
-    fn row<'a>(&self, x: &'a [A], part: &Part, row: usize, gathered: &'a mut Vec<A>) -> &'a [A] {
-        let axes = &self.extension.geometry.axes;
-        let last = axes.len() - 1;
-        let used = &part.extent.used;
-        let first = |a: usize| axes[a].start(0) + part.origin[a] as isize;
-        let mut inner = rows_of(used);
-        let source = self.extension.row((0..last).map(|a| {
-            inner /= used[a];
-            first(a) + (row / inner % used[a]) as isize
-        }));
-        let start = first(last);
-        if let Row::Stored(at) = source
-            && start >= 0
-            && start as usize + used[last] <= axes[last].samples()
-        {
-            return &x[at + start as usize..][..used[last]];
-        }
-        gathered.resize(used[last], A::default());
-        self.extension.fill(x, source, start, gathered);
-        gathered
-    }
-
-    /// Packs the blocks that have an exponent, looks at them, and transforms their slabs.
-    fn forward(&self, x: &[A], exponents: [Option<i32>; MOST_LANES], workspace: &mut Workspace<A>) {
-        let Workspace { parts, survey, extent, space, gathered } = workspace;
-        extent.unite(
-            parts.iter().zip(&exponents).filter(|(_, e)| e.is_some()).map(|(p, _)| &p.extent),
-        );
-        survey.start(&self.windows, &extent.used, true);
-        let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
-        let used = &extent.used[..outer.len()];
-        let slabs = self.transform.slabs(&extent.used);
-        let in_slab = rows_of(&extent.used) / slabs;
-        for slab in 0..slabs {
-            let rows = slab * in_slab..(slab + 1) * in_slab;
-            for first in rows.clone().step_by(LINES) {
-                let rows = first..rows.end.min(first + LINES);
-                for (row, line) in rows.clone().zip(space.lines.chunks_exact_mut(*n)) {
-                    let mut lanes: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
-                    for (lane, gathered) in gathered.iter_mut().enumerate() {
-                        let part = &parts[lane].extent.used;
-                        if exponents[lane].is_some()
-                            && let Some(row) = within(row, used, &part[..outer.len()])
-                        {
-                            lanes[lane] = self.row(x, &parts[lane], row, gathered);
-                        }
-                    }
-                    vectorized(
-                        #[inline(always)]
-                        || pack(lanes, exponents.map(|e| e.unwrap_or(0)), line),
-                    );
-                    survey.add(line);
-                }
-                for (i, row) in rows.enumerate() {
-                    self.transform.forward_row(embed(row, used, outer), i, space);
-                }
-            }
-            self.transform.forward_slab(slab, &extent.used, space);
-        }
-    }
-
-    /// Filters blocks whose slabs are transformed, and writes their outputs.
-    fn inverse(
-        &self,
-        exponents: [Option<i32>; MOST_LANES],
-        rows: &mut [&mut [A]],
-        workspace: &mut Workspace<A>,
-    ) {
-        let Workspace { parts, extent, space, .. } = workspace;
-        self.transform.filter(&self.spectrum, extent, space);
-        let outer = &self.blocks.size[..self.blocks.size.len() - 1];
-        let needed = &extent.needed[..outer.len()];
-        let slabs = self.transform.slabs(&extent.needed);
-        let in_slab = rows_of(&extent.needed) / slabs;
-        for row in 0..slabs * in_slab {
-            if row % in_slab == 0 {
-                self.transform.inverse_slab(row / in_slab, &extent.needed, space);
-            }
-            let mut targets = [None; MOST_LANES];
-            for (lane, target) in targets.iter_mut().enumerate() {
-                if exponents[lane].is_some() {
-                    *target = self.output_row(row, needed, &parts[lane]);
-                }
-            }
-            if targets == [None; MOST_LANES] {
-                continue;
-            }
-            self.transform.inverse_row(embed(row, needed, outer), space);
-            for (lane, target) in targets.into_iter().enumerate() {
-                if let (Some(target), Some(exponent)) = (target, exponents[lane]) {
-                    let exponent = -(exponent + self.exponent);
-                    let out = &mut *rows[lane * self.rows + target];
-                    vectorized(
-                        #[inline(always)]
-                        || self.unpack(&space.lines, &parts[lane], lane, exponent, out),
-                    );
-                }
-            }
-        }
-    }
-
-    /// Which row of a block's outputs a row of results is, if it is one.
-    fn output_row(&self, row: usize, needed: &[usize], part: &Part) -> Option<usize> {
-        let (mut rest, mut target, mut inner) = (row, 0, 1);
-        for (a, axis) in self.extension.outer().iter().enumerate().rev() {
-            let o = axis.output_at(part.origin[a] + rest % needed[a])?;
-            let range = &part.outputs[a];
-            if !range.contains(&o) {
-                return None;
-            }
-            target += (o - range.start) * inner;
-            rest /= needed[a];
-            inner *= range.len();
-        }
-        Some(target)
-    }
-
-    #[inline(always)]
-    fn unpack(
-        &self,
-        line: &[Complex<Real<A>>],
-        part: &Part,
-        lane: usize,
-        exponent: i32,
-        out: &mut [A],
-    ) {
-        let axis = self.extension.inner();
-        let last = part.origin.len() - 1;
-        let scaled = |value| A::from_sample(A::Sample::of_lane(value, lane).scaled(exponent));
-        if axis.stride > 1 {
-            for (o, out) in part.outputs[last].clone().zip(out) {
-                *out = scaled(line[axis.advance(o) - part.origin[last]]);
-            }
-        } else if exponent != 0 {
-            for (&value, out) in line.iter().zip(out) {
-                *out = scaled(value);
-            }
-        } else {
-            for (&value, out) in line.iter().zip(out) {
-                *out = A::from_sample(A::Sample::of_lane(value, lane));
-            }
-        }
     }
 
     /// Computes the outputs of a block without a transform.

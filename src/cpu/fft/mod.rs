@@ -9,7 +9,9 @@
 //! transform.
 
 mod block;
+pub(crate) mod blocks;
 mod boxes;
+mod columns;
 mod kernel;
 mod pack;
 mod range;
@@ -17,7 +19,9 @@ pub(crate) mod sample;
 mod share;
 pub(crate) mod size;
 mod survey;
+mod sweep;
 mod transform;
+mod transpose;
 
 pub(crate) use block::Fft;
 

@@ -114,10 +114,11 @@ mod tests {
 
     use super::super::survey::Survey;
     use super::*;
+    use crate::bounds::Spread;
 
     fn survey(block: &[f32], window: &Window, tiled: bool) -> Survey<f32> {
         let mut survey = Survey::default();
-        survey.start(std::slice::from_ref(window), &[block.len()], tiled);
+        survey.start(std::slice::from_ref(window), &[block.len()], tiled, 1);
         let row: Vec<_> = block.iter().map(|&x| Complex::new(x, 0.0)).collect();
         survey.add(&row);
         survey
@@ -128,8 +129,9 @@ mod tests {
         let [tiled, exact] = [true, false].map(|tiled| {
             let mut survey = survey(block, &window, tiled);
             let (epsilon, n) = (f32::EPSILON.into(), block.len());
+            let spread = Spread::of(n);
             let finite = survey.level(0..1, 0).largest.is_finite();
-            finite && survey.is_safe(0..1, std::slice::from_ref(&window), &[n], epsilon, n)
+            finite && survey.is_safe(0..1, std::slice::from_ref(&window), &[n], epsilon, spread)
         });
         assert!(exact || !tiled, "tiles must not promise too much");
         exact

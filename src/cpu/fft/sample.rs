@@ -5,6 +5,9 @@ use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::columns::{self, Job};
+use super::transpose::{Turn, transpose};
+use crate::cpu::simd::{InstructionSet, with_instructions};
 use crate::element::DType;
 
 /// The most blocks that one transform holds.
@@ -41,6 +44,15 @@ pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod {
     /// A transform of this length. Those of usual lengths are planned once in a process: a plan
     /// costs as much as many transforms.
     fn plan(n: usize, way: FftDirection) -> Arc<dyn Fft<Self>>;
+
+    /// Complex numbers of a vector.
+    fn lanes() -> usize;
+
+    /// Turns a matrix over.
+    fn transpose(turn: Turn<'_, Complex<Self>>);
+
+    /// Sums columns of spectra.
+    fn sum(job: Job<'_, Complex<Self>>);
 }
 
 /// A real or a complex number.
@@ -104,6 +116,18 @@ macro_rules! sample {
                 // A planner that a panic left behind still has its complete plans.
                 let mut planner = PLANNER.lock().unwrap_or_else(PoisonError::into_inner);
                 planner.get_or_insert_with(FftPlanner::new).plan_fft(n, way)
+            }
+
+            fn lanes() -> usize {
+                with_instructions!(InstructionSet::detect(), simd => columns::lanes::<_, Complex<$t>>(simd))
+            }
+
+            fn transpose(turn: Turn<'_, Complex<Self>>) {
+                with_instructions!(InstructionSet::detect(), simd => transpose(simd, turn));
+            }
+
+            fn sum(job: Job<'_, Complex<Self>>) {
+                with_instructions!(InstructionSet::detect(), simd => columns::sum(simd, job));
             }
         }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::size::Blocks;
+use super::blocks::Blocks;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::geometry::Axis;

@@ -1,68 +1,92 @@
 //! Which block sizes suit a transform, and which of them suit a problem.
 
+use super::blocks::{Blocks, Summed};
 use super::sample;
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
 
-/// The samples of a block and the outputs it gives, per axis.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blocks {
-    /// Transform lengths.
-    pub size: Vec<usize>,
-    /// Unstrided outputs of a block: `size - reach`.
-    pub step: Vec<usize>,
-    /// Blocks along each axis.
-    pub count: Vec<usize>,
+/// What a block costs beside others, in butterflies' shares: a transform of `N` samples there and
+/// back has `N log2 N` of them. `bytes` are those of a complex number.
+pub fn work_per_block(blocks: &Blocks, bytes: usize) -> f64 {
+    let last = blocks.size.len() - 1;
+    let cut = |a: usize| match blocks.summed {
+        Some(summed) if blocks.summed_axis() == Some(a) => {
+            Cut::summed(blocks.size[a], blocks.step[a], blocks.count[a], summed)
+        }
+        _ => Cut::transformed(blocks.size[a], blocks.step[a], blocks.count[a], a < last),
+    };
+    work((0..=last).map(cut), bytes)
 }
 
-impl Blocks {
-    /// Samples of one block.
-    pub fn samples(&self) -> usize {
-        self.size.iter().product()
-    }
-
-    /// Number of blocks.
-    pub fn total(&self) -> usize {
-        self.count.iter().product()
-    }
-
-    /// What a block costs beside others, in butterflies' shares: a transform of `N` samples there
-    /// and back has `N log2 N` of them. `bytes` are those of a complex number.
-    pub fn work_per_block(&self, bytes: usize) -> f64 {
-        let logs = self.size.iter().map(|&n| weighted_log(n)).sum();
-        work(self.samples() as f64, logs, self.size[self.size.len() - 1] as f64, bytes as f64)
-    }
-}
-
-/// Looking at a sample, packing it, the product, writing the result: worth this many butterflies'
-/// shares. This and the constants below were fitted to runs of f32 at 2048², 10^6 and 256³ with
-/// various blocks: 2 cores AMD EPYC (Zen 4), 2026-11-23.
-const PER_SAMPLE: f64 = 3.0;
-/// Likewise for a sample along an axis: turning columns over.
-const PER_AXIS: f64 = 5.0;
+/// Looking at a sample, packing it, writing the result, and what it waits for memory: worth this
+/// many butterflies' shares. This and the constants below were fitted to runs of f32 at 2048², 10^6
+/// and 256³ with various blocks: 2 cores AMD EPYC (Zen 4), 2026-11-23.
+const PER_SAMPLE: f64 = 12.9;
+/// Likewise for a sample along an axis other than the last: turning columns over, and the product.
+const PER_TURN: f64 = 2.0;
+/// Likewise for a tap of an axis that is summed.
+const PER_TAP: f64 = 0.32;
 /// Likewise for a row: finding where it comes from and goes to.
 const PER_ROW: f64 = 400.0;
 /// Likewise for a block.
 const PER_BLOCK: f64 = 5e3;
-/// Bytes of a block that leave room for a spectrum in the second level of cache.
-const NEAR_CACHE: f64 = (1 << 19) as f64;
+/// Bytes of a block that the second level of cache has room for, or nearly.
+const NEAR_CACHE: f64 = (1 << 21) as f64;
 /// Bytes of a block that, one for each thread, the last level of cache has no room for.
 const FAR_CACHE: f64 = (1 << 23) as f64;
 
+/// What rustfft takes for a butterfly's share at lengths below 2048 that are not like the others, in
+/// hundredths of what it takes at most lengths from there to 8192: 0.096 ns for f32, twice that for
+/// f64 (median of 15; Zen 4, one thread, rustfft 6.4.1, 2026-11-23).
+const RATES: [(usize, u8); 26] = [
+    (16, 200),
+    (24, 190),
+    (32, 115),
+    (36, 145),
+    (48, 90),
+    (64, 80),
+    (72, 105),
+    (80, 115),
+    (96, 115),
+    (128, 75),
+    (144, 112),
+    (192, 90),
+    (256, 72),
+    (288, 90),
+    (320, 92),
+    (360, 92),
+    (384, 88),
+    (432, 86),
+    (512, 80),
+    (576, 88),
+    (640, 90),
+    (720, 120),
+    (768, 86),
+    (864, 84),
+    (1152, 88),
+    (1280, 90),
+];
+
 /// The transforms' own share of a sample along an axis. Long ones leave the first level of cache:
-/// rustfft took 0.10 ns per butterfly's share up to 8192 samples, 0.12 at 16384, 0.20 at 2^20.
+/// rustfft took 0.12 ns per butterfly's share at 16384 samples, 0.20 at 2^20.
 fn weighted_log(n: usize) -> f64 {
-    if n == 1 {
-        return 0.0;
-    }
     let log = (n as f64).log2();
-    log * (1.0 + 0.13 * (log - 13.0).max(0.0)) + PER_AXIS
+    let rate = RATES.binary_search_by_key(&n, |&(n, _)| n);
+    let rate = rate.map_or(1.0, |i| f64::from(RATES[i].1) / 100.0);
+    log * rate * (1.0 + 0.13 * (log - 13.0).max(0.0))
 }
 
-fn work(samples: f64, logs: f64, row: f64, bytes: f64) -> f64 {
-    let doublings = |level: f64| (samples * bytes / level).log2().max(0.0);
+fn work(cuts: impl Iterator<Item = Cut>, bytes: usize) -> f64 {
+    let (mut samples, mut held, mut shares, mut row) = (1.0, 1.0, PER_SAMPLE, 1.0);
+    for cut in cuts {
+        row = cut.size as f64;
+        samples *= row;
+        held *= cut.held as f64;
+        shares += cut.shares;
+    }
+    let doublings = |level: f64| (held * bytes as f64 / level).log2().max(0.0);
     let slower = 1.0 + 0.06 * doublings(NEAR_CACHE) + 0.15 * doublings(FAR_CACHE);
-    (samples * (logs + PER_SAMPLE) + samples / row * PER_ROW) * slower + PER_BLOCK
+    (samples * shares + samples / row * PER_ROW) * slower + PER_BLOCK
 }
 
 /// Samples per block beyond which larger blocks are not tried, unless the kernel needs them: 2^22
@@ -79,60 +103,133 @@ const CANDIDATES: f64 = 1024.0;
 /// Outputs of a block along an axis below which its reach and its rows' starts weigh too much.
 const FEWEST_OUTPUTS: usize = 24;
 
+/// Taps beyond which an axis is always transformed.
+const MOST_SUMMED: usize = 128;
+
+/// Slabs that are summed at a time: as few as keep tiles whole, so that those in memory stay in
+/// cache (24, 48 and 96 took the same time at 2048² with rows of 576 samples).
+const TOGETHER: usize = 24;
+
 /// One way to cut an axis.
 #[derive(Clone, Copy)]
 struct Cut {
     size: usize,
     step: usize,
     count: usize,
-    log: f64,
+    /// Of the `size` samples, those that are in memory at a time.
+    held: usize,
+    /// Work per sample.
+    shares: f64,
+}
+
+impl Cut {
+    fn transformed(size: usize, step: usize, count: usize, turned: bool) -> Self {
+        let turn = if turned { PER_TURN } else { 0.0 };
+        let shares = if size == 1 { 0.0 } else { weighted_log(size) + turn };
+        Self { size, step, count, held: size, shares }
+    }
+
+    fn summed(size: usize, step: usize, count: usize, summed: Summed) -> Self {
+        let shares = summed.taps as f64 * PER_TAP * step as f64 / size as f64;
+        Self { size, step, count, held: summed.held().min(size), shares }
+    }
 }
 
 /// The blocks with the least work for `threads` threads, or `None` where even the smallest would
 /// be out of proportion to the data, or larger than an index.
 pub fn blocks(geometry: &Geometry, dtype: DType, threads: usize) -> Option<Blocks> {
-    let rank = geometry.rank();
-    let per_axis = (CANDIDATES.powf(1.0 / rank as f64) as usize).clamp(2, 100);
-    let choices: Vec<Vec<Cut>> =
-        geometry.axes.iter().map(|axis| cuts(axis, per_axis)).collect::<Option<_>>()?;
-    let (lanes, bytes) = (sample::lanes(dtype), sample::complex_bytes(dtype));
-
-    let mut best: Option<(f64, Vec<usize>)> = None;
-    let mut at = vec![0; rank];
-    loop {
-        let chosen = at.iter().zip(&choices).map(|(&i, cuts)| cuts[i]);
-        let size = chosen.clone().try_fold(1usize, |size, cut| size.checked_mul(cut.size));
-        if let Some(size) = size.filter(|&size| size <= isize::MAX as usize / 64) {
-            let (total, logs) = chosen
-                .fold((1f64, 0.0), |(total, logs), cut| (total * cut.count as f64, logs + cut.log));
-            let row = choices[rank - 1][at[rank - 1]].size;
-            let rounds = (total / lanes as f64).ceil() / threads.max(1) as f64;
-            let mut all = rounds.ceil() * work(size as f64, logs, row as f64, bytes as f64);
-            if size > LARGEST_BLOCK {
-                all *= (size as f64 / LARGEST_BLOCK as f64).powi(2);
-            }
-            if best.as_ref().is_none_or(|(least, _)| all < *least) {
-                best = Some((all, at.clone()));
-            }
-        }
-        let Some(axis) = (0..rank).rev().find(|&a| at[a] + 1 < choices[a].len()) else { break };
-        at[axis] += 1;
-        at[axis + 1..].fill(0);
-    }
-    let (_, at) = best?;
-    let chosen = at.iter().zip(&choices).map(|(&i, cuts)| cuts[i]);
-    let blocks = Blocks {
-        size: chosen.clone().map(|cut| cut.size).collect(),
-        step: chosen.clone().map(|cut| cut.step).collect(),
-        count: chosen.map(|cut| cut.count).collect(),
+    let axes = &geometry.axes;
+    let last = axes.len() - 1;
+    let most = (CANDIDATES.powf(1.0 / axes.len() as f64) as usize).clamp(2, 100);
+    let transformed: Vec<Vec<Cut>> = axes
+        .iter()
+        .enumerate()
+        .map(|(a, axis)| cuts(axis, most, a < last))
+        .collect::<Option<_>>()?;
+    let (work, blocks) = cheapest(&transformed, None, dtype, threads)?;
+    let outermost = axes.iter().position(|axis| axis.taps > 1);
+    let some_summed = outermost.filter(|&a| a < last && axes[a].taps <= MOST_SUMMED).map(|a| {
+        let axis = &axes[a];
+        let summed = Summed { taps: axis.taps, step: axis.tap_step(), together: TOGETHER };
+        // Axes outside of it have one tap: a sample a block.
+        let single = |axis: &Axis| vec![Cut::transformed(1, 1, span(axis), true)];
+        let outer = axes[..a].iter().map(single);
+        let choices = outer.chain([summed_cuts(axis, summed)]);
+        let choices: Vec<_> = choices.chain(transformed[a + 1..].iter().cloned()).collect();
+        cheapest(&choices, Some(summed), dtype, threads)
+    });
+    let blocks = match some_summed.flatten() {
+        Some((less, blocks)) if less < work => blocks,
+        _ => blocks,
     };
     let data = geometry.input_len() + geometry.output_len();
     (blocks.samples() <= LARGEST_GAPS.max(16 * data)).then_some(blocks)
 }
 
+/// Those of the ways to cut each axis that make the least work, and how much.
+fn cheapest(
+    choices: &[Vec<Cut>],
+    summed: Option<Summed>,
+    dtype: DType,
+    threads: usize,
+) -> Option<(f64, Blocks)> {
+    let (lanes, bytes) = (sample::lanes(dtype), sample::complex_bytes(dtype));
+    let mut best: Option<(f64, Vec<usize>)> = None;
+    let mut at = vec![0; choices.len()];
+    loop {
+        let chosen = at.iter().zip(choices).map(|(&i, cuts)| cuts[i]);
+        let held = chosen.clone().try_fold(1usize, |held, cut| held.checked_mul(cut.held));
+        if let Some(held) = held.filter(|&held| held <= isize::MAX as usize / 64) {
+            let total: f64 = chosen.clone().map(|cut| cut.count as f64).product();
+            let rounds = (total / lanes as f64).ceil() / threads.max(1) as f64;
+            let mut all = rounds.ceil() * work(chosen, bytes);
+            if held > LARGEST_BLOCK {
+                all *= (held as f64 / LARGEST_BLOCK as f64).powi(2);
+            }
+            if best.as_ref().is_none_or(|(least, _)| all < *least) {
+                best = Some((all, at.clone()));
+            }
+        }
+        let Some(axis) = (0..at.len()).rev().find(|&a| at[a] + 1 < choices[a].len()) else { break };
+        at[axis] += 1;
+        at[axis + 1..].fill(0);
+    }
+    let (work, at) = best?;
+    let chosen = at.iter().zip(choices).map(|(&i, cuts)| cuts[i]);
+    let blocks = Blocks {
+        size: chosen.clone().map(|cut| cut.size).collect(),
+        step: chosen.clone().map(|cut| cut.step).collect(),
+        count: chosen.map(|cut| cut.count).collect(),
+        summed,
+    };
+    Some((work, blocks))
+}
+
+/// Unstrided outputs of an axis.
+fn span(axis: &Axis) -> usize {
+    axis.advance(axis.outputs() - 1) + 1
+}
+
+/// Ways to cut an axis that is summed, whose blocks may have any length: in steps of whole tiles.
+fn summed_cuts(axis: &Axis, summed: Summed) -> Vec<Cut> {
+    let (span, reach) = (span(axis), axis.reach());
+    let cuts = std::iter::successors(Some(TOGETHER), |step| Some(step * 9 / 8));
+    let steps = cuts.take_while(|&step| step < span).chain([span]).map(|step| {
+        let blocks = span.div_ceil(step);
+        span.div_ceil(blocks).next_multiple_of(TOGETHER / 2).min(span)
+    });
+    let mut cuts: Vec<Cut> = Vec::new();
+    for step in steps {
+        if cuts.last().is_none_or(|last| last.step < step) {
+            cuts.push(Cut::summed(step + reach, step, span.div_ceil(step), summed));
+        }
+    }
+    cuts
+}
+
 /// Ways to cut an axis into 1, 2, 3 and, in even ratios, more blocks.
-fn cuts(axis: &Axis, most: usize) -> Option<Vec<Cut>> {
-    let span = axis.advance(axis.outputs() - 1) + 1;
+fn cuts(axis: &Axis, most: usize, turned: bool) -> Option<Vec<Cut>> {
+    let span = span(axis);
     let reach = axis.reach();
     // An axis with one tap needs no overlap, so a single sample a block will do.
     let fewest = if reach == 0 { 1 } else { FEWEST_OUTPUTS.max(reach / 4) };
@@ -145,8 +242,7 @@ fn cuts(axis: &Axis, most: usize) -> Option<Vec<Cut>> {
         let size = good_size(span.div_ceil(blocks).checked_add(reach)?)?;
         let step = size - reach;
         if cuts.last().is_none_or(|last| last.size != size) {
-            let (count, log) = (span.div_ceil(step), weighted_log(size));
-            cuts.push(Cut { size, step, count, log });
+            cuts.push(Cut::transformed(size, step, span.div_ceil(step), turned));
         }
         if blocks >= finest as usize {
             break;

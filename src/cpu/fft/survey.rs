@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::range::{Level, PARTNER, SHARE, Window};
 use super::sample::Real;
 use super::vectorized;
+use crate::bounds::Spread;
 
 /// A look at a block before it is transformed; memory is kept from block to block.
 ///
@@ -28,6 +29,11 @@ pub struct Survey<R> {
     /// The largest of each tile.
     maxima: Vec<[R; 2]>,
     squares: [f64; 2],
+    /// Rows that are summed together, at most.
+    group: usize,
+    /// The squares in the last and in this group of as many rows, and the most in two neighbours.
+    groups: [[f64; 2]; 2],
+    loudest: [f64; 2],
     seen: Vec<R>,
     all: Vec<R>,
     /// Per axis, for windows that differ in their tiles: the first tile that is under visible taps
@@ -45,8 +51,9 @@ const STEP: usize = 16;
 const FOLD: usize = 8;
 
 impl<R: Real> Survey<R> {
-    /// Starts on a block of which `used` samples are read, in tiles or sample by sample.
-    pub fn start(&mut self, windows: &[Window], used: &[usize], tiled: bool) {
+    /// Starts on a block of which `used` samples are read, in tiles or sample by sample. What becomes
+    /// of one output stands in up to `group` neighbouring rows.
+    pub fn start(&mut self, windows: &[Window], used: &[usize], tiled: bool, group: usize) {
         self.used.clear();
         self.used.extend_from_slice(used);
         self.sides.clear();
@@ -57,7 +64,8 @@ impl<R: Real> Survey<R> {
         self.columns.resize(used[used.len() - 1], Default::default());
         self.maxima.clear();
         self.maxima.resize(self.tiles.iter().product(), Default::default());
-        (self.row, self.squares) = (0, [0.0; 2]);
+        (self.row, self.squares, self.group) = (0, [0.0; 2], group);
+        (self.groups, self.loudest) = Default::default();
     }
 
     /// The next row, perhaps with padding at its end.
@@ -68,7 +76,15 @@ impl<R: Real> Survey<R> {
             #[inline(always)]
             || look(row, &mut self.columns),
         );
-        self.squares = [0, 1].map(|part| self.squares[part] + squares[part].into());
+        if self.row.is_multiple_of(self.group) {
+            self.groups = [self.groups[1], [0.0; 2]];
+        }
+        for (part, squares) in squares.into_iter().enumerate() {
+            self.squares[part] += squares.into();
+            self.groups[1][part] += squares.into();
+            let both = self.groups[0][part] + self.groups[1][part];
+            self.loudest[part] = both.max(self.loudest[part]);
+        }
         self.row += 1;
         let in_tile = if last == 0 { 0 } else { self.row % self.used[last - 1] };
         if last > 0 && in_tile != 0 && !in_tile.is_multiple_of(self.sides[last - 1]) {
@@ -86,8 +102,11 @@ impl<R: Real> Survey<R> {
         vectorized(
             #[inline(always)]
             || {
-                for (tile, columns) in tiles.iter_mut().zip(self.columns.chunks(side)) {
-                    *tile = larger(*tile, &largest(columns));
+                let parts: &mut [R] = bytemuck::cast_slice_mut(&mut self.columns);
+                let stretch = parts.len();
+                sliding_maximum(parts, side, 2, stretch);
+                for (tile, columns) in tiles.iter_mut().zip(self.columns.iter().step_by(side)) {
+                    *tile = larger(*tile, columns);
                 }
             },
         );
@@ -105,8 +124,8 @@ impl<R: Real> Survey<R> {
         Level { largest, squares, exponent }
     }
 
-    /// Whether every window of a block, of which `used` samples are read, keeps its digits under a
-    /// transform of `samples` samples in precision `epsilon`. Windows of zeros count as kept: their
+    /// Whether every window of a block, of which `used` samples are read, keeps its digits under
+    /// transforms in precision `epsilon`. Windows of zeros count as kept: their
     /// results are zero up to the error bound of the method. Windows in which only taps that a
     /// transform cannot see meet any signal are lost. Samples are finite. Sample by sample the
     /// answer is exact; from tiles, a no may be wrong.
@@ -116,11 +135,10 @@ impl<R: Real> Survey<R> {
         windows: &[Window],
         used: &[usize],
         epsilon: f64,
-        samples: usize,
+        spread: Spread,
     ) -> bool {
-        let samples = samples as f64;
-        let squares: f64 = self.squares[parts.clone()].iter().sum();
-        let error = epsilon * samples.log2().max(1.0).sqrt() * (squares / samples).sqrt();
+        let squares: f64 = self.loudest[parts.clone()].iter().sum();
+        let error = epsilon * (spread.depth() * squares / spread.samples()).sqrt();
         let least = PARTNER * error / SHARE;
         let step = |w: usize, side: usize| if side == 1 { windows[w].step } else { 1 };
         let of_parts = |tile: &[R; 2]| {
@@ -128,6 +146,12 @@ impl<R: Real> Survey<R> {
             parts.fold(R::default(), |most, &part| if part > most { part } else { most })
         };
 
+        // Tiles side by side under the visible taps, wherever a window starts.
+        let under = |a: usize| (windows[a].reach.visible.len() + 1) / self.sides[a] - 1;
+        let ends = |a: usize| if step(a, self.sides[a]) == 1 { under(a) - 1 } else { 0 };
+        if self.is_loud(parts.clone(), ends, least) {
+            return true;
+        }
         self.starts.resize_with(windows.len(), Vec::new);
         for (a, (window, starts)) in windows.iter().zip(&mut self.starts).enumerate() {
             let (side, reach) = (self.sides[a], &window.reach);
@@ -142,25 +166,51 @@ impl<R: Real> Survey<R> {
                 p = (tiles[0] * side + 1 - seen).min((tiles[1] + 1) * side - any);
             }
         }
-        // Tiles that lie wholly under the visible taps, wherever a window starts.
         self.seen.clear();
         self.seen.extend(self.maxima.iter().map(of_parts));
-        slide(&mut self.seen, &self.tiles, |a| {
-            let side = self.sides[a];
-            ((windows[a].reach.visible.len() + 1) / side - 1, step(a, side))
-        });
+        vectorized(
+            #[inline(always)]
+            || slide(&mut self.seen, &self.tiles, |a| (under(a), step(a, self.sides[a]))),
+        );
         if self.each_start(|seen, _| self.seen[seen].into() >= least) {
             return true;
         }
         self.all.clear();
         self.all.extend(self.maxima.iter().map(of_parts));
-        slide(&mut self.all, &self.tiles, |a| {
-            let side = self.sides[a];
-            ((windows[a].reach.support.len() + 2 * side - 2) / side, step(a, side))
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                slide(&mut self.all, &self.tiles, |a| {
+                    let side = self.sides[a];
+                    ((windows[a].reach.support.len() + 2 * side - 2) / side, step(a, side))
+                })
+            },
+        );
         self.each_start(|seen, all| {
             self.seen[seen].into() >= least || self.all[all] == R::default()
         })
+    }
+
+    /// Whether all tiles reach `least`, but for up to `ends` at both ends of an axis: then no window
+    /// needs a closer look that holds one more than that.
+    fn is_loud(&self, parts: Parts, ends: impl Fn(usize) -> usize, least: f64) -> bool {
+        let between = |a: usize| self.tiles[a].saturating_sub(2 * ends(a));
+        let last = self.tiles.len() - 1;
+        let rows: usize = (0..last).map(between).product();
+        rows * between(last) > 0
+            && (0..rows).all(|flat| {
+                let (mut rest, mut first, mut stride) = (flat, ends(last), self.tiles[last]);
+                for a in (0..last).rev() {
+                    first += (ends(a) + rest % between(a)) * stride;
+                    rest /= between(a);
+                    stride *= self.tiles[a];
+                }
+                let lowest = vectorized(
+                    #[inline(always)]
+                    || lowest(&self.maxima[first..first + between(last)]),
+                );
+                lowest[parts.clone()].iter().any(|&tile| tile.into() >= least)
+            })
     }
 
     /// Whether all windows fulfil `kept`, given the first tiles under their taps.
@@ -203,6 +253,22 @@ fn largest<R: Real>(values: &[[R; 2]]) -> [R; 2] {
     most.iter().chain(rest).fold([R::default(); 2], larger)
 }
 
+/// The smallest of each part.
+#[inline(always)]
+fn lowest<R: Real>(values: &[[R; 2]]) -> [R; 2] {
+    let least = |a: [R; 2], b: &[R; 2]| {
+        [0, 1].map(|part| if b[part] < a[part] { b[part] } else { a[part] })
+    };
+    let mut low = [values[0]; FOLD];
+    let (steps, rest) = values.as_chunks::<FOLD>();
+    for values in steps {
+        for i in 0..FOLD {
+            low[i] = least(low[i], &values[i]);
+        }
+    }
+    low.iter().chain(rest).fold(values[0], least)
+}
+
 /// Raises the columns' maxima to the magnitudes in a row; returns the sums of their squares.
 #[inline(always)]
 fn look<R: Real>(row: &[[R; 2]], columns: &mut [[R; 2]]) -> [R; 2] {
@@ -232,6 +298,7 @@ fn look<R: Real>(row: &[[R; 2]], columns: &mut [[R; 2]]) -> [R; 2] {
 
 /// Replaces each value by the maximum over as many along each axis, and so far apart, as `part`
 /// says.
+#[inline(always)]
 fn slide<R: Real>(values: &mut [R], shape: &[usize], part: impl Fn(usize) -> (usize, usize)) {
     let mut inner = 1;
     for (a, &n) in shape.iter().enumerate().rev() {
@@ -244,13 +311,23 @@ fn slide<R: Real>(values: &mut [R], shape: &[usize], part: impl Fn(usize) -> (us
 /// Replaces each sample by the maximum over `taps` samples, `step` apart, from there on, within
 /// stretches of `stretch` samples; towards their ends, over as many as there are. Maxima over 1, 2,
 /// 4, ... taps are joined, the last two overlapping.
+#[inline(always)]
 fn sliding_maximum<R: Real>(values: &mut [R], taps: usize, step: usize, stretch: usize) {
     for values in values.chunks_exact_mut(stretch) {
         let mut width = 1;
         while width < taps {
             let next = (2 * width).min(taps);
             let shift = (next - width) * step;
-            for i in 0..values.len().saturating_sub(shift) {
+            let mut at = 0;
+            while at + shift + FOLD <= values.len() {
+                let ahead: [R; FOLD] = *values[at + shift..].first_chunk().expect("that many");
+                let here = values[at..].first_chunk_mut::<FOLD>().expect("that many");
+                for i in 0..FOLD {
+                    here[i] = here[i].larger(ahead[i]);
+                }
+                at += FOLD;
+            }
+            for i in at..values.len().saturating_sub(shift) {
                 values[i] = values[i].larger(values[i + shift]);
             }
             width = next;

@@ -2,15 +2,18 @@
 //! others.
 //!
 //! At the outermost axis a panel goes forward, through the kernel's spectrum and back while it is
-//! in cache. Rows that hold only padding are not transformed, nor on the way back those that no
+//! in cache; or that axis is not transformed, but summed over the kernel's taps. Rows that hold only padding are not transformed, nor on the way back those that no
 //! output is read from.
 
 use num_complex::Complex;
 use rustfft::{Fft, FftDirection};
 use std::sync::Arc;
 
+use super::blocks::{Blocks, Summed};
 use super::boxes::embed;
+use super::columns::{self, Job};
 use super::sample::Real;
+use super::transpose::Turn;
 use super::vectorized;
 
 /// Columns that are transformed together: eight neighbours fill the cache lines that a column
@@ -19,10 +22,6 @@ const PANEL: usize = 8;
 
 /// Elements that rows and columns are padded by, lest those of a power of two share cache sets.
 const PAD: usize = 8;
-
-/// Rows that are packed together: their reads, each from a page of its own, then wait for memory
-/// together.
-pub const LINES: usize = 4;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -36,6 +35,8 @@ pub struct Transform<R: Real> {
     ways: Vec<[Arc<dyn Fft<R>>; 2]>,
     /// The outermost axis that is longer than one sample; the last one where none is.
     outermost: usize,
+    /// Its taps, where it is not transformed.
+    summed: Option<Summed>,
 }
 
 /// What one thread needs to transform one block; kept from call to call.
@@ -43,8 +44,8 @@ pub struct Space<R> {
     block: Vec<Complex<R>>,
     panels: [Vec<Complex<R>>; 2],
     scratch: Vec<Complex<R>>,
-    /// [`LINES`] rows in the order of samples, to be filled or read.
-    pub lines: Vec<Complex<R>>,
+    /// A row in the order of samples, to be filled or read.
+    pub line: Vec<Complex<R>>,
 }
 
 /// The part of a block that matters, per axis.
@@ -71,45 +72,49 @@ impl Extent {
 }
 
 impl<R: Real> Transform<R> {
-    /// Plans transforms of this size.
-    pub fn new(size: &[usize]) -> Self {
+    /// Plans transforms of blocks of this size.
+    pub fn new(blocks: &Blocks) -> Self {
+        let (size, summed) = (blocks.size.clone(), blocks.summed);
         let last = size.len() - 1;
-        let ways = size
-            .iter()
-            .map(|&n| [FftDirection::Forward, FftDirection::Inverse].map(|way| R::plan(n, way)))
-            .collect();
-        let pitch = if last == 0 { size[0] } else { padded(size[last]) };
         let outermost = size.iter().position(|&n| n > 1).unwrap_or(last);
-        Self { size: size.into(), pitch, ways, outermost }
+        let ways = size.iter().enumerate().map(|(axis, &n)| {
+            // Where there is nothing to transform, any plan will do.
+            let n = if summed.is_some() && axis == outermost { 1 } else { n };
+            [FftDirection::Forward, FftDirection::Inverse].map(|way| R::plan(n, way))
+        });
+        let ways = ways.collect();
+        let pitch = if last == 0 { size[0] } else { padded(size[last]) };
+        Self { size, pitch, ways, outermost, summed }
     }
 
     /// Memory for one block.
     pub fn space(&self) -> Space<R> {
         let last = self.size.len() - 1;
-        let rows: usize = self.size[..last].iter().product();
-        let longest = self.size[..last].iter().copied().max().unwrap_or(0);
+        let slabs = self.summed.map_or_else(|| self.slabs(&self.size), |summed| summed.held());
+        let rows = slabs * self.rows_of_slab();
+        let longest = self.ways[..last].iter().map(|[way, _]| way.len()).max().unwrap_or(0);
         let scratch = self.ways.iter().flatten().map(|fft| fft.get_outofplace_scratch_len());
         let zeros = |len| vec![Complex::default(); len];
         Space {
             block: zeros(rows * self.pitch + LINE),
             panels: [PANEL, PANEL].map(|columns| zeros(columns * padded(longest))),
             scratch: zeros(scratch.max().unwrap_or(0)),
-            lines: zeros(LINES.min(rows) * self.size[last]),
+            line: zeros(self.size[last]),
         }
     }
 
-    /// Transforms line `i` of `space`, which is used up, into one row of the block.
-    pub fn forward_row(&self, row: usize, i: usize, space: &mut Space<R>) {
+    /// Transforms the line of `space`, which is used up, into one row of the block.
+    pub fn forward_row(&self, row: usize, space: &mut Space<R>) {
         let last = self.size.len() - 1;
-        let line = &mut space.lines[i * self.size[last]..][..self.size[last]];
+        let line = &mut space.line[..self.size[last]];
         let out = &mut aligned(&mut space.block)[row * self.pitch..][..line.len()];
         self.along(last, 0, line, out, &mut space.scratch);
     }
 
-    /// Transforms one row of the block, which is used up, back into line 0 of `space`.
+    /// Transforms one row of the block, which is used up, back into the line of `space`.
     pub fn inverse_row(&self, row: usize, space: &mut Space<R>) {
         let last = self.size.len() - 1;
-        let line = &mut space.lines[..self.size[last]];
+        let line = &mut space.line[..self.size[last]];
         let spectrum = &mut aligned(&mut space.block)[row * self.pitch..][..line.len()];
         self.along(last, 1, spectrum, line, &mut space.scratch);
     }
@@ -120,9 +125,23 @@ impl<R: Real> Transform<R> {
         if self.outermost == self.size.len() - 1 { 1 } else { part[self.outermost] }
     }
 
+    /// Rows from one place of the outermost axis to the next.
+    pub fn rows_of_slab(&self) -> usize {
+        let last = self.size.len() - 1;
+        self.size[(self.outermost + 1).min(last)..last].iter().product()
+    }
+
     /// The spectrum of a block whose slabs are transformed, in the order that [`Self::filter`]
     /// reads it, times `scale`.
     pub fn spectrum(&self, scale: R, space: &mut Space<R>) -> Vec<Complex<R>> {
+        if let Some(Summed { taps, .. }) = self.summed {
+            return columns::weights(
+                aligned(&mut space.block),
+                self.rows_of_slab() * self.pitch,
+                taps,
+                scale,
+            );
+        }
         let mut spectrum = Vec::with_capacity(self.size.iter().product());
         let n = self.size[self.outermost];
         if self.outermost == self.size.len() - 1 {
@@ -164,6 +183,21 @@ impl<R: Real> Transform<R> {
                 self.along(axis, 1, column, samples, scratch);
             }
         });
+    }
+
+    /// Replaces the first `sums` of the slabs in memory, which are transformed, by their sums over
+    /// the taps of the outermost axis.
+    pub fn sum(&self, spectrum: &[Complex<R>], sums: usize, space: &mut Space<R>) {
+        let Summed { taps, step, .. } = self.summed.expect("an axis that is summed");
+        let (block, slab) = (aligned(&mut space.block), self.rows_of_slab() * self.pitch);
+        R::sum(Job { block, slab, step, weights: spectrum, taps, sums });
+    }
+
+    /// Drops the first `sums` of the slabs in memory.
+    pub fn advance(&self, sums: usize, space: &mut Space<R>) {
+        let reach = self.summed.expect("an axis that is summed").reach();
+        let slab = self.rows_of_slab() * self.pitch;
+        aligned(&mut space.block).copy_within(sums * slab..(sums + reach) * slab, 0);
     }
 
     /// Transforms a slab, whose rows are transformed, along its outer axes.
@@ -231,15 +265,16 @@ impl<R: Real> Transform<R> {
             for first in (0..self.size[last]).step_by(PANEL) {
                 let columns = PANEL.min(self.size[last] - first);
                 let part = &mut part[row * self.pitch + first..];
-                vectorized(
-                    #[inline(always)]
-                    || gather(part, step, n, used, columns, &mut panels[0]),
-                );
+                let (pitch, to) = (padded(n), &mut panels[0]);
+                for column in to.chunks_exact_mut(pitch).take(columns) {
+                    column[used..n].fill(Complex::default());
+                }
+                let (from_step, to_step) = (step, pitch);
+                R::transpose(Turn { from: part, from_step, rows: used, columns, to, to_step });
                 work(panels, columns, scratch);
-                vectorized(
-                    #[inline(always)]
-                    || scatter(&panels[0], n, needed, columns, part, step),
-                );
+                let (from, from_step, to_step) = (&panels[0], pitch, step);
+                let (rows, columns) = (columns, needed);
+                R::transpose(Turn { from, from_step, rows, columns, to: part, to_step });
             }
         }
     }
@@ -265,69 +300,6 @@ fn padded(n: usize) -> usize {
 fn aligned<T>(block: &mut [T]) -> &mut [T] {
     let skip = block.as_ptr().align_offset(LINE).min(LINE);
     &mut block[skip..]
-}
-
-/// Copies columns out of rows that lie `step` apart; beyond the first `used` rows, zeros.
-#[inline(always)]
-fn gather<R: Real>(
-    rows: &[Complex<R>],
-    step: usize,
-    n: usize,
-    used: usize,
-    columns: usize,
-    panel: &mut [Complex<R>],
-) {
-    let pitch = padded(n);
-    for c in 0..columns {
-        panel[c * pitch + used..c * pitch + n].fill(Complex::default());
-    }
-    if columns < PANEL {
-        for (i, row) in rows.chunks(step).take(used).enumerate() {
-            for (c, value) in row[..columns].iter().enumerate() {
-                panel[c * pitch + i] = *value;
-            }
-        }
-        return;
-    }
-    let mut columns = panel.chunks_exact_mut(pitch).map(|column| &mut column[..used]);
-    let mut columns: [&mut [Complex<R>]; PANEL] =
-        std::array::from_fn(|_| columns.next().expect("a whole panel"));
-    for (i, row) in rows.chunks(step).take(used).enumerate() {
-        let row: &[Complex<R>; PANEL] = row.first_chunk().expect("a whole panel");
-        for (value, column) in row.iter().zip(&mut columns) {
-            column[i] = *value;
-        }
-    }
-}
-
-/// Copies the first `needed` samples of the columns back to rows that lie `step` apart.
-#[inline(always)]
-fn scatter<R: Real>(
-    panel: &[Complex<R>],
-    n: usize,
-    needed: usize,
-    columns: usize,
-    rows: &mut [Complex<R>],
-    step: usize,
-) {
-    let pitch = padded(n);
-    if columns < PANEL {
-        for (i, row) in rows.chunks_mut(step).take(needed).enumerate() {
-            for (c, value) in row[..columns].iter_mut().enumerate() {
-                *value = panel[c * pitch + i];
-            }
-        }
-        return;
-    }
-    let mut columns = panel.chunks_exact(pitch).map(|column| &column[..needed]);
-    let columns: [&[Complex<R>]; PANEL] =
-        std::array::from_fn(|_| columns.next().expect("a whole panel"));
-    for (i, row) in rows.chunks_mut(step).take(needed).enumerate() {
-        let row: &mut [Complex<R>; PANEL] = row.first_chunk_mut().expect("a whole panel");
-        for (value, column) in row.iter_mut().zip(columns) {
-            *value = column[i];
-        }
-    }
 }
 
 /// Multiplies element by element.

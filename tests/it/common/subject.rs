@@ -76,7 +76,7 @@ impl<A: Value> Subject<A> {
             }
             // Some blocks may have been left to the direct method.
             Recipe::CpuFft { blocks, .. } => {
-                bounds::fft(dtype, blocks.samples(), &facts, largest).max(direct(dtype))
+                bounds::fft(dtype, blocks.spread(), &facts, largest).max(direct(dtype))
             }
         };
         let results = self.rounded().into_iter().filter(|y| y.is_finite()).map(A::magnitude);

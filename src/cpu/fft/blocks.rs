@@ -1,0 +1,67 @@
+//! How a problem is cut into blocks.
+
+use crate::bounds::Spread;
+
+/// The samples of a block and the outputs it gives, per axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocks {
+    /// Samples: the lengths of transforms, but for an axis that is summed.
+    pub size: Vec<usize>,
+    /// Unstrided outputs of a block: `size - reach`.
+    pub step: Vec<usize>,
+    /// Blocks along each axis.
+    pub count: Vec<usize>,
+    /// Where the outermost axis that is longer than one sample is not transformed: its taps.
+    pub summed: Option<Summed>,
+}
+
+/// An axis along which the spectra of slabs are summed tap by tap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summed {
+    /// Taps.
+    pub taps: usize,
+    /// Samples from one tap to the next.
+    pub step: usize,
+    /// Slabs that are summed at a time.
+    pub together: usize,
+}
+
+impl Summed {
+    /// Slabs from the first tap to the last.
+    pub fn reach(&self) -> usize {
+        (self.taps - 1) * self.step
+    }
+
+    /// Slabs that are kept in memory.
+    pub fn held(&self) -> usize {
+        self.reach() + self.together
+    }
+}
+
+impl Blocks {
+    /// Samples of one block.
+    pub fn samples(&self) -> usize {
+        self.size.iter().product()
+    }
+
+    /// Number of blocks.
+    pub fn total(&self) -> usize {
+        self.count.iter().product()
+    }
+
+    /// The axis that is summed, if one is.
+    pub fn summed_axis(&self) -> Option<usize> {
+        self.summed.and_then(|_| self.size.iter().position(|&n| n > 1))
+    }
+
+    /// Samples that one transform joins.
+    pub fn transformed(&self) -> usize {
+        self.samples() / self.summed_axis().map_or(1, |axis| self.size[axis])
+    }
+
+    /// How errors spread from samples to outputs.
+    pub fn spread(&self) -> Spread {
+        let taps = self.summed.map_or(1, |summed| summed.taps);
+        Spread { transformed: self.transformed(), taps }
+    }
+}

@@ -1,0 +1,237 @@
+//! The way of a block: packed row by row, transformed, filtered, transformed back, and written out.
+
+use num_complex::Complex;
+use std::ops::Range;
+
+use super::block::{Fft, Part, Real, Workspace};
+use super::boxes::{embed, rows_of, within};
+use super::pack::pack;
+use super::sample::{MOST_LANES, Sample};
+use super::vectorized;
+use crate::cpu::extended::Row;
+use crate::cpu::simd::prefetch;
+use crate::element::Element;
+
+impl<A: Element> Fft<A> {
+    /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
+    /// way.
+    pub(super) fn sweep(
+        &self,
+        x: &[A],
+        exponents: [Option<i32>; MOST_LANES],
+        rows: &mut [&mut [A]],
+        workspace: &mut Workspace<A>,
+    ) {
+        let Workspace { parts, survey, extent, .. } = workspace;
+        extent.unite(
+            parts.iter().zip(&exponents).filter(|(_, e)| e.is_some()).map(|(p, _)| &p.extent),
+        );
+        survey.start(&self.windows, &extent.used, true, self.group(&extent.used));
+        let [used, needed] = [&extent.used, &extent.needed].map(|part| self.transform.slabs(part));
+        let Some(summed) = self.blocks.summed else {
+            self.forward(x, exponents, 0..used, 0, workspace);
+            self.transform.filter(&self.spectrum, &workspace.extent, &mut workspace.space);
+            return self.inverse(exponents, 0..needed, 0, rows, workspace);
+        };
+        let reach = summed.reach();
+        self.forward(x, exponents, 0..reach, 0, workspace);
+        for first in (0..needed).step_by(summed.together) {
+            let sums = first..needed.min(first + summed.together);
+            let next = sums.start + reach..sums.end + reach;
+            self.forward(x, exponents, next, first, workspace);
+            self.transform.sum(&self.spectrum, sums.len(), &mut workspace.space);
+            self.inverse(exponents, sums.clone(), first, rows, workspace);
+            self.transform.advance(sums.len(), &mut workspace.space);
+        }
+    }
+
+    /// Rows of a part of a block that are transformed or summed together.
+    pub(super) fn group(&self, used: &[usize]) -> usize {
+        let rows = rows_of(used);
+        match self.blocks.summed {
+            Some(summed) => (summed.reach() + 1) * (rows / self.transform.slabs(used)),
+            None => rows,
+        }
+    }
+
+    /// Where a row of the used part of a block comes from, and its first sample there; rows are
+    /// counted in standard order.
+    fn source(&self, part: &Part, row: usize) -> (Row<A>, isize) {
+        let axes = &self.extension.geometry.axes;
+        let last = axes.len() - 1;
+        let first = |a: usize| axes[a].start(0) + part.origin[a] as isize;
+        let mut inner = rows_of(&part.extent.used);
+        let source = self.extension.row((0..last).map(|a| {
+            inner /= part.extent.used[a];
+            first(a) + (row / inner % part.extent.used[a]) as isize
+        }));
+        (source, first(last))
+    }
+
+    /// One row of the used part of a block.
+    pub(super) fn row<'a>(
+        &self,
+        x: &'a [A],
+        part: &Part,
+        row: usize,
+        gathered: &'a mut Vec<A>,
+    ) -> &'a [A] {
+        let last = part.origin.len() - 1;
+        let (used, samples) = (part.extent.used[last], self.extension.inner().samples());
+        let (source, start) = self.source(part, row);
+        if let Row::Stored(at) = source
+            && start >= 0
+            && start as usize + used <= samples
+        {
+            return &x[at + start as usize..][..used];
+        }
+        gathered.resize(used, A::default());
+        self.extension.fill(x, source, start, gathered);
+        gathered
+    }
+
+    /// Asks for what [`Self::row`] will read.
+    fn prefetch(&self, x: &[A], part: &Part, row: usize) {
+        if let (Row::Stored(at), start) = self.source(part, row) {
+            prefetch(x, at.wrapping_add_signed(start), part.extent.used[part.origin.len() - 1]);
+        }
+    }
+
+    /// Packs slabs of the blocks that have an exponent, looks at them, and transforms them. `first`
+    /// is the one that has the first place in memory.
+    fn forward(
+        &self,
+        x: &[A],
+        exponents: [Option<i32>; MOST_LANES],
+        slabs: Range<usize>,
+        first: usize,
+        workspace: &mut Workspace<A>,
+    ) {
+        let Workspace { parts, survey, extent, space, gathered } = workspace;
+        let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
+        let used = &extent.used[..outer.len()];
+        let in_slab = rows_of(&extent.used) / self.transform.slabs(&extent.used);
+        let skipped = first * self.transform.rows_of_slab();
+        for row in slabs.start * in_slab..slabs.end * in_slab {
+            let mut sources: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
+            let row_of = |row, part: &Part| within(row, used, &part.extent.used[..outer.len()]);
+            for (lane, gathered) in gathered.iter_mut().enumerate() {
+                if exponents[lane].is_some()
+                    && let Some(row) = row_of(row, &parts[lane])
+                {
+                    sources[lane] = self.row(x, &parts[lane], row, gathered);
+                }
+            }
+            let line = &mut space.line[..*n];
+            vectorized(
+                #[inline(always)]
+                || pack(sources, exponents.map(|e| e.unwrap_or(0)), line),
+            );
+            survey.add(line);
+            // While this row is transformed, the next one comes in.
+            for (part, exponent) in parts.iter().zip(exponents) {
+                if exponent.is_some()
+                    && let Some(next) = row_of(row + 1, part)
+                {
+                    self.prefetch(x, part, next);
+                }
+            }
+            self.transform.forward_row(embed(row, used, outer) - skipped, space);
+            if (row + 1) % in_slab == 0 {
+                self.transform.forward_slab(row / in_slab - first, &extent.used, space);
+            }
+        }
+    }
+
+    /// Transforms slabs of results back and writes the outputs in them. `first` is the one that has
+    /// the first place in memory.
+    fn inverse(
+        &self,
+        exponents: [Option<i32>; MOST_LANES],
+        slabs: Range<usize>,
+        first: usize,
+        rows: &mut [&mut [A]],
+        workspace: &mut Workspace<A>,
+    ) {
+        let Workspace { parts, extent, space, .. } = workspace;
+        let outer = &self.blocks.size[..self.blocks.size.len() - 1];
+        let needed = &extent.needed[..outer.len()];
+        let in_slab = rows_of(&extent.needed) / self.transform.slabs(&extent.needed);
+        let skipped = first * self.transform.rows_of_slab();
+        for row in slabs.start * in_slab..slabs.end * in_slab {
+            if row % in_slab == 0 {
+                self.transform.inverse_slab(row / in_slab - first, &extent.needed, space);
+            }
+            let mut targets = [None; MOST_LANES];
+            for (lane, target) in targets.iter_mut().enumerate() {
+                if exponents[lane].is_some() {
+                    *target = self.output_row(row, needed, &parts[lane]);
+                }
+            }
+            if targets == [None; MOST_LANES] {
+                continue;
+            }
+            // While this row is transformed, the places of its outputs come in.
+            for (lane, target) in targets.iter().enumerate() {
+                if let Some(target) = target {
+                    let out = &rows[lane * self.rows + target];
+                    prefetch(out, 0, out.len());
+                }
+            }
+            self.transform.inverse_row(embed(row, needed, outer) - skipped, space);
+            for (lane, target) in targets.into_iter().enumerate() {
+                if let (Some(target), Some(exponent)) = (target, exponents[lane]) {
+                    let exponent = -(exponent + self.exponent);
+                    let out = &mut *rows[lane * self.rows + target];
+                    vectorized(
+                        #[inline(always)]
+                        || self.unpack(&space.line, &parts[lane], lane, exponent, out),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Which row of a block's outputs a row of results is, if it is one.
+    fn output_row(&self, row: usize, needed: &[usize], part: &Part) -> Option<usize> {
+        let (mut rest, mut target, mut inner) = (row, 0, 1);
+        for (a, axis) in self.extension.outer().iter().enumerate().rev() {
+            let o = axis.output_at(part.origin[a] + rest % needed[a])?;
+            let range = &part.outputs[a];
+            if !range.contains(&o) {
+                return None;
+            }
+            target += (o - range.start) * inner;
+            rest /= needed[a];
+            inner *= range.len();
+        }
+        Some(target)
+    }
+
+    #[inline(always)]
+    fn unpack(
+        &self,
+        line: &[Complex<Real<A>>],
+        part: &Part,
+        lane: usize,
+        exponent: i32,
+        out: &mut [A],
+    ) {
+        let axis = self.extension.inner();
+        let last = part.origin.len() - 1;
+        let scaled = |value| A::from_sample(A::Sample::of_lane(value, lane).scaled(exponent));
+        if axis.stride > 1 {
+            for (o, out) in part.outputs[last].clone().zip(out) {
+                *out = scaled(line[axis.advance(o) - part.origin[last]]);
+            }
+        } else if exponent != 0 {
+            for (&value, out) in line.iter().zip(out) {
+                *out = scaled(value);
+            }
+        } else {
+            for (&value, out) in line.iter().zip(out) {
+                *out = A::from_sample(A::Sample::of_lane(value, lane));
+            }
+        }
+    }
+}
