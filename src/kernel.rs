@@ -135,14 +135,15 @@ fn real_factors<A: Element>(
             fibre.iter().map(|tap| A::from_complex(scaled(tap.to_complex()))).collect()
         })
         .collect();
-    let (mut residual, mut sum) = (0.0, 0.0);
+    let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
+    let allowed = (shape.len() + 1) as f64 * A::DTYPE.epsilon() * sum;
+    let mut residual = 0.0;
     for_each_product(shape, &mut |index, at| {
         let product =
             at.iter().zip(&factors).map(|(&t, f)| f[t].to_complex()).product::<Complex<f64>>();
         residual += (w[index].to_complex() - product).norm();
-        sum += w[index].to_complex().norm();
+        residual <= allowed
     });
-    let allowed = (shape.len() + 1) as f64 * A::DTYPE.epsilon() * sum;
     // A sum beyond the type proves nothing.
     let small = sum.is_finite() && residual <= allowed;
     (small && factors.iter().flatten().all(|f| f.is_finite())).then_some(factors)
@@ -174,7 +175,8 @@ fn integer_factors<A: Element>(
     let mut equal = true;
     for_each_product(shape, &mut |index, at| {
         let product = at.iter().zip(&factors).try_fold(1i128, |p, (&t, f)| p.checked_mul(f[t]));
-        equal &= product == Some(integer(w[index]));
+        equal = product == Some(integer(w[index]));
+        equal
     });
     // A factor may be one beyond its type, 128 for i8: wrapped, the product is still the kernel.
     let narrow = |factor: Vec<i128>| -> Vec<A> {
@@ -196,15 +198,19 @@ pub fn keeps_signs<A: Element>(w: &[A], shape: &[usize], factors: &[Vec<A>]) -> 
         let product: f64 =
             at.iter().zip(factors).map(|(&t, f)| sign(f[t].to_complex().re)).product();
         same &= product == sign(w[index].to_complex().re);
+        same
     });
     same
 }
 
-/// Calls `visit` with the flat index and the index per axis of every element.
-fn for_each_product(shape: &[usize], visit: &mut dyn FnMut(usize, &[usize])) {
+/// Calls `visit` with the flat index and the index per axis of one element after another, until it
+/// says no, or they are at an end.
+fn for_each_product(shape: &[usize], visit: &mut dyn FnMut(usize, &[usize]) -> bool) {
     let mut at = vec![0; shape.len()];
     for index in 0..shape.iter().product() {
-        visit(index, &at);
+        if !visit(index, &at) {
+            return;
+        }
         for axis in (0..shape.len()).rev() {
             at[axis] += 1;
             if at[axis] < shape[axis] {
@@ -231,6 +237,7 @@ mod tests {
         for_each_product(shape, &mut |_, at| {
             let one = A::from_complex(1.0.into());
             all.push(at.iter().zip(factors).fold(one, |p, (&t, f)| A::default().mul_add(p, f[t])));
+            true
         });
         all
     }
@@ -286,6 +293,7 @@ mod tests {
         let mut kernel = Vec::new();
         for_each_product(&[2, 3, 2], &mut |_, at| {
             kernel.push(i * (a[at[0]] * b[at[1]] * c[at[2]]) as f32);
+            true
         });
         assert!(factors(&kernel, &[2, 3, 2]).is_some());
     }

@@ -49,6 +49,9 @@ pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Option<Terms<A>> {
         return None;
     }
     let allowed = |gain: f64| A::DTYPE.epsilon() * (sum + 2.0 * gain);
+    if has_more_terms(w, columns, most, allowed(MOST_GAIN * sum)) {
+        return None;
+    }
     let one = A::from_complex(1.0.into());
     let mut left = Residual::new(w, columns);
     let mut terms = Terms { factors: Vec::new(), gain: 0.0 };
@@ -68,6 +71,22 @@ pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Option<Terms<A>> {
         }
     }
     None
+}
+
+/// Whether a plane of taps is not, but for errors of `allowed` in all, a sum of up to `most` outer
+/// products: a few of its rows and columns would be one, too. With the largest tap as pivot, the
+/// errors hardly grow from term to term; here they may double.
+fn has_more_terms<A: Element>(w: &[A], columns: usize, most: usize, allowed: f64) -> bool {
+    const SAMPLE: usize = 24;
+    let rows = w.len() / columns;
+    if rows.min(columns) < 2 * SAMPLE {
+        return false;
+    }
+    let place = |i: usize, n: usize| i * n / SAMPLE;
+    let row = |i: usize| (0..SAMPLE).map(move |j| w[place(i, rows) * columns + place(j, columns)]);
+    let sample: Vec<A> = (0..SAMPLE).flat_map(row).collect();
+    let mut left = Residual::new(&sample, SAMPLE);
+    (0..most).all(|_| left.take_term().is_some()) && left.sum > 2f64.powi(most as i32) * allowed
 }
 
 /// What is left of a plane of taps.

@@ -56,6 +56,8 @@ pub struct CpuRates {
     /// Multiply-adds of the direct method per second, on 4-byte elements with tiles of full height
     /// and AVX2 or wider vectors.
     pub direct: f64,
+    /// Samples of 4 bytes per second that go from one pass to the next.
+    pub ring: f64,
     /// Samples per second that are picked out of the input one by one, under an inner stride.
     pub gather: f64,
     /// Butterflies' shares per second, in f32: a transform of `N` samples has `N log2 N` of them.
@@ -107,11 +109,12 @@ impl Default for CostModel {
             // direct sums there. `gather` and `wake` are estimates of the same machine.
             cpu: CpuRates {
                 direct: 52e9,
+                ring: 3.3e9,
                 gather: 0.7e9,
                 fft: 5.2e9,
                 fft_start: 0.6e-6,
                 bandwidth: 35e9,
-                row: 12e-9,
+                row: 4e-9,
                 wake: 10e-6,
             },
             // Not measured: no such device was at hand. Rates are a quarter of what the class's
@@ -166,9 +169,9 @@ impl CostModel {
         let taps = geometry.taps() / inner.taps;
         let shared = outer.last().map_or(1, |axis| axis.taps.div_ceil(axis.stride));
         let rate = self.direct_rate(dtype, capabilities) * tile_share(shared, inner.taps);
-        // Finding a row's own outputs costs about as much as four rows of samples.
+        // Finding a row's own outputs costs about as much as eight rows of samples.
         let mut compute =
-            outputs * geometry.taps() as f64 / rate + rows * (4.0 + taps as f64) * self.cpu.row;
+            outputs * geometry.taps() as f64 / rate + rows * (8.0 + taps as f64) * self.cpu.row;
         if inner.stride > 1 {
             // Six rows of a tile share their samples, and taps those of their phase.
             let samples = (taps as f64 / 6.0 + 1.0) * inner.stride.min(inner.taps) as f64;
@@ -191,11 +194,13 @@ impl CostModel {
         let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
         let rate = self.direct_rate(dtype, capabilities);
         // Rows of the ring are computed one by one, which takes more than the columns.
-        let along = 0.7 * tile_share(1, inner.taps);
+        let along = 0.78 * tile_share(1, inner.taps);
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
         let per_sample = inner.taps as f64 / along + columns as f64 / 0.8;
         let rows = samples / inner.outputs() as f64;
-        let mut compute = terms as f64 * (samples * per_sample / rate + rows * 8.0 * self.cpu.row);
+        let width = dtype.size() as f64 / 4.0;
+        let ring = samples * width / self.cpu.ring + rows * 26.0 * self.cpu.row;
+        let mut compute = terms as f64 * (samples * per_sample / rate + ring);
         if inner.stride > 1 {
             compute += samples * inner.stride.min(inner.taps) as f64 / self.cpu.gather;
         }

@@ -2,6 +2,7 @@
 
 use num_complex::Complex;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::blocks::Blocks;
 use super::boxes::rows_of;
@@ -39,8 +40,9 @@ pub struct Fft<A: Element> {
     pub(super) windows: Vec<Window>,
     /// The most rows of outputs that a block has.
     pub(super) rows: usize,
-    /// Computes the blocks that a transform cannot be trusted with.
-    direct: Direct<A>,
+    /// Computes the blocks that a transform cannot be trusted with, once there is one.
+    direct: OnceLock<Direct<A>>,
+    weights: Vec<A>,
     threads: usize,
     workspaces: Pool<Workspace<A>>,
     /// Memory for lists of rows; the lists are empty.
@@ -55,6 +57,18 @@ pub(super) struct Workspace<A: Element> {
     pub space: Space<Real<A>>,
     /// Rows of the extended input, where they are not stored in one piece.
     pub gathered: [Vec<A>; MOST_LANES],
+}
+
+impl<A: Element> Workspace<A> {
+    fn new(transform: &Transform<Real<A>>) -> Self {
+        Self {
+            parts: Default::default(),
+            survey: Survey::default(),
+            extent: Extent::default(),
+            space: transform.space(),
+            gathered: Default::default(),
+        }
+    }
 }
 
 /// One block.
@@ -75,7 +89,11 @@ impl<A: Element> Fft<A> {
         let transform = Transform::new(&blocks);
         let kernel = KernelFacts::norms(&weights);
         let exponent = exponent_into_range::<A::Sample>(kernel.max);
-        let spectrum = spectrum(&extension, &weights, &blocks, &transform, exponent);
+        let mut first = Workspace::new(&transform);
+        let spectrum =
+            spectrum(&extension, &weights, &blocks, &transform, exponent, &mut first.space);
+        let workspaces = Pool::default();
+        workspaces.keep(first);
         let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
         let reach = reach(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
         let windows = axes.iter().zip(reach);
@@ -83,8 +101,6 @@ impl<A: Element> Fft<A> {
             .map(|(axis, reach)| Window { taps: axis.taps, step: axis.tap_step(), reach })
             .collect();
         let rows = most_rows(&extension, &blocks);
-        // Blocks run on all threads already.
-        let direct = Direct::new(extension.clone(), &weights, InstructionSet::detect(), 1);
         Self {
             extension,
             blocks,
@@ -94,9 +110,10 @@ impl<A: Element> Fft<A> {
             exponent,
             windows,
             rows,
-            direct,
+            direct: OnceLock::new(),
+            weights,
             threads,
-            workspaces: Pool::default(),
+            workspaces,
             lists: Pool::default(),
         }
     }
@@ -107,23 +124,13 @@ impl<A: Element> Fft<A> {
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows);
         let lanes = A::Sample::LANES;
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
-            let mut workspace = self.workspaces.take(|| self.workspace());
+            let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform));
             self.blocks(x, i * lanes, rows, &mut workspace);
             self.workspaces.keep(workspace);
         });
         // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
         rows.clear();
         self.lists.keep(rows.into_iter().map(|_| -> &mut [A] { &mut [] }).collect());
-    }
-
-    fn workspace(&self) -> Workspace<A> {
-        Workspace {
-            parts: Default::default(),
-            survey: Survey::default(),
-            extent: Extent::default(),
-            space: self.transform.space(),
-            gathered: Default::default(),
-        }
     }
 
     /// Computes the blocks from `first` on that share a transform.
@@ -267,6 +274,10 @@ impl<A: Element> Fft<A> {
     /// Computes the outputs of a block without a transform.
     fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");
+        // Blocks run on all threads already.
+        let direct = self.direct.get_or_init(|| {
+            Direct::new(self.extension.clone(), &self.weights, InstructionSet::detect(), 1)
+        });
         let axes = self.extension.outer();
         let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
         for out in rows.iter_mut().take(outer.iter().map(Range::len).product()) {
@@ -274,7 +285,7 @@ impl<A: Element> Fft<A> {
                 .iter()
                 .enumerate()
                 .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            self.direct.rows(x, row, columns.clone(), out);
+            direct.rows(x, row, columns.clone(), out);
             at.advance();
         }
     }

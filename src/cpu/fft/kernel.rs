@@ -6,22 +6,22 @@ use rustfft::num_traits::FromPrimitive;
 use super::block::Real;
 use super::blocks::Blocks;
 use super::sample::Sample;
-use super::transform::Transform;
+use super::transform::{Space, Transform};
 use crate::cpu::extended::{Extension, Odometer};
 use crate::element::Element;
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
-/// scale divided out.
+/// scale divided out. `space` is new: zeros.
 pub fn spectrum<A: Element>(
     extension: &Extension<A>,
     weights: &[A],
     blocks: &Blocks,
     transform: &Transform<Real<A>>,
     exponent: i32,
+    space: &mut Space<Real<A>>,
 ) -> Vec<Complex<Real<A>>> {
     let axes = &extension.geometry.axes;
     let outer = &blocks.size[..axes.len() - 1];
-    let mut space = transform.space();
     // y[p] = sum over t of w[t] * x[p + t * step] is a convolution with w reversed about 0; an axis
     // that is summed keeps its taps as they are.
     let place = |a: usize, t: usize| match blocks.summed_axis() {
@@ -38,13 +38,13 @@ pub fn spectrum<A: Element>(
             line[place(outer.len(), t)] = A::Sample::join(w, A::Sample::default());
         }
         let row = (0..outer.len()).fold(0, |row, a| row * outer[a] + place(a, tap.at()[a]));
-        transform.forward_row(row, &mut space);
+        transform.forward_row(row, space);
         tap.advance();
     }
     let slabs = blocks.summed.map_or_else(|| transform.slabs(&blocks.size), |summed| summed.taps);
     for slab in 0..slabs {
-        transform.forward_slab(slab, &blocks.size, &mut space);
+        transform.forward_slab(slab, &blocks.size, space);
     }
     let scale = Real::<A>::from_f64(1.0 / blocks.transformed() as f64).expect("a float");
-    transform.spectrum(scale, &mut space)
+    transform.spectrum(scale, space)
 }

@@ -21,15 +21,15 @@ pub fn work_per_block(blocks: &Blocks, bytes: usize) -> f64 {
 /// Looking at a sample, packing it, writing the result, and what it waits for memory: worth this
 /// many butterflies' shares. This and the constants below were fitted to runs of f32 at 2048², 10^6
 /// and 256³ with various blocks: 2 cores AMD EPYC (Zen 4), 2026-11-23.
-const PER_SAMPLE: f64 = 12.9;
+const PER_SAMPLE: f64 = 11.0;
 /// Likewise for a sample along an axis other than the last: turning columns over, and the product.
 const PER_TURN: f64 = 2.0;
 /// Likewise for a tap of an axis that is summed.
 const PER_TAP: f64 = 0.32;
 /// Likewise for a row: finding where it comes from and goes to.
-const PER_ROW: f64 = 400.0;
+const PER_ROW: f64 = 1200.0;
 /// Likewise for a block.
-const PER_BLOCK: f64 = 5e3;
+const PER_BLOCK: f64 = 3e4;
 /// Bytes of a block that the second level of cache has room for, or nearly.
 const NEAR_CACHE: f64 = (1 << 21) as f64;
 /// Bytes of a block that, one for each thread, the last level of cache has no room for.
