@@ -102,6 +102,12 @@ impl<R: Real> Survey<R> {
         vectorized(
             #[inline(always)]
             || {
+                if side >= FOLD {
+                    for (tile, columns) in tiles.iter_mut().zip(self.columns.chunks(side)) {
+                        *tile = larger(*tile, &largest(columns));
+                    }
+                    return;
+                }
                 let parts: &mut [R] = bytemuck::cast_slice_mut(&mut self.columns);
                 let stretch = parts.len();
                 sliding_maximum(parts, side, 2, stretch);

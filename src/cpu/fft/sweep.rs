@@ -131,6 +131,7 @@ impl<A: Element> Fft<A> {
             // While this row is transformed, the next one comes in.
             for (part, exponent) in parts.iter().zip(exponents) {
                 if exponent.is_some()
+                    && row + 1 < slabs.end * in_slab
                     && let Some(next) = row_of(row + 1, part)
                 {
                     self.prefetch(x, part, next);
