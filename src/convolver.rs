@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::filter::FilterBuilder;
 use crate::kernel::KernelFacts;
 use crate::plan::{
-    self, Capabilities, CostModel, Device, Gpu, InstructionSet, Method, Plan, Request,
+    self, Capabilities, CostModel, DEFAULT_MEMORY, Device, Gpu, InstructionSet, Method, Plan,
+    Request,
 };
 use crate::problem::{Mode, Problem};
 
@@ -53,7 +54,7 @@ enum GpuSource {
     Absent(&'static str),
     /// Looked for when first needed.
     #[cfg(feature = "gpu")]
-    Lazy(OnceLock<Result<Arc<Context>>>),
+    Lazy { memory: u64, found: OnceLock<Result<Arc<Context>>> },
     /// The caller's.
     #[cfg(feature = "gpu")]
     Given(Arc<Context>),
@@ -61,23 +62,36 @@ enum GpuSource {
 
 impl GpuSource {
     #[cfg(feature = "gpu")]
-    fn lazy() -> Self {
-        Self::Lazy(OnceLock::new())
+    fn lazy(memory: u64) -> Self {
+        Self::Lazy { memory, found: OnceLock::new() }
     }
 
     #[cfg(not(feature = "gpu"))]
-    fn lazy() -> Self {
+    fn lazy(_: u64) -> Self {
         Self::Absent("this build has no GPU support (feature `gpu`)")
     }
 }
 
 /// Settings of a [`Convolver`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ConvolverBuilder {
     threads: Option<usize>,
     instructions: Option<InstructionSet>,
     no_gpu: bool,
+    gpu_memory: u64,
     model: CostModel,
+}
+
+impl Default for ConvolverBuilder {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            instructions: None,
+            no_gpu: false,
+            gpu_memory: DEFAULT_MEMORY,
+            model: CostModel::default(),
+        }
+    }
 }
 
 impl ConvolverBuilder {
@@ -100,6 +114,13 @@ impl ConvolverBuilder {
         self
     }
 
+    /// Memory that all buffers on the GPU together may take, in bytes; as a rule, 4 GiB. wgpu does
+    /// not tell how much a device has.
+    pub fn gpu_memory(mut self, bytes: u64) -> Self {
+        self.gpu_memory = bytes;
+        self
+    }
+
     /// What the planner expects each method to cost.
     pub fn cost_model(mut self, model: CostModel) -> Self {
         self.model = model;
@@ -108,8 +129,21 @@ impl ConvolverBuilder {
 
     /// The convolver. Nothing is started yet.
     pub fn build(self) -> Convolver {
-        let gpu = if self.no_gpu { GpuSource::Absent("switched off") } else { GpuSource::lazy() };
+        let gpu = match self.no_gpu {
+            true => GpuSource::Absent("switched off"),
+            false => GpuSource::lazy(self.gpu_memory),
+        };
         self.with_gpu(gpu)
+    }
+
+    /// The convolver, on the caller's device: see [`Convolver::with_device`].
+    ///
+    /// # Errors
+    /// Those of [`Convolver::with_device`].
+    #[cfg(feature = "gpu")]
+    pub fn build_with_device(self, device: wgpu::Device, queue: wgpu::Queue) -> Result<Convolver> {
+        let context = Context::new(device, queue, self.gpu_memory)?;
+        Ok(self.with_gpu(GpuSource::Given(Arc::new(context))))
     }
 
     fn with_gpu(self, gpu: GpuSource) -> Convolver {
@@ -145,8 +179,7 @@ impl Convolver {
     /// [`Error::Gpu`] where the device has no compute shaders.
     #[cfg(feature = "gpu")]
     pub fn with_device(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        let context = Context::new(device, queue)?;
-        Ok(Self::builder().with_gpu(GpuSource::Given(Arc::new(context))))
+        Self::builder().build_with_device(device, queue)
     }
 
     /// A filter with this kernel: options and then a shape make it complete.
@@ -215,7 +248,9 @@ impl Convolver {
         match &self.shared.gpu {
             GpuSource::Absent(reason) => Err(Error::Gpu((*reason).into())),
             GpuSource::Given(context) => Ok(context.clone()),
-            GpuSource::Lazy(cell) => cell.get_or_init(|| Context::find().map(Arc::new)).clone(),
+            GpuSource::Lazy { memory, found } => {
+                found.get_or_init(|| Context::find(*memory).map(Arc::new)).clone()
+            }
         }
     }
 }

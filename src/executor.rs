@@ -7,6 +7,8 @@ use crate::cpu::fft::Fft;
 use crate::cpu::separable::{Separable, Sum};
 use crate::element::Element;
 use crate::error::{Error, Result};
+#[cfg(feature = "gpu")]
+use crate::gpu::{host::Host, passes::Passes};
 use crate::plan::Recipe;
 use crate::{kernel, low_rank};
 
@@ -18,7 +20,7 @@ pub enum Executor<A: Element> {
     CpuSum(Box<Sum<A>>),
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
-    GpuDirect(Box<crate::gpu::direct::Direct<A>>),
+    GpuDirect(Box<Host<A>>),
 }
 
 impl<A: Element> Executor<A> {
@@ -56,9 +58,8 @@ impl<A: Element> Executor<A> {
             #[cfg(feature = "gpu")]
             Recipe::GpuDirect(launch) => {
                 let context = convolver.gpu_context()?;
-                let direct =
-                    crate::gpu::direct::Direct::new(context, launch, &extension, &weights)?;
-                Self::GpuDirect(Box::new(direct))
+                let passes = Passes::new(context, launch, &extension, &weights)?;
+                Self::GpuDirect(Box::new(Host::new(passes)))
             }
             #[cfg(not(feature = "gpu"))]
             Recipe::GpuDirect(_) => return Err(Error::Gpu(convolver.gpu_absence())),
@@ -73,7 +74,7 @@ impl<A: Element> Executor<A> {
             Self::CpuSum(sum) => sum.run(x, y),
             Self::CpuFft(fft) => fft.run(x, y),
             #[cfg(feature = "gpu")]
-            Self::GpuDirect(direct) => return direct.run(x, y),
+            Self::GpuDirect(host) => return host.run(x, y),
         }
         Ok(())
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::element::DType;
 use crate::error::{Error, Result};
+use crate::gpu::buffers::{Buffers, Limits};
 use crate::gpu::shaders;
-use crate::plan::{GpuCapabilities, GpuKind, Launch, Shader};
+use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, Launch, Shader};
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +91,7 @@ fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilit
             limits.max_compute_workgroup_size_y,
         ],
         max_groups: limits.max_compute_workgroups_per_dimension,
+        memory: DEFAULT_MEMORY,
     }
 }
 
@@ -98,6 +100,8 @@ fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilit
 pub struct Context {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
+    /// Kept from run to run.
+    pub buffers: Arc<Buffers>,
     capabilities: GpuCapabilities,
     layout: wgpu::BindGroupLayout,
     pipelines: Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>,
@@ -126,7 +130,7 @@ const READ_ONLY: [bool; 4] = [true, true, true, false];
 
 impl Context {
     /// Starts the best adapter there is, with its own limits.
-    pub fn find() -> Result<Self> {
+    pub fn find(memory: u64) -> Result<Self> {
         let adapter = ranked_adapters()
             .into_iter()
             .next()
@@ -139,12 +143,14 @@ impl Context {
         let (device, queue) = pollster::block_on(request).map_err(|error| {
             Error::Gpu(format!("{} could not be started: {error}", adapter.get_info().name))
         })?;
-        Self::new(device, queue)
+        Self::new(device, queue, memory)
     }
 
-    /// Uses a device that is there already, with the limits that it was started with.
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        let capabilities = capabilities(&device.adapter_info(), &device.limits());
+    /// Uses a device that is there already, with the limits that it was started with. Buffers take
+    /// `memory` bytes at most, all together.
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue, memory: u64) -> Result<Self> {
+        let capabilities =
+            GpuCapabilities { memory, ..capabilities(&device.adapter_info(), &device.limits()) };
         if capabilities.max_invocations == 0 {
             return Err(Error::Gpu(format!("{} has no compute shaders", capabilities.name)));
         }
@@ -173,7 +179,13 @@ impl Context {
                 entries: &entries,
             })
         })?;
-        Ok(Self { device, queue, capabilities, layout, pipelines: Mutex::default(), lost })
+        let limits = Limits {
+            buffer: capabilities.max_buffer,
+            all: capabilities.memory,
+            kept: capabilities.memory / 4,
+        };
+        let buffers = Buffers::new(device.clone(), limits);
+        Ok(Self { device, queue, buffers, capabilities, layout, pipelines: Mutex::default(), lost })
     }
 
     /// What the planner needs to know.
@@ -268,15 +280,31 @@ impl Context {
         })
     }
 
+    /// A buffer that holds these bytes from now on.
+    pub fn constant(
+        &self,
+        label: &str,
+        bytes: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        self.guarded(|| {
+            let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: (bytes.len() as u64).next_multiple_of(4),
+                usage: usage | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            self.queue.write_buffer(&buffer, 0, bytes);
+            buffer
+        })
+    }
+
     /// Binds four buffers in the order of the shaders' bindings.
-    pub fn bind(&self, buffers: [&wgpu::Buffer; 4]) -> wgpu::BindGroup {
-        let entries: Vec<wgpu::BindGroupEntry> = buffers
-            .iter()
+    pub fn bind(&self, resources: [wgpu::BindingResource; 4]) -> wgpu::BindGroup {
+        let entries: Vec<wgpu::BindGroupEntry> = resources
+            .into_iter()
             .zip(0..)
-            .map(|(buffer, binding)| wgpu::BindGroupEntry {
-                binding,
-                resource: buffer.as_entire_binding(),
-            })
+            .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("convolve"),
@@ -294,7 +322,8 @@ impl Context {
     }
 }
 
-fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
+/// Runs `work`; whatever wgpu finds wrong with it becomes an error.
+pub fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
     use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
     let scopes = [Validation, OutOfMemory, Internal].map(|filter| device.push_error_scope(filter));
     let result = work();

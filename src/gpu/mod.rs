@@ -1,8 +1,12 @@
 //! Executors on the GPU, through wgpu.
 
+mod bindings;
+pub(crate) mod buffers;
 pub(crate) mod context;
-pub(crate) mod direct;
+pub(crate) mod host;
 pub(crate) mod params;
+pub(crate) mod passes;
 pub(crate) mod shaders;
+mod staging;
 
 pub use context::{Adapter, adapters};

@@ -59,7 +59,14 @@ pub struct GpuCapabilities {
     pub max_workgroup_size: [u32; 2],
     /// Workgroups along one dimension of a dispatch.
     pub max_groups: u32,
+    /// Memory that all buffers together may take, in bytes: not a limit of the adapter, which wgpu
+    /// does not tell, but the caller's
+    /// ([`ConvolverBuilder::gpu_memory`](crate::ConvolverBuilder::gpu_memory)).
+    pub memory: u64,
 }
+
+/// [`GpuCapabilities::memory`] where nobody says more: what a small card of today has.
+pub(crate) const DEFAULT_MEMORY: u64 = 4 << 30;
 
 impl GpuCapabilities {
     /// WebGPU's default limits, which every adapter has at least.
@@ -74,6 +81,7 @@ impl GpuCapabilities {
             max_invocations: 256,
             max_workgroup_size: [256, 256],
             max_groups: 65_535,
+            memory: DEFAULT_MEMORY,
         }
     }
 

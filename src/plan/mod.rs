@@ -6,6 +6,7 @@ mod design;
 mod display;
 mod tiling;
 
+pub(crate) use capabilities::DEFAULT_MEMORY;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
 pub use design::{Request, design};
