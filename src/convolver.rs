@@ -17,7 +17,7 @@ use crate::plan::{
 use crate::problem::{Mode, Problem};
 
 #[cfg(feature = "gpu")]
-use crate::gpu::context::Context;
+use crate::gpu::{GpuDevice, context::Context};
 
 /// The devices that convolutions run on. Cheap to clone and to share between threads: clones
 /// share devices and caches.
@@ -241,6 +241,17 @@ impl Convolver {
     pub(crate) fn gpu_absence(&self) -> String {
         let GpuSource::Absent(reason) = &self.shared.gpu;
         (*reason).into()
+    }
+
+    /// The GPU, for arrays that stay there: see [`GpuDevice`]. Looks for one.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where there is none, or where it was lost.
+    #[cfg(feature = "gpu")]
+    pub fn gpu(&self) -> Result<GpuDevice> {
+        let context = self.gpu_context()?;
+        context.check_alive()?;
+        Ok(GpuDevice::new(context))
     }
 
     #[cfg(feature = "gpu")]

@@ -1,5 +1,8 @@
 //! From a recipe to something that runs: the one place where plans meet executors.
 
+#[cfg(feature = "gpu")]
+use std::sync::Arc;
+
 use crate::convolver::Convolver;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
@@ -20,7 +23,7 @@ pub enum Executor<A: Element> {
     CpuSum(Box<Sum<A>>),
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
-    GpuDirect(Box<Host<A>>),
+    Gpu(Host<A>),
 }
 
 impl<A: Element> Executor<A> {
@@ -59,11 +62,20 @@ impl<A: Element> Executor<A> {
             Recipe::GpuDirect(launch) => {
                 let context = convolver.gpu_context()?;
                 let passes = Passes::new(context, launch, &extension, &weights)?;
-                Self::GpuDirect(Box::new(Host::new(passes)))
+                Self::Gpu(Host::new(Arc::new(passes)))
             }
             #[cfg(not(feature = "gpu"))]
             Recipe::GpuDirect(_) => return Err(Error::Gpu(convolver.gpu_absence())),
         })
+    }
+
+    /// What it records on the GPU, if that is where it runs.
+    #[cfg(feature = "gpu")]
+    pub fn passes(&self) -> Option<&Arc<Passes<A>>> {
+        match self {
+            Self::Gpu(host) => Some(host.passes()),
+            _ => None,
+        }
     }
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order.
@@ -74,7 +86,7 @@ impl<A: Element> Executor<A> {
             Self::CpuSum(sum) => sum.run(x, y),
             Self::CpuFft(fft) => fft.run(x, y),
             #[cfg(feature = "gpu")]
-            Self::GpuDirect(host) => return host.run(x, y),
+            Self::Gpu(host) => return host.run(x, y),
         }
         Ok(())
     }

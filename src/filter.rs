@@ -142,6 +142,8 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             plan,
             runner,
             scratch: Pool::default(),
+            #[cfg(feature = "gpu")]
+            resident: Default::default(),
         })
     }
 }
@@ -166,17 +168,19 @@ fn canonical_kernel<A: Element, D: Dimension>(kernel: &Array<A, D>, problem: &Pr
 ///
 /// `Send` and `Sync`: threads may apply one filter at the same time.
 pub struct Filter<A: Element, D: Dimension> {
-    convolver: Convolver,
+    pub(crate) convolver: Convolver,
     original: ArrayD<A>,
     options: Options<A>,
-    input: D,
-    output: D,
-    extension: Extension<A>,
-    kernel: Vec<A>,
-    plan: Plan,
+    pub(crate) input: D,
+    pub(crate) output: D,
+    pub(crate) extension: Extension<A>,
+    pub(crate) kernel: Vec<A>,
+    pub(crate) plan: Plan,
     /// None where the input is what the executor would be prepared for.
-    runner: Option<Runner<A>>,
+    pub(crate) runner: Option<Runner<A>>,
     scratch: Pool<Vec<A>>,
+    #[cfg(feature = "gpu")]
+    pub(crate) resident: crate::gpu::Resident<A>,
 }
 
 impl<A: Element, D: Dimension> Filter<A, D> {
@@ -301,7 +305,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         result
     }
 
-    fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {
+    pub(crate) fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {
         if expected == got {
             return Ok(());
         }

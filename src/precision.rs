@@ -1,6 +1,8 @@
 //! How precisely sums are made, and the executor that makes them in a wider type.
 
 use std::fmt;
+#[cfg(feature = "gpu")]
+use std::sync::Arc;
 
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
@@ -8,6 +10,8 @@ use crate::cpu::threads;
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+#[cfg(feature = "gpu")]
+use crate::gpu::passes::Passes;
 use crate::kernel::KernelFacts;
 use crate::plan::Recipe;
 use crate::pool::Pool;
@@ -86,6 +90,15 @@ impl<A: Element> Runner<A> {
             let (extension, weights) = (extension.clone(), weights.to_vec());
             Self::Native(Executor::new(recipe, extension, weights, convolver)?)
         })
+    }
+
+    /// What it records on the GPU for elements of this type, if that is where it runs.
+    #[cfg(feature = "gpu")]
+    pub fn passes(&self) -> Option<&Arc<Passes<A>>> {
+        match self {
+            Self::Native(executor) => executor.passes(),
+            Self::High(_) => None,
+        }
     }
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order.

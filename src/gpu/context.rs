@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::element::DType;
 use crate::error::{Error, Result};
+use crate::gpu::backlog::{Backlog, Submission};
 use crate::gpu::buffers::{Buffers, Limits};
 use crate::gpu::shaders;
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, Launch, Shader};
@@ -102,6 +103,7 @@ pub struct Context {
     pub queue: wgpu::Queue,
     /// Kept from run to run.
     pub buffers: Arc<Buffers>,
+    backlog: Backlog,
     capabilities: GpuCapabilities,
     layout: wgpu::BindGroupLayout,
     pipelines: Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>,
@@ -185,7 +187,16 @@ impl Context {
             kept: capabilities.memory / 4,
         };
         let buffers = Buffers::new(device.clone(), limits);
-        Ok(Self { device, queue, buffers, capabilities, layout, pipelines: Mutex::default(), lost })
+        Ok(Self {
+            device,
+            queue,
+            buffers,
+            backlog: Backlog::default(),
+            capabilities,
+            layout,
+            pipelines: Mutex::default(),
+            lost,
+        })
     }
 
     /// What the planner needs to know.
@@ -313,12 +324,32 @@ impl Context {
         })
     }
 
+    /// Submits what was recorded, which may take this long. To be called where wgpu's errors are
+    /// caught.
+    pub fn submit(&self, encoder: wgpu::CommandEncoder, work: Duration) -> Submission {
+        self.backlog.note(self.queue.submit([encoder.finish()]), work)
+    }
+
     /// Waits for a submission, but not for ever.
-    pub fn wait(&self, submission: wgpu::SubmissionIndex, patience: Duration) -> Result<()> {
-        let wait =
-            wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(patience) };
+    pub fn wait(&self, submission: &Submission) -> Result<()> {
+        let wait = wgpu::PollType::Wait {
+            submission_index: Some(submission.index.clone()),
+            timeout: Some(self.backlog.patience(submission)),
+        };
         self.poll(wait).map_err(|error| self.explain(error))?;
+        self.backlog.finish(submission);
         self.check_alive()
+    }
+
+    /// Lets wgpu call back for what is done, without waiting.
+    pub fn reclaim(&self) -> Result<()> {
+        self.poll(wgpu::PollType::Poll).map_err(|error| self.explain(error))?;
+        self.check_alive()
+    }
+
+    /// How long a submission may still take.
+    pub fn patience(&self, submission: &Submission) -> Duration {
+        self.backlog.patience(submission)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Convolution of host memory: upload, passes, download.
 
+use std::sync::Arc;
+
 use crate::element::Element;
 use crate::error::Result;
 use crate::gpu::buffers::Role;
@@ -8,13 +10,18 @@ use crate::gpu::staging::{Download, Upload};
 
 /// From and to host memory with one submission and one wait.
 pub struct Host<A> {
-    passes: Passes<A>,
+    passes: Arc<Passes<A>>,
 }
 
 impl<A: Element> Host<A> {
     /// Runs these passes.
-    pub fn new(passes: Passes<A>) -> Self {
+    pub fn new(passes: Arc<Passes<A>>) -> Self {
         Self { passes }
+    }
+
+    /// What it runs.
+    pub fn passes(&self) -> &Arc<Passes<A>> {
+        &self.passes
     }
 
     /// Computes all outputs.
@@ -32,11 +39,11 @@ impl<A: Element> Host<A> {
             upload.record(&mut encoder, &input.span());
             passes.record(&mut encoder, &input.span(), &output.span(), None)?;
             Download::record(&mut encoder, &output.span(), &staged);
-            let submission = context.queue.submit([encoder.finish()]);
+            let submission = context.submit(encoder, passes.work());
             upload.recall();
             Ok(Download::start(context, staged, submission))
         })??;
-        download.finish(passes.patience(), |bytes| {
+        download.finish(|bytes| {
             bytemuck::cast_slice_mut(y).copy_from_slice(bytes);
         })
     }

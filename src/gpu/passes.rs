@@ -50,7 +50,7 @@ pub struct Passes<A> {
     weights: wgpu::Buffer,
     input_bytes: u64,
     output_bytes: u64,
-    patience: Duration,
+    work: Duration,
     bindings: Bindings,
     element: PhantomData<fn(A)>,
 }
@@ -84,7 +84,7 @@ impl<A: Element> Passes<A> {
             weights,
             input_bytes: (geometry.input_len() * size_of::<A>()) as u64,
             output_bytes: (geometry.output_len() * size_of::<A>()) as u64,
-            patience: Duration::from_secs_f64(60.0 + work / SLOWEST),
+            work: Duration::from_secs_f64(work / SLOWEST),
             bindings: Bindings::default(),
             element: PhantomData,
             context,
@@ -106,9 +106,9 @@ impl<A: Element> Passes<A> {
         self.output_bytes
     }
 
-    /// How long the work may take before it counts as hung.
-    pub fn patience(&self) -> Duration {
-        self.patience
+    /// How long all passes together may take before they count as hung.
+    pub fn work(&self) -> Duration {
+        self.work
     }
 
     /// Records all passes from `input` to `output`, which lie in different buffers or are disjoint

@@ -3,9 +3,9 @@
 //! `Queue::write_buffer` would allocate and free a staging buffer at each call.
 
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::gpu::backlog::Submission;
 use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::context::Context;
 use crate::gpu::passes::Span;
@@ -61,7 +61,7 @@ pub struct Download {
     context: Arc<Context>,
     staged: Pooled,
     mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
-    submission: wgpu::SubmissionIndex,
+    submission: Submission,
 }
 
 impl Download {
@@ -77,11 +77,7 @@ impl Download {
     }
 
     /// Asks for the bytes of a copy that was submitted.
-    pub fn start(
-        context: &Arc<Context>,
-        mut staged: Pooled,
-        submission: wgpu::SubmissionIndex,
-    ) -> Self {
+    pub fn start(context: &Arc<Context>, mut staged: Pooled, submission: Submission) -> Self {
         staged.set_reusable(false);
         let (sender, mapped) = mpsc::channel();
         staged.buffer().map_async(wgpu::MapMode::Read, .., move |result| {
@@ -92,12 +88,12 @@ impl Download {
     }
 
     /// Waits, but not for ever, and shows the bytes.
-    pub fn finish(self, patience: Duration, read: impl FnOnce(&[u8])) -> Result<()> {
+    pub fn finish(self, read: impl FnOnce(&[u8])) -> Result<()> {
         let Self { context, mut staged, mapped, submission } = self;
-        context.wait(submission, patience)?;
+        context.wait(&submission)?;
         // Another thread that waits on this device may be the one that calls back, and may only be
         // about to: the work is done, the message is on its way.
-        match mapped.recv_timeout(patience) {
+        match mapped.recv_timeout(context.patience(&submission)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(Error::Gpu(error.to_string())),
             Err(_) => return Err(Error::Gpu("the result was not handed over".into())),

@@ -15,6 +15,8 @@ mod planner;
 mod precision;
 mod problem;
 mod properties;
+#[cfg(feature = "gpu")]
+mod resident;
 mod scipy;
 mod tiles;
 mod transforms;
