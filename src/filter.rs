@@ -144,6 +144,8 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             scratch: Pool::default(),
             #[cfg(feature = "gpu")]
             resident: Default::default(),
+            #[cfg(feature = "gpu")]
+            frames: Default::default(),
         })
     }
 }
@@ -181,6 +183,8 @@ pub struct Filter<A: Element, D: Dimension> {
     scratch: Pool<Vec<A>>,
     #[cfg(feature = "gpu")]
     pub(crate) resident: crate::gpu::Resident<A>,
+    #[cfg(feature = "gpu")]
+    pub(crate) frames: crate::gpu::Frames<A>,
 }
 
 impl<A: Element, D: Dimension> Filter<A, D> {

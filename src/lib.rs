@@ -33,7 +33,7 @@ pub use error::{Error, Result};
 pub use filter::{Filter, FilterBuilder};
 pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
-pub use gpu::{Adapter, GpuArray, GpuDevice, adapters};
+pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, adapters};
 pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
 pub use precision::Precision;

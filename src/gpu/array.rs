@@ -128,7 +128,8 @@ impl<A: Element, D: Dimension> GpuArray<A, D> {
         self.dim.size()
     }
 
-    /// The buffer that holds it from its start on, in standard order; it may be longer.
+    /// The buffer that holds it from its start on, in standard order; it may be longer. Keep the
+    /// array until commands on the buffer are submitted: dropped, its buffer becomes another's.
     pub fn buffer(&self) -> &wgpu::Buffer {
         self.data.buffer()
     }

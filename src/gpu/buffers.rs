@@ -122,7 +122,6 @@ impl Buffers {
         let size = buffer.size();
         if !reusable || size > self.limits.kept {
             state.bytes -= size;
-            buffer.destroy();
             return;
         }
         state.kept_bytes += size;
@@ -181,8 +180,8 @@ impl Pooled {
         Span { buffer: self.buffer.clone(), offset: 0, bytes: self.bytes }
     }
 
-    /// Whether the pool may see the buffer again as it is; if not, its memory goes back to the
-    /// system when this is dropped.
+    /// Whether the pool may see the buffer again as it is. If not, its memory goes back to the
+    /// system when this is dropped, and nobody needs it any more.
     pub fn set_reusable(&mut self, reusable: bool) {
         self.reusable = reusable;
     }

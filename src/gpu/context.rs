@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::gpu::backlog::{Backlog, Submission};
 use crate::gpu::buffers::{Buffers, Limits};
+use crate::gpu::convert::{Compiled, Conversion};
 use crate::gpu::shaders;
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, Launch, Shader};
 
@@ -99,6 +101,8 @@ fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilit
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
 pub struct Context {
+    /// No other context of this process has the same.
+    pub id: u64,
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     /// Kept from run to run.
@@ -107,6 +111,7 @@ pub struct Context {
     capabilities: GpuCapabilities,
     layout: wgpu::BindGroupLayout,
     pipelines: Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>,
+    conversions: Mutex<HashMap<Conversion, Compiled>>,
     /// Why the device was lost, once it is.
     lost: Arc<OnceLock<String>>,
 }
@@ -187,7 +192,9 @@ impl Context {
             kept: capabilities.memory / 4,
         };
         let buffers = Buffers::new(device.clone(), limits);
+        static IDS: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
             device,
             queue,
             buffers,
@@ -195,6 +202,7 @@ impl Context {
             capabilities,
             layout,
             pipelines: Mutex::default(),
+            conversions: Mutex::default(),
             lost,
         })
     }
@@ -202,6 +210,11 @@ impl Context {
     /// What the planner needs to know.
     pub fn capabilities(&self) -> GpuCapabilities {
         self.capabilities.clone()
+    }
+
+    /// Bindings start at multiples of this many bytes.
+    pub fn offset_alignment(&self) -> u64 {
+        self.device.limits().min_storage_buffer_offset_alignment.into()
     }
 
     /// An error where the device was lost.
@@ -264,31 +277,51 @@ impl Context {
             Shader::DirectNd => &constants[..1],
         };
         let label = format!("convolve {:?} {}", key.shader, key.dtype);
-        self.guarded(|| {
-            let descriptor = wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(source.into()),
-            };
-            // SAFETY: see `CHECKS`.
-            let module = unsafe { self.device.create_shader_module_trusted(descriptor, CHECKS) };
-            let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(&label),
-                bind_group_layouts: &[Some(&self.layout)],
-                immediate_size: 0,
-            });
-            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&label),
-                layout: Some(&layout),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    constants,
-                    // The shaders write what they read.
-                    zero_initialize_workgroup_memory: false,
-                },
-                cache: None,
-            })
+        self.guarded(|| self.compute_pipeline(&label, source, constants, &self.layout))
+    }
+
+    /// A pipeline of this library's own WGSL. To be called where wgpu's errors are caught.
+    pub fn compute_pipeline(
+        &self,
+        label: &str,
+        source: String,
+        constants: &[(&str, f64)],
+        layout: &wgpu::BindGroupLayout,
+    ) -> wgpu::ComputePipeline {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(label),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        };
+        // SAFETY: see `CHECKS`.
+        let module = unsafe { self.device.create_shader_module_trusted(descriptor, CHECKS) };
+        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(label),
+            bind_group_layouts: &[Some(layout)],
+            immediate_size: 0,
+        });
+        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(label),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants,
+                // The shaders write what they read.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
         })
+    }
+
+    /// The pipeline of a conversion; compiled at its first use.
+    pub fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
+        let mut conversions = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = conversions.get(&conversion) {
+            return Ok(compiled.clone());
+        }
+        let compiled = conversion.compile(self)?;
+        conversions.insert(conversion, compiled.clone());
+        Ok(compiled)
     }
 
     /// A buffer that holds these bytes from now on.

@@ -2,17 +2,23 @@
 
 mod array;
 mod backlog;
-mod bindings;
 pub(crate) mod buffers;
 pub(crate) mod context;
+mod convert;
+mod encode;
+mod encode_texture;
 pub(crate) mod host;
+mod layout;
 pub(crate) mod params;
 pub(crate) mod passes;
+mod recent;
 mod resident;
 pub(crate) mod shaders;
 mod staging;
 
+pub(crate) use encode::Frames;
 pub(crate) use resident::Resident;
 
 pub use array::{GpuArray, GpuDevice};
 pub use context::{Adapter, adapters};
+pub use layout::GpuSlice;

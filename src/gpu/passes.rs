@@ -9,9 +9,9 @@ use wgpu::BufferUsages as Usage;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::Result;
-use crate::gpu::bindings::Bindings;
 use crate::gpu::context::Context;
 use crate::gpu::params::Params;
+use crate::gpu::recent::Recent;
 use crate::plan::{Launch, MAX_RANK};
 
 /// A range of a buffer. The offset suits the device's storage bindings.
@@ -51,9 +51,14 @@ pub struct Passes<A> {
     input_bytes: u64,
     output_bytes: u64,
     work: Duration,
-    bindings: Bindings,
+    /// By input and output.
+    bindings: Recent<[Span; 2], wgpu::BindGroup>,
     element: PhantomData<fn(A)>,
 }
+
+/// Bind groups that are kept: enough for a few frames in flight, each with buffers of its own. Each
+/// keeps its buffers alive, hence a bound.
+const KEPT: usize = 16;
 
 /// The slowest that an adapter may be before a run counts as hung: multiply-adds per second. Mesa's
 /// software adapter does some 10^8 with one thread.
@@ -85,7 +90,7 @@ impl<A: Element> Passes<A> {
             input_bytes: (geometry.input_len() * size_of::<A>()) as u64,
             output_bytes: (geometry.output_len() * size_of::<A>()) as u64,
             work: Duration::from_secs_f64(work / SLOWEST),
-            bindings: Bindings::default(),
+            bindings: Recent::new(KEPT),
             element: PhantomData,
             context,
         })
@@ -120,14 +125,14 @@ impl<A: Element> Passes<A> {
         output: &Span,
         stamps: Option<Stamps>,
     ) -> Result<()> {
-        let bindings = self.bindings.get([input, output], |[input, output]| {
-            self.context.bind([
+        let bindings = self.bindings.get([input.clone(), output.clone()], |[input, output]| {
+            Ok(self.context.bind([
                 self.params.as_entire_binding(),
                 input.binding(),
                 self.weights.as_entire_binding(),
                 output.binding(),
-            ])
-        });
+            ]))
+        })?;
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("convolve"),
             timestamp_writes: stamps.map(|stamps| wgpu::ComputePassTimestampWrites {

@@ -4,16 +4,11 @@ use convolve::plan::Gpu;
 use convolve::{Convolver, Device, Error, wgpu};
 use ndarray::Array2;
 
-use crate::common::devices;
+use crate::common::own_device;
 
 /// A device of its own, which a test may destroy.
 fn doomed() -> Option<(wgpu::Device, Convolver)> {
-    devices::gpu()?;
-    let instance = wgpu::Instance::default();
-    let options = wgpu::RequestAdapterOptions::default();
-    let adapter = pollster::block_on(instance.request_adapter(&options)).expect("there is a GPU");
-    let request = adapter.request_device(&wgpu::DeviceDescriptor::default());
-    let (device, queue) = pollster::block_on(request).expect("WebGPU's default limits");
+    let (device, queue) = own_device(wgpu::Limits::default())?;
     let convolver = Convolver::with_device(device.clone(), queue).expect("it has compute shaders");
     Some((device, convolver))
 }

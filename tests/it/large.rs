@@ -83,19 +83,11 @@ mod on_gpu {
         static LIMITED: OnceLock<Convolver> = OnceLock::new();
         gpu()?;
         Some(LIMITED.get_or_init(|| {
-            let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-            let instance = wgpu::Instance::new(descriptor);
-            let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
-            let adapter = pollster::block_on(adapter).expect("there is an adapter");
-            let descriptor = wgpu::DeviceDescriptor {
-                required_limits: wgpu::Limits {
-                    max_compute_workgroups_per_dimension: 11,
-                    ..wgpu::Limits::default()
-                },
-                ..Default::default()
+            let limits = wgpu::Limits {
+                max_compute_workgroups_per_dimension: 11,
+                ..wgpu::Limits::default()
             };
-            let (device, queue) =
-                pollster::block_on(adapter.request_device(&descriptor)).expect("a device");
+            let (device, queue) = own_device(limits).expect("there is a GPU");
             Convolver::with_device(device, queue).expect("it has compute shaders")
         }))
     }

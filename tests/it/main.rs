@@ -2,6 +2,10 @@
 
 mod common;
 
+#[cfg(feature = "gpu")]
+mod encode;
+#[cfg(feature = "gpu")]
+mod encode_texture;
 mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;

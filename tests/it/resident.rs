@@ -142,20 +142,11 @@ fn what_cannot_be_done_is_said() {
         assert!(error.to_string().contains("f64"), "{error}");
     }
 
-    let instance = wgpu_instance();
-    let adapter = pollster::block_on(instance.request_adapter(&Default::default()));
-    let adapter = adapter.expect("there is a GPU");
-    let (device, queue) =
-        pollster::block_on(adapter.request_device(&Default::default())).expect("a device");
+    let (device, queue) = own_device(Default::default()).expect("there is a GPU");
     let other = Convolver::with_device(device, queue).expect("it has compute shaders");
     let filter = planned(other.filter(&kernel)).expect("a filter");
     let error = filter.apply_gpu(&on_gpu).expect_err("of another device").to_string();
     assert!(error.contains("another device"), "{error}");
-}
-
-fn wgpu_instance() -> convolve::wgpu::Instance {
-    let descriptor = convolve::wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    convolve::wgpu::Instance::new(descriptor)
 }
 
 #[test]

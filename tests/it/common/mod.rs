@@ -7,6 +7,8 @@ pub mod subject;
 
 pub use cases::table;
 pub use data::{Random, Value};
+#[cfg(feature = "gpu")]
+pub use devices::own_device;
 pub use devices::{convolver, gpu};
 pub use subject::Subject;
 
