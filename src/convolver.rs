@@ -17,7 +17,7 @@ use crate::plan::{
 use crate::problem::{Mode, Problem};
 
 #[cfg(feature = "gpu")]
-use crate::gpu::{GpuDevice, context::Context};
+use crate::gpu::{GpuDevice, context::Context, finder::Finder};
 
 /// The devices that convolutions run on. Cheap to clone and to share between threads: clones
 /// share devices and caches.
@@ -52,9 +52,9 @@ struct Shared {
 enum GpuSource {
     /// There is none, and why.
     Absent(&'static str),
-    /// Looked for when first needed.
+    /// Looked for when first needed, and again after a loss.
     #[cfg(feature = "gpu")]
-    Lazy { memory: u64, found: OnceLock<Result<Arc<Context>>> },
+    Lazy(Finder),
     /// The caller's.
     #[cfg(feature = "gpu")]
     Given(Arc<Context>),
@@ -63,7 +63,7 @@ enum GpuSource {
 impl GpuSource {
     #[cfg(feature = "gpu")]
     fn lazy(memory: u64) -> Self {
-        Self::Lazy { memory, found: OnceLock::new() }
+        Self::Lazy(Finder::new(memory))
     }
 
     #[cfg(not(feature = "gpu"))]
@@ -162,7 +162,8 @@ impl Default for Convolver {
 
 impl Convolver {
     /// All of the CPU, and a GPU if there is one. It is looked for when a convolution is planned
-    /// that is large enough for one, so this never fails and costs nothing.
+    /// that is large enough for one, so this never fails and costs nothing. After a device is lost,
+    /// the next plan looks for one again.
     pub fn new() -> Self {
         Self::default()
     }
@@ -218,6 +219,13 @@ impl Convolver {
         plan::design(problem, kernel, &self.capabilities(), model, request)
     }
 
+    /// A plan for where the GPU has failed, for this reason.
+    pub(crate) fn plan_on_cpu(&self, plan: &Plan, kernel: &KernelFacts, why: &str) -> Result<Plan> {
+        let gpu = Gpu::Absent(format!("it failed, and the CPU took over: {why}"));
+        let capabilities = self.with_gpu(gpu);
+        plan::design(&plan.problem, kernel, &capabilities, &self.shared.model, plan.request)
+    }
+
     /// What the planner expects each method to cost.
     pub fn cost_model(&self) -> &CostModel {
         &self.shared.model
@@ -259,9 +267,7 @@ impl Convolver {
         match &self.shared.gpu {
             GpuSource::Absent(reason) => Err(Error::Gpu((*reason).into())),
             GpuSource::Given(context) => Ok(context.clone()),
-            GpuSource::Lazy { memory, found } => {
-                found.get_or_init(|| Context::find(*memory).map(Arc::new)).clone()
-            }
+            GpuSource::Lazy(finder) => finder.find(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use ndarray::{Array, ArrayD, ArrayRef, Dimension, IntoDimension};
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::boundary::Boundary;
 use crate::convolver::Convolver;
@@ -124,14 +125,25 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             self.request.precision.facts(&kernel, &extension.geometry.kernel())
         };
         let plan = self.convolver.plan(&problem, &facts, self.request)?;
-        let runner = match plan.chosen().admitted() {
+        let prepare = |plan: &Plan| match plan.chosen().admitted() {
             Some((recipe, _)) if !problem.swapped => {
                 let precision = self.request.precision;
-                Some(Runner::new(precision, recipe, &extension, &kernel, &self.convolver)?)
+                Runner::new(precision, recipe, &extension, &kernel, &self.convolver).map(Some)
             }
-            _ => None,
+            _ => Ok(None),
+        };
+        let fallback = OnceLock::new();
+        let runner = match prepare(&plan) {
+            Err(Error::Gpu(why)) if plan.may_fall_back() => {
+                let plan = self.convolver.plan_on_cpu(&plan, &facts, &why)?;
+                let runner = prepare(&plan)?;
+                let _ = fallback.set(Fallback { why, plan, runner });
+                None
+            }
+            runner => runner?,
         };
         Ok(Filter {
+            fallback,
             convolver: self.convolver,
             original: self.kernel.into_dyn(),
             options: self.options,
@@ -180,6 +192,8 @@ pub struct Filter<A: Element, D: Dimension> {
     pub(crate) plan: Plan,
     /// None where the input is what the executor would be prepared for.
     pub(crate) runner: Option<Runner<A>>,
+    /// What took over when the GPU failed.
+    fallback: OnceLock<Fallback<A>>,
     scratch: Pool<Vec<A>>,
     #[cfg(feature = "gpu")]
     pub(crate) resident: crate::gpu::Resident<A>,
@@ -187,10 +201,27 @@ pub struct Filter<A: Element, D: Dimension> {
     pub(crate) frames: crate::gpu::Frames<A>,
 }
 
+/// A plan on the CPU for a filter whose GPU has failed.
+struct Fallback<A: Element> {
+    why: String,
+    plan: Plan,
+    /// None where the filter has none.
+    runner: Option<Runner<A>>,
+}
+
 impl<A: Element, D: Dimension> Filter<A, D> {
     /// What will run, why, and what it should cost.
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        self.fallback.get().map_or(&self.plan, |fallback| &fallback.plan)
+    }
+
+    /// Why the GPU failed and this filter runs on the CPU from then on; `None` while nothing has
+    /// failed.
+    ///
+    /// Only filters with [`Device::Auto`] fall back, once and for good: a new filter looks for a
+    /// GPU again. [`Filter::plan`] is that of the CPU then, and says the same.
+    pub fn fell_back(&self) -> Option<&str> {
+        self.fallback.get().map(|fallback| fallback.why.as_str())
     }
 
     /// Shape of the outputs.
@@ -202,7 +233,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     ///
     /// # Errors
     /// [`Error::Shape`] where `x` has not the planned shape, [`Error::OutOfMemory`], and failures
-    /// of the GPU.
+    /// of the GPU where that was asked for: see [`Filter::fell_back`] for the others.
     pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         self.check_shape("input", &self.input, &x.raw_dim())?;
         let mut y = allocate(self.extension.geometry.output_len(), "the output")?;
@@ -274,7 +305,17 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
-        if let Some(runner) = &self.runner {
+        match self.attempt(x, y) {
+            Err(Error::Gpu(why)) if self.plan.may_fall_back() => {
+                self.fall_back(why)?;
+                self.attempt(x, y)
+            }
+            result => result,
+        }
+    }
+
+    fn attempt(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        if let Some(runner) = self.runner() {
             return runner.run(x, y);
         }
         let (extension, data, weights) = self.canonical(x);
@@ -284,15 +325,43 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         Runner::new(precision, recipe, &extension, &weights, &self.convolver)?.run(&data, y)
     }
 
+    /// What runs, unless the weights come with every input.
+    fn runner(&self) -> Option<&Runner<A>> {
+        match self.fallback.get() {
+            Some(fallback) => fallback.runner.as_ref(),
+            None => self.runner.as_ref(),
+        }
+    }
+
+    /// Plans for the CPU. Where several threads do so at one time the first one's plan holds.
+    fn fall_back(&self, why: String) -> Result<()> {
+        if self.fallback.get().is_some() {
+            return Ok(());
+        }
+        let plan = self.convolver.plan_on_cpu(&self.plan, &self.plan.kernel, &why)?;
+        let runner = match (&self.runner, plan.chosen().admitted()) {
+            (Some(_), Some((recipe, _))) => {
+                let (precision, extension) = (plan.request.precision, &self.extension);
+                Some(Runner::new(precision, recipe, extension, &self.kernel, &self.convolver)?)
+            }
+            _ => None,
+        };
+        let _ = self.fallback.set(Fallback { why, plan, runner });
+        Ok(())
+    }
+
     /// The plan that runs for these weights: the filter's own, unless the weights come with every
     /// input.
     fn plan_for(&self, weights: &[A]) -> Result<Cow<'_, Plan>> {
-        if self.runner.is_some() {
-            return Ok(Cow::Borrowed(&self.plan));
+        let own = self.plan();
+        if self.runner().is_some() {
+            return Ok(Cow::Borrowed(own));
         }
-        let request = self.plan.request;
-        let facts = request.precision.facts(weights, &self.extension.geometry.kernel());
-        let plan = self.convolver.plan(&self.plan.problem, &facts, request)?;
+        let facts = own.request.precision.facts(weights, &self.extension.geometry.kernel());
+        let plan = match self.fell_back() {
+            Some(why) => self.convolver.plan_on_cpu(own, &facts, why)?,
+            None => self.convolver.plan(&own.problem, &facts, own.request)?,
+        };
         Ok(Cow::Owned(plan))
     }
 
@@ -320,7 +389,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
 impl<A: Element, D: Dimension> std::fmt::Debug for Filter<A, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Filter").field("plan", &self.plan).finish_non_exhaustive()
+        f.debug_struct("Filter").field("plan", self.plan()).finish_non_exhaustive()
     }
 }
 

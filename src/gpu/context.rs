@@ -231,9 +231,16 @@ impl Context {
         guarded(&self.device, work).map_err(|error| self.explain(error))
     }
 
-    /// Calls on a lost device fail in many ways, and wgpu says that it is lost only when polled.
+    /// [`Context::guarded`] for work that can fail by itself.
+    pub fn attempt<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.guarded(work)?.map_err(|error| self.explain(error))
+    }
+
+    /// Calls on a lost device fail in many ways, and wgpu says that it is lost only when polled, and
+    /// when what was submitted before is done.
     fn explain(&self, error: Error) -> Error {
-        let _ = self.poll(wgpu::PollType::Poll);
+        let patience = Some(Duration::from_secs(2));
+        let _ = self.poll(wgpu::PollType::Wait { submission_index: None, timeout: patience });
         self.check_alive().err().unwrap_or(error)
     }
 

@@ -104,7 +104,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         };
         let frame =
             self.frames.buffers.get(key, |key| OnBuffers::new(passes, key).map(Arc::new))?;
-        context.guarded(|| frame.record(encoder, &key, source.buffer, destination.buffer))?
+        context.attempt(|| frame.record(encoder, &key, source.buffer, destination.buffer))
     }
 }
 

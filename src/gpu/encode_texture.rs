@@ -79,7 +79,7 @@ impl Filter<f32, Ix2> {
             .frames
             .textures
             .get(key, |_| OnTextures::new(passes, format, channels, input, output).map(Arc::new))?;
-        context.guarded(|| frame.record(encoder, source, destination))?
+        context.attempt(|| frame.record(encoder, source, destination))
     }
 }
 

@@ -34,7 +34,7 @@ impl<A: Element> Host<A> {
         let output = context.buffers.take(Role::Storage, output_bytes, "the output")?;
         let staged = Download::stage(context, output_bytes, "the download")?;
         let upload = Upload::new(context, bytemuck::cast_slice(x), "the upload")?;
-        let download = context.guarded(|| -> Result<Download> {
+        let download = context.attempt(|| {
             let mut encoder = context.device.create_command_encoder(&Default::default());
             upload.record(&mut encoder, &input.span());
             passes.record(&mut encoder, &input.span(), &output.span(), None)?;
@@ -42,7 +42,7 @@ impl<A: Element> Host<A> {
             let submission = context.submit(encoder, passes.work());
             upload.recall();
             Ok(Download::start(context, staged, submission))
-        })??;
+        })?;
         download.finish(|bytes| {
             bytemuck::cast_slice_mut(y).copy_from_slice(bytes);
         })

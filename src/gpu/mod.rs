@@ -7,6 +7,7 @@ pub(crate) mod context;
 mod convert;
 mod encode;
 mod encode_texture;
+pub(crate) mod finder;
 pub(crate) mod host;
 mod layout;
 pub(crate) mod params;

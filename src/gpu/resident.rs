@@ -58,12 +58,12 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                 return Err(Error::Gpu(reason.into()));
             }
         }
-        context.guarded(|| {
+        context.attempt(|| {
             let mut encoder = context.device.create_command_encoder(&Default::default());
             passes.record(&mut encoder, &x.span(), &y.span(), None)?;
             context.submit(encoder, passes.work());
             Ok(())
-        })?
+        })
     }
 
     /// The plan for data that is on the GPU, or that comes with a command encoder: the filter's own
@@ -86,10 +86,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                           the GPU cannot be a kernel";
             return Err(Error::Inadmissible { wanted, reason: reason.into() });
         }
-        if self.plan.device() == Device::Gpu {
+        let Plan { problem, kernel, request, gpu, .. } = &self.plan;
+        // The device may be another one by now.
+        if self.plan.device() == Device::Gpu && *gpu == self.convolver.capabilities().gpu {
             return Ok(self.plan.clone());
         }
-        let Plan { problem, kernel, request, .. } = &self.plan;
         self.convolver.plan(problem, kernel, Request { device: Device::Gpu, ..*request })
     }
 

@@ -22,7 +22,7 @@ impl Upload {
         let mut staged = context.buffers.take(Role::Upload, bytes.len() as u64, what)?;
         // Buffers of this kind are mapped in the pool.
         staged.set_reusable(false);
-        context.guarded(|| {
+        context.attempt(|| {
             let whole = bytes.len() & !3;
             let mapped = staged.buffer().get_mapped_range_mut(..);
             let mut mapped = mapped.map_err(|error| Error::Gpu(error.to_string()))?;
@@ -37,7 +37,7 @@ impl Upload {
             drop(mapped);
             staged.buffer().unmap();
             Ok(Self { staged })
-        })?
+        })
     }
 
     /// Records the copy to the device, which ends at a whole word.
@@ -98,7 +98,7 @@ impl Download {
             Ok(Err(error)) => return Err(Error::Gpu(error.to_string())),
             Err(_) => return Err(Error::Gpu("the result was not handed over".into())),
         }
-        context.guarded(|| {
+        context.attempt(|| {
             let bytes = staged.buffer().get_mapped_range(..);
             let bytes = bytes.map_err(|error| Error::Gpu(error.to_string()))?;
             read(&bytes[..staged.bytes() as usize]);
@@ -106,6 +106,6 @@ impl Download {
             staged.buffer().unmap();
             staged.set_reusable(true);
             Ok(())
-        })?
+        })
     }
 }

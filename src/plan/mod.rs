@@ -209,6 +209,11 @@ impl Plan {
         self.chosen().method
     }
 
+    /// Whether the CPU may take over where the GPU fails.
+    pub(crate) fn may_fall_back(&self) -> bool {
+        self.request.device == Device::Auto
+    }
+
     /// The type that it is computed in.
     pub fn inside(&self) -> DType {
         self.request.precision.inside(self.problem.dtype)
