@@ -20,7 +20,7 @@ pub enum Executor<A: Element> {
     CpuSum(Box<Sum<A>>),
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
-    GpuDirect(Box<Host<A>>),
+    Gpu(Box<Host<A>>),
 }
 
 impl<A: Element> Executor<A> {
@@ -56,13 +56,15 @@ impl<A: Element> Executor<A> {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))
             }
             #[cfg(feature = "gpu")]
-            Recipe::GpuDirect(launch) => {
+            Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => {
                 let context = convolver.gpu_context()?;
-                let passes = Passes::new(context, launch, &extension, &weights)?;
-                Self::GpuDirect(Box::new(Host::new(passes)))
+                let passes = Passes::new(context, schedule, &extension, &weights)?;
+                Self::Gpu(Box::new(Host::new(passes)))
             }
             #[cfg(not(feature = "gpu"))]
-            Recipe::GpuDirect(_) => return Err(Error::Gpu(convolver.gpu_absence())),
+            Recipe::GpuDirect(_) | Recipe::GpuSeparable(_) => {
+                return Err(Error::Gpu(convolver.gpu_absence()));
+            }
         })
     }
 
@@ -74,7 +76,7 @@ impl<A: Element> Executor<A> {
             Self::CpuSum(sum) => sum.run(x, y),
             Self::CpuFft(fft) => fft.run(x, y),
             #[cfg(feature = "gpu")]
-            Self::GpuDirect(host) => return host.run(x, y),
+            Self::Gpu(host) => return host.run(x, y),
         }
         Ok(())
     }

@@ -6,7 +6,10 @@ pub(crate) mod context;
 pub(crate) mod host;
 pub(crate) mod params;
 pub(crate) mod passes;
+pub(crate) mod pipelines;
 pub(crate) mod shaders;
 mod staging;
+mod unrolled;
+mod weights;
 
 pub use context::{Adapter, adapters};
