@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::filter::FilterBuilder;
 use crate::kernel::KernelFacts;
 use crate::plan::{
-    self, Capabilities, CostModel, DEFAULT_MEMORY, Device, Gpu, InstructionSet, Method, Plan,
-    Request,
+    self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
+    Method, Plan, Request,
 };
 use crate::problem::{Mode, Problem};
 
@@ -62,36 +62,24 @@ enum GpuSource {
 
 impl GpuSource {
     #[cfg(feature = "gpu")]
-    fn lazy(memory: u64) -> Self {
-        Self::Lazy(Finder::new(memory))
+    fn lazy(settings: GpuSettings) -> Self {
+        Self::Lazy(Finder::new(settings))
     }
 
     #[cfg(not(feature = "gpu"))]
-    fn lazy(_: u64) -> Self {
+    fn lazy(_: GpuSettings) -> Self {
         Self::Absent("this build has no GPU support (feature `gpu`)")
     }
 }
 
 /// Settings of a [`Convolver`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ConvolverBuilder {
     threads: Option<usize>,
     instructions: Option<InstructionSet>,
     no_gpu: bool,
-    gpu_memory: u64,
+    gpu: GpuSettings,
     model: CostModel,
-}
-
-impl Default for ConvolverBuilder {
-    fn default() -> Self {
-        Self {
-            threads: None,
-            instructions: None,
-            no_gpu: false,
-            gpu_memory: DEFAULT_MEMORY,
-            model: CostModel::default(),
-        }
-    }
 }
 
 impl ConvolverBuilder {
@@ -117,7 +105,22 @@ impl ConvolverBuilder {
     /// Memory that all buffers on the GPU together may take, in bytes; as a rule, 4 GiB. wgpu does
     /// not tell how much a device has.
     pub fn gpu_memory(mut self, bytes: u64) -> Self {
-        self.gpu_memory = bytes;
+        self.gpu.memory = bytes;
+        self
+    }
+
+    /// Whether shaders check every index and count every loop, as wgpu has them do by default; as a
+    /// rule, no: every access is in range by construction. For those who doubt it; slower.
+    pub fn checked_shaders(mut self, checked: bool) -> Self {
+        self.gpu.checked_shaders = checked;
+        self
+    }
+
+    /// Changes what the planner is told of the GPU, to see plans for other limits run. Nothing keeps
+    /// anyone from promising what the device cannot do.
+    #[doc(hidden)]
+    pub fn adapt_gpu(mut self, adapt: fn(&mut GpuCapabilities)) -> Self {
+        self.gpu.adapt = Some(adapt);
         self
     }
 
@@ -131,7 +134,7 @@ impl ConvolverBuilder {
     pub fn build(self) -> Convolver {
         let gpu = match self.no_gpu {
             true => GpuSource::Absent("switched off"),
-            false => GpuSource::lazy(self.gpu_memory),
+            false => GpuSource::lazy(self.gpu),
         };
         self.with_gpu(gpu)
     }
@@ -142,7 +145,7 @@ impl ConvolverBuilder {
     /// Those of [`Convolver::with_device`].
     #[cfg(feature = "gpu")]
     pub fn build_with_device(self, device: wgpu::Device, queue: wgpu::Queue) -> Result<Convolver> {
-        let context = Context::new(device, queue, self.gpu_memory)?;
+        let context = Context::new(device, queue, &self.gpu)?;
         Ok(self.with_gpu(GpuSource::Given(Arc::new(context))))
     }
 
@@ -208,7 +211,7 @@ impl Convolver {
         let modest = self.with_gpu(Gpu::NotAsked);
         let gpu_could = request.device != Device::Cpu
             && !request.precision.widens(problem.dtype)
-            && matches!(request.method, Method::Auto | Method::Direct);
+            && request.method != Method::Fft;
         if request.device != Device::Gpu {
             let plan = plan::design(problem, kernel, &modest, model, request)?;
             let floor = model.gpu_floor(problem.dtype, &plan.geometry);

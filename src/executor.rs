@@ -23,7 +23,7 @@ pub enum Executor<A: Element> {
     CpuSum(Box<Sum<A>>),
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
-    Gpu(Host<A>),
+    Gpu(Box<Host<A>>),
 }
 
 impl<A: Element> Executor<A> {
@@ -59,13 +59,15 @@ impl<A: Element> Executor<A> {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))
             }
             #[cfg(feature = "gpu")]
-            Recipe::GpuDirect(launch) => {
+            Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => {
                 let context = convolver.gpu_context()?;
-                let passes = Passes::new(context, launch, &extension, &weights)?;
-                Self::Gpu(Host::new(Arc::new(passes)))
+                let passes = Passes::new(context, schedule, &extension, &weights)?;
+                Self::Gpu(Box::new(Host::new(Arc::new(passes))))
             }
             #[cfg(not(feature = "gpu"))]
-            Recipe::GpuDirect(_) => return Err(Error::Gpu(convolver.gpu_absence())),
+            Recipe::GpuDirect(_) | Recipe::GpuSeparable(_) => {
+                return Err(Error::Gpu(convolver.gpu_absence()));
+            }
         })
     }
 

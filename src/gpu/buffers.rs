@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wgpu::BufferUsages as Usage;
 
 use crate::error::{Error, Result};
-use crate::gpu::context::guarded;
+use crate::gpu::context::{Context, guarded};
 use crate::gpu::passes::Span;
 
 /// What a buffer is for.
@@ -185,6 +185,14 @@ impl Pooled {
     pub fn set_reusable(&mut self, reusable: bool) {
         self.reusable = reusable;
     }
+}
+
+/// A buffer for work that the caller submits, perhaps when the filter is gone: it must not become
+/// anybody else's before.
+pub fn unsubmitted(context: &Context, bytes: u64, what: &str) -> Result<Pooled> {
+    let mut buffer = context.buffers.take(Role::Storage, bytes, what)?;
+    buffer.set_reusable(false);
+    Ok(buffer)
 }
 
 impl Drop for Pooled {

@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::gpu::backlog::{Backlog, Submission};
 use crate::gpu::buffers::{Buffers, Limits};
 use crate::gpu::convert::{Compiled, Conversion};
-use crate::gpu::shaders;
-use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, Launch, Shader};
+use crate::gpu::pipelines::Pipelines;
+use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +35,7 @@ pub fn adapters() -> Vec<Adapter> {
         .map(|(i, adapter)| {
             let info = adapter.get_info();
             Adapter {
-                capabilities: capabilities(&info, &adapter.limits()),
+                capabilities: capabilities(&info, &adapter.limits(), adapter.features()),
                 driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
                 chosen: i == 0,
             }
@@ -80,11 +79,16 @@ fn kind(device_type: wgpu::DeviceType) -> GpuKind {
     }
 }
 
-fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilities {
+fn capabilities(
+    info: &wgpu::AdapterInfo,
+    limits: &wgpu::Limits,
+    features: wgpu::Features,
+) -> GpuCapabilities {
+    let kind = kind(info.device_type);
     GpuCapabilities {
         name: info.name.clone(),
         backend: info.backend.to_string(),
-        kind: kind(info.device_type),
+        kind,
         max_binding: limits.max_storage_buffer_binding_size,
         max_buffer: limits.max_buffer_size,
         max_workgroup_memory: limits.max_compute_workgroup_storage_size,
@@ -94,9 +98,21 @@ fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilit
             limits.max_compute_workgroup_size_y,
         ],
         max_groups: limits.max_compute_workgroups_per_dimension,
+        max_uniform_weights: match kind {
+            GpuKind::Software => 0,
+            _ => limits.max_uniform_buffer_binding_size,
+        },
+        offset_alignment: limits.min_storage_buffer_offset_alignment,
+        f64: features.contains(wgpu::Features::SHADER_F64),
         memory: DEFAULT_MEMORY,
     }
 }
+
+/// What is asked of an adapter where it has it: shaders in `f64`, compiled pipelines that can be kept
+/// on disk, and the device's own clock.
+const WANTED: wgpu::Features = wgpu::Features::SHADER_F64
+    .union(wgpu::Features::PIPELINE_CACHE)
+    .union(wgpu::Features::TIMESTAMP_QUERY);
 
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
@@ -108,36 +124,16 @@ pub struct Context {
     /// Kept from run to run.
     pub buffers: Arc<Buffers>,
     backlog: Backlog,
-    capabilities: GpuCapabilities,
-    layout: wgpu::BindGroupLayout,
-    pipelines: Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>,
+    pub pipelines: Pipelines,
     conversions: Mutex<HashMap<Conversion, Compiled>>,
+    capabilities: GpuCapabilities,
     /// Why the device was lost, once it is.
     lost: Arc<OnceLock<String>>,
 }
 
-/// What a pipeline is compiled for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct PipelineKey {
-    shader: Shader,
-    dtype: DType,
-    workgroup: [u32; 2],
-    memory: usize,
-}
-
-/// Indices stay checked. Loops are not counted: all of them run over a range whose ends are fixed
-/// before the first round, with a step of at least one.
-const CHECKS: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
-    force_loop_bounding: false,
-    ..wgpu::ShaderRuntimeChecks::checked()
-};
-
-/// Bindings of every shader: parameters, input, weights, output.
-const READ_ONLY: [bool; 4] = [true, true, true, false];
-
 impl Context {
     /// Starts the best adapter there is, with its own limits.
-    pub fn find(memory: u64) -> Result<Self> {
+    pub fn find(settings: &GpuSettings) -> Result<Self> {
         let adapter = ranked_adapters()
             .into_iter()
             .next()
@@ -145,19 +141,22 @@ impl Context {
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("convolve"),
             required_limits: adapter.limits(),
+            required_features: adapter.features() & WANTED,
             ..Default::default()
         });
         let (device, queue) = pollster::block_on(request).map_err(|error| {
             Error::Gpu(format!("{} could not be started: {error}", adapter.get_info().name))
         })?;
-        Self::new(device, queue, memory)
+        Self::new(device, queue, settings)
     }
 
-    /// Uses a device that is there already, with the limits that it was started with. Buffers take
-    /// `memory` bytes at most, all together.
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue, memory: u64) -> Result<Self> {
-        let capabilities =
-            GpuCapabilities { memory, ..capabilities(&device.adapter_info(), &device.limits()) };
+    /// Uses a device that is there already, with the limits and features that it was started with.
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue, settings: &GpuSettings) -> Result<Self> {
+        let found = capabilities(&device.adapter_info(), &device.limits(), device.features());
+        let mut capabilities = GpuCapabilities { memory: settings.memory, ..found };
+        if let Some(adapt) = settings.adapt {
+            adapt(&mut capabilities);
+        }
         if capabilities.max_invocations == 0 {
             return Err(Error::Gpu(format!("{} has no compute shaders", capabilities.name)));
         }
@@ -166,26 +165,7 @@ impl Context {
         device.set_device_lost_callback(move |reason, message| {
             let _ = flag.set(format!("{reason:?} {message}"));
         });
-        let entries: Vec<wgpu::BindGroupLayoutEntry> = READ_ONLY
-            .iter()
-            .zip(0..)
-            .map(|(&read_only, binding)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Storage { read_only },
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                },
-                count: None,
-            })
-            .collect();
-        let layout = guarded(&device, || {
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("convolve"),
-                entries: &entries,
-            })
-        })?;
+        let pipelines = Pipelines::new(&device, settings.checked_shaders)?;
         let limits = Limits {
             buffer: capabilities.max_buffer,
             all: capabilities.memory,
@@ -199,10 +179,9 @@ impl Context {
             queue,
             buffers,
             backlog: Backlog::default(),
-            capabilities,
-            layout,
-            pipelines: Mutex::default(),
+            pipelines,
             conversions: Mutex::default(),
+            capabilities,
             lost,
         })
     }
@@ -214,7 +193,7 @@ impl Context {
 
     /// Bindings start at multiples of this many bytes.
     pub fn offset_alignment(&self) -> u64 {
-        self.device.limits().min_storage_buffer_offset_alignment.into()
+        self.capabilities.offset_alignment.into()
     }
 
     /// An error where the device was lost.
@@ -254,72 +233,6 @@ impl Context {
         }
     }
 
-    /// The pipeline of a launch; compiled at its first use.
-    pub fn pipeline(&self, launch: &Launch, dtype: DType) -> Result<wgpu::ComputePipeline> {
-        let key = PipelineKey {
-            shader: launch.shader,
-            dtype,
-            workgroup: launch.workgroup,
-            memory: launch.workgroup_memory,
-        };
-        // Held while compiling: a second thread in want of the same pipeline waits for it.
-        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = pipelines.get(&key) {
-            return Ok(pipeline.clone());
-        }
-        let pipeline = self.compile(&key)?;
-        pipelines.insert(key, pipeline.clone());
-        Ok(pipeline)
-    }
-
-    fn compile(&self, key: &PipelineKey) -> Result<wgpu::ComputePipeline> {
-        let source = shaders::source(key.shader, key.dtype)
-            .ok_or_else(|| Error::Gpu(format!("the shaders have no {}", key.dtype)))?;
-        let [wide, high] = key.workgroup.map(f64::from);
-        let constants =
-            [("WORKGROUP_X", wide), ("WORKGROUP_Y", high), ("STAGE", key.memory as f64)];
-        let constants = match key.shader {
-            Shader::Direct2d => &constants[..],
-            Shader::Direct1d => &[constants[0], constants[2]],
-            Shader::DirectNd => &constants[..1],
-        };
-        let label = format!("convolve {:?} {}", key.shader, key.dtype);
-        self.guarded(|| self.compute_pipeline(&label, source, constants, &self.layout))
-    }
-
-    /// A pipeline of this library's own WGSL. To be called where wgpu's errors are caught.
-    pub fn compute_pipeline(
-        &self,
-        label: &str,
-        source: String,
-        constants: &[(&str, f64)],
-        layout: &wgpu::BindGroupLayout,
-    ) -> wgpu::ComputePipeline {
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(label),
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        };
-        // SAFETY: see `CHECKS`.
-        let module = unsafe { self.device.create_shader_module_trusted(descriptor, CHECKS) };
-        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(label),
-            bind_group_layouts: &[Some(layout)],
-            immediate_size: 0,
-        });
-        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(label),
-            layout: Some(&layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants,
-                // The shaders write what they read.
-                zero_initialize_workgroup_memory: false,
-            },
-            cache: None,
-        })
-    }
-
     /// The pipeline of a conversion; compiled at its first use.
     pub fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
         let mut conversions = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -351,7 +264,11 @@ impl Context {
     }
 
     /// Binds four buffers in the order of the shaders' bindings.
-    pub fn bind(&self, resources: [wgpu::BindingResource; 4]) -> wgpu::BindGroup {
+    pub fn bind(
+        &self,
+        layout: &wgpu::BindGroupLayout,
+        resources: [wgpu::BindingResource; 4],
+    ) -> wgpu::BindGroup {
         let entries: Vec<wgpu::BindGroupEntry> = resources
             .into_iter()
             .zip(0..)
@@ -359,7 +276,7 @@ impl Context {
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("convolve"),
-            layout: &self.layout,
+            layout,
             entries: &entries,
         })
     }

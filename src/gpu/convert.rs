@@ -119,10 +119,37 @@ impl Conversion {
                     label: Some(&label),
                     entries: &entries,
                 });
-            let pipeline = context.compute_pipeline(&label, source, &constants, &layout);
+            let pipeline = pipeline(&context.device, &label, source, &constants, &layout);
             Compiled { pipeline, layout }
         })
     }
+}
+
+/// Indices are checked, loops are counted: memory is what takes the time here.
+fn pipeline(
+    device: &wgpu::Device,
+    label: &str,
+    source: String,
+    constants: &[(&str, f64)],
+    layout: &wgpu::BindGroupLayout,
+) -> wgpu::ComputePipeline {
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some(label),
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(label),
+        bind_group_layouts: &[Some(layout)],
+        immediate_size: 0,
+    });
+    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(label),
+        layout: Some(&layout),
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+        cache: None,
+    })
 }
 
 /// The entry of [`STORAGE_FORMATS`], or an error that names them.

@@ -7,7 +7,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::gpu::GpuSlice;
-use crate::gpu::buffers::{Pooled, Role};
+use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
 use crate::gpu::convert::{Bound, Convert, Rows};
 use crate::gpu::encode_texture::{OnTextures, TexturesKey};
@@ -59,7 +59,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Records the convolution into the caller's command encoder, from one of the caller's buffers
     /// to another. Nothing is submitted and nothing waited for.
     ///
-    /// The buffers have usage `STORAGE` and belong to the device of this filter's `Convolver`
+    /// The buffers have usage `STORAGE` (and where the plan computes part by part, because a binding
+    /// cannot hold the whole, perhaps `COPY_SRC` or `COPY_DST`: an error says so) and belong to the device of this filter's `Convolver`
     /// ([`Convolver::with_device`](crate::Convolver::with_device)), as does the encoder. They hold
     /// arrays of the planned shapes: see [`GpuSlice`] for offsets and pitches. Source and
     /// destination may be one buffer; then the result is put together elsewhere first.
@@ -102,6 +103,10 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             destination: destination.layout("destination", self.output.slice(), size_of::<A>())?,
             in_place: source.buffer == destination.buffer,
         };
+        if passes.copies() {
+            source.check_usage("source", wgpu::BufferUsages::COPY_SRC)?;
+            destination.check_usage("destination", wgpu::BufferUsages::COPY_DST)?;
+        }
         let frame =
             self.frames.buffers.get(key, |key| OnBuffers::new(passes, key).map(Arc::new))?;
         context.attempt(|| frame.record(encoder, &key, source.buffer, destination.buffer))
@@ -194,12 +199,4 @@ impl Packed {
     fn theirs(&self, buffer: &wgpu::Buffer) -> Span {
         Span { buffer: buffer.clone(), offset: self.offset, bytes: self.bytes }
     }
-}
-
-/// A buffer for work that the caller submits, perhaps when the filter is gone: it must not become
-/// anybody else's before.
-pub(crate) fn unsubmitted(context: &Context, bytes: u64, what: &str) -> Result<Pooled> {
-    let mut buffer = context.buffers.take(Role::Storage, bytes, what)?;
-    buffer.set_reusable(false);
-    Ok(buffer)
 }

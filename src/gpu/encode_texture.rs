@@ -6,9 +6,8 @@ use std::sync::Arc;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::gpu::buffers::Pooled;
+use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::convert::{Bound, Conversion, Convert, Planes, storage_format};
-use crate::gpu::encode::unsubmitted;
 use crate::gpu::passes::{Passes, Span};
 
 /// What differs between textures that need passes of their own.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
+use crate::plan::GpuSettings;
 
 /// After a device was lost and no other was found: how long until the next look. A driver that is
 /// being restarted takes some seconds, and a look takes some milliseconds.
@@ -13,8 +14,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Looks when it is first asked, and again after a loss.
 #[derive(Debug)]
 pub struct Finder {
-    /// What buffers may take, in bytes.
-    memory: u64,
+    settings: GpuSettings,
     state: Mutex<State>,
 }
 
@@ -30,8 +30,8 @@ enum State {
 }
 
 impl Finder {
-    pub fn new(memory: u64) -> Self {
-        Self { memory, state: Mutex::new(State::NotLooked) }
+    pub fn new(settings: GpuSettings) -> Self {
+        Self { settings, state: Mutex::new(State::NotLooked) }
     }
 
     /// The device: never one that is known to be lost.
@@ -46,7 +46,7 @@ impl Finder {
             State::NotLooked => false,
             State::Found(_) | State::Absent { .. } => true,
         };
-        match Context::find(self.memory) {
+        match Context::find(&self.settings) {
             Ok(context) => {
                 let context = Arc::new(context);
                 *state = State::Found(context.clone());

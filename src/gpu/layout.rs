@@ -52,6 +52,16 @@ impl<'a> GpuSlice<'a> {
         Self { pitch: Some(Pitch { axis: Some(axis), elements }), ..self }
     }
 
+    /// An error where the buffer may not be used so.
+    pub(crate) fn check_usage(&self, what: &str, expected: wgpu::BufferUsages) -> Result<()> {
+        let got = self.buffer.usage();
+        if got.contains(expected) {
+            return Ok(());
+        }
+        let expected = expected.iter_names().map(|(name, _)| name).collect::<String>();
+        Err(Error::Gpu(format!("the {what} buffer: expected usage {expected}, got {got:?}")))
+    }
+
     /// The layout of an array of this shape, checked against the buffer; `what` names it in errors.
     pub(crate) fn layout(&self, what: &str, shape: &[usize], element: usize) -> Result<Layout> {
         let error = |reason: String| Error::Gpu(format!("the {what} buffer: {reason}"));
@@ -95,10 +105,7 @@ impl<'a> GpuSlice<'a> {
                  {size} bytes"
             )));
         };
-        if !self.buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
-            let usage = self.buffer.usage();
-            return Err(error(format!("expected usage STORAGE, got {usage:?}")));
-        }
+        self.check_usage(what, wgpu::BufferUsages::STORAGE)?;
         let bytes = |elements: usize| (elements * element) as u64;
         let (rows, row_bytes, pitch_bytes) = (rows as u64, bytes(row), bytes(pitch));
         Ok(Layout { offset: self.offset, extent, rows, row_bytes, pitch_bytes })

@@ -12,10 +12,13 @@ pub(crate) mod host;
 mod layout;
 pub(crate) mod params;
 pub(crate) mod passes;
+pub(crate) mod pipelines;
 mod recent;
 mod resident;
 pub(crate) mod shaders;
 mod staging;
+mod unrolled;
+mod weights;
 
 pub(crate) use encode::Frames;
 pub(crate) use resident::Resident;

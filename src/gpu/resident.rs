@@ -101,14 +101,14 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let current = |passes: &&Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
         let own = self.runner.as_ref().and_then(|runner| runner.passes());
         if let Some(passes) = own.filter(current) {
-            return Ok(passes.clone());
+            return check_resident(passes.clone());
         }
         // Held while planning: a second thread in want of the same waits for it.
         let mut resident = self.resident.passes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(passes) = resident.as_ref().filter(current) {
             return Ok(passes.clone());
         }
-        let passes = self.plan_passes(&context)?;
+        let passes = check_resident(self.plan_passes(&context)?)?;
         *resident = Some(passes.clone());
         Ok(passes)
     }
@@ -123,4 +123,16 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             _ => Err(Error::Gpu("the device changed while the filter was planned".into())),
         }
     }
+}
+
+fn check_resident<A: Element>(passes: Arc<Passes<A>>) -> Result<Arc<Passes<A>>> {
+    if passes.are_resident() {
+        return Ok(passes);
+    }
+    let (input, output) = (passes.input_bytes(), passes.output_bytes());
+    let largest = passes.context().capabilities().max_buffer;
+    Err(Error::Gpu(format!(
+        "input and output of {input} and {output} bytes cannot both stay on a device whose buffers \
+         have at most {largest} bytes: only from and to host memory, part by part"
+    )))
 }

@@ -10,6 +10,8 @@ mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
 mod geometry;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod harness;
 mod large;
 mod low_rank;
