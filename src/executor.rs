@@ -71,11 +71,11 @@ impl<A: Element> Executor<A> {
         })
     }
 
-    /// What it records on the GPU, if that is where it runs.
+    /// What runs on the GPU, if that is where it runs.
     #[cfg(feature = "gpu")]
-    pub fn passes(&self) -> Option<&Arc<Passes<A>>> {
+    pub fn host(&self) -> Option<&Host<A>> {
         match self {
-            Self::Gpu(host) => Some(host.passes()),
+            Self::Gpu(host) => Some(host),
             _ => None,
         }
     }

@@ -9,6 +9,9 @@ use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::{Error, Result};
+use crate::frame::FrameSample;
+#[cfg(feature = "gpu")]
+use crate::gpu::host::Host;
 use crate::kernel::KernelFacts;
 use crate::plan::{Device, Method, Plan, Request};
 use crate::pool::Pool;
@@ -304,7 +307,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
     }
 
-    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    /// Computes all of `y`; both have the planned lengths, in standard order.
+    pub(crate) fn run<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
         match self.attempt(x, y) {
             Err(Error::Gpu(why)) if self.plan.may_fall_back() => {
                 self.fall_back(why)?;
@@ -314,7 +318,29 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
     }
 
-    fn attempt(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    fn attempt<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        #[cfg(feature = "gpu")]
+        if let Some(host) = self.host() {
+            return host.start(x, None)?.finish(|bytes| crate::gpu::host::copy(bytes, y));
+        }
+        if T::BITS.is_none() {
+            // `T` is `A` then.
+            return self.attempt_plain(bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+        }
+        let [mut wide, mut sums] = [x.len(), y.len()].map(|len| {
+            let mut samples = self.scratch.take(Vec::new);
+            samples.resize(len, A::default());
+            samples
+        });
+        wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
+        let result = self.attempt_plain(&wide, &mut sums);
+        y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = T::from_element(*sum));
+        self.scratch.keep(wide);
+        self.scratch.keep(sums);
+        result
+    }
+
+    fn attempt_plain(&self, x: &[A], y: &mut [A]) -> Result<()> {
         if let Some(runner) = self.runner() {
             return runner.run(x, y);
         }
@@ -323,6 +349,13 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let precision = plan.request.precision;
         Runner::new(precision, recipe, &extension, &weights, &self.convolver)?.run(&data, y)
+    }
+
+    /// What runs, where that is the GPU and all of the data at once.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn host(&self) -> Option<&Host<A>> {
+        let host = self.runner().and_then(Runner::host);
+        host.filter(|host| host.passes().are_resident())
     }
 
     /// What runs, unless the weights come with every input.
@@ -334,7 +367,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// Plans for the CPU. Where several threads do so at one time the first one's plan holds.
-    fn fall_back(&self, why: String) -> Result<()> {
+    pub(crate) fn fall_back(&self, why: String) -> Result<()> {
         if self.fallback.get().is_some() {
             return Ok(());
         }
@@ -366,7 +399,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// Calls `run` with the samples in standard order, copied only where they are not.
-    fn with_slice<T>(&self, x: &ArrayRef<A, D>, run: impl FnOnce(&[A]) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_slice<T>(
+        &self,
+        x: &ArrayRef<A, D>,
+        run: impl FnOnce(&[A]) -> Result<T>,
+    ) -> Result<T> {
         if let Some(x) = x.as_slice() {
             return run(x);
         }
@@ -394,11 +431,11 @@ impl<A: Element, D: Dimension> std::fmt::Debug for Filter<A, D> {
 }
 
 /// Zeroed memory, or an error where the system has none.
-fn allocate<A: Element>(len: usize, what: &'static str) -> Result<Vec<A>> {
-    let mut probe: Vec<A> = Vec::new();
-    let bytes = len * size_of::<A>();
+pub(crate) fn allocate<T: Clone + Default>(len: usize, what: &'static str) -> Result<Vec<T>> {
+    let mut probe: Vec<T> = Vec::new();
+    let bytes = len * size_of::<T>();
     probe.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { what, bytes })?;
     // Zeroed pages come untouched from the system, where a filled Vec would touch each of them.
     drop(probe);
-    Ok(vec![A::default(); len])
+    Ok(vec![T::default(); len])
 }

@@ -20,10 +20,10 @@ pub(crate) mod sealed {
         const BITS: Option<u32>;
 
         /// Exactly the same value.
-        fn widen(self) -> A;
+        fn to_element(self) -> A;
 
         /// The nearest value that there is.
-        fn round(value: A) -> Self;
+        fn from_element(value: A) -> Self;
     }
 }
 
@@ -32,11 +32,11 @@ impl<A: Element> FrameSample<A> for A {}
 impl<A: Element> sealed::Sealed<A> for A {
     const BITS: Option<u32> = None;
 
-    fn widen(self) -> A {
+    fn to_element(self) -> A {
         self
     }
 
-    fn round(value: A) -> Self {
+    fn from_element(value: A) -> Self {
         value
     }
 }
@@ -48,11 +48,11 @@ macro_rules! integer {
         impl sealed::Sealed<f32> for $t {
             const BITS: Option<u32> = Some($t::BITS);
 
-            fn widen(self) -> f32 {
+            fn to_element(self) -> f32 {
                 self.into()
             }
 
-            fn round(value: f32) -> Self {
+            fn from_element(value: f32) -> Self {
                 // `as` saturates, and makes NaN 0.
                 value.round_ties_even() as $t
             }

@@ -10,6 +10,7 @@ mod error;
 mod executor;
 mod filter;
 pub mod filters;
+mod frame;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -21,7 +22,9 @@ pub mod plan;
 mod pool;
 mod precision;
 mod problem;
+mod profile;
 pub mod reference;
+mod stream;
 mod verify;
 
 #[cfg(feature = "image")]
@@ -31,6 +34,7 @@ pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};
 pub use error::{Error, Result};
 pub use filter::{Filter, FilterBuilder};
+pub use frame::FrameSample;
 pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, adapters};
@@ -38,6 +42,8 @@ pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
 pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
+pub use profile::{DeviceTimes, Profile};
+pub use stream::{Results, Stream};
 pub use verify::{Check, Deviation, Verification};
 
 #[cfg(feature = "gpu")]

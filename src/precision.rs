@@ -1,8 +1,6 @@
 //! How precisely sums are made, and the executor that makes them in a wider type.
 
 use std::fmt;
-#[cfg(feature = "gpu")]
-use std::sync::Arc;
 
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
@@ -11,7 +9,7 @@ use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 #[cfg(feature = "gpu")]
-use crate::gpu::passes::Passes;
+use crate::gpu::host::Host;
 use crate::kernel::KernelFacts;
 use crate::plan::Recipe;
 use crate::pool::Pool;
@@ -92,11 +90,11 @@ impl<A: Element> Runner<A> {
         })
     }
 
-    /// What it records on the GPU for elements of this type, if that is where it runs.
+    /// What runs on the GPU on elements of this type, if that is where it runs.
     #[cfg(feature = "gpu")]
-    pub fn passes(&self) -> Option<&Arc<Passes<A>>> {
+    pub fn host(&self) -> Option<&Host<A>> {
         match self {
-            Self::Native(executor) => executor.passes(),
+            Self::Native(executor) => executor.host(),
             Self::High(_) => None,
         }
     }

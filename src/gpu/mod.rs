@@ -9,6 +9,7 @@ mod encode;
 mod encode_texture;
 pub(crate) mod finder;
 pub(crate) mod host;
+mod integers;
 mod layout;
 pub(crate) mod params;
 pub(crate) mod passes;
@@ -17,6 +18,7 @@ mod recent;
 mod resident;
 pub(crate) mod shaders;
 mod staging;
+pub(crate) mod timer;
 mod unrolled;
 mod weights;
 

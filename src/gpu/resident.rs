@@ -99,7 +99,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let context = self.convolver.gpu_context()?;
         context.check_alive()?;
         let current = |passes: &&Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
-        let own = self.runner.as_ref().and_then(|runner| runner.passes());
+        let own = self.runner.as_ref().and_then(|runner| runner.host()).map(|host| host.passes());
         if let Some(passes) = own.filter(current) {
             return check_resident(passes.clone());
         }
@@ -118,7 +118,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let (extension, weights) = (self.extension.clone(), self.kernel.clone());
         let executor = Executor::new(recipe, extension, weights, &self.convolver)?;
-        match executor.passes() {
+        match executor.host().map(|host| host.passes()) {
             Some(passes) if Arc::ptr_eq(passes.context(), context) => Ok(passes.clone()),
             _ => Err(Error::Gpu("the device changed while the filter was planned".into())),
         }

@@ -12,6 +12,7 @@ mod tiling;
 pub(crate) use capabilities::DEFAULT_MEMORY;
 pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
+pub(crate) use cost::Seconds;
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
 pub use design::{Request, design};
 pub use parts::{Part, Section};

@@ -20,10 +20,12 @@ mod parity;
 mod planner;
 mod precision;
 mod problem;
+mod profile;
 mod properties;
 #[cfg(feature = "gpu")]
 mod resident;
 mod scipy;
+mod stream;
 mod tiles;
 mod transforms;
 mod usage;
