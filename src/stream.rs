@@ -5,9 +5,13 @@ use std::collections::VecDeque;
 use std::iter::Fuse;
 
 use crate::element::Element;
-use crate::error::{Error, Result};
+#[cfg(feature = "gpu")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::filter::{Filter, allocate};
 use crate::frame::FrameSample;
+#[cfg(feature = "gpu")]
+use crate::gpu::host;
 
 /// Frames of one filter, one after the other: while the GPU works on one, the next ones are on
 /// their way there, and earlier ones on their way back.
@@ -47,7 +51,7 @@ enum Frame<T> {
     Done(Vec<T>),
     /// On its way, with a copy of it where the CPU may have to take over.
     #[cfg(feature = "gpu")]
-    Running(crate::gpu::host::Running, Option<Vec<T>>),
+    Running(host::Running, Option<Vec<T>>),
 }
 
 /// Frames on their way, as a rule: one that is being uploaded, one that is being computed, and one
@@ -103,21 +107,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     /// Failures of the GPU where that was asked for; the frame is lost then.
     pub fn pop(&mut self) -> Result<Option<Array<T, D>>> {
         let Some(frame) = self.frames.pop_front() else { return Ok(None) };
-        let y = match frame {
-            Frame::Done(y) => y,
-            #[cfg(feature = "gpu")]
-            Frame::Running(running, copy) => {
-                let mut y = allocate(self.filter.output.size(), "the frame")?;
-                match (running.finish(|bytes| crate::gpu::host::copy(bytes, &mut y)), copy) {
-                    (Err(Error::Gpu(why)), Some(x)) => {
-                        self.filter.fall_back(why)?;
-                        self.filter.run(&x, &mut y)?;
-                    }
-                    (result, _) => result?,
-                }
-                y
-            }
-        };
+        let y = self.finish(frame)?;
         let y = Array::from_shape_vec(self.filter.output.clone(), y);
         Ok(Some(y.expect("the length is the shape's")))
     }
@@ -128,6 +118,24 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
         F: IntoIterator<Item = Array<T, D>>,
     {
         Results { stream: self, frames: frames.into_iter().fuse(), failed: false }
+    }
+
+    fn finish(&self, frame: Frame<T>) -> Result<Vec<T>> {
+        match frame {
+            Frame::Done(y) => Ok(y),
+            #[cfg(feature = "gpu")]
+            Frame::Running(running, copy) => {
+                let mut y = allocate(self.filter.output.size(), "the frame")?;
+                match (running.finish(|bytes| host::copy(bytes, &mut y)), copy) {
+                    (Err(Error::Gpu(why)), Some(x)) => {
+                        self.filter.fall_back(why)?;
+                        self.filter.run(&x, &mut y)?;
+                    }
+                    (result, _) => result?,
+                }
+                Ok(y)
+            }
+        }
     }
 
     fn start(&self, x: &[T]) -> Result<Frame<T>> {

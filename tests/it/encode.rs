@@ -1,7 +1,7 @@
 //! Filters in the caller's command encoder, on the caller's buffers.
 
 use convolve::wgpu::{self, BufferUsages};
-use convolve::{Convolver, Device, Error, GpuSlice, Method, Mode};
+use convolve::{Boundary, Convolver, Device, Error, GpuSlice, Method, Mode};
 use ndarray::{Array2, ArrayD, Ix2};
 use num_complex::Complex;
 
@@ -231,6 +231,31 @@ fn a_filter_may_go_before_its_work_is_submitted() {
     for other in others {
         assert_eq!(other.download().expect("downloads"), x);
     }
+}
+
+#[test]
+fn arrays_longer_than_a_binding() {
+    let Some((device, queue)) = own_device(Default::default()) else { return };
+    let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_binding = 4096);
+    let convolver = builder.build_with_device(device, queue).expect("it has compute shaders");
+    let caller = Caller::of(&convolver);
+    let x = picture();
+    let samples = bytemuck::cast_slice(x.as_slice().expect("packed"));
+    let kernel = Array2::<f32>::ones((3, 4));
+    // Windows that wrap read ranges that are no neighbours, which are copied together.
+    let filter = convolver.filter(&kernel).boundary(Boundary::Wrap).for_shape(x.dim());
+    let filter = filter.expect("admissible");
+    let expected = filter.apply(&x).expect("runs");
+    let [source, target] = [0; 2].map(|_| caller.buffer(samples, USAGE));
+    caller.run(|encoder| filter.encode(encoder, &source, &target)).expect("records");
+    for (y, expected) in floats(&caller.read(&target)).iter().zip(&expected) {
+        assert!((y - expected).abs() < 1e-5, "{y} {expected}");
+    }
+    let plain = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+    let source = caller.buffer(samples, plain);
+    let error = caller.run(|encoder| filter.encode(encoder, &source, &target));
+    let error = error.expect_err("it must be copied").to_string();
+    assert!(error.contains("COPY_SRC"), "{error}");
 }
 
 #[test]

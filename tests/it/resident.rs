@@ -150,6 +150,33 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
+fn what_is_too_large_to_stay_is_an_error() {
+    let Some((device, queue)) = own_device(Default::default()) else { return };
+    let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_buffer = 4096);
+    let convolver = builder.build_with_device(device, queue).expect("it has compute shaders");
+    let x = picture();
+    let filter = convolver.filter(&Array2::<f32>::ones((3, 3))).device(Device::Gpu);
+    let filter = filter.for_shape(x.dim()).expect("in parts");
+    let gpu = convolver.gpu().expect("a GPU");
+    assert!(gpu.upload(&x).expect_err("too large").to_string().contains("4096"));
+    // The filter runs from and to host memory, part by part.
+    let on_cpu = convolver.filter(&Array2::<f32>::ones((3, 3))).device(Device::Cpu);
+    let expected = on_cpu.for_shape(x.dim()).expect("a filter").apply(&x).expect("runs");
+    for (y, expected) in filter.apply(&x).expect("runs").iter().zip(&expected) {
+        assert!((y - expected).abs() < 1e-5);
+    }
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    let buffer = gpu.device().create_buffer(&convolve::wgpu::BufferDescriptor {
+        label: None,
+        size: 37 * 53 * 4,
+        usage: convolve::wgpu::BufferUsages::STORAGE,
+        mapped_at_creation: false,
+    });
+    let error = filter.encode(&mut encoder, &buffer, &buffer).expect_err("too large").to_string();
+    assert!(error.contains("part by part"), "{error}");
+}
+
+#[test]
 fn many_arrays_from_many_threads() {
     let Some(convolver) = gpu() else { return };
     let gpu = convolver.gpu().expect("a GPU");

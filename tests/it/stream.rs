@@ -1,6 +1,6 @@
 //! Streams of frames: the same results in the same order, whatever is on its way.
 
-use convolve::{Boundary, Convolver, Device, Error, Filter, FrameSample, Method};
+use convolve::{Boundary, Device, Error, Filter, FrameSample, Method};
 use ndarray::{Array3, ArrayD, Ix3, s};
 
 use crate::common::*;
@@ -165,6 +165,7 @@ fn streams_of_many_threads() {
 #[cfg(feature = "gpu")]
 mod on_gpu {
     use super::*;
+    use convolve::Convolver;
     use convolve::plan::CostModel;
 
     /// A filter on a device of its own, which is destroyed while frames are on their way.
@@ -220,6 +221,24 @@ mod on_gpu {
         let mut results = filter.stream_of::<u8>().over(frames);
         assert!(results.next().is_some_and(|result| result.is_err()));
         assert!(results.next().is_none());
+    }
+
+    #[test]
+    fn frames_longer_than_a_binding() {
+        let Some((device, queue)) = own_device(Default::default()) else { return };
+        let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_binding = 10_000);
+        let convolver = builder.build_with_device(device, queue).expect("compute shaders");
+        let (shape, boundary) = ((53, 61, 3), Boundary::Reflect);
+        let filter = convolver.filter(&kernel()).boundary(boundary).device(Device::Gpu);
+        let filter = filter.for_shape(shape).expect("admissible");
+        let on_cpu = planned(Device::Cpu, boundary, shape);
+        let frame = Random::new(6).array::<u8>(&[53, 61, 3]);
+        let frame: Array3<u8> = frame.into_dimensionality().expect("three axes");
+        let [here, there] = [&on_cpu, &filter]
+            .map(|filter| filter.stream_of::<u8>().over([frame.clone(), frame.clone()]));
+        for (here, there) in here.zip(there) {
+            assert_eq!(here.expect("runs"), there.expect("runs"));
+        }
     }
 
     #[test]
