@@ -3,12 +3,12 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use std::sync::{Arc, OnceLock};
 
+use crate::builder::FilterBuilder;
 use crate::cpu::threads;
 use crate::element::Element;
 #[cfg(feature = "gpu")]
 use crate::error::Error;
 use crate::error::Result;
-use crate::filter::FilterBuilder;
 use crate::kernel::KernelFacts;
 use crate::plan::{
     self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,

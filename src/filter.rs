@@ -1,10 +1,9 @@
 //! A planned convolution.
 
-use ndarray::{Array, ArrayD, ArrayRef, Dimension, IntoDimension};
+use ndarray::{Array, ArrayD, ArrayRef, Dimension};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use crate::boundary::Boundary;
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
@@ -12,182 +11,19 @@ use crate::error::{Error, Result};
 use crate::frame::FrameSample;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
-use crate::kernel::KernelFacts;
-use crate::plan::{Device, Method, Plan, Request};
+use crate::plan::Plan;
 use crate::pool::Pool;
-use crate::precision::{Precision, Runner};
-use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
+use crate::precision::Runner;
+use crate::problem::Options;
 use crate::verify::{self, Verification};
-
-/// A kernel and its options, waiting for a shape.
-#[derive(Clone, Debug)]
-pub struct FilterBuilder<A, D: Dimension> {
-    pub(crate) convolver: Convolver,
-    pub(crate) kernel: Array<A, D>,
-    pub(crate) options: Options<A>,
-    pub(crate) request: Request,
-}
-
-impl<A: Element, D: Dimension> FilterBuilder<A, D> {
-    pub(crate) fn new(convolver: Convolver, kernel: Array<A, D>) -> Self {
-        Self { convolver, kernel, options: Options::default(), request: Request::default() }
-    }
-
-    /// Which part of the result is kept; as a rule, [`Mode::Same`].
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.options.mode = mode;
-        self
-    }
-
-    /// How the input continues past its ends; as a rule, [`Boundary::Zero`].
-    pub fn boundary(mut self, boundary: impl Into<PerAxis<Boundary<A>>>) -> Self {
-        self.options.boundary = boundary.into();
-        self
-    }
-
-    /// Keeps every `stride`-th sample of the result; as a rule, 1.
-    pub fn stride(mut self, stride: impl Into<PerAxis<usize>>) -> Self {
-        self.options.stride = stride.into();
-        self
-    }
-
-    /// Samples from one tap to the next; as a rule, 1.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<usize>>) -> Self {
-        self.options.dilation = dilation.into();
-        self
-    }
-
-    /// Moves the start of [`Mode::Same`] by this many samples; as a rule, 0.
-    pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
-        self.options.origin = origin.into();
-        self
-    }
-
-    /// Correlates: the kernel is not reversed, and conjugated if it is complex.
-    pub fn correlate(mut self) -> Self {
-        self.options.operation = Operation::Correlate;
-        self
-    }
-
-    /// All of the meaning at once.
-    pub fn options(mut self, options: Options<A>) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Insists on a method; as a rule, [`Method::Auto`].
-    pub fn method(mut self, method: Method) -> Self {
-        self.request.method = method;
-        self
-    }
-
-    /// Insists on a device; as a rule, [`Device::Auto`].
-    pub fn device(mut self, device: Device) -> Self {
-        self.request.device = device;
-        self
-    }
-
-    /// How precisely sums are made; as a rule, [`Precision::Native`].
-    ///
-    /// ```
-    /// use convolve::{Convolver, Precision};
-    /// use ndarray::arr1;
-    ///
-    /// let x = arr1(&[1e8f32, 1.0, -1e8]);
-    /// let sum = Convolver::new().filter(&arr1(&[1.0; 3])).precision(Precision::High);
-    /// assert_eq!(sum.for_shape(3)?.apply(&x)?[1], 1.0); // 0 in f32
-    /// # Ok::<(), convolve::Error>(())
-    /// ```
-    pub fn precision(mut self, precision: Precision) -> Self {
-        self.request.precision = precision;
-        self
-    }
-
-    /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
-    /// as the plan needs it.
-    ///
-    /// # Errors
-    /// Those of [`Problem::new`], and [`Error::Inadmissible`] where a forced method or device
-    /// cannot do the problem.
-    pub fn for_shape(self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
-        let input = shape.into_dimension();
-        let problem = Problem::new(input.slice(), self.kernel.shape(), &self.options)?;
-        let mut output = input.clone();
-        for (axis, &n) in problem.output.iter().enumerate() {
-            output[axis] = n;
-        }
-        let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
-        let extension = Extension::new(&problem, &boundary);
-        let kernel = canonical_kernel(&self.kernel, &problem);
-        let facts = if problem.swapped {
-            // The input will be the kernel. What is asked for by name is decided when it is there.
-            let terms = usize::from(self.request.method == Method::Separable);
-            let taps = problem.input.iter().product();
-            KernelFacts { terms, ..KernelFacts::unknown(taps) }
-        } else {
-            self.request.precision.facts(&kernel, &extension.geometry.kernel())
-        };
-        let plan = self.convolver.plan(&problem, &facts, self.request)?;
-        let prepare = |plan: &Plan| match plan.chosen().admitted() {
-            Some((recipe, _)) if !problem.swapped => {
-                let precision = self.request.precision;
-                Runner::new(precision, recipe, &extension, &kernel, &self.convolver).map(Some)
-            }
-            _ => Ok(None),
-        };
-        let fallback = OnceLock::new();
-        let runner = match prepare(&plan) {
-            Err(Error::Gpu(why)) if plan.may_fall_back() => {
-                let plan = self.convolver.plan_on_cpu(&plan, &facts, &why)?;
-                let runner = prepare(&plan)?;
-                let _ = fallback.set(Fallback { why, plan, runner });
-                None
-            }
-            runner => runner?,
-        };
-        Ok(Filter {
-            fallback,
-            convolver: self.convolver,
-            original: self.kernel.into_dyn(),
-            options: self.options,
-            input,
-            output,
-            extension,
-            kernel,
-            plan,
-            runner,
-            scratch: Pool::default(),
-            #[cfg(feature = "gpu")]
-            resident: Default::default(),
-            #[cfg(feature = "gpu")]
-            frames: Default::default(),
-        })
-    }
-}
-
-/// The kernel in the order that the canonical form wants. Where input and kernel have changed
-/// places this is the data that the input, as a kernel, runs over.
-fn canonical_kernel<A: Element, D: Dimension>(kernel: &Array<A, D>, problem: &Problem) -> Vec<A> {
-    let mut taps: Vec<A> = kernel.iter().copied().collect();
-    let correlates = problem.operation == Operation::Correlate;
-    if correlates {
-        taps.iter_mut().for_each(|tap| *tap = tap.conj());
-    }
-    // A convolution reverses its kernel. A swapped one reverses the other array instead, and its
-    // correlation undoes that of the kernel.
-    if correlates == problem.swapped {
-        taps.reverse();
-    }
-    taps
-}
 
 /// A planned convolution: one kernel, one input shape, any number of inputs.
 ///
 /// `Send` and `Sync`: threads may apply one filter at the same time.
 pub struct Filter<A: Element, D: Dimension> {
     pub(crate) convolver: Convolver,
-    original: ArrayD<A>,
-    options: Options<A>,
+    pub(crate) original: ArrayD<A>,
+    pub(crate) options: Options<A>,
     pub(crate) input: D,
     pub(crate) output: D,
     pub(crate) extension: Extension<A>,
@@ -196,8 +32,8 @@ pub struct Filter<A: Element, D: Dimension> {
     /// None where the input is what the executor would be prepared for.
     pub(crate) runner: Option<Runner<A>>,
     /// What took over when the GPU failed.
-    fallback: OnceLock<Fallback<A>>,
-    scratch: Pool<Vec<A>>,
+    pub(crate) fallback: OnceLock<Fallback<A>>,
+    pub(crate) scratch: Pool<Vec<A>>,
     #[cfg(feature = "gpu")]
     pub(crate) resident: crate::gpu::Resident<A>,
     #[cfg(feature = "gpu")]
@@ -205,11 +41,11 @@ pub struct Filter<A: Element, D: Dimension> {
 }
 
 /// A plan on the CPU for a filter whose GPU has failed.
-struct Fallback<A: Element> {
-    why: String,
-    plan: Plan,
+pub(crate) struct Fallback<A: Element> {
+    pub(crate) why: String,
+    pub(crate) plan: Plan,
     /// None where the filter has none.
-    runner: Option<Runner<A>>,
+    pub(crate) runner: Option<Runner<A>>,
 }
 
 impl<A: Element, D: Dimension> Filter<A, D> {
@@ -221,7 +57,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Why the GPU failed and this filter runs on the CPU from then on; `None` while nothing has
     /// failed.
     ///
-    /// Only filters with [`Device::Auto`] fall back, once and for good: a new filter looks for a
+    /// Only filters with [`Device::Auto`](crate::Device::Auto) fall back, once and for good: a new filter looks for a
     /// GPU again. [`Filter::plan`] is that of the CPU then, and says the same.
     pub fn fell_back(&self) -> Option<&str> {
         self.fallback.get().map(|fallback| fallback.why.as_str())

@@ -4,9 +4,10 @@ use ::image::{ColorType, DynamicImage, ImageBuffer, Pixel};
 use ndarray::{Array3, ArrayRef, Axis, Dim, Dimension, Ix2, Ix3};
 
 use crate::boundary::Boundary;
+use crate::builder::FilterBuilder;
 use crate::convolver::Convolver;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, FilterBuilder, allocate};
+use crate::filter::{Filter, allocate};
 use crate::frame::FrameSample;
 use crate::frame::sealed::Sealed;
 use crate::plan::Plan;

@@ -3,6 +3,7 @@
 
 mod boundary;
 pub mod bounds;
+mod builder;
 mod convolver;
 mod cpu;
 mod element;
@@ -30,10 +31,11 @@ mod verify;
 #[cfg(feature = "image")]
 pub use self::image::PictureFilter;
 pub use boundary::{Boundary, Edge};
+pub use builder::FilterBuilder;
 pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};
 pub use error::{Error, Result};
-pub use filter::{Filter, FilterBuilder};
+pub use filter::Filter;
 pub use frame::FrameSample;
 pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]

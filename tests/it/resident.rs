@@ -46,7 +46,7 @@ fn parity<A: Value>(every: usize) {
 
 #[test]
 fn parity_f32() {
-    parity::<f32>(7);
+    parity::<f32>(17);
 }
 
 #[test]
