@@ -221,3 +221,52 @@ fn cache_directory() -> Option<PathBuf> {
     };
     Some(caches?.join("convolve"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::DType;
+    use crate::gpu::context::Context;
+    use crate::plan::GpuSettings;
+
+    fn context() -> Option<Context> {
+        let found = Context::find(&GpuSettings::default());
+        let required = std::env::var_os("CONVOLVE_REQUIRE_GPU").is_some_and(|value| value == "1");
+        if let (Err(error), true) = (&found, required) {
+            panic!("CONVOLVE_REQUIRE_GPU=1, but: {error}");
+        }
+        found.inspect_err(|error| eprintln!("SKIPPED: {error}")).ok()
+    }
+
+    #[test]
+    fn a_file_that_is_no_cache_is_rewritten() {
+        let Some(context) = context() else { return };
+        let directory = std::env::temp_dir().join(format!("convolve-{}", std::process::id()));
+        let Some(disk) = Disk::open(&context.device, &directory) else {
+            return assert!(!context.device.features().contains(wgpu::Features::PIPELINE_CACHE));
+        };
+        std::fs::create_dir_all(&directory).expect("a directory");
+        std::fs::write(&disk.path, b"not a cache").expect("a file");
+        let disk = Disk::open(&context.device, &directory).expect("what cannot be read is ignored");
+        disk.compiled();
+        let written = std::fs::read(&disk.path).expect("a file");
+        assert_eq!(Some(&written), disk.cache.get_data().as_ref());
+        assert_ne!(written, b"not a cache");
+        let left = std::fs::read_dir(&directory).expect("a directory").count();
+        assert_eq!(left, 1, "nothing is left beside the file");
+        Disk::open(&context.device, &directory).expect("its own file");
+        drop(disk);
+        std::fs::remove_dir_all(&directory).expect("removed");
+    }
+
+    #[test]
+    fn a_pipeline_is_compiled_once() {
+        let Some(context) = context() else { return };
+        let variants = crate::gpu::shaders::tests::variants(DType::F32);
+        let variant = variants.iter().find(|variant| variant.uniform.is_none());
+        let variant = variant.expect("weights in storage");
+        let first = context.pipelines.get(variant).expect("compiled");
+        assert_eq!(context.pipelines.get(variant).expect("kept"), first);
+        assert_eq!(context.pipelines.kept.lock().expect("whole").len(), 1);
+    }
+}

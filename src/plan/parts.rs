@@ -1,6 +1,8 @@
 //! Blocks of outputs with the input under them, halo included: a problem that is too large for a
 //! device becomes several that are not.
 
+#![allow(clippy::single_range_in_vec_init, reason = "lists of ranges, often of a single one")]
+
 use std::ops::Range;
 
 use crate::boundary::Edge;

@@ -280,7 +280,8 @@ impl Planes {
         // few, a longer row of outputs shares its samples instead.
         let registers = match self.outer.taps {
             1 => [1, 2],
-            2..=8 => [4, 1],
+            2..=4 => [4, 2],
+            5..=8 => [4, 1],
             _ => [8, 1],
         };
         let capacity = gpu.max_workgroup_memory as usize / (QUAD * dtype.size());

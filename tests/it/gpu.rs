@@ -37,7 +37,7 @@ fn short_bindings() -> Option<&'static Convolver> {
 
 /// So little that parts travel one by one.
 fn little_memory() -> Option<&'static Convolver> {
-    convolver_with!(false, |gpu| gpu.max_buffer = 512)
+    convolver_with!(false, |gpu| gpu.max_buffer = 640)
 }
 
 fn schedule(plan: &Plan) -> &Schedule {
@@ -212,20 +212,23 @@ fn a_sum_of_outer_products() {
             (square - 2.0) * (-square / 2.0).exp()
         })
     };
-    for (n, shape) in [(9, [70, 90]), (21, [50, 61]), (41, [60, 70])] {
-        for boundary in [Boundary::Zero, Boundary::Constant(2.0), Boundary::Mirror] {
-            let options = Options { boundary: boundary.into(), ..Options::default() };
-            let mut x: ArrayD<f32> = random.array(&shape);
-            let subject = Subject::new(x.clone(), kernel(n).into_dyn(), options.clone());
-            let filter = subject.filter(convolver, GPU_SEPARABLE).expect("a few terms");
-            assert!(filter.plan().kernel.terms > 1, "{}", filter.plan());
-            subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
+    for (n, shape, boundary) in [
+        (9, [40, 37], Boundary::Constant(2.0)),
+        (9, [33, 50], Boundary::Mirror),
+        // Too tall for one pass.
+        (79, [19, 20], Boundary::Wrap),
+    ] {
+        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let mut x: ArrayD<f32> = random.array(&shape);
+        if n < 19 {
             // Terms meet an infinity in other ways than the kernel does.
-            x[[30, 30]] = f32::INFINITY;
-            x[[10, 12]] = f32::NAN;
-            let subject = Subject::new(x, kernel(n).into_dyn(), options);
-            subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
+            x[[7, 8]] = f32::INFINITY;
+            x[[10, 19]] = f32::NAN;
         }
+        let subject = Subject::new(x, kernel(n).into_dyn(), options);
+        let filter = subject.filter(convolver, GPU_SEPARABLE).expect("a few terms");
+        assert!(filter.plan().kernel.terms > 1, "{}", filter.plan());
+        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
@@ -236,7 +239,7 @@ fn long_kernels_take_two_passes() {
         [([3, 101], Boundary::Reflect), ([101, 3], Boundary::Wrap), ([67, 70], Boundary::Nearest)]
     {
         let options = Options { boundary: boundary.into(), ..Options::<f32>::default() };
-        let subject = subject(&[80, 90], &kernel, options);
+        let subject = subject(&[40, 45], &kernel, options);
         let filter = subject.filter(convolver, GPU_SEPARABLE).expect("an outer product");
         assert_eq!(schedule(filter.plan()).parts[0].stages.len(), 2, "{}", filter.plan());
         subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
