@@ -1,7 +1,6 @@
 // Direct convolution along any number of axes up to MAX_RANK: one output per invocation, each
-// sample read from global memory.
-
-override WORKGROUP_X: u32 = 64u;
+// sample read from global memory. As a repair (REPAIR) it computes only those outputs again that other
+// passes left as something that is not finite.
 
 @compute @workgroup_size(WORKGROUP_X)
 fn main(
@@ -22,6 +21,9 @@ fn main(
     if rest > 0u {
         return;
     }
+    if REPAIR && is_finite(Element(output[params.output_start + flat])) {
+        return;
+    }
 
     var taps = 1u;
     for (var axis = 0u; axis < params.rank; axis++) {
@@ -33,7 +35,7 @@ fn main(
     for (var row = 0u; row < taps; row += inner.taps) {
         // The row of the extended input under this row of taps: the same for all its taps.
         var index = 0u;
-        var outside = -1;
+        var outer = -1;
         var step = u32(samples(inner));
         var tap_rest = row / inner.taps;
         for (var a = last; a > 0u; a--) {
@@ -43,26 +45,27 @@ fn main(
             let source = resolve(axis, start[a - 1u] + tap * axis.tap_step);
             if source >= 0 {
                 index += u32(source) * step;
-            } else if outside < 0 {
+            } else if outer < 0 {
                 // Axes are seen from the last to the first, and the last has the last word.
-                outside = i32(a - 1u);
+                outer = i32(a - 1u);
             }
             step *= u32(samples(axis));
         }
+        let weight = TAPS_START + row / inner.taps * ((inner.taps + 3u) / 4u);
         var p = start[last];
         for (var tap = 0u; tap < inner.taps; tap++) {
             let source = resolve(inner, p);
             var value: Element;
             if source < 0 {
-                value = weights[last];
-            } else if outside >= 0 {
-                value = weights[outside];
+                value = outside(last);
+            } else if outer >= 0 {
+                value = outside(u32(outer));
             } else {
-                value = input[index + u32(source)];
+                value = load(index + u32(source));
             }
-            sum = mul_add(sum, weights[MAX_RANK + row + tap], value);
+            sum = mul_add(sum, lane(weights[weight + tap / 4u], tap % 4u), value);
             p += inner.tap_step;
         }
     }
-    output[flat] = sum;
+    store(flat, sum);
 }

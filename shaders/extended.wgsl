@@ -1,5 +1,5 @@
 // The input continued past its ends, and the canonical form's numbers. Joined behind an element's
-// file (element_*.wgsl), which defines `Element`, `zero` and `mul_add`, and before a method's.
+// file and before a method's.
 
 const EDGE_OUTSIDE: u32 = 0u; // zero or a constant: the value is not in the input
 const EDGE_NEAREST: u32 = 1u;
@@ -24,21 +24,65 @@ struct Axis {
 struct Params {
     axes: array<Axis, MAX_RANK>,
     rank: u32,
+    // Where the first sample of input and output lies in what is bound.
+    input_start: u32,
+    output_start: u32,
     // Tiles along the batch, the outer and the inner axis.
     tiles: vec3<u32>,
     // Taps per chunk along the outer and the inner axis.
     chunk: vec2<u32>,
-    // Rows and columns of the staged input.
-    stage: vec2<u32>,
+    // Rows of input that are staged at a time.
+    stage_rows: u32,
 }
 
 // Parameters sit in storage, not uniform, memory: Mesa's software adapter compiles some shaders
 // with uniform parameters anew at every dispatch.
 @group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
-// One value outside per axis, MAX_RANK of them, and then the kernel in canonical order.
-@group(0) @binding(2) var<storage, read> weights: array<Element>;
-@group(0) @binding(3) var<storage, read_write> output: array<Element>;
+@group(0) @binding(1) var<storage, read> input: array<Input>;
+@group(0) @binding(3) var<storage, read_write> output: array<Output>;
+
+// `weights`, at binding 2, is declared before this file, in uniform or storage memory: one value
+// outside per axis, MAX_RANK of them, and then the kernel in canonical order, each row of taps along
+// the last axis filled up to whole quads.
+const TAPS_START: u32 = MAX_RANK / 4u;
+
+// Element `i` of a quad.
+fn lane(q: Quad, i: u32) -> Element {
+    switch i {
+        case 0u: {
+            return lane0(q);
+        }
+        case 1u: {
+            return lane1(q);
+        }
+        case 2u: {
+            return lane2(q);
+        }
+        default: {
+            return lane3(q);
+        }
+    }
+}
+
+// The value that stands outside along an axis.
+fn outside(axis: u32) -> Element {
+    return lane(weights[axis / 4u], axis % 4u);
+}
+
+// Sample `i` of the input.
+fn load(i: u32) -> Element {
+    return Element(input[params.input_start + i]);
+}
+
+// Makes `value` output sample `i`, or adds it to what is there.
+fn store(i: u32, value: Element) {
+    let at = params.output_start + i;
+    if ACCUMULATE {
+        output[at] = Output(Element(output[at]) + value);
+    } else {
+        output[at] = Output(value);
+    }
+}
 
 // Rounds down. Written without `%`, which is wrong for negative numbers on some GL drivers.
 fn floor_div(a: i32, b: i32) -> i32 {

@@ -3,20 +3,21 @@
 use ndarray::{Array, ArrayRef, Dimension};
 use std::sync::{Arc, OnceLock};
 
+use crate::builder::FilterBuilder;
 use crate::cpu::threads;
 use crate::element::Element;
 #[cfg(feature = "gpu")]
 use crate::error::Error;
 use crate::error::Result;
-use crate::filter::FilterBuilder;
 use crate::kernel::KernelFacts;
 use crate::plan::{
-    self, Capabilities, CostModel, Device, Gpu, InstructionSet, Method, Plan, Request,
+    self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
+    Method, Plan, Request,
 };
 use crate::problem::{Mode, Problem};
 
 #[cfg(feature = "gpu")]
-use crate::gpu::context::Context;
+use crate::gpu::{GpuDevice, context::Context, finder::Finder};
 
 /// The devices that convolutions run on. Cheap to clone and to share between threads: clones
 /// share devices and caches.
@@ -51,9 +52,9 @@ struct Shared {
 enum GpuSource {
     /// There is none, and why.
     Absent(&'static str),
-    /// Looked for when first needed.
+    /// Looked for when first needed, and again after a loss.
     #[cfg(feature = "gpu")]
-    Lazy(OnceLock<Result<Arc<Context>>>),
+    Lazy(Finder),
     /// The caller's.
     #[cfg(feature = "gpu")]
     Given(Arc<Context>),
@@ -61,12 +62,12 @@ enum GpuSource {
 
 impl GpuSource {
     #[cfg(feature = "gpu")]
-    fn lazy() -> Self {
-        Self::Lazy(OnceLock::new())
+    fn lazy(settings: GpuSettings) -> Self {
+        Self::Lazy(Finder::new(settings))
     }
 
     #[cfg(not(feature = "gpu"))]
-    fn lazy() -> Self {
+    fn lazy(_: GpuSettings) -> Self {
         Self::Absent("this build has no GPU support (feature `gpu`)")
     }
 }
@@ -77,6 +78,7 @@ pub struct ConvolverBuilder {
     threads: Option<usize>,
     instructions: Option<InstructionSet>,
     no_gpu: bool,
+    gpu: GpuSettings,
     model: CostModel,
 }
 
@@ -100,6 +102,28 @@ impl ConvolverBuilder {
         self
     }
 
+    /// Memory that all buffers on the GPU together may take, in bytes; as a rule, 4 GiB. wgpu does
+    /// not tell how much a device has.
+    pub fn gpu_memory(mut self, bytes: u64) -> Self {
+        self.gpu.memory = bytes;
+        self
+    }
+
+    /// Whether shaders check every index and count every loop, as wgpu has them do by default; as a
+    /// rule, no: every access is in range by construction. For those who doubt it; slower.
+    pub fn checked_shaders(mut self, checked: bool) -> Self {
+        self.gpu.checked_shaders = checked;
+        self
+    }
+
+    /// Changes what the planner is told of the GPU, to see plans for other limits run. Nothing keeps
+    /// anyone from promising what the device cannot do.
+    #[doc(hidden)]
+    pub fn adapt_gpu(mut self, adapt: fn(&mut GpuCapabilities)) -> Self {
+        self.gpu.adapt = Some(adapt);
+        self
+    }
+
     /// What the planner expects each method to cost.
     pub fn cost_model(mut self, model: CostModel) -> Self {
         self.model = model;
@@ -108,8 +132,21 @@ impl ConvolverBuilder {
 
     /// The convolver. Nothing is started yet.
     pub fn build(self) -> Convolver {
-        let gpu = if self.no_gpu { GpuSource::Absent("switched off") } else { GpuSource::lazy() };
+        let gpu = match self.no_gpu {
+            true => GpuSource::Absent("switched off"),
+            false => GpuSource::lazy(self.gpu),
+        };
         self.with_gpu(gpu)
+    }
+
+    /// The convolver, on the caller's device: see [`Convolver::with_device`].
+    ///
+    /// # Errors
+    /// Those of [`Convolver::with_device`].
+    #[cfg(feature = "gpu")]
+    pub fn build_with_device(self, device: wgpu::Device, queue: wgpu::Queue) -> Result<Convolver> {
+        let context = Context::new(device, queue, &self.gpu)?;
+        Ok(self.with_gpu(GpuSource::Given(Arc::new(context))))
     }
 
     fn with_gpu(self, gpu: GpuSource) -> Convolver {
@@ -128,7 +165,8 @@ impl Default for Convolver {
 
 impl Convolver {
     /// All of the CPU, and a GPU if there is one. It is looked for when a convolution is planned
-    /// that is large enough for one, so this never fails and costs nothing.
+    /// that is large enough for one, so this never fails and costs nothing. After a device is lost,
+    /// the next plan looks for one again.
     pub fn new() -> Self {
         Self::default()
     }
@@ -145,8 +183,7 @@ impl Convolver {
     /// [`Error::Gpu`] where the device has no compute shaders.
     #[cfg(feature = "gpu")]
     pub fn with_device(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        let context = Context::new(device, queue)?;
-        Ok(Self::builder().with_gpu(GpuSource::Given(Arc::new(context))))
+        Self::builder().build_with_device(device, queue)
     }
 
     /// A filter with this kernel: options and then a shape make it complete.
@@ -174,7 +211,7 @@ impl Convolver {
         let modest = self.with_gpu(Gpu::NotAsked);
         let gpu_could = request.device != Device::Cpu
             && !request.precision.widens(problem.dtype)
-            && matches!(request.method, Method::Auto | Method::Direct);
+            && request.method != Method::Fft;
         if request.device != Device::Gpu {
             let plan = plan::design(problem, kernel, &modest, model, request)?;
             let floor = model.gpu_floor(problem.dtype, &plan.geometry);
@@ -183,6 +220,13 @@ impl Convolver {
             }
         }
         plan::design(problem, kernel, &self.capabilities(), model, request)
+    }
+
+    /// A plan for where the GPU has failed, for this reason.
+    pub(crate) fn plan_on_cpu(&self, plan: &Plan, kernel: &KernelFacts, why: &str) -> Result<Plan> {
+        let gpu = Gpu::Absent(format!("it failed, and the CPU took over: {why}"));
+        let capabilities = self.with_gpu(gpu);
+        plan::design(&plan.problem, kernel, &capabilities, &self.shared.model, plan.request)
     }
 
     /// What the planner expects each method to cost.
@@ -210,12 +254,23 @@ impl Convolver {
         (*reason).into()
     }
 
+    /// The GPU, for arrays that stay there: see [`GpuDevice`]. Looks for one.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] where there is none, or where it was lost.
+    #[cfg(feature = "gpu")]
+    pub fn gpu(&self) -> Result<GpuDevice> {
+        let context = self.gpu_context()?;
+        context.check_alive()?;
+        Ok(GpuDevice::new(context))
+    }
+
     #[cfg(feature = "gpu")]
     pub(crate) fn gpu_context(&self) -> Result<Arc<Context>> {
         match &self.shared.gpu {
             GpuSource::Absent(reason) => Err(Error::Gpu((*reason).into())),
             GpuSource::Given(context) => Ok(context.clone()),
-            GpuSource::Lazy(cell) => cell.get_or_init(|| Context::find().map(Arc::new)).clone(),
+            GpuSource::Lazy(finder) => finder.find(),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! From a recipe to something that runs: the one place where plans meet executors.
 
+#[cfg(feature = "gpu")]
+use std::sync::Arc;
+
 use crate::convolver::Convolver;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
@@ -7,6 +10,8 @@ use crate::cpu::fft::Fft;
 use crate::cpu::separable::{Separable, Sum};
 use crate::element::Element;
 use crate::error::{Error, Result};
+#[cfg(feature = "gpu")]
+use crate::gpu::{host::Host, passes::Passes};
 use crate::plan::Recipe;
 use crate::{kernel, low_rank};
 
@@ -18,7 +23,7 @@ pub enum Executor<A: Element> {
     CpuSum(Box<Sum<A>>),
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
-    GpuDirect(Box<crate::gpu::direct::Direct<A>>),
+    Gpu(Box<Host<A>>),
 }
 
 impl<A: Element> Executor<A> {
@@ -54,15 +59,25 @@ impl<A: Element> Executor<A> {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))
             }
             #[cfg(feature = "gpu")]
-            Recipe::GpuDirect(launch) => {
+            Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => {
                 let context = convolver.gpu_context()?;
-                let direct =
-                    crate::gpu::direct::Direct::new(context, launch, &extension, &weights)?;
-                Self::GpuDirect(Box::new(direct))
+                let passes = Passes::new(context, schedule, &extension, &weights)?;
+                Self::Gpu(Box::new(Host::new(Arc::new(passes))))
             }
             #[cfg(not(feature = "gpu"))]
-            Recipe::GpuDirect(_) => return Err(Error::Gpu(convolver.gpu_absence())),
+            Recipe::GpuDirect(_) | Recipe::GpuSeparable(_) => {
+                return Err(Error::Gpu(convolver.gpu_absence()));
+            }
         })
+    }
+
+    /// What runs on the GPU, if that is where it runs.
+    #[cfg(feature = "gpu")]
+    pub fn host(&self) -> Option<&Host<A>> {
+        match self {
+            Self::Gpu(host) => Some(host),
+            _ => None,
+        }
     }
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order.
@@ -73,7 +88,7 @@ impl<A: Element> Executor<A> {
             Self::CpuSum(sum) => sum.run(x, y),
             Self::CpuFft(fft) => fft.run(x, y),
             #[cfg(feature = "gpu")]
-            Self::GpuDirect(direct) => return direct.run(x, y),
+            Self::Gpu(host) => return host.run(x, y),
         }
         Ok(())
     }

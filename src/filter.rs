@@ -1,188 +1,66 @@
 //! A planned convolution.
 
-use ndarray::{Array, ArrayD, ArrayRef, Dimension, IntoDimension};
+use ndarray::{Array, ArrayD, ArrayRef, Dimension};
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
-use crate::boundary::Boundary;
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::kernel::KernelFacts;
-use crate::plan::{Device, Method, Plan, Request};
+use crate::frame::FrameSample;
+#[cfg(feature = "gpu")]
+use crate::gpu::host::Host;
+use crate::plan::Plan;
 use crate::pool::Pool;
-use crate::precision::{Precision, Runner};
-use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
+use crate::precision::Runner;
+use crate::problem::Options;
 use crate::verify::{self, Verification};
-
-/// A kernel and its options, waiting for a shape.
-#[derive(Clone, Debug)]
-pub struct FilterBuilder<A, D: Dimension> {
-    pub(crate) convolver: Convolver,
-    pub(crate) kernel: Array<A, D>,
-    pub(crate) options: Options<A>,
-    pub(crate) request: Request,
-}
-
-impl<A: Element, D: Dimension> FilterBuilder<A, D> {
-    pub(crate) fn new(convolver: Convolver, kernel: Array<A, D>) -> Self {
-        Self { convolver, kernel, options: Options::default(), request: Request::default() }
-    }
-
-    /// Which part of the result is kept; as a rule, [`Mode::Same`].
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.options.mode = mode;
-        self
-    }
-
-    /// How the input continues past its ends; as a rule, [`Boundary::Zero`].
-    pub fn boundary(mut self, boundary: impl Into<PerAxis<Boundary<A>>>) -> Self {
-        self.options.boundary = boundary.into();
-        self
-    }
-
-    /// Keeps every `stride`-th sample of the result; as a rule, 1.
-    pub fn stride(mut self, stride: impl Into<PerAxis<usize>>) -> Self {
-        self.options.stride = stride.into();
-        self
-    }
-
-    /// Samples from one tap to the next; as a rule, 1.
-    pub fn dilation(mut self, dilation: impl Into<PerAxis<usize>>) -> Self {
-        self.options.dilation = dilation.into();
-        self
-    }
-
-    /// Moves the start of [`Mode::Same`] by this many samples; as a rule, 0.
-    pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
-        self.options.origin = origin.into();
-        self
-    }
-
-    /// Correlates: the kernel is not reversed, and conjugated if it is complex.
-    pub fn correlate(mut self) -> Self {
-        self.options.operation = Operation::Correlate;
-        self
-    }
-
-    /// All of the meaning at once.
-    pub fn options(mut self, options: Options<A>) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Insists on a method; as a rule, [`Method::Auto`].
-    pub fn method(mut self, method: Method) -> Self {
-        self.request.method = method;
-        self
-    }
-
-    /// Insists on a device; as a rule, [`Device::Auto`].
-    pub fn device(mut self, device: Device) -> Self {
-        self.request.device = device;
-        self
-    }
-
-    /// How precisely sums are made; as a rule, [`Precision::Native`].
-    ///
-    /// ```
-    /// use convolve::{Convolver, Precision};
-    /// use ndarray::arr1;
-    ///
-    /// let x = arr1(&[1e8f32, 1.0, -1e8]);
-    /// let sum = Convolver::new().filter(&arr1(&[1.0; 3])).precision(Precision::High);
-    /// assert_eq!(sum.for_shape(3)?.apply(&x)?[1], 1.0); // 0 in f32
-    /// # Ok::<(), convolve::Error>(())
-    /// ```
-    pub fn precision(mut self, precision: Precision) -> Self {
-        self.request.precision = precision;
-        self
-    }
-
-    /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
-    /// as the plan needs it.
-    ///
-    /// # Errors
-    /// Those of [`Problem::new`], and [`Error::Inadmissible`] where a forced method or device
-    /// cannot do the problem.
-    pub fn for_shape(self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
-        let input = shape.into_dimension();
-        let problem = Problem::new(input.slice(), self.kernel.shape(), &self.options)?;
-        let mut output = input.clone();
-        for (axis, &n) in problem.output.iter().enumerate() {
-            output[axis] = n;
-        }
-        let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
-        let extension = Extension::new(&problem, &boundary);
-        let kernel = canonical_kernel(&self.kernel, &problem);
-        let facts = if problem.swapped {
-            // The input will be the kernel. What is asked for by name is decided when it is there.
-            let terms = usize::from(self.request.method == Method::Separable);
-            let taps = problem.input.iter().product();
-            KernelFacts { terms, ..KernelFacts::unknown(taps) }
-        } else {
-            self.request.precision.facts(&kernel, &extension.geometry.kernel())
-        };
-        let plan = self.convolver.plan(&problem, &facts, self.request)?;
-        let runner = match plan.chosen().admitted() {
-            Some((recipe, _)) if !problem.swapped => {
-                let precision = self.request.precision;
-                Some(Runner::new(precision, recipe, &extension, &kernel, &self.convolver)?)
-            }
-            _ => None,
-        };
-        Ok(Filter {
-            convolver: self.convolver,
-            original: self.kernel.into_dyn(),
-            options: self.options,
-            input,
-            output,
-            extension,
-            kernel,
-            plan,
-            runner,
-            scratch: Pool::default(),
-        })
-    }
-}
-
-/// The kernel in the order that the canonical form wants. Where input and kernel have changed
-/// places this is the data that the input, as a kernel, runs over.
-fn canonical_kernel<A: Element, D: Dimension>(kernel: &Array<A, D>, problem: &Problem) -> Vec<A> {
-    let mut taps: Vec<A> = kernel.iter().copied().collect();
-    let correlates = problem.operation == Operation::Correlate;
-    if correlates {
-        taps.iter_mut().for_each(|tap| *tap = tap.conj());
-    }
-    // A convolution reverses its kernel. A swapped one reverses the other array instead, and its
-    // correlation undoes that of the kernel.
-    if correlates == problem.swapped {
-        taps.reverse();
-    }
-    taps
-}
 
 /// A planned convolution: one kernel, one input shape, any number of inputs.
 ///
 /// `Send` and `Sync`: threads may apply one filter at the same time.
 pub struct Filter<A: Element, D: Dimension> {
-    convolver: Convolver,
-    original: ArrayD<A>,
-    options: Options<A>,
-    input: D,
-    output: D,
-    extension: Extension<A>,
-    kernel: Vec<A>,
-    plan: Plan,
+    pub(crate) convolver: Convolver,
+    pub(crate) original: ArrayD<A>,
+    pub(crate) options: Options<A>,
+    pub(crate) input: D,
+    pub(crate) output: D,
+    pub(crate) extension: Extension<A>,
+    pub(crate) kernel: Vec<A>,
+    pub(crate) plan: Plan,
     /// None where the input is what the executor would be prepared for.
-    runner: Option<Runner<A>>,
-    scratch: Pool<Vec<A>>,
+    pub(crate) runner: Option<Runner<A>>,
+    /// What took over when the GPU failed.
+    pub(crate) fallback: OnceLock<Fallback<A>>,
+    pub(crate) scratch: Pool<Vec<A>>,
+    #[cfg(feature = "gpu")]
+    pub(crate) resident: crate::gpu::Resident<A>,
+    #[cfg(feature = "gpu")]
+    pub(crate) frames: crate::gpu::Frames<A>,
+}
+
+/// A plan on the CPU for a filter whose GPU has failed.
+pub(crate) struct Fallback<A: Element> {
+    pub(crate) why: String,
+    pub(crate) plan: Plan,
+    /// None where the filter has none.
+    pub(crate) runner: Option<Runner<A>>,
 }
 
 impl<A: Element, D: Dimension> Filter<A, D> {
     /// What will run, why, and what it should cost.
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        self.fallback.get().map_or(&self.plan, |fallback| &fallback.plan)
+    }
+
+    /// Why the GPU failed and this filter runs on the CPU from then on; `None` while nothing has
+    /// failed.
+    ///
+    /// Only filters with [`Device::Auto`](crate::Device::Auto) fall back, once and for good: a new filter looks for a
+    /// GPU again. [`Filter::plan`] is that of the CPU then, and says the same.
+    pub fn fell_back(&self) -> Option<&str> {
+        self.fallback.get().map(|fallback| fallback.why.as_str())
     }
 
     /// Shape of the outputs.
@@ -194,7 +72,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     ///
     /// # Errors
     /// [`Error::Shape`] where `x` has not the planned shape, [`Error::OutOfMemory`], and failures
-    /// of the GPU.
+    /// of the GPU where that was asked for: see [`Filter::fell_back`] for the others.
     pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         self.check_shape("input", &self.input, &x.raw_dim())?;
         let mut y = allocate(self.extension.geometry.output_len(), "the output")?;
@@ -265,8 +143,41 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
     }
 
-    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
-        if let Some(runner) = &self.runner {
+    /// Computes all of `y`; both have the planned lengths, in standard order.
+    pub(crate) fn run<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        match self.attempt(x, y) {
+            Err(Error::Gpu(why)) if self.plan.may_fall_back() => {
+                self.fall_back(why)?;
+                self.attempt(x, y)
+            }
+            result => result,
+        }
+    }
+
+    fn attempt<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        #[cfg(feature = "gpu")]
+        if let Some(host) = self.host() {
+            return host.start(x, None)?.finish(|bytes| crate::gpu::host::copy(bytes, y));
+        }
+        if T::BITS.is_none() {
+            // `T` is `A` then.
+            return self.attempt_plain(bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+        }
+        let [mut wide, mut sums] = [x.len(), y.len()].map(|len| {
+            let mut samples = self.scratch.take(Vec::new);
+            samples.resize(len, A::default());
+            samples
+        });
+        wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
+        let result = self.attempt_plain(&wide, &mut sums);
+        y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = T::from_element(*sum));
+        self.scratch.keep(wide);
+        self.scratch.keep(sums);
+        result
+    }
+
+    fn attempt_plain(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        if let Some(runner) = self.runner() {
             return runner.run(x, y);
         }
         let (extension, data, weights) = self.canonical(x);
@@ -276,20 +187,59 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         Runner::new(precision, recipe, &extension, &weights, &self.convolver)?.run(&data, y)
     }
 
+    /// What runs, where that is the GPU and all of the data at once.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn host(&self) -> Option<&Host<A>> {
+        let host = self.runner().and_then(Runner::host);
+        host.filter(|host| host.passes().are_resident())
+    }
+
+    /// What runs, unless the weights come with every input.
+    fn runner(&self) -> Option<&Runner<A>> {
+        match self.fallback.get() {
+            Some(fallback) => fallback.runner.as_ref(),
+            None => self.runner.as_ref(),
+        }
+    }
+
+    /// Plans for the CPU. Where several threads do so at one time the first one's plan holds.
+    pub(crate) fn fall_back(&self, why: String) -> Result<()> {
+        if self.fallback.get().is_some() {
+            return Ok(());
+        }
+        let plan = self.convolver.plan_on_cpu(&self.plan, &self.plan.kernel, &why)?;
+        let runner = match (&self.runner, plan.chosen().admitted()) {
+            (Some(_), Some((recipe, _))) => {
+                let (precision, extension) = (plan.request.precision, &self.extension);
+                Some(Runner::new(precision, recipe, extension, &self.kernel, &self.convolver)?)
+            }
+            _ => None,
+        };
+        let _ = self.fallback.set(Fallback { why, plan, runner });
+        Ok(())
+    }
+
     /// The plan that runs for these weights: the filter's own, unless the weights come with every
     /// input.
     fn plan_for(&self, weights: &[A]) -> Result<Cow<'_, Plan>> {
-        if self.runner.is_some() {
-            return Ok(Cow::Borrowed(&self.plan));
+        let own = self.plan();
+        if self.runner().is_some() {
+            return Ok(Cow::Borrowed(own));
         }
-        let request = self.plan.request;
-        let facts = request.precision.facts(weights, &self.extension.geometry.kernel());
-        let plan = self.convolver.plan(&self.plan.problem, &facts, request)?;
+        let facts = own.request.precision.facts(weights, &self.extension.geometry.kernel());
+        let plan = match self.fell_back() {
+            Some(why) => self.convolver.plan_on_cpu(own, &facts, why)?,
+            None => self.convolver.plan(&own.problem, &facts, own.request)?,
+        };
         Ok(Cow::Owned(plan))
     }
 
     /// Calls `run` with the samples in standard order, copied only where they are not.
-    fn with_slice<T>(&self, x: &ArrayRef<A, D>, run: impl FnOnce(&[A]) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_slice<T>(
+        &self,
+        x: &ArrayRef<A, D>,
+        run: impl FnOnce(&[A]) -> Result<T>,
+    ) -> Result<T> {
         if let Some(x) = x.as_slice() {
             return run(x);
         }
@@ -301,7 +251,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         result
     }
 
-    fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {
+    pub(crate) fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {
         if expected == got {
             return Ok(());
         }
@@ -312,16 +262,16 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
 impl<A: Element, D: Dimension> std::fmt::Debug for Filter<A, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Filter").field("plan", &self.plan).finish_non_exhaustive()
+        f.debug_struct("Filter").field("plan", self.plan()).finish_non_exhaustive()
     }
 }
 
 /// Zeroed memory, or an error where the system has none.
-fn allocate<A: Element>(len: usize, what: &'static str) -> Result<Vec<A>> {
-    let mut probe: Vec<A> = Vec::new();
-    let bytes = len * size_of::<A>();
+pub(crate) fn allocate<T: Clone + Default>(len: usize, what: &'static str) -> Result<Vec<T>> {
+    let mut probe: Vec<T> = Vec::new();
+    let bytes = len * size_of::<T>();
     probe.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { what, bytes })?;
     // Zeroed pages come untouched from the system, where a filled Vec would touch each of them.
     drop(probe);
-    Ok(vec![A::default(); len])
+    Ok(vec![T::default(); len])
 }

@@ -1,14 +1,18 @@
 //! Pictures of the `image` crate.
 
 use ::image::{ColorType, DynamicImage, ImageBuffer, Pixel};
-use ndarray::{Array3, ArrayRef, Axis, Ix2, Ix3, s};
+use ndarray::{Array3, ArrayRef, Axis, Dim, Dimension, Ix2, Ix3};
 
 use crate::boundary::Boundary;
+use crate::builder::FilterBuilder;
 use crate::convolver::Convolver;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, FilterBuilder};
+use crate::filter::{Filter, allocate};
+use crate::frame::FrameSample;
+use crate::frame::sealed::Sealed;
 use crate::plan::Plan;
 use crate::problem::{Mode, Operation, Options, PerAxis};
+use crate::profile::Profile;
 use crate::verify::Verification;
 
 impl Convolver {
@@ -199,23 +203,44 @@ impl PictureFilter {
         self.filter.verify(&typed!(picture, |p| samples(p)?))
     }
 
-    fn filtered<P: Pixel<Subpixel: Sample>>(
+    /// Says where the time of a run goes, as [`Filter::profile`] does.
+    ///
+    /// # Errors
+    /// Those of [`PictureFilter::apply`].
+    pub fn profile(&self, picture: &DynamicImage) -> Result<Profile> {
+        typed!(picture, |p| self.filter.profile_of(self.raw(p)?))
+    }
+
+    fn filtered<P: Pixel<Subpixel: FrameSample<f32>>>(
         &self,
         picture: &ImageBuffer<P, Vec<P::Subpixel>>,
     ) -> Result<ImageBuffer<P, Vec<P::Subpixel>>> {
-        let x = samples(picture)?;
-        let mut y = self.filter.apply(&x)?;
+        let x = self.raw(picture)?;
+        let mut y = allocate(self.filter.output_dim().size(), "the picture's samples")?;
+        // Integers go to the GPU as they are.
+        self.filter.run(x, &mut y)?;
         if let Some(carried) = &self.carried {
-            carried.copy(&x, &mut y);
+            let channels = usize::from(P::CHANNEL_COUNT);
+            carried.copy(x, &mut y, picture.width() as usize, channels);
         }
         let (width, height) = self.output_size();
-        let y: Vec<P::Subpixel> = y.iter().map(|&value| Sample::from_f32(value)).collect();
         ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
+    }
+
+    /// The samples of a picture of the planned size; an ImageBuffer's memory may be longer.
+    fn raw<'p, P: Pixel>(
+        &self,
+        picture: &'p ImageBuffer<P, Vec<P::Subpixel>>,
+    ) -> Result<&'p [P::Subpixel]> {
+        let size = [picture.height() as usize, picture.width() as usize];
+        let dim = Dim([size[0], size[1], usize::from(P::CHANNEL_COUNT)]);
+        self.filter.check_shape("input", &self.filter.input, &dim)?;
+        Ok(&picture.as_raw()[..dim.size()])
     }
 }
 
 /// Height x width x channels.
-fn samples<P: Pixel<Subpixel: Sample>>(
+fn samples<P: Pixel<Subpixel: FrameSample<f32>>>(
     picture: &ImageBuffer<P, Vec<P::Subpixel>>,
 ) -> Result<Array3<f32>> {
     let channels = usize::from(P::CHANNEL_COUNT);
@@ -226,43 +251,12 @@ fn samples<P: Pixel<Subpixel: Sample>>(
     all.try_reserve_exact(len)
         .map_err(|_| Error::OutOfMemory { what: "the picture's samples", bytes })?;
     // An ImageBuffer's memory may be longer than its picture.
-    all.extend(picture.as_raw().iter().take(len).map(|&sample| Sample::to_f32(sample)));
+    all.extend(picture.as_raw().iter().take(len).map(|&sample| sample.to_element()));
     Array3::from_shape_vec(shape, all).map_err(|_| too_large("its samples"))
 }
 
 fn too_large(what: &str) -> Error {
     Error::TooLarge { what: "picture", detail: format!("{what} exceed what a picture can hold") }
-}
-
-/// A channel's value: exact in `f32`, and back rounded and saturated.
-trait Sample: Copy {
-    fn to_f32(self) -> f32;
-    fn from_f32(value: f32) -> Self;
-}
-
-macro_rules! integer_sample {
-    ($($t:ident),*) => {$(
-        impl Sample for $t {
-            fn to_f32(self) -> f32 {
-                self.into()
-            }
-            fn from_f32(value: f32) -> Self {
-                // `as` saturates, and makes NaN 0.
-                value.round_ties_even() as $t
-            }
-        }
-    )*};
-}
-
-integer_sample!(u8, u16);
-
-impl Sample for f32 {
-    fn to_f32(self) -> f32 {
-        self
-    }
-    fn from_f32(value: f32) -> Self {
-        value
-    }
 }
 
 /// A channel that is copied and not filtered: for each output row and column, the input's row or
@@ -294,15 +288,16 @@ impl Carried {
         Self { channel, rows, columns }
     }
 
-    fn copy(&self, x: &Array3<f32>, y: &mut Array3<f32>) {
-        let x = x.slice(s![.., .., self.channel]);
-        let mut y = y.slice_mut(s![.., .., self.channel]);
-        for ((i, j), y) in y.indexed_iter_mut() {
-            // Where both axes are outside the later one has the last word, as everywhere.
-            *y = match (self.rows[i], self.columns[j]) {
-                (Ok(row), Ok(column)) => x[[row, column]],
-                (_, Err(outside)) | (Err(outside), Ok(_)) => outside,
-            };
+    /// Between pictures of so many channels, of which the input is so wide.
+    fn copy<T: FrameSample<f32>>(&self, x: &[T], y: &mut [T], width: usize, channels: usize) {
+        for (&row, y) in self.rows.iter().zip(y.chunks_exact_mut(self.columns.len() * channels)) {
+            for (&column, y) in self.columns.iter().zip(y.chunks_exact_mut(channels)) {
+                // Where both axes are outside the later one has the last word, as everywhere.
+                y[self.channel] = match (row, column) {
+                    (Ok(row), Ok(column)) => x[(row * width + column) * channels + self.channel],
+                    (_, Err(outside)) | (Err(outside), Ok(_)) => T::from_element(outside),
+                };
+            }
         }
     }
 }

@@ -22,20 +22,35 @@ pub struct KernelFacts {
     /// The sum over the terms of the product of their vectors' `sum |f|`; `sum |k|` for a single
     /// term, more where several cancel.
     pub gain: f64,
+    /// Whether the factors of a single term have the sign of each tap, and are zero just where it
+    /// is, so that passes over an infinity end in what the kernel itself ends in.
+    pub keeps_signs: bool,
 }
 
 impl KernelFacts {
     /// A kernel of which only the shape is known: finite, not separable, taps of magnitude one.
     pub fn unknown(taps: usize) -> Self {
         let taps = taps as f64;
-        Self { finite: true, max: 1.0, sum: taps, norm: taps.sqrt(), terms: 0, gain: taps }
+        Self {
+            finite: true,
+            max: 1.0,
+            sum: taps,
+            norm: taps.sqrt(),
+            terms: 0,
+            gain: taps,
+            keeps_signs: false,
+        }
     }
 
     /// The facts of the weights `w`, an array of shape `shape` in standard order.
     pub fn of<A: Element>(w: &[A], shape: &[usize]) -> Self {
         let norms = Self::norms(w);
         match low_rank::terms(w, shape) {
-            Some(found) => Self { terms: found.factors.len(), gain: found.gain, ..norms },
+            Some(found) => {
+                let terms = found.factors.len();
+                let keeps_signs = terms == 1 && keeps_signs(w, shape, &found.factors[0]);
+                Self { terms, gain: found.gain, keeps_signs, ..norms }
+            }
             None => norms,
         }
     }
@@ -55,6 +70,7 @@ impl KernelFacts {
             norm: unit * squares.sqrt(),
             terms: 0,
             gain: sum,
+            keeps_signs: false,
         }
     }
 

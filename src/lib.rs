@@ -3,6 +3,7 @@
 
 mod boundary;
 pub mod bounds;
+mod builder;
 mod convolver;
 mod cpu;
 mod element;
@@ -10,6 +11,7 @@ mod error;
 mod executor;
 mod filter;
 pub mod filters;
+mod frame;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -21,23 +23,29 @@ pub mod plan;
 mod pool;
 mod precision;
 mod problem;
+mod profile;
 pub mod reference;
+mod stream;
 mod verify;
 
 #[cfg(feature = "image")]
 pub use self::image::PictureFilter;
 pub use boundary::{Boundary, Edge};
+pub use builder::FilterBuilder;
 pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};
 pub use error::{Error, Result};
-pub use filter::{Filter, FilterBuilder};
+pub use filter::Filter;
+pub use frame::FrameSample;
 pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
-pub use gpu::{Adapter, adapters};
+pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, adapters};
 pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
 pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
+pub use profile::{DeviceTimes, Profile};
+pub use stream::{Results, Stream};
 pub use verify::{Check, Deviation, Verification};
 
 #[cfg(feature = "gpu")]

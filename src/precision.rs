@@ -8,6 +8,8 @@ use crate::cpu::threads;
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+#[cfg(feature = "gpu")]
+use crate::gpu::host::Host;
 use crate::kernel::KernelFacts;
 use crate::plan::Recipe;
 use crate::pool::Pool;
@@ -86,6 +88,15 @@ impl<A: Element> Runner<A> {
             let (extension, weights) = (extension.clone(), weights.to_vec());
             Self::Native(Executor::new(recipe, extension, weights, convolver)?)
         })
+    }
+
+    /// What runs on the GPU on elements of this type, if that is where it runs.
+    #[cfg(feature = "gpu")]
+    pub fn host(&self) -> Option<&Host<A>> {
+        match self {
+            Self::Native(executor) => executor.host(),
+            Self::High(_) => None,
+        }
     }
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order.

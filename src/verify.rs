@@ -219,7 +219,9 @@ fn bound(
     let direct = bounds::direct(dtype, geometry.taps(), kernel, largest);
     match recipe {
         Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => direct,
-        Recipe::CpuSeparable { .. } => bounds::separable(dtype, geometry, kernel, largest),
+        Recipe::CpuSeparable { .. } | Recipe::GpuSeparable(_) => {
+            bounds::separable(dtype, geometry, kernel, largest)
+        }
         // Blocks that the transform is not trusted with are computed directly.
         Recipe::CpuFft { blocks, .. } => {
             bounds::fft(dtype, blocks.spread(), kernel, largest).max(direct)

@@ -80,6 +80,9 @@ pub struct Apply {
     /// Print the plan, what ran and how long it took, on standard error
     #[arg(long)]
     pub explain: bool,
+    /// Run twice, and print where the time of the second run went, on standard error
+    #[arg(long)]
+    pub profile: bool,
 }
 
 #[derive(Debug, Args)]

@@ -40,5 +40,8 @@ fn typed<A: Value>(
     if session.args.verify {
         session.note(&filter.verify(&x)?.to_string());
     }
+    if session.args.profile {
+        session.note(&filter.profile(&x)?.to_string());
+    }
     outputs.write(output, |file| npy::write(file, &y))
 }

@@ -72,6 +72,9 @@ impl<'a> Pictures<'a> {
         if self.session.args.verify {
             self.session.note(&filter.verify(&picture)?.to_string());
         }
+        if self.session.args.profile {
+            self.session.note(&filter.profile(&picture)?.to_string());
+        }
         outputs.write(output, |file| write(file, output, &filtered))
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::element::DType;
 use crate::error::{Error, Result};
-use crate::gpu::shaders;
-use crate::plan::{GpuCapabilities, GpuKind, Launch, Shader};
+use crate::gpu::backlog::{Backlog, Submission};
+use crate::gpu::buffers::{Buffers, Limits};
+use crate::gpu::convert::{Compiled, Conversion};
+use crate::gpu::pipelines::Pipelines;
+use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +35,7 @@ pub fn adapters() -> Vec<Adapter> {
         .map(|(i, adapter)| {
             let info = adapter.get_info();
             Adapter {
-                capabilities: capabilities(&info, &adapter.limits()),
+                capabilities: capabilities(&info, &adapter.limits(), adapter.features()),
                 driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
                 chosen: i == 0,
             }
@@ -76,11 +79,16 @@ fn kind(device_type: wgpu::DeviceType) -> GpuKind {
     }
 }
 
-fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilities {
+fn capabilities(
+    info: &wgpu::AdapterInfo,
+    limits: &wgpu::Limits,
+    features: wgpu::Features,
+) -> GpuCapabilities {
+    let kind = kind(info.device_type);
     GpuCapabilities {
         name: info.name.clone(),
         backend: info.backend.to_string(),
-        kind: kind(info.device_type),
+        kind,
         max_binding: limits.max_storage_buffer_binding_size,
         max_buffer: limits.max_buffer_size,
         max_workgroup_memory: limits.max_compute_workgroup_storage_size,
@@ -90,43 +98,42 @@ fn capabilities(info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> GpuCapabilit
             limits.max_compute_workgroup_size_y,
         ],
         max_groups: limits.max_compute_workgroups_per_dimension,
+        max_uniform_weights: match kind {
+            GpuKind::Software => 0,
+            _ => limits.max_uniform_buffer_binding_size,
+        },
+        offset_alignment: limits.min_storage_buffer_offset_alignment,
+        f64: features.contains(wgpu::Features::SHADER_F64),
+        memory: DEFAULT_MEMORY,
     }
 }
+
+/// What is asked of an adapter where it has it: shaders in `f64`, compiled pipelines that can be kept
+/// on disk, and the device's own clock.
+const WANTED: wgpu::Features = wgpu::Features::SHADER_F64
+    .union(wgpu::Features::PIPELINE_CACHE)
+    .union(wgpu::Features::TIMESTAMP_QUERY);
 
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
 pub struct Context {
+    /// No other context of this process has the same.
+    pub id: u64,
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
+    /// Kept from run to run.
+    pub buffers: Arc<Buffers>,
+    backlog: Backlog,
+    pub pipelines: Pipelines,
+    conversions: Mutex<HashMap<Conversion, Compiled>>,
     capabilities: GpuCapabilities,
-    layout: wgpu::BindGroupLayout,
-    pipelines: Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>,
     /// Why the device was lost, once it is.
     lost: Arc<OnceLock<String>>,
 }
 
-/// What a pipeline is compiled for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct PipelineKey {
-    shader: Shader,
-    dtype: DType,
-    workgroup: [u32; 2],
-    memory: usize,
-}
-
-/// Indices stay checked. Loops are not counted: all of them run over a range whose ends are fixed
-/// before the first round, with a step of at least one.
-const CHECKS: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
-    force_loop_bounding: false,
-    ..wgpu::ShaderRuntimeChecks::checked()
-};
-
-/// Bindings of every shader: parameters, input, weights, output.
-const READ_ONLY: [bool; 4] = [true, true, true, false];
-
 impl Context {
     /// Starts the best adapter there is, with its own limits.
-    pub fn find() -> Result<Self> {
+    pub fn find(settings: &GpuSettings) -> Result<Self> {
         let adapter = ranked_adapters()
             .into_iter()
             .next()
@@ -134,17 +141,22 @@ impl Context {
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("convolve"),
             required_limits: adapter.limits(),
+            required_features: adapter.features() & WANTED,
             ..Default::default()
         });
         let (device, queue) = pollster::block_on(request).map_err(|error| {
             Error::Gpu(format!("{} could not be started: {error}", adapter.get_info().name))
         })?;
-        Self::new(device, queue)
+        Self::new(device, queue, settings)
     }
 
-    /// Uses a device that is there already, with the limits that it was started with.
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        let capabilities = capabilities(&device.adapter_info(), &device.limits());
+    /// Uses a device that is there already, with the limits and features that it was started with.
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue, settings: &GpuSettings) -> Result<Self> {
+        let found = capabilities(&device.adapter_info(), &device.limits(), device.features());
+        let mut capabilities = GpuCapabilities { memory: settings.memory, ..found };
+        if let Some(adapt) = settings.adapt {
+            adapt(&mut capabilities);
+        }
         if capabilities.max_invocations == 0 {
             return Err(Error::Gpu(format!("{} has no compute shaders", capabilities.name)));
         }
@@ -153,32 +165,35 @@ impl Context {
         device.set_device_lost_callback(move |reason, message| {
             let _ = flag.set(format!("{reason:?} {message}"));
         });
-        let entries: Vec<wgpu::BindGroupLayoutEntry> = READ_ONLY
-            .iter()
-            .zip(0..)
-            .map(|(&read_only, binding)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Storage { read_only },
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                },
-                count: None,
-            })
-            .collect();
-        let layout = guarded(&device, || {
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("convolve"),
-                entries: &entries,
-            })
-        })?;
-        Ok(Self { device, queue, capabilities, layout, pipelines: Mutex::default(), lost })
+        let pipelines = Pipelines::new(&device, settings.checked_shaders)?;
+        let limits = Limits {
+            buffer: capabilities.max_buffer,
+            all: capabilities.memory,
+            kept: capabilities.memory / 4,
+        };
+        let buffers = Buffers::new(device.clone(), limits);
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        Ok(Self {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            device,
+            queue,
+            buffers,
+            backlog: Backlog::default(),
+            pipelines,
+            conversions: Mutex::default(),
+            capabilities,
+            lost,
+        })
     }
 
     /// What the planner needs to know.
     pub fn capabilities(&self) -> GpuCapabilities {
         self.capabilities.clone()
+    }
+
+    /// Bindings start at multiples of this many bytes.
+    pub fn offset_alignment(&self) -> u64 {
+        self.capabilities.offset_alignment.into()
     }
 
     /// An error where the device was lost.
@@ -195,9 +210,16 @@ impl Context {
         guarded(&self.device, work).map_err(|error| self.explain(error))
     }
 
-    /// Calls on a lost device fail in many ways, and wgpu says that it is lost only when polled.
+    /// [`Context::guarded`] for work that can fail by itself.
+    pub fn attempt<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.guarded(work)?.map_err(|error| self.explain(error))
+    }
+
+    /// Calls on a lost device fail in many ways, and wgpu says that it is lost only when polled, and
+    /// when what was submitted before is done.
     fn explain(&self, error: Error) -> Error {
-        let _ = self.poll(wgpu::PollType::Poll);
+        let patience = Some(Duration::from_secs(2));
+        let _ = self.poll(wgpu::PollType::Wait { submission_index: None, timeout: patience });
         self.check_alive().err().unwrap_or(error)
     }
 
@@ -211,90 +233,85 @@ impl Context {
         }
     }
 
-    /// The pipeline of a launch; compiled at its first use.
-    pub fn pipeline(&self, launch: &Launch, dtype: DType) -> Result<wgpu::ComputePipeline> {
-        let key = PipelineKey {
-            shader: launch.shader,
-            dtype,
-            workgroup: launch.workgroup,
-            memory: launch.workgroup_memory,
-        };
-        // Held while compiling: a second thread in want of the same pipeline waits for it.
-        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = pipelines.get(&key) {
-            return Ok(pipeline.clone());
+    /// The pipeline of a conversion; compiled at its first use.
+    pub fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
+        let mut conversions = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = conversions.get(&conversion) {
+            return Ok(compiled.clone());
         }
-        let pipeline = self.compile(&key)?;
-        pipelines.insert(key, pipeline.clone());
-        Ok(pipeline)
+        let compiled = conversion.compile(self)?;
+        conversions.insert(conversion, compiled.clone());
+        Ok(compiled)
     }
 
-    fn compile(&self, key: &PipelineKey) -> Result<wgpu::ComputePipeline> {
-        let source = shaders::source(key.shader, key.dtype)
-            .ok_or_else(|| Error::Gpu(format!("the shaders have no {}", key.dtype)))?;
-        let [wide, high] = key.workgroup.map(f64::from);
-        let constants =
-            [("WORKGROUP_X", wide), ("WORKGROUP_Y", high), ("STAGE", key.memory as f64)];
-        let constants = match key.shader {
-            Shader::Direct2d => &constants[..],
-            Shader::Direct1d => &[constants[0], constants[2]],
-            Shader::DirectNd => &constants[..1],
-        };
-        let label = format!("convolve {:?} {}", key.shader, key.dtype);
+    /// A buffer that holds these bytes from now on.
+    pub fn constant(
+        &self,
+        label: &str,
+        bytes: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
         self.guarded(|| {
-            let descriptor = wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(source.into()),
-            };
-            // SAFETY: see `CHECKS`.
-            let module = unsafe { self.device.create_shader_module_trusted(descriptor, CHECKS) };
-            let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(&label),
-                bind_group_layouts: &[Some(&self.layout)],
-                immediate_size: 0,
+            let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: (bytes.len() as u64).next_multiple_of(4),
+                usage: usage | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
             });
-            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&label),
-                layout: Some(&layout),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    constants,
-                    // The shaders write what they read.
-                    zero_initialize_workgroup_memory: false,
-                },
-                cache: None,
-            })
+            self.queue.write_buffer(&buffer, 0, bytes);
+            buffer
         })
     }
 
     /// Binds four buffers in the order of the shaders' bindings.
-    pub fn bind(&self, buffers: [&wgpu::Buffer; 4]) -> wgpu::BindGroup {
-        let entries: Vec<wgpu::BindGroupEntry> = buffers
-            .iter()
+    pub fn bind(
+        &self,
+        layout: &wgpu::BindGroupLayout,
+        resources: [wgpu::BindingResource; 4],
+    ) -> wgpu::BindGroup {
+        let entries: Vec<wgpu::BindGroupEntry> = resources
+            .into_iter()
             .zip(0..)
-            .map(|(buffer, binding)| wgpu::BindGroupEntry {
-                binding,
-                resource: buffer.as_entire_binding(),
-            })
+            .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("convolve"),
-            layout: &self.layout,
+            layout,
             entries: &entries,
         })
     }
 
+    /// Submits what was recorded, which may take this long. To be called where wgpu's errors are
+    /// caught.
+    pub fn submit(&self, encoder: wgpu::CommandEncoder, work: Duration) -> Submission {
+        self.backlog.note(self.queue.submit([encoder.finish()]), work)
+    }
+
     /// Waits for a submission, but not for ever.
-    pub fn wait(&self, submission: wgpu::SubmissionIndex, patience: Duration) -> Result<()> {
-        let wait =
-            wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(patience) };
+    pub fn wait(&self, submission: &Submission) -> Result<()> {
+        let wait = wgpu::PollType::Wait {
+            submission_index: Some(submission.index.clone()),
+            timeout: Some(self.backlog.patience(submission)),
+        };
         self.poll(wait).map_err(|error| self.explain(error))?;
+        self.backlog.finish(submission);
         self.check_alive()
+    }
+
+    /// Lets wgpu call back for what is done, without waiting.
+    pub fn reclaim(&self) -> Result<()> {
+        self.poll(wgpu::PollType::Poll).map_err(|error| self.explain(error))?;
+        self.check_alive()
+    }
+
+    /// How long a submission may still take.
+    pub fn patience(&self, submission: &Submission) -> Duration {
+        self.backlog.patience(submission)
     }
 }
 
-fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
+/// Runs `work`; whatever wgpu finds wrong with it becomes an error.
+pub fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
     use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
     let scopes = [Validation, OutOfMemory, Internal].map(|filter| device.push_error_scope(filter));
     let result = work();

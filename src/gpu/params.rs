@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::boundary::Edge;
 use crate::geometry;
-use crate::plan::{Launch, MAX_RANK};
+use crate::plan::{MAX_RANK, Stage};
 
 /// `struct Axis` of the shaders.
 #[repr(C)]
@@ -26,21 +26,31 @@ pub struct Axis {
 pub struct Params {
     axes: [Axis; MAX_RANK],
     rank: u32,
-    padding: [u32; 3],
+    input_start: u32,
+    output_start: u32,
+    padding: u32,
     tiles: [u32; 3],
     padding_after_tiles: u32,
     chunk: [u32; 2],
-    stage: [u32; 2],
+    stage_rows: u32,
+    padding_at_end: u32,
 }
 
 impl Params {
-    /// The parameters of a launch. Every number fits: the launch exists.
-    pub fn new(axes: &[geometry::Axis], launch: &Launch) -> Self {
+    /// The parameters of a stage whose first samples lie at these elements of what is bound. Every
+    /// number fits: the launch exists.
+    pub fn new(stage: &Stage, [input_start, output_start]: [usize; 2]) -> Self {
+        let Stage { geometry, launch, .. } = stage;
+        // The shaders see two axes at least.
+        let one = (geometry.rank() == 1).then(geometry::Axis::one_sample);
+        let axes: Vec<&geometry::Axis> = one.iter().chain(&geometry.axes).collect();
         let mut params = Self {
             rank: axes.len() as u32,
+            input_start: input_start as u32,
+            output_start: output_start as u32,
             tiles: launch.tiles.map(|n| n as u32),
             chunk: launch.chunk.map(|n| n as u32),
-            stage: launch.stage.map(|n| n as u32),
+            stage_rows: launch.stage_rows as u32,
             ..Self::default()
         };
         for (to, axis) in params.axes.iter_mut().zip(axes) {
@@ -75,11 +85,11 @@ mod tests {
     use super::*;
     use crate::element::DType;
     use crate::gpu::shaders;
-    use crate::plan::Shader;
     use std::mem::offset_of;
 
     fn module() -> naga::Module {
-        let source = shaders::source(Shader::Direct2d, DType::F32).expect("f32 is supported");
+        let source = shaders::source(&shaders::tests::variants(DType::F32)[0]);
+        let source = source.expect("f32 is supported");
         naga::front::wgsl::parse_str(&source).expect("the shader parses")
     }
 
@@ -106,7 +116,9 @@ mod tests {
         let module = module();
         let axis = offsets!(Axis: positions, lanes, taps, outputs, stride, tap_step, start, edge);
         assert_eq!(layout(&module, "Axis"), (axis, size_of::<Axis>() as u32));
-        let params = offsets!(Params: axes, rank, tiles, chunk, stage);
+        let params = offsets!(
+            Params: axes, rank, input_start, output_start, tiles, chunk, stage_rows
+        );
         assert_eq!(layout(&module, "Params"), (params, size_of::<Params>() as u32));
     }
 

@@ -1,64 +1,200 @@
-//! The WGSL of every pipeline: an element's file, the extended input, a method.
+//! The WGSL of every pipeline: its sizes, an element's file, the extended input, the lines for each
+//! register, a method.
 
 use crate::element::DType;
-use crate::plan::Shader;
+use crate::gpu::unrolled;
+use crate::plan::{Shader, Variant, tap_quads};
 
-/// The complete source of a direct shader for a type, or `None` where no shader has that type.
-pub fn source(shader: Shader, dtype: DType) -> Option<String> {
-    let element = match dtype {
+/// The complete source of a variant, or `None` where no shader has its type.
+pub fn source(variant: &Variant) -> Option<String> {
+    let element = match variant.dtype {
         DType::F32 => include_str!("../../shaders/element_f32.wgsl"),
+        DType::F64 => include_str!("../../shaders/element_f64.wgsl"),
         DType::I32 => include_str!("../../shaders/element_i32.wgsl"),
         DType::U32 => include_str!("../../shaders/element_u32.wgsl"),
         DType::Complex32 => include_str!("../../shaders/element_complex32.wgsl"),
         _ => return None,
     };
-    let method = match shader {
-        Shader::Direct1d => include_str!("../../shaders/direct_1d.wgsl"),
-        Shader::Direct2d => include_str!("../../shaders/direct_2d.wgsl"),
-        Shader::DirectNd => include_str!("../../shaders/direct_nd.wgsl"),
+    let arithmetic = match variant.dtype {
+        DType::Complex32 => "",
+        _ => include_str!("../../shaders/scalars.wgsl"),
     };
-    Some([element, include_str!("../../shaders/extended.wgsl"), method].join("\n"))
+    let staging = match variant.shader {
+        Shader::Direct2d | Shader::Separable2d => include_str!("../../shaders/staging.wgsl"),
+        Shader::DirectStrided | Shader::DirectNd => "",
+    };
+    let method = match variant.shader {
+        Shader::Direct2d => include_str!("../../shaders/direct_2d.wgsl"),
+        Shader::DirectStrided => include_str!("../../shaders/direct_strided.wgsl"),
+        Shader::DirectNd => include_str!("../../shaders/direct_nd.wgsl"),
+        Shader::Separable2d => include_str!("../../shaders/separable_2d.wgsl"),
+    };
+    let extended = include_str!("../../shaders/extended.wgsl");
+    let (sizes, unrolled) = (sizes(variant), unrolled::lines(variant));
+    Some([element, arithmetic, &sizes, extended, staging, &unrolled, method].join("\n"))
+}
+
+/// What the variant fixes, as constants in front of the source.
+fn sizes(variant: &Variant) -> String {
+    let [wide, high] = variant.workgroup;
+    let [rows, quads] = variant.registers;
+    let Variant { unrolled, step, pitch, stage, terms, .. } = variant;
+    let stage = (*stage).max(1);
+    let has_rest = variant.taps.is_none_or(|[_, inner]| inner % unrolled != 0);
+    let (taps_y, taps_x, row) = match variant.taps {
+        Some([outer, inner]) => {
+            (format!("{outer}u"), format!("{inner}u"), format!("{}u", tap_quads(inner)))
+        }
+        None => {
+            let axis = |from_last| format!("params.axes[params.rank - {from_last}u].taps");
+            (axis(2), axis(1), format!("({} + 3u) / 4u", axis(1)))
+        }
+    };
+    let [outer, inner] = variant.taps.unwrap_or([1, 1]);
+    let tap_quads = tap_quads(inner);
+    let weights = match variant.uniform {
+        Some(quads) => format!("var<uniform> weights: array<Quad, {quads}>"),
+        None => "var<storage, read> weights: array<Quad>".into(),
+    };
+    let Variant { accumulate, repair, .. } = variant;
+    format!(
+        "// Sizes, fixed by the plan.
+const WORKGROUP_X: u32 = {wide}u;
+const WORKGROUP_Y: u32 = {high}u;
+const INVOCATIONS: u32 = WORKGROUP_X * WORKGROUP_Y;
+const ROWS: u32 = {rows}u;
+const QUADS: u32 = {quads}u;
+const UNROLL: u32 = {unrolled}u;
+const HAS_REST: bool = {has_rest};
+const STEP: u32 = {step}u;
+const PITCH: u32 = {pitch}u;
+const STAGE: u32 = {stage}u;
+const TERMS: u32 = {terms}u;
+const TAPS_Y: u32 = {outer}u;
+const TAP_QUADS: u32 = {tap_quads}u;
+const ACCUMULATE: bool = {accumulate};
+const REPAIR: bool = {repair};
+
+alias Input = Element;
+alias Output = Element;
+
+@group(0) @binding(2) {weights};
+
+// Taps along the outer and the inner axis, and quads of a row of them.
+fn taps_y() -> u32 {{
+    return {taps_y};
+}}
+
+fn taps_x() -> u32 {{
+    return {taps_x};
+}}
+
+fn tap_quads() -> u32 {{
+    return {row};
+}}
+"
+    )
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::geometry::{Axis, Geometry};
+    use crate::plan::{GpuCapabilities, GpuKind, Launch};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-    const SHADERS: [(Shader, &[&str]); 3] = [
-        (Shader::Direct1d, &["WORKGROUP_X", "STAGE"]),
-        (Shader::Direct2d, &["WORKGROUP_X", "WORKGROUP_Y", "STAGE"]),
-        (Shader::DirectNd, &["WORKGROUP_X"]),
-    ];
-    const TYPES: [DType; 4] = [DType::F32, DType::I32, DType::U32, DType::Complex32];
+    const TYPES: [DType; 5] = [DType::F32, DType::F64, DType::I32, DType::U32, DType::Complex32];
+
+    /// One of every kind of shader, with weights in storage and in uniform memory.
+    pub fn variants(dtype: DType) -> Vec<Variant> {
+        let axis = |n: usize, taps: usize, lanes: usize, stride: usize| {
+            let offset = -(taps as isize / 2);
+            Axis { n, lanes, taps, out: n.div_ceil(stride), stride, offset, ..Axis::one_sample() }
+        };
+        let geometries = [
+            vec![axis(500, 5, 1, 1), axis(500, 5, 1, 1)],
+            vec![axis(500, 12, 1, 1), axis(500, 6, 3, 1)],
+            vec![axis(500, 77, 1, 1), axis(500, 63, 1, 1)],
+            vec![axis(5_000, 9, 1, 1)],
+            vec![axis(5_000, 1_000, 1, 1)],
+            vec![axis(500, 5, 1, 2), axis(500, 5, 1, 3)],
+            vec![axis(50, 5, 1, 1), axis(50, 5, 1, 1), axis(50, 3, 1, 1)],
+        ];
+        let mut all = Vec::new();
+        for kind in [GpuKind::Discrete, GpuKind::Software] {
+            let gpu = GpuCapabilities::webgpu_defaults("any", kind);
+            for axes in &geometries {
+                let geometry = Geometry { axes: axes.clone() };
+                let launch = Launch::direct(dtype, &geometry, &gpu).expect("fits");
+                all.push(launch.clone().accumulating().variant);
+                all.push(launch.variant);
+                for terms in [1, 3] {
+                    let fused = Launch::separable(dtype, &geometry, terms, &gpu);
+                    all.extend(fused.map(|launch| launch.variant));
+                }
+            }
+            let deep = Geometry { axes: geometries[6].clone() };
+            all.push(Launch::repair(dtype, &deep, &gpu).expect("fits").variant);
+        }
+        all
+    }
 
     #[test]
-    fn every_shader_of_every_type_is_valid_without_extensions() {
-        for (shader, overrides) in SHADERS {
-            for dtype in TYPES {
-                let source = source(shader, dtype).expect("a supported type");
-                let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| {
-                    panic!("{shader:?} {dtype}: {}", e.emit_to_string(&source))
-                });
-                Validator::new(ValidationFlags::all(), Capabilities::empty())
+    fn every_shader_of_every_type_is_valid() {
+        let mut seen = Vec::new();
+        for dtype in TYPES {
+            let needed = match dtype {
+                DType::F64 => Capabilities::FLOAT64,
+                _ => Capabilities::empty(),
+            };
+            for variant in variants(dtype) {
+                let source = source(&variant).expect("a supported type");
+                let module = naga::front::wgsl::parse_str(&source)
+                    .unwrap_or_else(|e| panic!("{variant:?}: {}", e.emit_to_string(&source)));
+                Validator::new(ValidationFlags::all(), needed)
                     .validate(&module)
-                    .unwrap_or_else(|e| {
-                        panic!("{shader:?} {dtype}: {}", e.emit_to_string(&source))
-                    });
+                    .unwrap_or_else(|e| panic!("{variant:?}: {}", e.emit_to_string(&source)));
                 assert!(module.entry_points.iter().any(|entry| entry.name == "main"));
-                let declared: Vec<_> =
-                    module.overrides.iter().filter_map(|(_, o)| o.name.as_deref()).collect();
-                assert_eq!(declared, overrides, "{shader:?}");
-                // Sizes that nobody sets would still be sizes.
-                assert!(module.overrides.iter().all(|(_, o)| o.init.is_some()));
+                assert!(module.overrides.is_empty());
+                seen.push((variant.shader, variant.uniform.is_some()));
             }
+        }
+        for shader in
+            [Shader::Direct2d, Shader::DirectStrided, Shader::DirectNd, Shader::Separable2d]
+        {
+            assert!(seen.contains(&(shader, false)), "{shader:?}");
+        }
+        for shader in [Shader::Direct2d, Shader::DirectStrided, Shader::Separable2d] {
+            assert!(seen.contains(&(shader, true)), "{shader:?}");
         }
     }
 
     #[test]
     fn other_types_have_no_shader() {
-        for dtype in [DType::F64, DType::Complex64, DType::I8, DType::U16, DType::I64, DType::U64] {
-            assert_eq!(source(Shader::DirectNd, dtype), None);
+        let variant = variants(DType::F32).remove(0);
+        for dtype in [DType::Complex64, DType::I8, DType::U16, DType::I64, DType::U64] {
+            assert_eq!(source(&Variant { dtype, ..variant.clone() }), None);
+        }
+    }
+
+    /// wgpu does not check workgroup memory: what the plan counts is what naga finds.
+    #[test]
+    fn workgroup_memory_is_what_was_counted() {
+        for dtype in TYPES {
+            for variant in variants(dtype) {
+                let source = source(&variant).expect("a supported type");
+                let module = naga::front::wgsl::parse_str(&source).expect("valid");
+                let mut layouter = naga::proc::Layouter::default();
+                layouter.update(module.to_ctx()).expect("sized");
+                let workgroup = naga::AddressSpace::WorkGroup;
+                let bytes: u32 = module
+                    .global_variables
+                    .iter()
+                    .filter(|(_, variable)| variable.space == workgroup)
+                    .map(|(_, variable)| layouter[variable.ty].size)
+                    .sum();
+                assert_eq!(bytes as usize, variant.workgroup_memory(), "{variant:?}");
+            }
         }
     }
 }

@@ -59,7 +59,21 @@ pub struct GpuCapabilities {
     pub max_workgroup_size: [u32; 2],
     /// Workgroups along one dimension of a dispatch.
     pub max_groups: u32,
+    /// The most weights, in bytes, that are worth keeping in uniform memory: the largest binding of a
+    /// uniform buffer, or 0 on software adapters.
+    pub max_uniform_weights: u64,
+    /// Offsets of storage bindings are multiples of this many bytes.
+    pub offset_alignment: u32,
+    /// Whether shaders can compute in `f64`.
+    pub f64: bool,
+    /// Memory that all buffers together may take, in bytes: not a limit of the adapter, which wgpu
+    /// does not tell, but the caller's
+    /// ([`ConvolverBuilder::gpu_memory`](crate::ConvolverBuilder::gpu_memory)).
+    pub memory: u64,
 }
+
+/// [`GpuCapabilities::memory`] where nobody says more: what a small card of today has.
+pub(crate) const DEFAULT_MEMORY: u64 = 4 << 30;
 
 impl GpuCapabilities {
     /// WebGPU's default limits, which every adapter has at least.
@@ -74,11 +88,36 @@ impl GpuCapabilities {
             max_invocations: 256,
             max_workgroup_size: [256, 256],
             max_groups: 65_535,
+            max_uniform_weights: if kind == GpuKind::Software { 0 } else { 64 << 10 },
+            offset_alignment: 256,
+            f64: false,
+            memory: DEFAULT_MEMORY,
         }
     }
 
     /// Types that the shaders are written for.
     pub fn supports(&self, dtype: DType) -> bool {
-        matches!(dtype, DType::F32 | DType::I32 | DType::U32 | DType::Complex32)
+        match dtype {
+            DType::F32 | DType::I32 | DType::U32 | DType::Complex32 => true,
+            DType::F64 => self.f64,
+            _ => false,
+        }
+    }
+}
+
+/// What the caller of a [`Convolver`](crate::Convolver) says of the GPU.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GpuSettings {
+    /// [`GpuCapabilities::memory`].
+    pub memory: u64,
+    /// Whether shaders check every index and count every loop.
+    pub checked_shaders: bool,
+    /// Changes what the planner is told of the device.
+    pub adapt: Option<fn(&mut GpuCapabilities)>,
+}
+
+impl Default for GpuSettings {
+    fn default() -> Self {
+        Self { memory: DEFAULT_MEMORY, checked_shaders: false, adapt: None }
     }
 }

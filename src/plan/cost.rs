@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::capabilities::{Capabilities, GpuCapabilities, GpuKind, InstructionSet};
-use super::tiling::Launch;
+use super::schedule::Schedule;
 use crate::cpu::fft::blocks::Blocks;
 use crate::cpu::fft::{sample, size};
 use crate::cpu::separable;
@@ -245,23 +245,29 @@ impl CostModel {
         (threads, Cost { fixed, work: rounds * block, transfer: 0.0 })
     }
 
-    /// The direct method on a GPU, from and to host memory.
-    pub fn gpu_direct(
+    /// The dispatches of a schedule, from and to host memory.
+    pub fn gpu(
         &self,
         dtype: DType,
         geometry: &Geometry,
-        launch: &Launch,
+        schedule: &Schedule,
         gpu: &GpuCapabilities,
     ) -> Cost {
-        let rates = self.gpu(gpu.kind);
-        let rate = if launch.is_tiled() { rates.direct } else { rates.direct_nd };
-        let multiply_adds = launch.computed_outputs() as f64 * geometry.taps() as f64;
+        let rates = self.gpu_rates(gpu.kind);
         let complex = if dtype.is_complex() { 4.0 } else { 1.0 };
-        let bytes = bytes(dtype, geometry);
+        // Consumers' GPUs have one unit for f64 where they have 32 for f32.
+        let width = if dtype == DType::F64 { 32.0 } else { 1.0 };
+        let work = schedule.stages().map(|stage| {
+            let launch = &stage.launch;
+            let rate = if launch.is_tiled() { rates.direct } else { rates.direct_nd };
+            let seconds = stage.multiply_adds() * complex * width / rate;
+            seconds.max(bytes(dtype, &stage.geometry) / rates.bandwidth)
+        });
+        let trips = if schedule.resident { 1 } else { schedule.parts.len() };
         Cost {
-            fixed: rates.round_trip,
-            work: (multiply_adds * complex / rate).max(bytes / rates.bandwidth),
-            transfer: bytes / rates.bus,
+            fixed: rates.round_trip * trips as f64,
+            work: work.sum(),
+            transfer: bytes(dtype, geometry) / rates.bus,
         }
     }
 
@@ -274,7 +280,7 @@ impl CostModel {
     }
 
     /// The rates of one kind of GPU.
-    pub fn gpu(&self, kind: GpuKind) -> &GpuRates {
+    pub fn gpu_rates(&self, kind: GpuKind) -> &GpuRates {
         match kind {
             GpuKind::Discrete => &self.discrete,
             GpuKind::Integrated | GpuKind::Other => &self.integrated,

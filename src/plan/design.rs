@@ -1,8 +1,8 @@
 //! From a problem to a plan: vetoes first, then cost.
 
-use super::capabilities::{Capabilities, Gpu};
+use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
 use super::cost::{Cost, CostModel};
-use super::tiling::Launch;
+use super::schedule::Schedule;
 use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
 use crate::bounds;
 use crate::cpu::fft::size;
@@ -56,6 +56,7 @@ pub fn design(
         judge.candidate(Device::Cpu, Method::Separable, judge.cpu_separable()),
         judge.candidate(Device::Cpu, Method::Fft, judge.cpu_fft()),
         judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
+        judge.candidate(Device::Gpu, Method::Separable, judge.gpu_separable()),
     ];
     let chosen = choose(&candidates, request)?;
     Ok(Plan {
@@ -140,19 +141,12 @@ impl Judge<'_> {
 
     fn cpu_separable(&self) -> Result<(Recipe, Cost), String> {
         let terms = self.kernel.terms;
-        if !self.kernel.is_separable() {
-            return Err("the kernel is not an outer product of vectors on two or more axes, \
-                        nor a sum of a few"
-                .into());
-        }
+        self.separates()?;
         if terms > 1 && !can_fuse(self.geometry) {
             return Err(format!(
                 "the kernel is a sum of {terms} outer products, whose passes add up only where rows \
                  have at least {WIDEST} outputs and neither dilation nor lanes"
             ));
-        }
-        if !self.problem.constants_agree {
-            return Err("the boundary has different constants on different axes".into());
         }
         let (threads, cost) =
             self.model.cpu_separable(self.dtype, self.geometry, terms, self.capabilities);
@@ -183,6 +177,26 @@ impl Judge<'_> {
     }
 
     fn gpu_direct(&self) -> Result<(Recipe, Cost), String> {
+        let gpu = self.gpu()?;
+        let schedule = Schedule::direct(self.dtype, self.geometry, gpu)?;
+        let cost = self.model.gpu(self.dtype, self.geometry, &schedule, gpu);
+        Ok((Recipe::GpuDirect(schedule), cost))
+    }
+
+    fn gpu_separable(&self) -> Result<(Recipe, Cost), String> {
+        let gpu = self.gpu()?;
+        let KernelFacts { terms, keeps_signs, .. } = *self.kernel;
+        self.separates()?;
+        // Where passes could end in another infinity than the kernel does, or overflow, the direct
+        // method has the last word.
+        let repair = !self.dtype.is_integer() && (terms > 1 || !keeps_signs);
+        let schedule = Schedule::separable(self.dtype, self.geometry, terms, repair, gpu)?;
+        let cost = self.model.gpu(self.dtype, self.geometry, &schedule, gpu);
+        Ok((Recipe::GpuSeparable(schedule), cost))
+    }
+
+    /// The GPU, where there is one that has the type.
+    fn gpu(&self) -> Result<&GpuCapabilities, String> {
         let dtype = self.problem.dtype;
         if self.dtype != dtype {
             let (precision, inside) = (self.request.precision, self.dtype);
@@ -193,11 +207,22 @@ impl Judge<'_> {
             Gpu::Absent(reason) => return Err(reason.clone()),
             Gpu::NotAsked => return Err("not looked for: it could not be faster here".into()),
         };
-        if !gpu.supports(dtype) {
-            return Err(format!("the shaders have no {dtype}"));
+        match gpu.supports(dtype) {
+            true => Ok(gpu),
+            false => Err(format!("the shaders have no {dtype}")),
         }
-        let launch = Launch::new(dtype, self.geometry, gpu)?;
-        let cost = self.model.gpu_direct(dtype, self.geometry, &launch, gpu);
-        Ok((Recipe::GpuDirect(launch), cost))
+    }
+
+    /// What passes along the axes need on any device.
+    fn separates(&self) -> Result<(), String> {
+        if !self.kernel.is_separable() {
+            return Err("the kernel is not an outer product of vectors on two or more axes, \
+                        nor a sum of a few"
+                .into());
+        }
+        if !self.problem.constants_agree {
+            return Err("the boundary has different constants on different axes".into());
+        }
+        Ok(())
     }
 }

@@ -4,12 +4,22 @@ mod capabilities;
 mod cost;
 mod design;
 mod display;
+mod parts;
+mod schedule;
 mod tiling;
 
+#[cfg(feature = "gpu")]
+pub(crate) use capabilities::DEFAULT_MEMORY;
+pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
+pub(crate) use cost::Seconds;
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
 pub use design::{Request, design};
-pub use tiling::{Launch, MAX_RANK, OUTPUTS_PER_INVOCATION, Shader};
+pub use parts::{Part, Section};
+pub use schedule::{Place, Schedule, Scheduled, Stage, Taps};
+#[cfg(feature = "gpu")]
+pub(crate) use tiling::tap_quads;
+pub use tiling::{Launch, MAX_RANK, QUAD, Shader, Variant};
 
 use std::fmt;
 
@@ -93,7 +103,9 @@ pub enum Recipe {
         threads: usize,
     },
     /// [`Method::Direct`] on the GPU.
-    GpuDirect(Launch),
+    GpuDirect(Schedule),
+    /// [`Method::Separable`] on the GPU.
+    GpuSeparable(Schedule),
 }
 
 impl Recipe {
@@ -103,7 +115,7 @@ impl Recipe {
             Self::CpuDirect { threads, .. }
             | Self::CpuSeparable { threads, .. }
             | Self::CpuFft { threads, .. } => *threads,
-            Self::GpuDirect(_) => 1,
+            Self::GpuDirect(_) | Self::GpuSeparable(_) => 1,
         }
     }
 }
@@ -139,7 +151,7 @@ impl fmt::Display for Recipe {
                 }
                 on_threads(f, *threads)
             }
-            Self::GpuDirect(launch) => write!(f, "{launch}"),
+            Self::GpuDirect(schedule) | Self::GpuSeparable(schedule) => write!(f, "{schedule}"),
         }
     }
 }
@@ -209,6 +221,11 @@ impl Plan {
     /// The method that runs.
     pub fn method(&self) -> Method {
         self.chosen().method
+    }
+
+    /// Whether the CPU may take over where the GPU fails.
+    pub(crate) fn may_fall_back(&self) -> bool {
+        self.request.device == Device::Auto
     }
 
     /// The type that it is computed in.

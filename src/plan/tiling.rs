@@ -1,4 +1,4 @@
-//! How a direct shader is launched: tiles, chunks of taps and workgroup memory, derived from the
+//! How a shader is launched: tiles, registers, chunks of taps and workgroup memory, derived from the
 //! geometry and the adapter's limits alone.
 
 use std::fmt;
@@ -7,68 +7,175 @@ use super::capabilities::GpuCapabilities;
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
 
-/// The direct shaders.
+/// The shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shader {
-    /// One axis, staged through workgroup memory.
-    Direct1d,
-    /// Two axes, perhaps in a batch, staged through workgroup memory.
+    /// One or two axes, perhaps in a batch, without stride: staged through workgroup memory, several
+    /// neighbouring outputs of an invocation in registers.
     Direct2d,
+    /// The same with any stride and dilation; four outputs of a row for each invocation.
+    DirectStrided,
     /// Any number of axes up to [`MAX_RANK`], read from global memory.
     DirectNd,
+    /// Two axes of an outer product, or of a sum of a few, in one pass.
+    Separable2d,
 }
 
 /// Axes that the N-dimensional shader can walk, after folding.
 pub const MAX_RANK: usize = 8;
 
-/// Output rows of an invocation in the 2-D shader, and outputs of one in the 1-D shader. The
-/// shaders keep each in a register of its own, by name.
-pub const OUTPUTS_PER_INVOCATION: usize = 4;
+/// Neighbours that are loaded, shifted and added together.
+pub const QUAD: usize = 4;
 
-/// Elements of workgroup memory that a tiled shader asks for at least: 4 KiB of `f32` costs no
-/// occupancy on any adapter.
-const SMALLEST_STAGE: usize = 1024;
+/// Outputs of an invocation in [`Shader::DirectStrided`].
+const STRIDED_OUTPUTS: usize = 4;
+
+/// The longest row of taps that becomes straight-line code, and the longest column that the compiler
+/// is told of. All of 32 x 4 rows are some 500 multiply-adds, far below what an instruction cache holds.
+const LONGEST_KNOWN: usize = 32;
+
+/// The longest row of taps in [`Shader::Separable2d`], which has a single row of them.
+const LONGEST_SEPARABLE: usize = 64;
+
+/// Taps of a longer row that become straight-line code at a time; whole quads of them.
+const UNROLLED: usize = 16;
+
+/// Elements of the bindings' indices: positions are signed 32-bit numbers.
+const MOST_ELEMENTS: u64 = 1 << 30;
+
+/// All that the source of a shader depends on: kernels of one size share it, whatever their weights.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// Which shader.
+    pub shader: Shader,
+    /// Type of the elements.
+    pub dtype: DType,
+    /// Invocations of a workgroup along x and y.
+    pub workgroup: [u32; 2],
+    /// Outputs of an invocation along the outer axis, and quads of them along the inner one.
+    pub registers: [usize; 2],
+    /// Taps along the outer and the inner axis, where the compiler is told of them.
+    pub taps: Option<[usize; 2]>,
+    /// Taps along the inner axis that are straight-line code.
+    pub unrolled: usize,
+    /// Samples from one tap along the inner axis to the next.
+    pub step: usize,
+    /// Length of a staged row: quads, or elements in [`Shader::DirectStrided`].
+    pub pitch: usize,
+    /// Length of the stage, in the same unit.
+    pub stage: usize,
+    /// Outer products that are added up in [`Shader::Separable2d`].
+    pub terms: usize,
+    /// Quads of values and weights where they are in uniform memory; in storage otherwise.
+    pub uniform: Option<usize>,
+    /// Whether results are added to what is there.
+    pub accumulate: bool,
+    /// Whether only what is not finite is computed again.
+    pub repair: bool,
+}
 
 /// Everything about a dispatch that is decided before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
-    /// Which shader.
-    pub shader: Shader,
-    /// Invocations of a workgroup along x and y.
-    pub workgroup: [u32; 2],
+    /// What is compiled.
+    pub variant: Variant,
     /// Outputs of a workgroup along the outer and the inner axis.
     pub tile: [usize; 2],
     /// Taps per chunk along the outer and the inner axis: the input under one chunk is staged at a
     /// time.
     pub chunk: [usize; 2],
-    /// Rows and columns of input under one tile and one chunk.
-    pub stage: [usize; 2],
-    /// Elements of workgroup memory that they are staged in.
-    pub workgroup_memory: usize,
+    /// Rows of input that are staged at a time.
+    pub stage_rows: usize,
     /// Tiles along the batch, the outer and the inner axis.
     pub tiles: [usize; 3],
     /// Workgroups dispatched along x and y; tiles are numbered through both.
     pub groups: [u32; 2],
 }
 
-impl Launch {
-    /// The launch for a geometry, or why there is none.
-    pub fn new(dtype: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
-        check_sizes(dtype, geometry, gpu)?;
-        let tiled = match &geometry.axes[..] {
-            [inner] => Self::tiled(Shader::Direct1d, dtype, None, inner, 1, gpu),
-            [outer, inner] => Self::tiled(Shader::Direct2d, dtype, Some(outer), inner, 1, gpu),
-            [batch, outer, inner] if batch.taps == 1 && batch.stride == 1 => {
-                Self::tiled(Shader::Direct2d, dtype, Some(outer), inner, batch.outputs(), gpu)
-            }
-            _ => None,
+impl Variant {
+    /// Bytes of workgroup memory.
+    pub fn workgroup_memory(&self) -> usize {
+        let element = self.dtype.size();
+        let elements = match self.shader {
+            Shader::DirectNd => 0,
+            Shader::DirectStrided => self.stage,
+            Shader::Direct2d => self.stage * QUAD,
+            Shader::Separable2d => (self.stage + self.between()) * QUAD,
         };
-        tiled.map_or_else(|| Self::nd(geometry, gpu), Ok)
+        elements * element
+    }
+
+    /// Quads of filtered rows that wait for the other pass in [`Shader::Separable2d`].
+    pub fn between(&self) -> usize {
+        let [wide, high] = self.workgroup.map(|n| n as usize);
+        let taps = self.taps.map_or(0, |[outer, _]| outer);
+        (self.registers[0] * high + taps - 1) * wide
+    }
+
+    /// Whether the source has fixed numbers for every loop over taps.
+    fn with_known_taps(mut self, outer: usize, inner: usize) -> Self {
+        if outer <= LONGEST_KNOWN && inner <= LONGEST_KNOWN {
+            self.taps = Some([outer, inner]);
+        }
+        self
+    }
+}
+
+/// Quads that a row of taps fills.
+pub fn tap_quads(taps: usize) -> usize {
+    taps.div_ceil(QUAD)
+}
+
+impl Launch {
+    /// The direct method for a geometry, or why there is no launch.
+    pub fn direct(
+        dtype: DType,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        check_sizes(dtype, geometry, gpu)?;
+        let planes = Planes::of(geometry);
+        let tiled = planes.and_then(|planes| {
+            let weights = TAPS_START + planes.outer.taps * tap_quads(planes.inner.taps);
+            let uniform = uniform(dtype, weights, gpu);
+            planes.registers(dtype, gpu, uniform).or_else(|| planes.strided(dtype, gpu, uniform))
+        });
+        tiled.map_or_else(|| Self::nd(dtype, geometry, gpu), Ok)
+    }
+
+    /// Both passes along the last two axes at once, or `None` where they would not fit or would not
+    /// pay.
+    pub fn separable(
+        dtype: DType,
+        geometry: &Geometry,
+        terms: usize,
+        gpu: &GpuCapabilities,
+    ) -> Option<Self> {
+        check_sizes(dtype, geometry, gpu).ok()?;
+        Planes::of(geometry)?.separable(dtype, terms, gpu)
+    }
+
+    /// The N-dimensional shader, which computes again what is not finite.
+    pub fn repair(
+        dtype: DType,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        check_sizes(dtype, geometry, gpu)?;
+        let mut launch = Self::nd(dtype, geometry, gpu)?;
+        launch.variant.repair = true;
+        Ok(launch)
+    }
+
+    /// The same, added to what is in the output already.
+    pub fn accumulating(mut self) -> Self {
+        self.variant.accumulate = true;
+        self
     }
 
     /// Whether input is staged in workgroup memory.
     pub fn is_tiled(&self) -> bool {
-        self.shader != Shader::DirectNd
+        self.variant.shader != Shader::DirectNd
     }
 
     /// Outputs that are computed, those of tiles that stick out included.
@@ -76,39 +183,7 @@ impl Launch {
         self.tiles.iter().product::<usize>() * self.tile[0] * self.tile[1]
     }
 
-    /// `None` where even one tap's input does not fit into workgroup memory, whatever the tile.
-    fn tiled(
-        shader: Shader,
-        dtype: DType,
-        outer: Option<&Axis>,
-        inner: &Axis,
-        batch: usize,
-        gpu: &GpuCapabilities,
-    ) -> Option<Self> {
-        let capacity = gpu.max_workgroup_memory as usize / dtype.size();
-        // A stride spreads a tile over more input: then a smaller tile may fit.
-        let (workgroup, tile, chunk, stage) = workgroups(shader, gpu).find_map(|workgroup| {
-            let [wide, high] = workgroup.map(|n| n as usize);
-            let tile = match shader {
-                Shader::Direct1d => [1, wide * OUTPUTS_PER_INVOCATION],
-                _ => [high * OUTPUTS_PER_INVOCATION, wide],
-            };
-            let (chunk, stage) = chunk(outer, inner, tile, capacity)?;
-            Some((workgroup, tile, chunk, stage))
-        })?;
-        let tiles = [
-            batch,
-            outer.map_or(1, Axis::outputs).div_ceil(tile[0]),
-            inner.outputs().div_ceil(tile[1]),
-        ];
-        let groups = groups(tiles.iter().product(), gpu)?;
-        // Rounded up to few sizes, so that few pipelines serve many shapes.
-        let workgroup_memory =
-            (stage[0] * stage[1]).next_power_of_two().max(SMALLEST_STAGE).min(capacity);
-        Some(Self { shader, workgroup, tile, chunk, stage, workgroup_memory, tiles, groups })
-    }
-
-    fn nd(geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
+    fn nd(dtype: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
         if geometry.rank() > MAX_RANK {
             return Err(format!(
                 "{} axes after folding, the shader walks at most {MAX_RANK}",
@@ -121,70 +196,294 @@ impl Launch {
             format!("{tiles} workgroups, a dispatch has at most {}²", gpu.max_groups)
         })?;
         Ok(Self {
-            shader: Shader::DirectNd,
-            workgroup: [wide, 1],
+            variant: Variant {
+                shader: Shader::DirectNd,
+                workgroup: [wide, 1],
+                ..Variant::new(dtype)
+            },
             tile: [1, wide as usize],
             chunk: [1, 1],
-            stage: [0, 0],
-            workgroup_memory: 0,
+            stage_rows: 0,
             tiles: [1, 1, tiles],
             groups,
         })
     }
 }
 
-impl fmt::Display for Launch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [outer, inner] = self.tile;
-        match self.shader {
-            Shader::Direct1d => write!(f, "1-D tiles of {inner}"),
-            Shader::Direct2d => write!(f, "2-D tiles of {outer} x {inner}"),
-            Shader::DirectNd => return write!(f, "N-D, untiled"),
-        }?;
-        let [rows, columns] = self.stage;
-        write!(
-            f,
-            ", {rows} x {columns} staged for {} x {} taps at a time",
-            self.chunk[0], self.chunk[1]
-        )
+impl Variant {
+    fn new(dtype: DType) -> Self {
+        Self {
+            shader: Shader::DirectNd,
+            dtype,
+            workgroup: [1, 1],
+            registers: [1, 1],
+            taps: None,
+            unrolled: 1,
+            step: 1,
+            pitch: 1,
+            stage: 0,
+            terms: 1,
+            uniform: None,
+            accumulate: false,
+            repair: false,
+        }
     }
 }
 
-/// Workgroups to try, the best first: 256 invocations, the most that WebGPU promises, in a line in
-/// 1-D and in rows of 32 in 2-D, so that a row of loads fills a cache line; fewer where an adapter
-/// has fewer, and then half as many time and again, down to 32.
-fn workgroups(shader: Shader, gpu: &GpuCapabilities) -> impl Iterator<Item = [u32; 2]> {
-    let wide = if shader == Shader::Direct1d { 256 } else { 32 };
+/// Quads of the values that stand outside, before the weights.
+const TAPS_START: usize = MAX_RANK / QUAD;
+
+/// Whether this many quads fit into uniform memory.
+fn uniform(dtype: DType, quads: usize, gpu: &GpuCapabilities) -> Option<usize> {
+    let bytes = (quads * QUAD * dtype.size()) as u64;
+    (bytes <= gpu.max_uniform_weights).then_some(quads)
+}
+
+/// A batch of planes: what the tiled shaders see.
+struct Planes {
+    batch: usize,
+    outer: Axis,
+    inner: Axis,
+}
+
+impl Planes {
+    fn of(geometry: &Geometry) -> Option<Self> {
+        let (batch, outer, inner) = match &geometry.axes[..] {
+            [inner] => (1, Axis::one_sample(), inner.clone()),
+            [outer, inner] => (1, outer.clone(), inner.clone()),
+            [batch, outer, inner] if batch.taps == 1 && batch.stride == 1 && batch.offset == 0 => {
+                (batch.outputs(), outer.clone(), inner.clone())
+            }
+            _ => return None,
+        };
+        Some(Self { batch, outer, inner })
+    }
+
+    /// Whether neighbouring outputs read neighbouring samples, along both axes.
+    fn is_dense(&self) -> bool {
+        let rows = self.outer.taps == 1 || self.outer.tap_step() == 1;
+        self.inner.stride == 1 && self.outer.stride == 1 && rows
+    }
+
+    /// [`Shader::Direct2d`]; the largest workgroup that stages all taps at once in half of the
+    /// memory, so that another one can compute meanwhile, or else the largest one with chunks.
+    fn registers(
+        &self,
+        dtype: DType,
+        gpu: &GpuCapabilities,
+        uniform: Option<usize>,
+    ) -> Option<Launch> {
+        if !self.is_dense() {
+            return None;
+        }
+        // A staged row serves as many rows of outputs as there are rows of taps; where there are
+        // few, a longer row of outputs shares its samples instead.
+        let registers = match self.outer.taps {
+            1 => [1, 2],
+            2..=4 => [4, 2],
+            5..=8 => [4, 1],
+            _ => [8, 1],
+        };
+        let capacity = gpu.max_workgroup_memory as usize / (QUAD * dtype.size());
+        let all = [self.outer.taps, self.inner.taps];
+        let fits = |workgroup: [u32; 2], capacity: usize, chunked: bool| {
+            let tile = tile(workgroup, registers);
+            let mut chunk = all;
+            loop {
+                let rows = tile[0] + chunk[0] - 1;
+                let pitch = self.pitch(tile[1], chunk[1]);
+                if rows.saturating_mul(pitch) <= capacity {
+                    return Some((workgroup, chunk, rows, pitch));
+                }
+                if !chunked {
+                    return None;
+                }
+                chunk = smaller(chunk)?;
+            }
+        };
+        let candidates = || workgroups(self.outer.outputs() > 1, gpu);
+        let (workgroup, chunk, stage_rows, pitch) = candidates()
+            .find_map(|workgroup| fits(workgroup, capacity / 2, false))
+            .or_else(|| candidates().find_map(|workgroup| fits(workgroup, capacity, true)))?;
+        let variant = Variant {
+            shader: Shader::Direct2d,
+            workgroup,
+            registers,
+            unrolled: if self.inner.taps <= LONGEST_KNOWN && chunk[1] == self.inner.taps {
+                self.inner.taps
+            } else {
+                UNROLLED.min(chunk[1])
+            },
+            step: self.inner.tap_step(),
+            pitch,
+            stage: stage_rows * pitch,
+            uniform,
+            ..Variant::new(dtype)
+        };
+        let variant = variant.with_known_taps(self.outer.taps, self.inner.taps);
+        self.launch(variant, tile(workgroup, registers), chunk, stage_rows, gpu)
+    }
+
+    /// [`Shader::DirectStrided`]: a stride spreads a tile over more input, so a smaller tile may fit
+    /// where a larger one does not.
+    fn strided(
+        &self,
+        dtype: DType,
+        gpu: &GpuCapabilities,
+        uniform: Option<usize>,
+    ) -> Option<Launch> {
+        let capacity = gpu.max_workgroup_memory as usize / dtype.size();
+        let tile = |[wide, high]: [u32; 2]| [high as usize, wide as usize * STRIDED_OUTPUTS];
+        let fits = |workgroup: [u32; 2]| {
+            let tile = tile(workgroup);
+            let mut chunk = [self.outer.taps, self.inner.taps];
+            loop {
+                let rows = staged(&self.outer, tile[0], chunk[0]);
+                let pitch = staged(&self.inner, tile[1], chunk[1]);
+                if rows.saturating_mul(pitch) <= capacity {
+                    return Some((workgroup, chunk, rows, pitch));
+                }
+                chunk = smaller(chunk)?;
+            }
+        };
+        let (workgroup, chunk, stage_rows, pitch) =
+            workgroups(self.outer.outputs() > 1, gpu).find_map(fits)?;
+        let variant = Variant {
+            shader: Shader::DirectStrided,
+            workgroup,
+            pitch,
+            // Rounded up to few sizes, so that few pipelines serve many shapes.
+            stage: (stage_rows * pitch).next_power_of_two().min(capacity),
+            uniform,
+            ..Variant::new(dtype)
+        };
+        self.launch(variant, tile(workgroup), chunk, stage_rows, gpu)
+    }
+
+    /// [`Shader::Separable2d`], with the tallest tile that fits: rows above and below a tile are
+    /// filtered once for each of them.
+    fn separable(&self, dtype: DType, terms: usize, gpu: &GpuCapabilities) -> Option<Launch> {
+        let Self { outer, inner, .. } = self;
+        if !self.is_dense() || inner.taps > LONGEST_SEPARABLE || outer.taps < 2 || inner.taps < 2 {
+            return None;
+        }
+        let quads = TAPS_START + terms * (tap_quads(inner.taps) + outer.taps);
+        let uniform = uniform(dtype, quads, gpu);
+        let capacity = gpu.max_workgroup_memory as usize;
+        let candidates = workgroups(true, gpu).flat_map(|workgroup| {
+            [8, 4].map(|rows| {
+                let tile = tile(workgroup, [rows, 1]);
+                let pitch = self.pitch(tile[1], inner.taps);
+                // As many rows at a time as give every invocation a quad of them to filter.
+                let stage_rows = (workgroup[1] as usize).max(4).min(tile[0] + outer.taps - 1);
+                let variant = Variant {
+                    shader: Shader::Separable2d,
+                    workgroup,
+                    registers: [rows, 1],
+                    taps: Some([outer.taps, inner.taps]),
+                    unrolled: inner.taps,
+                    step: inner.tap_step(),
+                    pitch,
+                    stage: stage_rows * pitch,
+                    terms,
+                    uniform,
+                    ..Variant::new(dtype)
+                };
+                (variant, tile, stage_rows)
+            })
+        });
+        let (variant, tile, stage_rows) = candidates
+            .filter(|(variant, tile, _)| {
+                variant.workgroup_memory() <= capacity && outer.taps <= tile[0] + 1
+            })
+            .max_by_key(|(variant, tile, _)| {
+                // The first of several that are as tall.
+                (tile[0], tile[1], std::cmp::Reverse(variant.registers[0]))
+            })?;
+        self.launch(variant, tile, [outer.taps, inner.taps], stage_rows, gpu)
+    }
+
+    /// Quads under a row of outputs and taps, and one more that shifted windows read.
+    fn pitch(&self, outputs: usize, taps: usize) -> usize {
+        let elements = outputs.saturating_add((taps - 1).saturating_mul(self.inner.tap_step()));
+        elements.div_ceil(QUAD) + 1
+    }
+
+    fn launch(
+        &self,
+        variant: Variant,
+        tile: [usize; 2],
+        chunk: [usize; 2],
+        stage_rows: usize,
+        gpu: &GpuCapabilities,
+    ) -> Option<Launch> {
+        let tiles = [
+            self.batch,
+            self.outer.outputs().div_ceil(tile[0]),
+            self.inner.outputs().div_ceil(tile[1]),
+        ];
+        let groups = groups(tiles.iter().product(), gpu)?;
+        Some(Launch { variant, tile, chunk, stage_rows, tiles, groups })
+    }
+}
+
+impl fmt::Display for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Variant { shader, registers, terms, .. } = &self.variant;
+        let ([outer, inner], [rows, quads]) = (self.tile, registers);
+        match shader {
+            Shader::DirectNd if self.variant.repair => write!(f, "repair of what is not finite"),
+            Shader::DirectNd => write!(f, "N-D, untiled"),
+            Shader::Separable2d => {
+                if *terms > 1 {
+                    write!(f, "{terms} terms, ")?;
+                }
+                write!(f, "fused tiles of {outer} x {inner}, {rows} x {} each", quads * QUAD)
+            }
+            Shader::Direct2d => {
+                write!(f, "tiles of {outer} x {inner}, {rows} x {} each", quads * QUAD)?;
+                write!(f, ", {} x {} taps at a time", self.chunk[0], self.chunk[1])
+            }
+            Shader::DirectStrided => {
+                write!(f, "strided tiles of {outer} x {inner}")?;
+                write!(f, ", {} x {} taps at a time", self.chunk[0], self.chunk[1])
+            }
+        }
+    }
+}
+
+/// Outputs of a workgroup whose invocations have these rows and quads.
+fn tile([wide, high]: [u32; 2], [rows, quads]: [usize; 2]) -> [usize; 2] {
+    [high as usize * rows, wide as usize * quads * QUAD]
+}
+
+/// Workgroups to try, the largest first: 128 invocations in 16 columns and 8 rows, or 256 in a line
+/// where there is one row of outputs; fewer where an adapter has fewer, and then half as many time
+/// and again.
+fn workgroups(planes: bool, gpu: &GpuCapabilities) -> impl Iterator<Item = [u32; 2]> {
+    let [wide, high] = if planes { [16, 8] } else { [256, 1] };
     let wide = wide.min(gpu.max_workgroup_size[0]).min(gpu.max_invocations).max(1);
-    let high = if shader == Shader::Direct1d { 1 } else { 8 };
     let high = high.min(gpu.max_workgroup_size[1]).min(gpu.max_invocations / wide).max(1);
     std::iter::successors(Some([wide, high]), |&[wide, high]| match (wide, high) {
-        (_, 2..) => Some([wide, high / 2]),
-        (33.., 1) => Some([wide / 2, high]),
-        _ => None,
+        // With fewer than a group of hardware lanes, staging is not worth its while.
+        _ if wide * high <= 32 => None,
+        _ if wide > high => Some([wide / 2, high]),
+        _ => Some([wide, high / 2]),
     })
 }
 
-/// Taps per chunk, and the input under a tile and a chunk, that fit into `capacity` elements.
-fn chunk(
-    outer: Option<&Axis>,
-    inner: &Axis,
-    tile: [usize; 2],
-    capacity: usize,
-) -> Option<([usize; 2], [usize; 2])> {
-    let mut chunk = [outer.map_or(1, |axis| axis.taps), inner.taps];
-    loop {
-        let rows = outer.map_or(1, |axis| staged(axis, tile[0], chunk[0]));
-        let columns = staged(inner, tile[1], chunk[1]);
-        if rows.saturating_mul(columns) <= capacity {
-            return Some((chunk, [rows, columns]));
-        }
-        // Halve whichever is longer, so that chunks stay compact.
-        let longer = usize::from(chunk[0] < chunk[1]);
-        if chunk[longer] == 1 {
-            return None;
-        }
-        chunk[longer] = chunk[longer].div_ceil(2);
+/// Half of the longer side of a chunk, so that chunks stay compact; along the inner axis whole groups
+/// of taps, or whole quads where they are fewer.
+fn smaller([outer, inner]: [usize; 2]) -> Option<[usize; 2]> {
+    let least = if inner > QUAD { QUAD } else { inner };
+    let shorter = |n: usize| {
+        let unit = if n > 2 * UNROLLED { UNROLLED } else { QUAD };
+        n.div_ceil(2).next_multiple_of(unit)
+    };
+    match (outer, inner) {
+        (1, _) if inner <= least => None,
+        (2.., _) if outer >= inner || inner <= least => Some([outer.div_ceil(2), inner]),
+        _ => Some([outer, shorter(inner)]).filter(|chunk| chunk[1] < inner),
     }
 }
 
@@ -209,20 +508,23 @@ fn groups(tiles: usize, gpu: &GpuCapabilities) -> Option<[u32; 2]> {
 
 /// Bindings and the shaders' 32-bit indices.
 fn check_sizes(dtype: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<(), String> {
-    let limit = gpu.max_binding.min(gpu.max_buffer);
+    let size = dtype.size() as u64;
+    let limit = gpu.max_binding.min(gpu.max_buffer).min(MOST_ELEMENTS * size);
+    let rows = geometry.taps() / geometry.axes[geometry.rank() - 1].taps;
+    let row = tap_quads(geometry.axes[geometry.rank() - 1].taps) * QUAD;
     let parts = [
         ("input", geometry.input_len()),
         ("output", geometry.output_len()),
-        ("kernel", geometry.taps() + MAX_RANK),
+        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK)),
     ];
     for (what, len) in parts {
-        let bytes = len as u64 * dtype.size() as u64;
+        let bytes = (len as u64).saturating_mul(size);
         if bytes > limit {
             return Err(format!("the {what} has {bytes} bytes, a binding here at most {limit}"));
         }
     }
     // Positions of the extended input, twice a period of a reflection, and a tile that sticks out
-    // must fit 31 bits.
+    // must fit into 31 bits.
     const LARGEST: usize = 1 << 29;
     for axis in &geometry.axes {
         let span = axis.advance(axis.outputs() - 1) + axis.reach() + axis.samples();

@@ -72,7 +72,10 @@ mod on_gpu {
 
     fn launch(plan: &Plan) -> &Launch {
         match plan.chosen().admitted() {
-            Some((Recipe::GpuDirect(launch), _)) => launch,
+            Some((Recipe::GpuDirect(schedule), _)) => match &schedule.parts[0].stages[..] {
+                [stage] => &stage.launch,
+                other => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         }
     }
@@ -83,19 +86,11 @@ mod on_gpu {
         static LIMITED: OnceLock<Convolver> = OnceLock::new();
         gpu()?;
         Some(LIMITED.get_or_init(|| {
-            let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-            let instance = wgpu::Instance::new(descriptor);
-            let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
-            let adapter = pollster::block_on(adapter).expect("there is an adapter");
-            let descriptor = wgpu::DeviceDescriptor {
-                required_limits: wgpu::Limits {
-                    max_compute_workgroups_per_dimension: 11,
-                    ..wgpu::Limits::default()
-                },
-                ..Default::default()
+            let limits = wgpu::Limits {
+                max_compute_workgroups_per_dimension: 11,
+                ..wgpu::Limits::default()
             };
-            let (device, queue) =
-                pollster::block_on(adapter.request_device(&descriptor)).expect("a device");
+            let (device, queue) = own_device(limits).expect("there is a GPU");
             Convolver::with_device(device, queue).expect("it has compute shaders")
         }))
     }
@@ -150,7 +145,7 @@ mod on_gpu {
     #[test]
     fn many_tiles() {
         for options in edges::<f32>() {
-            runs(&[15_003], &[7], options.clone(), |l| tiles(l) > 11);
+            runs(&[30_003], &[7], options.clone(), |l| tiles(l) > 11);
             runs(&[5_003], &[8], Options { stride: 3.into(), ..options.clone() }, |l| tiles(l) > 1);
             runs(&[131, 157], &[5, 4], options.clone(), |l| tiles(l) > 8);
             let both =
@@ -160,12 +155,12 @@ mod on_gpu {
         }
         for options in edges::<i32>() {
             runs(&[70, 50, 3], &[3, 4, 1], options.clone(), |l| {
-                l.shader == Shader::Direct2d && tiles(l) > 8
+                l.variant.shader == Shader::Direct2d && tiles(l) > 8
             });
             let strided = Options { stride: [3, 2, 1].into(), ..options.clone() };
-            runs(&[70, 50, 3], &[3, 4, 1], strided, |l| l.shader == Shader::Direct2d);
+            runs(&[70, 50, 3], &[3, 4, 1], strided, |l| l.variant.shader == Shader::DirectStrided);
             runs(&[700, 3], &[6, 1], Options { stride: [2, 1].into(), ..options }, |l| {
-                l.shader == Shader::Direct1d
+                l.variant.shader == Shader::DirectStrided
             });
         }
         runs(&[131, 57], &[5, 4], edges::<Complex<f32>>()[0].clone(), |l| tiles(l) > 4);
@@ -196,10 +191,12 @@ mod on_gpu {
             [Boundary::Constant(1.0), Boundary::Constant(2.0), Boundary::Constant(3.0)],
             [Boundary::Wrap, Boundary::Mirror, Boundary::Reflect],
         ] {
-            runs(&[20, 19, 18], &[3, 4, 2], options(boundary), |l| l.shader == Shader::DirectNd);
+            runs(&[20, 19, 18], &[3, 4, 2], options(boundary), |l| {
+                l.variant.shader == Shader::DirectNd
+            });
         }
         // A stride that no workgroup memory can span.
         let strided = Options { stride: [1, 2_000].into(), ..Options::<f32>::default() };
-        runs(&[3, 40_000], &[2, 3], strided, |l| l.shader == Shader::DirectNd);
+        runs(&[3, 40_000], &[2, 3], strided, |l| l.variant.shader == Shader::DirectNd);
     }
 }

@@ -2,10 +2,16 @@
 
 mod common;
 
+#[cfg(feature = "gpu")]
+mod encode;
+#[cfg(feature = "gpu")]
+mod encode_texture;
 mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
 mod geometry;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod harness;
 mod large;
 mod low_rank;
@@ -14,8 +20,12 @@ mod parity;
 mod planner;
 mod precision;
 mod problem;
+mod profile;
 mod properties;
+#[cfg(feature = "gpu")]
+mod resident;
 mod scipy;
+mod stream;
 mod summed;
 mod tiles;
 mod transforms;

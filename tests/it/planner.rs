@@ -2,11 +2,11 @@
 
 use convolve::plan::{
     Capabilities, CostModel, Gpu, GpuCapabilities, GpuKind, InstructionSet, Launch, MAX_RANK,
-    Request, Shader, Verdict, design,
+    Request, Shader, Variant, Verdict, design,
 };
 use convolve::{
-    Boundary, DType, Device, Element, Error, KernelFacts, Method, Mode, Options, Plan, Problem,
-    Result,
+    Boundary, DType, Device, Element, Error, Geometry, KernelFacts, Method, Mode, Options, Plan,
+    Problem, Result,
 };
 use num_complex::Complex;
 
@@ -139,14 +139,13 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
     };
     says(plan(&plain, &without(), Device::Gpu, Method::Auto), &["device gpu", "no adapter"]);
     says(plan(&plain, &gpu, Device::Gpu, Method::Fft), &["fft", "gpu"]);
-    says(plan(&plain, &gpu, Device::Gpu, Method::Separable), &["separable", "gpu"]);
     let double = problem::<f64>(&[100, 100], &[5, 5]);
     says(plan(&double, &gpu, Device::Gpu, Method::Direct), &["gpu", "f64"]);
     let small = GpuCapabilities { max_binding: 1 << 10, ..discrete() };
-    says(plan(&plain, &with(small), Device::Gpu, Method::Auto), &["40000 bytes", "1024"]);
-    let few = GpuCapabilities { max_groups: 2, ..discrete() };
-    let deep = problem::<f32>(&[50, 50, 50], &[3, 3, 3]);
-    says(plan(&deep, &with(few), Device::Gpu, Method::Auto), &["workgroups"]);
+    let tall = problem::<f32>(&[100, 100], &[50, 50]);
+    says(plan(&tall, &with(small), Device::Gpu, Method::Direct), &["bytes", "1024"]);
+    let tiny = GpuCapabilities { memory: 1 << 10, ..discrete() };
+    says(plan(&tall, &with(tiny), Device::Gpu, Method::Direct), &["buffers", "1024"]);
     let many = problem::<f32>(&[2; MAX_RANK + 1], &[2; MAX_RANK + 1]);
     says(plan(&many, &gpu, Device::Gpu, Method::Auto), &["9 axes", "8"]);
 
@@ -202,10 +201,10 @@ fn little_workgroup_memory_means_no_tiles() {
     for shape in [&[1000][..], &[100, 100]] {
         let kernel = vec![3; shape.len()];
         let geometry = problem::<f32>(shape, &kernel).geometry();
-        let launch = Launch::new(DType::F32, &geometry, &tiny).expect("N-D needs none");
-        assert_eq!(launch.shader, Shader::DirectNd);
-        assert_eq!(launch.workgroup_memory, 0);
-        assert!(Launch::new(DType::F32, &geometry, &discrete()).expect("fits").is_tiled());
+        let launch = Launch::direct(DType::F32, &geometry, &tiny).expect("N-D needs none");
+        assert_eq!(launch.variant.shader, Shader::DirectNd);
+        assert_eq!(launch.variant.workgroup_memory(), 0);
+        assert!(Launch::direct(DType::F32, &geometry, &discrete()).expect("fits").is_tiled());
     }
 }
 
@@ -215,62 +214,118 @@ fn strided_tiles_shrink() {
     let strided = |stride: usize| {
         let options = Options::<f32> { stride: stride.into(), ..Options::default() };
         let problem = Problem::new(&[600, 600], &[3, 3], &options).expect("valid");
-        Launch::new(DType::F32, &problem.geometry(), &discrete()).expect("fits")
+        Launch::direct(DType::F32, &problem.geometry(), &discrete()).expect("fits")
     };
-    assert_eq!((strided(1).shader, strided(1).workgroup), (Shader::Direct2d, [32, 8]));
-    assert_eq!((strided(4).shader, strided(4).workgroup), (Shader::Direct2d, [32, 2]));
-    assert_eq!(strided(50).shader, Shader::DirectNd);
+    let of = |stride| {
+        let Variant { shader, workgroup, .. } = strided(stride).variant;
+        (shader, workgroup)
+    };
+    assert_eq!(of(1), (Shader::Direct2d, [8, 4]));
+    assert_eq!(of(2), (Shader::DirectStrided, [16, 8]));
+    assert_eq!(of(4), (Shader::DirectStrided, [8, 8]));
+    assert_eq!(of(50).0, Shader::DirectNd);
 }
 
-/// wgpu does not validate workgroup memory, so every sum is done here: what one tile and one chunk
-/// of taps read fits what is staged, and that fits the limit.
+/// wgpu does not validate workgroup memory, and the shaders do not check indices: so every sum is
+/// done here. What one tile and one chunk of taps read fits what is staged, and that fits the limit.
 #[test]
 fn launches_keep_within_limits() {
-    let (mut tiled, mut chunked) = (0, 0);
+    let mut seen = std::collections::HashMap::new();
+    let mut chunked = 0;
     for limits in invented_limits() {
         for (dtype, problem) in problems() {
             let geometry = problem.geometry();
-            let Ok(launch) = Launch::new(dtype, &geometry, &limits) else { continue };
-            let about = || format!("{launch:?}\n{geometry:?}\n{limits:?}");
-            let [wide, high] = launch.workgroup;
-            assert!(wide >= 1 && high >= 1, "{}", about());
-            assert!(wide * high <= limits.max_invocations, "{}", about());
-            assert!(wide <= limits.max_workgroup_size[0], "{}", about());
-            assert!(high <= limits.max_workgroup_size[1], "{}", about());
-            let groups = launch.groups.map(|n| n as usize);
-            assert!(groups.iter().all(|&n| n <= limits.max_groups as usize), "{}", about());
-            let tiles: usize = launch.tiles.iter().product();
-            assert!(groups[0] * groups[1] >= tiles, "{}", about());
-            assert!(launch.computed_outputs() >= geometry.output_len(), "{}", about());
-            let bytes = launch.workgroup_memory * dtype.size();
-            assert!(bytes <= limits.max_workgroup_memory as usize, "{}", about());
-            if !launch.is_tiled() {
-                continue;
-            }
-            tiled += 1;
-            assert!(launch.stage[0] * launch.stage[1] <= launch.workgroup_memory, "{}", about());
-            let axes = &geometry.axes[geometry.rank().saturating_sub(2)..];
-            for (axis, i) in axes.iter().rev().zip([1, 0]) {
-                assert!(launch.chunk[i] >= 1, "{}", about());
-                chunked += usize::from(launch.chunk[i] < axis.taps);
-                assert!(launch.tiles[i + 1] * launch.tile[i] >= axis.outputs(), "{}", about());
-                // The furthest that any tile reads beyond its own first sample.
-                let last_tap = (launch.chunk[i].min(axis.taps) - 1) * axis.tap_step();
-                for tile in 0..launch.tiles[i + 1].min(5) {
-                    let first = tile * launch.tile[i];
-                    let last = (first + launch.tile[i]).min(axis.outputs()) - 1;
-                    // Outputs of one tile are not in the order of their samples where lanes and
-                    // a stride meet, so the last is not the furthest.
-                    let furthest = (first..=last).map(|o| axis.advance(o)).max().expect("one");
-                    let read = furthest - axis.advance(first) + last_tap;
-                    assert!(read < launch.stage[i], "tile {tile} reads {read}: {}", about());
-                    let nearest = (first..=last).map(|o| axis.advance(o)).min().expect("one");
-                    assert!(nearest >= axis.advance(first), "{}", about());
-                }
+            let direct = Launch::direct(dtype, &geometry, &limits).ok();
+            let fused = Launch::separable(dtype, &geometry, 2, &limits);
+            for launch in direct.into_iter().chain(fused) {
+                *seen.entry(launch.variant.shader).or_insert(0) += 1;
+                chunked += usize::from(keeps_within(&launch, &geometry, &limits));
             }
         }
     }
-    assert!(tiled > 500 && chunked > 100, "{tiled} tiled, {chunked} chunked");
+    let counts: Vec<_> = seen.values().copied().collect();
+    assert!(counts.len() == 4 && counts.iter().all(|&n| n > 200), "{seen:?}");
+    assert!(chunked > 100, "{chunked} chunked");
+}
+
+/// Whether taps are staged in chunks.
+fn keeps_within(launch: &Launch, geometry: &Geometry, limits: &GpuCapabilities) -> bool {
+    let about = || format!("{launch:?}\n{geometry:?}\n{limits:?}");
+    let Variant { shader, workgroup: [wide, high], registers, pitch, stage, .. } = launch.variant;
+    assert!(wide >= 1 && high >= 1, "{}", about());
+    assert!(wide * high <= limits.max_invocations, "{}", about());
+    assert!(wide <= limits.max_workgroup_size[0], "{}", about());
+    assert!(high <= limits.max_workgroup_size[1], "{}", about());
+    let groups = launch.groups.map(|n| n as usize);
+    assert!(groups.iter().all(|&n| n <= limits.max_groups as usize), "{}", about());
+    let tiles: usize = launch.tiles.iter().product();
+    assert!(groups[0] * groups[1] >= tiles, "{}", about());
+    assert!(launch.computed_outputs() >= geometry.output_len(), "{}", about());
+    // What the shader declares is counted beside its source.
+    let bytes = launch.variant.workgroup_memory();
+    assert!(bytes <= limits.max_workgroup_memory as usize, "{}", about());
+    if !launch.is_tiled() {
+        return false;
+    }
+    assert!(launch.stage_rows * pitch <= stage, "{}", about());
+    let one = problem::<f32>(&[1], &[1]).geometry().axes.remove(0);
+    let [.., inner] = &geometry.axes[..] else { panic!("an axis") };
+    let outer = match &geometry.axes[..] {
+        [.., outer, _] => outer,
+        _ => &one,
+    };
+    let [chunk_y, chunk_x] = [launch.chunk[0].min(outer.taps), launch.chunk[1].min(inner.taps)];
+    assert!(chunk_y >= 1 && chunk_x >= 1, "{}", about());
+    assert!(launch.tiles[1] * launch.tile[0] >= outer.outputs(), "{}", about());
+    assert!(launch.tiles[2] * launch.tile[1] >= inner.outputs(), "{}", about());
+    let (wide, high) = (wide as usize, high as usize);
+    if shader == Shader::DirectStrided {
+        assert_eq!(launch.tile, [high, 4 * wide], "{}", about());
+        // The furthest that any tile reads beyond its own first sample.
+        for (axis, i, chunk, staged) in
+            [(outer, 0, chunk_y, launch.stage_rows), (inner, 1, chunk_x, pitch)]
+        {
+            let last_tap = (chunk - 1) * axis.tap_step();
+            for tile in 0..launch.tiles[i + 1].min(5) {
+                let first = tile * launch.tile[i];
+                let last = (first + launch.tile[i]).min(axis.outputs()) - 1;
+                // Outputs of one tile are not in the order of their samples where lanes and a
+                // stride meet, so the last is not the furthest.
+                let furthest = (first..=last).map(|o| axis.advance(o)).max().expect("one");
+                let read = furthest - axis.advance(first) + last_tap;
+                assert!(read < staged, "tile {tile} reads {read}: {}", about());
+                let nearest = (first..=last).map(|o| axis.advance(o)).min().expect("one");
+                assert!(nearest >= axis.advance(first), "{}", about());
+            }
+        }
+        return launch.chunk != [outer.taps, inner.taps];
+    }
+    // Neighbouring outputs read neighbouring samples.
+    assert!(outer.stride == 1 && inner.stride == 1, "{}", about());
+    assert!(outer.taps == 1 || outer.tap_step() == 1, "{}", about());
+    let [rows, quads] = registers;
+    assert_eq!(launch.tile, [high * rows, wide * quads * 4], "{}", about());
+    // A shifted window of the last tap reads the quad behind its own too.
+    let last = (chunk_x - 1) * launch.variant.step;
+    assert_eq!(launch.variant.step, inner.tap_step(), "{}", about());
+    let furthest = (wide * quads - 1) + last / 4 + 1;
+    assert!(furthest < pitch, "quad {furthest} is read: {}", about());
+    if shader == Shader::Separable2d {
+        assert_eq!(chunk_y, outer.taps, "{}", about());
+        assert_eq!(chunk_x, inner.taps, "{}", about());
+        assert!(launch.stage_rows >= 1, "{}", about());
+        let between = launch.variant.between();
+        assert_eq!(between, (launch.tile[0] + outer.taps - 1) * wide, "{}", about());
+        return false;
+    }
+    let furthest = (high - 1) * rows + chunk_y + rows - 2;
+    assert!(furthest < launch.stage_rows, "row {furthest} is read: {}", about());
+    // Chunks begin at whole quads of weights, and straight-line code at whole quads of samples.
+    let unrolled = launch.variant.unrolled;
+    assert!(launch.chunk[1] >= inner.taps || launch.chunk[1].is_multiple_of(4), "{}", about());
+    assert!(unrolled == inner.taps || unrolled.is_multiple_of(4), "{}", about());
+    assert!(unrolled <= launch.chunk[1], "{}", about());
+    launch.chunk != [outer.taps, inner.taps]
 }
 
 fn invented_limits() -> Vec<GpuCapabilities> {

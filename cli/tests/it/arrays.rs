@@ -210,3 +210,16 @@ fn a_reader_that_leaves_is_no_error() {
         assert!(output.status.success() && output.stderr.is_empty(), "{arguments}: {output:?}");
     }
 }
+
+#[test]
+fn a_profile_is_printed_and_changes_nothing() {
+    let place = Place::new();
+    let x = numbers::<f32>(&[12, 13], 1, f32::from);
+    place.write("x.npy", npy("<f4", &x));
+    let command = "apply x.npy --kernel box:3 --device cpu -o";
+    assert_eq!(place.succeed(&format!("{command} plain.npy")), "");
+    let stderr = place.succeed(&format!("{command} y.npy --profile"));
+    assert!(stderr.starts_with("cpu ") && stderr.contains("the CPU computed"), "{stderr}");
+    let read = |name| std::fs::read(place.file(name)).unwrap();
+    assert_eq!(read("plain.npy"), read("y.npy"));
+}

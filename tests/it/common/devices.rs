@@ -31,6 +31,21 @@ pub fn gpu() -> Option<&'static Convolver> {
     }
 }
 
+/// A device of its own, which a test may do anything to; where there is a GPU.
+#[cfg(feature = "gpu")]
+pub fn own_device(
+    limits: convolve::wgpu::Limits,
+) -> Option<(convolve::wgpu::Device, convolve::wgpu::Queue)> {
+    use convolve::wgpu;
+    gpu()?;
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let instance = wgpu::Instance::new(descriptor);
+    let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
+    let adapter = pollster::block_on(adapter).expect("there is an adapter");
+    let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+    Some(pollster::block_on(adapter.request_device(&descriptor)).expect("a device"))
+}
+
 /// No GPU in this build.
 #[cfg(not(feature = "gpu"))]
 pub fn gpu() -> Option<&'static Convolver> {

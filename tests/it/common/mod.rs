@@ -7,6 +7,8 @@ pub mod subject;
 
 pub use cases::table;
 pub use data::{Random, Value};
+#[cfg(feature = "gpu")]
+pub use devices::own_device;
 pub use devices::{convolver, gpu};
 pub use subject::Subject;
 
@@ -19,10 +21,18 @@ pub const CPU_DIRECT: Way = (Device::Cpu, Method::Direct);
 pub const CPU_SEPARABLE: Way = (Device::Cpu, Method::Separable);
 pub const CPU_FFT: Way = (Device::Cpu, Method::Fft);
 pub const GPU_DIRECT: Way = (Device::Gpu, Method::Direct);
+pub const GPU_SEPARABLE: Way = (Device::Gpu, Method::Separable);
 
 /// The ways that are open to any `f32` kernel; the GPU's where there is one.
 pub fn ways() -> Vec<Way> {
     let mut ways = vec![CPU_DIRECT, CPU_FFT];
     ways.extend(gpu().map(|_| GPU_DIRECT));
+    ways
+}
+
+/// The ways that are open to any `f32` kernel that is an outer product.
+pub fn separable_ways() -> Vec<Way> {
+    let mut ways = vec![CPU_SEPARABLE];
+    ways.extend(gpu().map(|_| GPU_SEPARABLE));
     ways
 }

@@ -71,7 +71,7 @@ impl<A: Value> Subject<A> {
         let dtype = plan.inside();
         let bound = match recipe {
             Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => direct(dtype),
-            Recipe::CpuSeparable { .. } => {
+            Recipe::CpuSeparable { .. } | Recipe::GpuSeparable(_) => {
                 bounds::separable(dtype, &plan.geometry, &facts, largest)
             }
             // Some blocks may have been left to the direct method.

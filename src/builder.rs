@@ -1,0 +1,178 @@
+//! A kernel and its options, and the planning for a shape.
+
+use ndarray::{Array, Dimension, IntoDimension};
+use std::sync::OnceLock;
+
+use crate::boundary::Boundary;
+use crate::convolver::Convolver;
+use crate::cpu::extended::Extension;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::filter::{Fallback, Filter};
+use crate::kernel::KernelFacts;
+use crate::plan::{Device, Method, Plan, Request};
+use crate::pool::Pool;
+use crate::precision::{Precision, Runner};
+use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
+
+/// A kernel and its options, waiting for a shape.
+#[derive(Clone, Debug)]
+pub struct FilterBuilder<A, D: Dimension> {
+    pub(crate) convolver: Convolver,
+    pub(crate) kernel: Array<A, D>,
+    pub(crate) options: Options<A>,
+    pub(crate) request: Request,
+}
+
+impl<A: Element, D: Dimension> FilterBuilder<A, D> {
+    pub(crate) fn new(convolver: Convolver, kernel: Array<A, D>) -> Self {
+        Self { convolver, kernel, options: Options::default(), request: Request::default() }
+    }
+
+    /// Which part of the result is kept; as a rule, [`Mode::Same`].
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.options.mode = mode;
+        self
+    }
+
+    /// How the input continues past its ends; as a rule, [`Boundary::Zero`].
+    pub fn boundary(mut self, boundary: impl Into<PerAxis<Boundary<A>>>) -> Self {
+        self.options.boundary = boundary.into();
+        self
+    }
+
+    /// Keeps every `stride`-th sample of the result; as a rule, 1.
+    pub fn stride(mut self, stride: impl Into<PerAxis<usize>>) -> Self {
+        self.options.stride = stride.into();
+        self
+    }
+
+    /// Samples from one tap to the next; as a rule, 1.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<usize>>) -> Self {
+        self.options.dilation = dilation.into();
+        self
+    }
+
+    /// Moves the start of [`Mode::Same`] by this many samples; as a rule, 0.
+    pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
+        self.options.origin = origin.into();
+        self
+    }
+
+    /// Correlates: the kernel is not reversed, and conjugated if it is complex.
+    pub fn correlate(mut self) -> Self {
+        self.options.operation = Operation::Correlate;
+        self
+    }
+
+    /// All of the meaning at once.
+    pub fn options(mut self, options: Options<A>) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Insists on a method; as a rule, [`Method::Auto`].
+    pub fn method(mut self, method: Method) -> Self {
+        self.request.method = method;
+        self
+    }
+
+    /// Insists on a device; as a rule, [`Device::Auto`].
+    pub fn device(mut self, device: Device) -> Self {
+        self.request.device = device;
+        self
+    }
+
+    /// How precisely sums are made; as a rule, [`Precision::Native`].
+    ///
+    /// ```
+    /// use convolve::{Convolver, Precision};
+    /// use ndarray::arr1;
+    ///
+    /// let x = arr1(&[1e8f32, 1.0, -1e8]);
+    /// let sum = Convolver::new().filter(&arr1(&[1.0; 3])).precision(Precision::High);
+    /// assert_eq!(sum.for_shape(3)?.apply(&x)?[1], 1.0); // 0 in f32
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.request.precision = precision;
+        self
+    }
+
+    /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
+    /// as the plan needs it.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`], and [`Error::Inadmissible`] where a forced method or device
+    /// cannot do the problem.
+    pub fn for_shape(self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
+        let input = shape.into_dimension();
+        let problem = Problem::new(input.slice(), self.kernel.shape(), &self.options)?;
+        let mut output = input.clone();
+        for (axis, &n) in problem.output.iter().enumerate() {
+            output[axis] = n;
+        }
+        let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
+        let extension = Extension::new(&problem, &boundary);
+        let kernel = canonical_kernel(&self.kernel, &problem);
+        let facts = if problem.swapped {
+            // The input will be the kernel. What is asked for by name is decided when it is there.
+            let terms = usize::from(self.request.method == Method::Separable);
+            let taps = problem.input.iter().product();
+            KernelFacts { terms, ..KernelFacts::unknown(taps) }
+        } else {
+            self.request.precision.facts(&kernel, &extension.geometry.kernel())
+        };
+        let plan = self.convolver.plan(&problem, &facts, self.request)?;
+        let prepare = |plan: &Plan| match plan.chosen().admitted() {
+            Some((recipe, _)) if !problem.swapped => {
+                let precision = self.request.precision;
+                Runner::new(precision, recipe, &extension, &kernel, &self.convolver).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let fallback = OnceLock::new();
+        let runner = match prepare(&plan) {
+            Err(Error::Gpu(why)) if plan.may_fall_back() => {
+                let plan = self.convolver.plan_on_cpu(&plan, &facts, &why)?;
+                let runner = prepare(&plan)?;
+                let _ = fallback.set(Fallback { why, plan, runner });
+                None
+            }
+            runner => runner?,
+        };
+        Ok(Filter {
+            fallback,
+            convolver: self.convolver,
+            original: self.kernel.into_dyn(),
+            options: self.options,
+            input,
+            output,
+            extension,
+            kernel,
+            plan,
+            runner,
+            scratch: Pool::default(),
+            #[cfg(feature = "gpu")]
+            resident: Default::default(),
+            #[cfg(feature = "gpu")]
+            frames: Default::default(),
+        })
+    }
+}
+
+/// The kernel in the order that the canonical form wants. Where input and kernel have changed
+/// places this is the data that the input, as a kernel, runs over.
+fn canonical_kernel<A: Element, D: Dimension>(kernel: &Array<A, D>, problem: &Problem) -> Vec<A> {
+    let mut taps: Vec<A> = kernel.iter().copied().collect();
+    let correlates = problem.operation == Operation::Correlate;
+    if correlates {
+        taps.iter_mut().for_each(|tap| *tap = tap.conj());
+    }
+    // A convolution reverses its kernel. A swapped one reverses the other array instead, and its
+    // correlation undoes that of the kernel.
+    if correlates == problem.swapped {
+        taps.reverse();
+    }
+    taps
+}

@@ -1,0 +1,155 @@
+//! Convolution of host memory: upload, passes, download.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::frame::FrameSample;
+use crate::gpu::buffers::{Pooled, Role};
+use crate::gpu::integers::Integers;
+use crate::gpu::passes::{Passes, Span, length};
+use crate::gpu::staging::{Download, Upload};
+use crate::gpu::timer::Timer;
+
+/// From and to host memory with one submission and one wait, or one of each for every part where
+/// the whole is too large for the device.
+pub struct Host<A> {
+    passes: Arc<Passes<A>>,
+    /// Conversions of samples that travel as integers of 8 and of 16 bits, once there were such.
+    integers: [OnceLock<Arc<Integers>>; 2],
+}
+
+/// Work that was submitted.
+pub struct Running {
+    download: Download,
+    /// Not used by others before this is done, so that the device may do neighbours side by side.
+    buffers: Vec<Pooled>,
+}
+
+impl<A: Element> Host<A> {
+    /// Runs these passes.
+    pub fn new(passes: Arc<Passes<A>>) -> Self {
+        Self { passes, integers: Default::default() }
+    }
+
+    /// What it runs.
+    pub fn passes(&self) -> &Arc<Passes<A>> {
+        &self.passes
+    }
+
+    /// Computes all outputs.
+    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        let passes = &self.passes;
+        if passes.are_resident() {
+            return self.start(x, None)?.finish(|bytes| copy(bytes, y));
+        }
+        let (x, y): (&[u8], &mut [u8]) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+        let at = |run: &Range<u64>| run.start as usize..run.end as usize;
+        for part in 0..passes.parts() {
+            let (input, output) = (passes.input_runs(part), passes.output_runs(part));
+            let x = match input {
+                [run] => Cow::Borrowed(&x[at(run)]),
+                runs => runs.iter().flat_map(|run| &x[at(run)]).copied().collect(),
+            };
+            let running = self.submit(&x, length(output), None, |encoder, input, output| {
+                passes.record_part(part, encoder, input, output, None)
+            })?;
+            running.finish(|bytes| {
+                let mut from = 0;
+                for run in output {
+                    let run = at(run);
+                    y[run.clone()].copy_from_slice(&bytes[from..from + run.len()]);
+                    from += run.len();
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Submits a whole convolution, and waits for nothing; the passes are resident. The result has
+    /// the output's samples, stored as those of `x`.
+    pub fn start<T: FrameSample<A>>(&self, x: &[T], timer: Option<&Timer>) -> Result<Running> {
+        let passes = &self.passes;
+        let stamps = timer.map(Timer::stamps);
+        let bytes = bytemuck::cast_slice(x);
+        let Some(bits) = T::BITS else {
+            let output = passes.output_bytes();
+            return self.submit(bytes, output, timer, |encoder, input, output| {
+                passes.record(encoder, input, output, stamps)
+            });
+        };
+        let integers = self.integers(bits)?;
+        let context = passes.context();
+        let plain = |bytes, what| context.buffers.take(Role::Storage, bytes, what);
+        let input = plain(passes.input_bytes(), "the input")?;
+        let output = plain(passes.output_bytes(), "the output")?;
+        let samples = passes.output_bytes() / size_of::<A>() as u64;
+        let packed = samples * size_of::<T>() as u64;
+        let mut running = self.submit(bytes, packed, timer, |encoder, from, to| {
+            integers.unpack(encoder, from, &input.span())?;
+            passes.record(encoder, &input.span(), &output.span(), stamps)?;
+            integers.pack(encoder, &output.span(), to)
+        })?;
+        running.buffers.extend([input, output]);
+        Ok(running)
+    }
+
+    fn integers(&self, bits: u32) -> Result<Arc<Integers>> {
+        let cell = &self.integers[usize::from(bits > 8)];
+        if let Some(integers) = cell.get() {
+            return Ok(integers.clone());
+        }
+        let samples = |bytes| bytes / size_of::<A>() as u64;
+        let (input, output) = (self.passes.input_bytes(), self.passes.output_bytes());
+        let context = self.passes.context();
+        let integers = Integers::new(context, bits, samples(input), samples(output))?;
+        Ok(cell.get_or_init(|| Arc::new(integers)).clone())
+    }
+
+    /// Submits an upload of `x`, what `record` records between input and output, and a download.
+    fn submit(
+        &self,
+        x: &[u8],
+        output_bytes: u64,
+        timer: Option<&Timer>,
+        record: impl FnOnce(&mut wgpu::CommandEncoder, &Span, &Span) -> Result<()>,
+    ) -> Result<Running> {
+        let context = self.passes.context();
+        context.check_alive()?;
+        let input = context.buffers.take(Role::Storage, x.len() as u64, "the input")?;
+        let output = context.buffers.take(Role::Storage, output_bytes, "the output")?;
+        let staged = Download::stage(context, output_bytes, "the download")?;
+        let upload = Upload::new(context, x, "the upload")?;
+        let download = context.attempt(|| {
+            let mut encoder = context.device.create_command_encoder(&Default::default());
+            let mark = |encoder: &mut _, at| timer.iter().for_each(|timer| timer.mark(encoder, at));
+            mark(&mut encoder, Timer::START);
+            upload.record(&mut encoder, &input.span());
+            record(&mut encoder, &input.span(), &output.span())?;
+            Download::record(&mut encoder, &output.span(), &staged);
+            mark(&mut encoder, Timer::END);
+            timer.iter().for_each(|timer| timer.resolve(&mut encoder));
+            let submission = context.submit(encoder, self.passes.work());
+            upload.recall();
+            Ok(Download::start(context, staged, submission))
+        })?;
+        Ok(Running { download, buffers: vec![input, output] })
+    }
+}
+
+impl Running {
+    /// Waits for the result, and shows its bytes.
+    pub fn finish(self, read: impl FnOnce(&[u8])) -> Result<()> {
+        let Self { download, buffers } = self;
+        let result = download.finish(read);
+        drop(buffers);
+        result
+    }
+}
+
+/// Copies a result to where it belongs.
+pub fn copy<T: bytemuck::Pod>(bytes: &[u8], y: &mut [T]) {
+    bytemuck::cast_slice_mut(y).copy_from_slice(bytes);
+}

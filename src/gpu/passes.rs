@@ -1,0 +1,361 @@
+//! What is recorded into a command encoder for one planned convolution. Nothing here knows of host
+//! memory, of submissions or of waiting.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::cpu::extended::Extension;
+use crate::element::Element;
+use crate::error::Result;
+use crate::gpu::buffers::{Pooled, unsubmitted};
+use crate::gpu::context::Context;
+use crate::gpu::params::Params;
+use crate::gpu::recent::Recent;
+use crate::gpu::weights::Weights;
+use crate::plan::{Place, Schedule, Scheduled, Stage, Taps};
+
+/// A range of a buffer. The offset suits the device's storage bindings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    pub buffer: wgpu::Buffer,
+    pub offset: u64,
+    pub bytes: u64,
+}
+
+impl Span {
+    /// The range as a binding; shaders read whole words.
+    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &self.buffer,
+            offset: self.offset,
+            size: wgpu::BufferSize::new(self.bytes.next_multiple_of(4)),
+        })
+    }
+
+    fn part(&self, range: Range<u64>) -> Self {
+        let (offset, bytes) = (self.offset + range.start, range.end - range.start);
+        Self { buffer: self.buffer.clone(), offset, bytes }
+    }
+}
+
+/// Where the device notes the time: at the beginning of the first pass and at the end of the last.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamps<'a> {
+    pub queries: &'a wgpu::QuerySet,
+    pub begin: u32,
+    pub end: u32,
+}
+
+/// Everything that one planned convolution keeps on the device: pipelines, parameters, weights, and
+/// what is between two passes. Runs share it: the device's queue puts them in order.
+pub struct Passes<A> {
+    context: Arc<Context>,
+    parts: Vec<Part>,
+    resident: bool,
+    params: wgpu::Buffer,
+    weights: Vec<wgpu::Buffer>,
+    between: [Option<Pooled>; 2],
+    /// Input and output of a part that is no range of the whole, once one was recorded.
+    gathered: Mutex<[Option<Arc<Pooled>>; 2]>,
+    input_bytes: u64,
+    output_bytes: u64,
+    work: Duration,
+    element: PhantomData<fn(A)>,
+}
+
+/// A block of outputs.
+struct Part {
+    steps: Vec<Step>,
+    /// Where its samples lie in the whole input and output, in bytes.
+    runs: [Vec<Range<u64>>; 2],
+}
+
+/// One dispatch.
+struct Step {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+    groups: [u32; 2],
+    /// Index of its weights.
+    weights: usize,
+    from: Place,
+    to: Place,
+    ways: [Way; 2],
+}
+
+/// How a step finds its input and output: alone in their spans, or in a range of the whole ones.
+struct Way {
+    /// Where its parameters lie.
+    params: u64,
+    /// By input and output.
+    bindings: Recent<[Span; 2], wgpu::BindGroup>,
+}
+
+/// Bind groups that are kept: enough for a few frames in flight, each with buffers of its own. Each
+/// keeps its buffers alive, hence a bound.
+const KEPT: usize = 16;
+
+const ALONE: usize = 0;
+const IN_WHOLE: usize = 1;
+
+/// The slowest that an adapter may be before a run counts as hung: multiply-adds per second. Mesa's
+/// software adapter does some 10^8 with one thread.
+const SLOWEST: f64 = 2e6;
+
+impl<A: Element> Passes<A> {
+    /// Compiles the pipelines that are new, and uploads the kernel.
+    pub fn new(
+        context: Arc<Context>,
+        schedule: &Schedule,
+        extension: &Extension<A>,
+        weights: &[A],
+    ) -> Result<Self> {
+        let size = size_of::<A>();
+        let whole = &extension.geometry;
+        let alignment = context.capabilities().offset_alignment as usize;
+        let source = Weights::new(extension, weights, schedule.terms)?;
+        let mut params = Packed::new(alignment.max(4));
+        let mut buffers: Vec<wgpu::Buffer> = Vec::new();
+        let mut uploaded: HashMap<Taps, usize> = HashMap::new();
+        let mut parts = Vec::with_capacity(schedule.parts.len());
+        for Scheduled { part, stages } in &schedule.parts {
+            let bytes = |runs: Vec<Range<usize>>| -> Vec<Range<u64>> {
+                runs.iter().map(|run| (run.start * size) as u64..(run.end * size) as u64).collect()
+            };
+            let runs = [bytes(part.input_runs(whole)), bytes(part.output_runs(whole))];
+            let [input, output] = [&runs[0], &runs[1]].map(|runs| match &runs[..] {
+                // Behind the offset that the range is bound at.
+                [run] => run.start as usize % alignment / size,
+                _ => 0,
+            });
+            let mut steps = Vec::with_capacity(stages.len());
+            for stage in stages {
+                let Stage { launch, taps, from, to, .. } = stage;
+                let pipeline = context.pipelines.get(&launch.variant)?;
+                let weights = match uploaded.get(taps) {
+                    Some(&i) => i,
+                    None => {
+                        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM;
+                        let bytes = source.of(taps);
+                        buffers.push(context.constant("convolve kernel", &bytes, usage)?);
+                        uploaded.insert(taps.clone(), buffers.len() - 1);
+                        buffers.len() - 1
+                    }
+                };
+                let in_whole = [
+                    if *from == Place::Input { input } else { 0 },
+                    if *to == Place::Output { output } else { 0 },
+                ];
+                let ways = [[0, 0], in_whole].map(|starts| Way {
+                    params: params.push(bytemuck::bytes_of(&Params::new(stage, starts))),
+                    bindings: Recent::new(KEPT),
+                });
+                let layout = context.pipelines.layout(&launch.variant).clone();
+                let (groups, from, to) = (launch.groups, *from, *to);
+                steps.push(Step { pipeline, layout, groups, weights, from, to, ways });
+            }
+            parts.push(Part { steps, runs });
+        }
+        let params =
+            context.constant("convolve parameters", &params.bytes, wgpu::BufferUsages::STORAGE)?;
+        let between = |elements: usize| {
+            let bytes = (elements * size) as u64;
+            (elements > 0)
+                .then(|| unsubmitted(&context, bytes, "what is between two passes"))
+                .transpose()
+        };
+        let [first, second] = schedule.between();
+        let work: f64 = schedule.stages().map(Stage::multiply_adds).sum();
+        Ok(Self {
+            between: [between(first)?, between(second)?],
+            parts,
+            resident: schedule.resident,
+            params,
+            weights: buffers,
+            gathered: Mutex::default(),
+            input_bytes: (whole.input_len() * size) as u64,
+            output_bytes: (whole.output_len() * size) as u64,
+            work: Duration::from_secs_f64(work / SLOWEST),
+            element: PhantomData,
+            context,
+        })
+    }
+
+    /// The device that these passes are for.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Bytes of the input: its samples in standard order.
+    pub fn input_bytes(&self) -> u64 {
+        self.input_bytes
+    }
+
+    /// Bytes of the output.
+    pub fn output_bytes(&self) -> u64 {
+        self.output_bytes
+    }
+
+    /// How long all passes together may take before they count as hung.
+    pub fn work(&self) -> Duration {
+        self.work
+    }
+
+    /// Whether [`Passes::record`] may be used: all of the input and of the output fit into buffers.
+    pub fn are_resident(&self) -> bool {
+        self.resident
+    }
+
+    /// Blocks of outputs; one, unless the whole is too large for the device.
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Where the input of a part lies in the whole input: ranges of bytes, which follow each other in
+    /// the part's own.
+    pub fn input_runs(&self, part: usize) -> &[Range<u64>] {
+        &self.parts[part].runs[0]
+    }
+
+    /// Where the output of a part lies in the whole output.
+    pub fn output_runs(&self, part: usize) -> &[Range<u64>] {
+        &self.parts[part].runs[1]
+    }
+
+    /// Whether [`Passes::record`] copies from the input or to the output, besides binding them.
+    pub fn copies(&self) -> bool {
+        self.parts.iter().any(|part| part.runs.iter().any(|runs| runs.len() > 1))
+    }
+
+    /// Records all passes from `input` to `output`, which lie in different buffers or are disjoint
+    /// ranges that are never bound together. To be called where wgpu's errors are caught.
+    pub fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        input: &Span,
+        output: &Span,
+        stamps: Option<Stamps>,
+    ) -> Result<()> {
+        let alignment = self.context.offset_alignment();
+        let last = self.parts.len() - 1;
+        for (i, part) in self.parts.iter().enumerate() {
+            let bound = |span: &Span, place: usize| match &part.runs[place][..] {
+                [run] => Ok(span.part(run.start / alignment * alignment..run.end)),
+                runs => Ok(self.gathered(place)?.span().part(0..length(runs))),
+            };
+            let (from, to) = (bound(input, 0)?, bound(output, 1)?);
+            if part.runs[0].len() > 1 {
+                let mut at = from.offset;
+                for run in &part.runs[0] {
+                    let (start, bytes) = (input.offset + run.start, run.end - run.start);
+                    encoder.copy_buffer_to_buffer(&input.buffer, start, &from.buffer, at, bytes);
+                    at += bytes;
+                }
+            }
+            self.steps(encoder, part, IN_WHOLE, [&from, &to], stamps, [i == 0, i == last])?;
+            if part.runs[1].len() > 1 {
+                let mut at = to.offset;
+                for run in &part.runs[1] {
+                    let (start, bytes) = (output.offset + run.start, run.end - run.start);
+                    encoder.copy_buffer_to_buffer(&to.buffer, at, &output.buffer, start, bytes);
+                    at += bytes;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the passes of one part whose samples lie in spans of their own.
+    pub fn record_part(
+        &self,
+        part: usize,
+        encoder: &mut wgpu::CommandEncoder,
+        input: &Span,
+        output: &Span,
+        stamps: Option<Stamps>,
+    ) -> Result<()> {
+        self.steps(encoder, &self.parts[part], ALONE, [input, output], stamps, [true, true])
+    }
+
+    fn steps(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        part: &Part,
+        way: usize,
+        [input, output]: [&Span; 2],
+        stamps: Option<Stamps>,
+        [first, last]: [bool; 2],
+    ) -> Result<()> {
+        let stamps = stamps.filter(|_| first || last);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("convolve"),
+            timestamp_writes: stamps.map(|stamps| wgpu::ComputePassTimestampWrites {
+                query_set: stamps.queries,
+                beginning_of_pass_write_index: first.then_some(stamps.begin),
+                end_of_pass_write_index: last.then_some(stamps.end),
+            }),
+        });
+        for step in &part.steps {
+            let span = |place: Place| match place {
+                Place::Input => input.clone(),
+                Place::Output => output.clone(),
+                Place::Between(i) => {
+                    self.between[i].as_ref().expect("a place that stages write").span()
+                }
+            };
+            let Way { params, bindings } = &step.ways[way];
+            let group = bindings.get([span(step.from), span(step.to)], |[from, to]| {
+                let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &self.params,
+                    offset: *params,
+                    size: wgpu::BufferSize::new(size_of::<Params>() as u64),
+                });
+                let weights = self.weights[step.weights].as_entire_binding();
+                let all = [params, from.binding(), weights, to.binding()];
+                Ok(self.context.bind(&step.layout, all))
+            })?;
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
+        }
+        Ok(())
+    }
+
+    /// A buffer for the input or the output of any part.
+    fn gathered(&self, place: usize) -> Result<Arc<Pooled>> {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffer) = &gathered[place] {
+            return Ok(buffer.clone());
+        }
+        let bytes = self.parts.iter().map(|part| length(&part.runs[place])).max().unwrap_or(0);
+        let buffer = Arc::new(unsubmitted(&self.context, bytes, "a block")?);
+        gathered[place] = Some(buffer.clone());
+        Ok(buffer)
+    }
+}
+
+/// Bytes of all runs together.
+pub fn length(runs: &[Range<u64>]) -> u64 {
+    runs.iter().map(|run| run.end - run.start).sum()
+}
+
+/// Things of one buffer, each at an offset that can be bound.
+struct Packed {
+    alignment: usize,
+    bytes: Vec<u8>,
+}
+
+impl Packed {
+    fn new(alignment: usize) -> Self {
+        Self { alignment, bytes: Vec::new() }
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> u64 {
+        let at = self.bytes.len().next_multiple_of(self.alignment);
+        self.bytes.resize(at, 0);
+        self.bytes.extend_from_slice(bytes);
+        at as u64
+    }
+}

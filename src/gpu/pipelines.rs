@@ -1,0 +1,272 @@
+//! Compiled pipelines: kept in memory up to a bound, and on disk where the driver can.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::gpu::context::guarded;
+use crate::gpu::shaders;
+use crate::plan::Variant;
+
+/// Pipelines kept for their next filter. Filters keep their own, so that this bounds memory and not
+/// what can run.
+const MOST: usize = 128;
+
+/// Bindings of every shader: parameters, input, weights, output.
+const READ_ONLY: [bool; 4] = [true, true, true, false];
+
+/// Which of them the weights are.
+const WEIGHTS: usize = 2;
+
+/// What the shaders leave unchecked.
+///
+/// Loops are not counted: all of them run over a range whose ends are fixed before the first round,
+/// with a step of at least one. Divisors are strides, lengths and periods, none of them zero, and no
+/// dividend is the lowest number.
+///
+/// Indices are not checked: an input is read at a place that `resolve` found in it, or in a range that
+/// `is_inside` did; an output is written where its position is below the axis's length; a stage is
+/// written below the length that it is declared with, and read below it as `tests/it/planner.rs`
+/// recounts for each launch; bindings are as long as the geometry says (`passes.rs`).
+const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
+    bounds_checks: false,
+    force_loop_bounding: false,
+    int_div_checks: false,
+    ..wgpu::ShaderRuntimeChecks::checked()
+};
+
+/// The pipelines of one device.
+#[derive(Debug)]
+pub struct Pipelines {
+    device: wgpu::Device,
+    /// With weights in storage, and in uniform memory.
+    layouts: [wgpu::BindGroupLayout; 2],
+    checked: bool,
+    /// The one used last stands at the end.
+    kept: Mutex<VecDeque<(Variant, wgpu::ComputePipeline)>>,
+    disk: Option<Disk>,
+}
+
+impl Pipelines {
+    /// None yet. With `checked`, shaders check every index and count every loop.
+    pub fn new(device: &wgpu::Device, checked: bool) -> Result<Self> {
+        let layout = |uniform: bool| {
+            let entries: Vec<wgpu::BindGroupLayoutEntry> = READ_ONLY
+                .iter()
+                .enumerate()
+                .map(|(binding, &read_only)| wgpu::BindGroupLayoutEntry {
+                    binding: binding as u32,
+                    visibility: wgpu::ShaderStages::COMPUTE,
+                    ty: wgpu::BindingType::Buffer {
+                        ty: match uniform && binding == WEIGHTS {
+                            true => wgpu::BufferBindingType::Uniform,
+                            false => wgpu::BufferBindingType::Storage { read_only },
+                        },
+                        has_dynamic_offset: false,
+                        min_binding_size: None,
+                    },
+                    count: None,
+                })
+                .collect();
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some("convolve"),
+                entries: &entries,
+            })
+        };
+        let layouts = guarded(device, || [layout(false), layout(true)])?;
+        let disk = cache_directory().and_then(|directory| Disk::open(device, &directory));
+        let kept = Mutex::default();
+        Ok(Self { device: device.clone(), layouts, checked, kept, disk })
+    }
+
+    /// How the bindings of a variant are laid out.
+    pub fn layout(&self, variant: &Variant) -> &wgpu::BindGroupLayout {
+        &self.layouts[usize::from(variant.uniform.is_some())]
+    }
+
+    /// The pipeline of a variant; compiled where it is not kept.
+    pub fn get(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
+        // Held while compiling: a second thread in want of the same pipeline waits for it.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().position(|(key, _)| key == variant);
+        let entry = match found.and_then(|i| kept.remove(i)) {
+            Some(entry) => entry,
+            None => (variant.clone(), self.compile(variant)?),
+        };
+        let pipeline = entry.1.clone();
+        if kept.len() == MOST {
+            kept.pop_front();
+        }
+        kept.push_back(entry);
+        Ok(pipeline)
+    }
+
+    fn compile(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
+        let source = shaders::source(variant)
+            .ok_or_else(|| Error::Gpu(format!("the shaders have no {}", variant.dtype)))?;
+        let label = format!("convolve {:?} {}", variant.shader, variant.dtype);
+        let pipeline = guarded(&self.device, || {
+            let descriptor = wgpu::ShaderModuleDescriptor {
+                label: Some(&label),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            };
+            let checks = match self.checked {
+                true => wgpu::ShaderRuntimeChecks::checked(),
+                false => UNCHECKED,
+            };
+            // SAFETY: see `UNCHECKED`.
+            let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
+            let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(&label),
+                bind_group_layouts: &[Some(self.layout(variant))],
+                immediate_size: 0,
+            });
+            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&label),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    // The shaders write what they read.
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: self.disk.as_ref().map(|disk| &disk.cache),
+            })
+        })?;
+        if let Some(disk) = &self.disk {
+            disk.compiled();
+        }
+        Ok(pipeline)
+    }
+}
+
+/// What the driver compiled, in a file from process to process.
+#[derive(Debug)]
+struct Disk {
+    cache: wgpu::PipelineCache,
+    path: PathBuf,
+    compiled: Mutex<usize>,
+}
+
+impl Disk {
+    /// The cache in this directory, empty where the file is missing, unreadable or from another
+    /// driver; `None` where the device has no such caches.
+    fn open(device: &wgpu::Device, directory: &Path) -> Option<Self> {
+        if !device.features().contains(wgpu::Features::PIPELINE_CACHE) {
+            return None;
+        }
+        let path = directory.join(wgpu::util::pipeline_cache_key(&device.adapter_info())?);
+        let data = std::fs::read(&path).ok();
+        let create = |data: Option<&[u8]>| {
+            let descriptor =
+                wgpu::PipelineCacheDescriptor { label: Some("convolve"), data, fallback: true };
+            // SAFETY: the data is what `store` has written, for the adapter and driver that the name
+            // of the file stands for; wgpu checks its header, and that none of it is missing.
+            guarded(device, || unsafe { device.create_pipeline_cache(&descriptor) }).ok()
+        };
+        let cache = create(data.as_deref()).or_else(|| create(None))?;
+        Some(Self { cache, path, compiled: Mutex::new(0) })
+    }
+
+    /// Counts one more pipeline. The file is written after the first, second, fourth, ... of them, and
+    /// so as often as it is worth it.
+    fn compiled(&self) {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        *compiled += 1;
+        if compiled.is_power_of_two() {
+            self.store();
+        }
+    }
+
+    /// Writes the file, whole or not at all. A cache that cannot be written is only slower.
+    fn store(&self) {
+        let Some(data) = self.cache.get_data() else { return };
+        // A name of its own for every writer, in this process and in others.
+        static WRITES: AtomicUsize = AtomicUsize::new(0);
+        let write = WRITES.fetch_add(1, Ordering::Relaxed);
+        let beside = self.path.with_extension(format!("{}-{write}", std::process::id()));
+        let write = || {
+            std::fs::create_dir_all(self.path.parent().unwrap_or(Path::new(".")))?;
+            std::fs::write(&beside, &data)?;
+            std::fs::rename(&beside, &self.path)
+        };
+        if write().is_err() {
+            let _ = std::fs::remove_file(&beside);
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let compiled = *self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if compiled > 0 && !compiled.is_power_of_two() {
+            self.store();
+        }
+    }
+}
+
+/// Where this user's caches are, as each system has it.
+fn cache_directory() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let home = |below: &str| Some(PathBuf::from(variable("HOME")?).join(below));
+    let caches = if cfg!(windows) {
+        variable("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_vendor = "apple") {
+        home("Library/Caches")
+    } else {
+        variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| home(".cache"))
+    };
+    Some(caches?.join("convolve"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::DType;
+    use crate::gpu::context::Context;
+    use crate::plan::GpuSettings;
+
+    fn context() -> Option<Context> {
+        let found = Context::find(&GpuSettings::default());
+        let required = std::env::var_os("CONVOLVE_REQUIRE_GPU").is_some_and(|value| value == "1");
+        if let (Err(error), true) = (&found, required) {
+            panic!("CONVOLVE_REQUIRE_GPU=1, but: {error}");
+        }
+        found.inspect_err(|error| eprintln!("SKIPPED: {error}")).ok()
+    }
+
+    #[test]
+    fn a_file_that_is_no_cache_is_rewritten() {
+        let Some(context) = context() else { return };
+        let directory = std::env::temp_dir().join(format!("convolve-{}", std::process::id()));
+        let Some(disk) = Disk::open(&context.device, &directory) else {
+            return assert!(!context.device.features().contains(wgpu::Features::PIPELINE_CACHE));
+        };
+        std::fs::create_dir_all(&directory).expect("a directory");
+        std::fs::write(&disk.path, b"not a cache").expect("a file");
+        let disk = Disk::open(&context.device, &directory).expect("what cannot be read is ignored");
+        disk.compiled();
+        let written = std::fs::read(&disk.path).expect("a file");
+        assert_eq!(Some(&written), disk.cache.get_data().as_ref());
+        assert_ne!(written, b"not a cache");
+        let left = std::fs::read_dir(&directory).expect("a directory").count();
+        assert_eq!(left, 1, "nothing is left beside the file");
+        Disk::open(&context.device, &directory).expect("its own file");
+        drop(disk);
+        std::fs::remove_dir_all(&directory).expect("removed");
+    }
+
+    #[test]
+    fn a_pipeline_is_compiled_once() {
+        let Some(context) = context() else { return };
+        let variants = crate::gpu::shaders::tests::variants(DType::F32);
+        let variant = variants.iter().find(|variant| variant.uniform.is_none());
+        let variant = variant.expect("weights in storage");
+        let first = context.pipelines.get(variant).expect("compiled");
+        assert_eq!(context.pipelines.get(variant).expect("kept"), first);
+        assert_eq!(context.pipelines.kept.lock().expect("whole").len(), 1);
+    }
+}

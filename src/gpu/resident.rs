@@ -1,0 +1,138 @@
+//! Filters on arrays that stay on the GPU.
+
+use ndarray::Dimension;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::filter::Filter;
+use crate::gpu::GpuArray;
+use crate::gpu::context::Context;
+use crate::gpu::passes::Passes;
+use crate::plan::{Device, Plan, Request};
+
+/// What a filter records for data on the GPU, where its plan for host data is another one.
+pub struct Resident<A> {
+    passes: Mutex<Option<Arc<Passes<A>>>>,
+}
+
+impl<A> Default for Resident<A> {
+    fn default() -> Self {
+        Self { passes: Mutex::default() }
+    }
+}
+
+impl<A: Element, D: Dimension> Filter<A, D> {
+    /// The convolution of an array on the GPU, which stays there. The work is only submitted; the
+    /// first [`GpuArray::download`] waits for it.
+    ///
+    /// A filter whose plan is on the CPU, because that is faster from and to host memory, plans once
+    /// more for data that is on the GPU already: see [`Filter::gpu_plan`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where `x` has not the planned shape, those of [`Filter::gpu_plan`], and
+    /// [`Error::Gpu`] where `x` is on another device, or where the device fails.
+    pub fn apply_gpu(&self, x: &GpuArray<A, D>) -> Result<GpuArray<A, D>> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        let mut y = GpuArray::new(x.context(), self.output.clone())?;
+        self.apply_gpu_into(x, &mut y)?;
+        Ok(y)
+    }
+
+    /// The convolution of an array on the GPU into another one.
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply_gpu`], and [`Error::Shape`] where `y` has not the planned shape.
+    pub fn apply_gpu_into(&self, x: &GpuArray<A, D>, y: &mut GpuArray<A, D>) -> Result<()> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        self.check_shape("output", &self.output, &y.raw_dim())?;
+        let passes = self.passes()?;
+        let context = passes.context();
+        for array in [x, y] {
+            // Before anything else: what is on a lost device cannot be on another one either.
+            array.context().check_alive()?;
+            if !Arc::ptr_eq(array.context(), context) {
+                let reason = "the array is on another device than the filter: both must come from \
+                              the same Convolver";
+                return Err(Error::Gpu(reason.into()));
+            }
+        }
+        context.attempt(|| {
+            let mut encoder = context.device.create_command_encoder(&Default::default());
+            passes.record(&mut encoder, &x.span(), &y.span(), None)?;
+            context.submit(encoder, passes.work());
+            Ok(())
+        })
+    }
+
+    /// The plan for data that is on the GPU, or that comes with a command encoder: the filter's own
+    /// where that is on the GPU, and another one where it is on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Inadmissible`] where the GPU cannot do this, where the CPU was asked for, or where
+    /// input and kernel change places (mode `valid` with the longer kernel).
+    pub fn gpu_plan(&self) -> Result<Plan> {
+        let inadmissible = |reason: &str| {
+            let wanted = format!("device {}", self.plan.request.device);
+            Error::Inadmissible { wanted, reason: reason.into() }
+        };
+        if self.plan.request.device == Device::Cpu {
+            return Err(inadmissible("the data is on the GPU"));
+        }
+        if self.plan.problem.swapped {
+            let wanted = "device gpu".into();
+            let reason = "the kernel is longer than the input: the two change places, and data on \
+                          the GPU cannot be a kernel";
+            return Err(Error::Inadmissible { wanted, reason: reason.into() });
+        }
+        let Plan { problem, kernel, request, gpu, .. } = &self.plan;
+        // The device may be another one by now.
+        if self.plan.device() == Device::Gpu && *gpu == self.convolver.capabilities().gpu {
+            return Ok(self.plan.clone());
+        }
+        self.convolver.plan(problem, kernel, Request { device: Device::Gpu, ..*request })
+    }
+
+    /// What is recorded for data on the GPU.
+    pub(crate) fn passes(&self) -> Result<Arc<Passes<A>>> {
+        let context = self.convolver.gpu_context()?;
+        context.check_alive()?;
+        let current = |passes: &&Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
+        let own = self.runner.as_ref().and_then(|runner| runner.host()).map(|host| host.passes());
+        if let Some(passes) = own.filter(current) {
+            return check_resident(passes.clone());
+        }
+        // Held while planning: a second thread in want of the same waits for it.
+        let mut resident = self.resident.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(passes) = resident.as_ref().filter(current) {
+            return Ok(passes.clone());
+        }
+        let passes = check_resident(self.plan_passes(&context)?)?;
+        *resident = Some(passes.clone());
+        Ok(passes)
+    }
+
+    fn plan_passes(&self, context: &Arc<Context>) -> Result<Arc<Passes<A>>> {
+        let plan = self.gpu_plan()?;
+        let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
+        let (extension, weights) = (self.extension.clone(), self.kernel.clone());
+        let executor = Executor::new(recipe, extension, weights, &self.convolver)?;
+        match executor.host().map(|host| host.passes()) {
+            Some(passes) if Arc::ptr_eq(passes.context(), context) => Ok(passes.clone()),
+            _ => Err(Error::Gpu("the device changed while the filter was planned".into())),
+        }
+    }
+}
+
+fn check_resident<A: Element>(passes: Arc<Passes<A>>) -> Result<Arc<Passes<A>>> {
+    if passes.are_resident() {
+        return Ok(passes);
+    }
+    let (input, output) = (passes.input_bytes(), passes.output_bytes());
+    let largest = passes.context().capabilities().max_buffer;
+    Err(Error::Gpu(format!(
+        "input and output of {input} and {output} bytes cannot both stay on a device whose buffers \
+         have at most {largest} bytes: only from and to host memory, part by part"
+    )))
+}

@@ -1,0 +1,93 @@
+//! Weights as the shaders read them: the values outside, then rows of taps in whole quads.
+
+use crate::cpu::extended::Extension;
+use crate::element::{DType, Element};
+use crate::error::{Error, Result};
+use crate::low_rank;
+use crate::plan::{MAX_RANK, QUAD, Taps};
+
+/// What the weights of each stage are made of.
+pub struct Weights<'a, A> {
+    extension: &'a Extension<A>,
+    kernel: &'a [A],
+    /// For each term one vector per axis.
+    terms: Vec<Vec<Vec<A>>>,
+}
+
+impl<'a, A: Element> Weights<'a, A> {
+    /// The weights of a kernel that `terms` outer products add up to; 0 where none are wanted.
+    pub fn new(extension: &'a Extension<A>, kernel: &'a [A], terms: usize) -> Result<Self> {
+        let found = match terms {
+            0 => Vec::new(),
+            _ => low_rank::terms(kernel, &extension.geometry.kernel())
+                .map_or(Vec::new(), |found| found.factors),
+        };
+        if found.len() != terms {
+            return Err(Error::Inadmissible {
+                wanted: "method separable".into(),
+                reason: format!("the kernel is not a sum of {terms} outer products"),
+            });
+        }
+        Ok(Self { extension, kernel, terms: found })
+    }
+
+    /// The contents of a buffer of weights.
+    pub fn of(&self, taps: &Taps) -> Vec<u8> {
+        let axes = &self.extension.geometry.axes;
+        let inner = axes[axes.len() - 1].taps;
+        let values = &self.extension.values;
+        match *taps {
+            Taps::All => {
+                // The shaders see two axes at least.
+                let one = &vec![A::default(); usize::from(axes.len() == 1)];
+                packed(&[one, &values[..]].concat(), &[(self.kernel, inner)])
+            }
+            Taps::Fused => {
+                // The shader sees the last two axes, and before them one that never leaves the input.
+                let outer = axes.len() - 2;
+                let values = [&vec![A::default(); usize::from(outer > 0)], &values[outer..]];
+                let rows: Vec<(&[A], usize)> = self
+                    .terms
+                    .iter()
+                    .flat_map(|term| [(&term[outer + 1][..], inner), (&term[outer][..], 1)])
+                    .collect();
+                packed(&values.concat(), &rows)
+            }
+            Taps::Axis { term, axis } => {
+                // What lies outside along this axis has been filtered along those behind it.
+                let value =
+                    self.terms[term][axis + 1..].iter().fold(values[axis], |value, taps| {
+                        taps.iter().fold(A::default(), |sum, &w| sum.mul_add(w, value))
+                    });
+                let before = usize::from(axis > 0);
+                let mut values = vec![A::default(); before + 1];
+                values[before] = value;
+                let row = if axis + 1 < axes.len() { 1 } else { inner };
+                packed(&values, &[(&self.terms[term][axis], row)])
+            }
+        }
+    }
+}
+
+/// The values, MAX_RANK of them, and then rows of this many taps each.
+fn packed<A: Element>(values: &[A], kernels: &[(&[A], usize)]) -> Vec<u8> {
+    let mut all = values.to_vec();
+    all.resize(MAX_RANK, A::default());
+    for (taps, row) in kernels {
+        for row in taps.chunks(*row) {
+            all.extend_from_slice(row);
+            all.resize(all.len().next_multiple_of(QUAD), A::default());
+        }
+    }
+    match A::DTYPE {
+        DType::Complex32 => {
+            let parts: &[f32] = bytemuck::cast_slice(&all);
+            let quads = parts.chunks(2 * QUAD).flat_map(|quad| {
+                let real = quad.iter().step_by(2);
+                real.chain(quad.iter().skip(1).step_by(2)).copied()
+            });
+            bytemuck::cast_slice(&quads.collect::<Vec<f32>>()).to_vec()
+        }
+        _ => bytemuck::cast_slice(&all).to_vec(),
+    }
+}

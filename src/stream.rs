@@ -1,0 +1,190 @@
+//! Streams of frames: several of them on their way at one time.
+
+use ndarray::{Array, ArrayRef, Dimension};
+use std::collections::VecDeque;
+use std::iter::Fuse;
+
+use crate::element::Element;
+#[cfg(feature = "gpu")]
+use crate::error::Error;
+use crate::error::Result;
+use crate::filter::{Filter, allocate};
+use crate::frame::FrameSample;
+#[cfg(feature = "gpu")]
+use crate::gpu::host;
+
+/// Frames of one filter, one after the other: while the GPU works on one, the next ones are on
+/// their way there, and earlier ones on their way back.
+///
+/// Made by [`Filter::stream`] and [`Filter::stream_of`]. Results come in the order of the frames.
+/// A filter that runs on the CPU computes each frame as it is pushed.
+///
+/// ```
+/// use convolve::{Convolver, filters};
+/// use ndarray::Array3;
+///
+/// let frames = (0..10).map(|i| Array3::from_elem((48, 64, 3), 20 * i as u8));
+/// let kernel = filters::gaussian::<f32>(1.5)?.insert_axis(ndarray::Axis(2));
+/// let blur = Convolver::new().filter(&kernel).for_shape((48, 64, 3))?;
+///
+/// // Bytes in, bytes out, rounded and saturated.
+/// let mut stream = blur.stream_of::<u8>();
+/// let mut done = Vec::new();
+/// for frame in frames {
+///     done.extend(stream.push(&frame)?);
+/// }
+/// while let Some(frame) = stream.pop()? {
+///     done.push(frame);
+/// }
+/// assert_eq!(done.len(), 10);
+/// # Ok::<(), convolve::Error>(())
+/// ```
+pub struct Stream<'f, A: Element, T, D: Dimension> {
+    filter: &'f Filter<A, D>,
+    depth: usize,
+    frames: VecDeque<Frame<T>>,
+}
+
+/// A frame that was pushed.
+enum Frame<T> {
+    /// Its result.
+    Done(Vec<T>),
+    /// On its way, with a copy of it where the CPU may have to take over.
+    #[cfg(feature = "gpu")]
+    Running(host::Running, Option<Vec<T>>),
+}
+
+/// Frames on their way, as a rule: one that is being uploaded, one that is being computed, and one
+/// that is being downloaded.
+const DEPTH: usize = 3;
+
+impl<A: Element, D: Dimension> Filter<A, D> {
+    /// A stream of frames of the planned shape, in the filter's own type.
+    pub fn stream(&self) -> Stream<'_, A, A, D> {
+        self.stream_of()
+    }
+
+    /// A stream of frames of the planned shape, of samples of another type: for a filter of `f32`
+    /// also `u8` and `u16`, which come back rounded and saturated. See [`FrameSample`].
+    pub fn stream_of<T: FrameSample<A>>(&self) -> Stream<'_, A, T, D> {
+        Stream { filter: self, depth: DEPTH, frames: VecDeque::new() }
+    }
+}
+
+impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
+    /// How many frames may be on their way at one time, at least one; as a rule, 3. Each takes
+    /// memory for its input and its output, on the device and on the host.
+    pub fn depth(mut self, frames: usize) -> Self {
+        self.depth = frames.max(1);
+        self
+    }
+
+    /// Frames that were pushed and whose results were not taken.
+    pub fn in_flight(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Starts a frame of any memory layout. Once as many are on their way as may be, this waits for
+    /// the oldest one and returns its result.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the frame has not the planned shape, [`Error::OutOfMemory`], and
+    /// failures of the GPU where that was asked for: see [`Filter::fell_back`] for the others. The
+    /// frames that are on their way stay so.
+    pub fn push(&mut self, frame: &ArrayRef<T, D>) -> Result<Option<Array<T, D>>> {
+        self.filter.check_shape("frame", &self.filter.input, &frame.raw_dim())?;
+        let packed = frame.as_standard_layout();
+        let samples = packed.as_slice().expect("an array in standard layout is a slice");
+        let started = self.start(samples)?;
+        self.frames.push_back(started);
+        let ready = matches!(self.frames.front(), Some(Frame::Done(_)));
+        if ready || self.frames.len() > self.depth { self.pop() } else { Ok(None) }
+    }
+
+    /// Waits for the oldest frame that is on its way; `None` where there is none.
+    ///
+    /// # Errors
+    /// Failures of the GPU where that was asked for; the frame is lost then.
+    pub fn pop(&mut self) -> Result<Option<Array<T, D>>> {
+        let Some(frame) = self.frames.pop_front() else { return Ok(None) };
+        let y = self.finish(frame)?;
+        let y = Array::from_shape_vec(self.filter.output.clone(), y);
+        Ok(Some(y.expect("the length is the shape's")))
+    }
+
+    /// The results of all these frames, in their order. Ends with the first error.
+    pub fn over<F>(self, frames: F) -> Results<Self, F::IntoIter>
+    where
+        F: IntoIterator<Item = Array<T, D>>,
+    {
+        Results { stream: self, frames: frames.into_iter().fuse(), failed: false }
+    }
+
+    fn finish(&self, frame: Frame<T>) -> Result<Vec<T>> {
+        match frame {
+            Frame::Done(y) => Ok(y),
+            #[cfg(feature = "gpu")]
+            Frame::Running(running, copy) => {
+                let mut y = allocate(self.filter.output.size(), "the frame")?;
+                match (running.finish(|bytes| host::copy(bytes, &mut y)), copy) {
+                    (Err(Error::Gpu(why)), Some(x)) => {
+                        self.filter.fall_back(why)?;
+                        self.filter.run(&x, &mut y)?;
+                    }
+                    (result, _) => result?,
+                }
+                Ok(y)
+            }
+        }
+    }
+
+    fn start(&self, x: &[T]) -> Result<Frame<T>> {
+        #[cfg(feature = "gpu")]
+        if let Some(host) = self.filter.host() {
+            let copy = || self.filter.plan.may_fall_back().then(|| x.to_vec());
+            match host.start(x, None) {
+                Ok(running) => return Ok(Frame::Running(running, copy())),
+                Err(Error::Gpu(why)) if self.filter.plan.may_fall_back() => {
+                    self.filter.fall_back(why)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let mut y = allocate(self.filter.output.size(), "the frame")?;
+        self.filter.run(x, &mut y)?;
+        Ok(Frame::Done(y))
+    }
+}
+
+/// What [`Stream::over`] gives.
+pub struct Results<S, F> {
+    stream: S,
+    frames: Fuse<F>,
+    failed: bool,
+}
+
+impl<A, T, D, F> Iterator for Results<Stream<'_, A, T, D>, F>
+where
+    A: Element,
+    T: FrameSample<A>,
+    D: Dimension,
+    F: Iterator<Item = Array<T, D>>,
+{
+    type Item = Result<Array<T, D>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let result = loop {
+            match self.frames.next().map(|frame| self.stream.push(&frame)) {
+                Some(Ok(None)) => {}
+                Some(Ok(Some(result))) => break Some(Ok(result)),
+                Some(Err(error)) => break Some(Err(error)),
+                None => break self.stream.pop().transpose(),
+            }
+        };
+        self.failed = matches!(result, Some(Err(_)));
+        result
+    }
+}

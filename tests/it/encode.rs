@@ -1,0 +1,328 @@
+//! Filters in the caller's command encoder, on the caller's buffers.
+
+use convolve::wgpu::{self, BufferUsages};
+use convolve::{Boundary, Convolver, Device, Error, GpuSlice, Method, Mode};
+use ndarray::{Array2, ArrayD, Ix2};
+use num_complex::Complex;
+
+use crate::common::*;
+
+const USAGE: BufferUsages =
+    BufferUsages::STORAGE.union(BufferUsages::COPY_SRC).union(BufferUsages::COPY_DST);
+
+/// The caller's side: a device, its queue, and what it does with its buffers.
+struct Caller {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+}
+
+impl Caller {
+    fn of(convolver: &Convolver) -> Self {
+        let gpu = convolver.gpu().expect("a GPU");
+        Self { device: gpu.device().clone(), queue: gpu.queue().clone() }
+    }
+
+    fn buffer(&self, bytes: &[u8], usage: BufferUsages) -> wgpu::Buffer {
+        let size = bytes.len() as u64;
+        let descriptor =
+            wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        let buffer = self.device.create_buffer(&descriptor);
+        self.queue.write_buffer(&buffer, 0, bytes);
+        buffer
+    }
+
+    fn read(&self, buffer: &wgpu::Buffer) -> Vec<u8> {
+        let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
+        let staged = self.buffer(&vec![0; buffer.size() as usize], usage);
+        self.run(|encoder| {
+            encoder.copy_buffer_to_buffer(buffer, 0, &staged, 0, buffer.size());
+            Ok(())
+        })
+        .expect("copies");
+        staged.map_async(wgpu::MapMode::Read, .., |mapped| mapped.expect("maps"));
+        self.device.poll(wgpu::PollType::wait_indefinitely()).expect("done");
+        staged.get_mapped_range(..).expect("mapped").to_vec()
+    }
+
+    /// Records and submits.
+    fn run(
+        &self,
+        record: impl FnOnce(&mut wgpu::CommandEncoder) -> convolve::Result<()>,
+    ) -> convolve::Result<()> {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        record(&mut encoder)?;
+        self.queue.submit([encoder.finish()]);
+        Ok(())
+    }
+}
+
+/// An array in a buffer of other things: elements before it, and neighbours along one axis that are
+/// farther apart than need be.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    before: usize,
+    axis: usize,
+    gap: usize,
+    after: usize,
+}
+
+const DENSE: Place = Place { before: 0, axis: 0, gap: 0, after: 0 };
+
+impl Place {
+    /// Elements along a step of the axis.
+    fn pitch(&self, shape: &[usize]) -> usize {
+        shape.get(self.axis + 1..).map_or(1, |behind| behind.iter().product::<usize>()) + self.gap
+    }
+
+    fn slice<'a, A>(&self, buffer: &'a wgpu::Buffer, shape: &[usize]) -> GpuSlice<'a> {
+        let slice = GpuSlice::new(buffer).offset((self.before * size_of::<A>()) as u64);
+        if self.gap == 0 { slice } else { slice.pitch(self.axis, self.pitch(shape)) }
+    }
+
+    /// Where each element is, in standard order, and how many there are in all.
+    fn indices(&self, shape: &[usize]) -> (Vec<usize>, usize) {
+        let len: usize = shape.iter().product();
+        let row = self.pitch(shape) - self.gap;
+        let place = |i: usize| self.before + i / row * self.pitch(shape) + i % row;
+        let all: Vec<usize> = (0..len).map(place).collect();
+        let end = all[len - 1] + 1 + self.after;
+        (all, end)
+    }
+}
+
+/// Records from one place to another, in buffers of NaN; checks that nothing else is written.
+fn encoded<A: Value>(
+    convolver: &Convolver,
+    filter: &convolve::Filter<A, ndarray::IxDyn>,
+    [from, to]: [Place; 2],
+    x: &ArrayD<A>,
+    y: &mut ArrayD<A>,
+    round: usize,
+) -> convolve::Result<()> {
+    let caller = Caller::of(convolver);
+    let filled = |place: Place, values: &ArrayD<A>| {
+        let (places, len) = place.indices(values.shape());
+        let mut all = vec![A::poison(round); len];
+        for (at, value) in places.iter().zip(values) {
+            all[*at] = *value;
+        }
+        caller.buffer(bytemuck::cast_slice(&all), USAGE)
+    };
+    let source = filled(from, x);
+    let destination = filled(to, y);
+    let slices = [from.slice::<A>(&source, x.shape()), to.slice::<A>(&destination, y.shape())];
+    caller.run(|encoder| filter.encode(encoder, slices[0], slices[1]))?;
+    let bytes = caller.read(&destination);
+    let (places, len) = to.indices(y.shape());
+    let all: Vec<A> =
+        bytes.chunks_exact(size_of::<A>()).map(bytemuck::pod_read_unaligned).collect();
+    assert_eq!(all.len(), len);
+    let mut beside = vec![true; len];
+    for (at, y) in places.iter().zip(y.iter_mut()) {
+        (*y, beside[*at]) = (all[*at], false);
+    }
+    for (value, _) in all.iter().zip(&beside).filter(|(_, beside)| **beside) {
+        let untouched = bytemuck::bytes_of(value) == bytemuck::bytes_of(&A::poison(round));
+        assert!(untouched, "{value:?} was written beside the result");
+    }
+    Ok(())
+}
+
+fn parity<A: Value>(every: usize) {
+    let Some(convolver) = gpu() else { return };
+    let alignment = 256 / size_of::<A>();
+    let places = [
+        DENSE,
+        Place { before: alignment, after: 3, ..DENSE },
+        Place { before: 1, ..DENSE },
+        Place { before: 3, gap: 5, after: 2, axis: 0 },
+        Place { gap: 1, axis: 1, ..DENSE },
+    ];
+    for (i, case) in table().iter().filter(|case| !case.swaps()).step_by(every).enumerate() {
+        let subject = case.subject::<A>();
+        let way = (Device::Auto, Method::Auto);
+        let filter = subject.filter(convolver, way).expect("admissible");
+        let plan = filter.gpu_plan().expect("the GPU has this type");
+        let fits = |place: Place| match case.input.len() {
+            rank if place.axis < rank => place,
+            _ => Place { axis: 0, gap: 0, ..place },
+        };
+        let both = [places[i % 5], places[i / 5 % 5]].map(fits);
+        let mut round = 0;
+        subject
+            .check(subject.tolerance(&plan), |x, _, _, y| {
+                round += 1;
+                encoded(convolver, &filter, both, x, y, round)
+            })
+            .unwrap_or_else(|error| panic!("{case:?} {both:?}\n{error}"));
+    }
+}
+
+#[test]
+fn parity_f32() {
+    parity::<f32>(11);
+}
+
+#[test]
+fn parity_u32() {
+    parity::<u32>(41);
+}
+
+#[test]
+fn parity_complex() {
+    parity::<Complex<f32>>(37);
+}
+
+fn picture() -> Array2<f32> {
+    Random::new(1).array::<f32>(&[37, 64]).into_dimensionality::<Ix2>().expect("two axes")
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()
+}
+
+#[test]
+fn a_frame_filters_in_place_and_in_several_steps() {
+    let Some(convolver) = gpu() else { return };
+    let caller = Caller::of(convolver);
+    let x = picture();
+    let blur = convolver.filter(&Array2::from_elem((3, 3), 1.0 / 9.0)).for_shape(x.dim());
+    let blur = blur.expect("admissible");
+    let edges = convolver.filter(&ndarray::arr2(&[[1.0, -1.0]])).for_shape(x.dim());
+    let edges = edges.expect("admissible");
+    let expected = edges.apply(&blur.apply(&x).expect("runs")).expect("runs");
+
+    let buffer = caller.buffer(bytemuck::cast_slice(x.as_slice().expect("packed")), USAGE);
+    for _ in 0..3 {
+        let samples = bytemuck::cast_slice(x.as_slice().expect("packed"));
+        caller.queue.write_buffer(&buffer, 0, samples);
+        let frame = caller.run(|encoder| {
+            blur.encode(encoder, &buffer, &buffer)?;
+            edges.encode(encoder, &buffer, &buffer)
+        });
+        frame.expect("records");
+        for (y, expected) in floats(&caller.read(&buffer)).iter().zip(&expected) {
+            assert!((y - expected).abs() < 1e-5, "{y} {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_may_go_before_its_work_is_submitted() {
+    let Some(convolver) = gpu() else { return };
+    let caller = Caller::of(convolver);
+    let x = picture();
+    let samples = bytemuck::cast_slice(x.as_slice().expect("packed"));
+    let buffer = caller.buffer(samples, USAGE);
+    let mut encoder = caller.device.create_command_encoder(&Default::default());
+    let filter = convolver.filter(&Array2::<f32>::ones((3, 3))).for_shape(x.dim());
+    let filter = filter.expect("admissible");
+    let expected = filter.apply(&x).expect("runs");
+    // In place, so that the result waits in a buffer of the filter's.
+    filter.encode(&mut encoder, &buffer, &buffer).expect("records");
+    drop(filter);
+    // Whoever takes a buffer now must not take that one.
+    let gpu = convolver.gpu().expect("a GPU");
+    let others: Vec<_> = (0..4).map(|_| gpu.upload(&x).expect("uploads")).collect();
+    caller.queue.submit([encoder.finish()]);
+    for (y, expected) in floats(&caller.read(&buffer)).iter().zip(&expected) {
+        assert!((y - expected).abs() < 1e-5, "{y} {expected}");
+    }
+    for other in others {
+        assert_eq!(other.download().expect("downloads"), x);
+    }
+}
+
+#[test]
+fn arrays_longer_than_a_binding() {
+    let Some((device, queue)) = own_device(Default::default()) else { return };
+    let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_binding = 4096);
+    let convolver = builder.build_with_device(device, queue).expect("it has compute shaders");
+    let caller = Caller::of(&convolver);
+    let x = picture();
+    let samples = bytemuck::cast_slice(x.as_slice().expect("packed"));
+    let kernel = Array2::<f32>::ones((3, 4));
+    // Windows that wrap read ranges that are no neighbours, which are copied together.
+    let filter = convolver.filter(&kernel).boundary(Boundary::Wrap).for_shape(x.dim());
+    let filter = filter.expect("admissible");
+    let expected = filter.apply(&x).expect("runs");
+    let [source, target] = [0; 2].map(|_| caller.buffer(samples, USAGE));
+    caller.run(|encoder| filter.encode(encoder, &source, &target)).expect("records");
+    for (y, expected) in floats(&caller.read(&target)).iter().zip(&expected) {
+        assert!((y - expected).abs() < 1e-5, "{y} {expected}");
+    }
+    let plain = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+    let source = caller.buffer(samples, plain);
+    let error = caller.run(|encoder| filter.encode(encoder, &source, &target));
+    let error = error.expect_err("it must be copied").to_string();
+    assert!(error.contains("COPY_SRC"), "{error}");
+}
+
+#[test]
+fn later_frames_allocate_nothing() {
+    // Nobody else allocates there.
+    let Some((device, queue)) = own_device(Default::default()) else { return };
+    let convolver = Convolver::with_device(device, queue).expect("it has compute shaders");
+    let caller = Caller::of(&convolver);
+    let filter = convolver.filter(&Array2::<f32>::ones((3, 5))).for_shape((300, 640));
+    let filter = filter.expect("admissible");
+    let [source, target] = [0; 2].map(|_| caller.buffer(&vec![0; 4 * 300 * 700], USAGE));
+    let frame = || {
+        let slices = [&source, &target].map(|buffer| GpuSlice::new(buffer).row_pitch(700));
+        caller.run(|encoder| filter.encode(encoder, slices[0], slices[1])).expect("records");
+        caller.device.poll(wgpu::PollType::wait_indefinitely()).expect("done");
+        caller.device.generate_allocator_report().map(|report| report.allocations.len())
+    };
+    let before = caller.device.generate_allocator_report().map(|report| report.allocations.len());
+    let Some(first) = frame() else {
+        eprintln!("SKIPPED: this backend does not report its allocations");
+        return;
+    };
+    assert!(before < Some(first), "two copies wait for the first frame");
+    for _ in 0..5 {
+        assert_eq!(frame(), Some(first));
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let Some(convolver) = gpu() else { return };
+    let caller = Caller::of(convolver);
+    let x = picture();
+    let filter = convolver.filter(&Array2::<f32>::ones((3, 3))).for_shape(x.dim());
+    let filter = filter.expect("admissible");
+    let buffer = |elements: usize, usage| caller.buffer(&vec![0; 4 * elements], usage);
+    let (good, small) = (buffer(37 * 64, USAGE), buffer(37 * 64 - 1, USAGE));
+    let large = buffer(37 * 80 + 100, USAGE);
+    let bad = buffer(37 * 64, BufferUsages::COPY_DST | BufferUsages::UNIFORM);
+    let refused = |source: GpuSlice, target: GpuSlice| {
+        let result = caller.run(|encoder| filter.encode(encoder, source, target));
+        match result.expect_err("cannot be") {
+            Error::Gpu(reason) => reason,
+            other => panic!("{other}"),
+        }
+    };
+    let new = GpuSlice::new;
+    for (source, words) in [
+        (new(&small), ["source", "exceed its 9468 bytes"]),
+        (new(&good).offset(4), ["source", "exceed"]),
+        (new(&large).offset(2), ["multiple of 4", "got 2"]),
+        (new(&good).row_pitch(65), ["65 apart", "exceed"]),
+        (new(&large).row_pitch(63), ["rows of 64 elements", "63 apart"]),
+        (new(&large).pitch(2, 90), ["axis 2", "2 axes"]),
+        (new(&large).row_pitch(usize::MAX), ["source", "exceed"]),
+        (new(&large).offset(u64::MAX - 3), ["source", "exceed"]),
+        (new(&bad), ["expected usage STORAGE", "UNIFORM"]),
+    ] {
+        let reason = refused(source, new(&good));
+        assert!(words.iter().all(|word| reason.contains(word)), "{words:?}: {reason}");
+    }
+    let reason = refused(new(&good), new(&bad));
+    assert!(reason.contains("destination"), "{reason}");
+
+    // A filter that the GPU does not have.
+    let swapped = convolver.filter(&picture()).mode(Mode::Valid).for_shape((2, 3));
+    let swapped = swapped.expect("admissible");
+    let error = caller.run(|encoder| swapped.encode(encoder, &good, &large));
+    assert!(matches!(error, Err(Error::Inadmissible { .. })));
+}

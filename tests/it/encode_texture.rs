@@ -1,0 +1,304 @@
+//! Filters in the caller's command encoder, on the caller's textures.
+
+use convolve::reference::Oracle;
+use convolve::wgpu::{self, TextureFormat, TextureUsages};
+use convolve::{Boundary, Convolver, Error, Filter, Mode, Options};
+use ndarray::{Array2, Array3, Ix2, s};
+
+use crate::common::cases::{EDGES, of_type};
+use crate::common::*;
+
+/// A format, its channels, and how a texel's value is stored and read.
+#[derive(Clone, Copy, Debug)]
+struct Format {
+    format: TextureFormat,
+    channels: usize,
+    /// Bytes of one channel.
+    size: usize,
+    /// By how much a stored value may differ.
+    error: f32,
+}
+
+const FORMATS: [Format; 4] = [
+    Format { format: TextureFormat::Rgba8Unorm, channels: 4, size: 1, error: 0.51 / 255.0 },
+    Format { format: TextureFormat::Rgba16Float, channels: 4, size: 2, error: 1e-3 },
+    Format { format: TextureFormat::R32Float, channels: 1, size: 4, error: 0.0 },
+    Format { format: TextureFormat::Rgba32Float, channels: 4, size: 4, error: 0.0 },
+];
+
+impl Format {
+    fn bytes(&self, value: f32) -> Vec<u8> {
+        match self.size {
+            1 => vec![(value * 255.0) as u8],
+            2 => half(value).to_le_bytes().to_vec(),
+            _ => value.to_le_bytes().to_vec(),
+        }
+    }
+
+    fn value(&self, bytes: &[u8]) -> f32 {
+        match *bytes {
+            [byte] => f32::from(byte) / 255.0,
+            [low, high] => from_half(u16::from_le_bytes([low, high])),
+            _ => bytemuck::pod_read_unaligned(bytes),
+        }
+    }
+
+    /// Values that the format stores exactly: in 0 .. 1, of at most eight bits.
+    fn exact(&self, random: &mut Random) -> f32 {
+        let byte = random.below(256) as f32;
+        if self.size == 1 { byte / 255.0 } else { byte / 256.0 }
+    }
+}
+
+/// A normal number that half precision has exactly.
+fn half(value: f32) -> u16 {
+    if value == 0.0 {
+        return 0;
+    }
+    let bits = value.to_bits();
+    let exponent = (bits >> 23 & 0xff) as i32 - 127 + 15;
+    assert!((1..31).contains(&exponent) && bits & 0x1fff == 0, "{value} has no half");
+    (exponent as u16) << 10 | (bits >> 13 & 0x3ff) as u16 | (bits >> 16 & 0x8000) as u16
+}
+
+fn from_half(half: u16) -> f32 {
+    let (exponent, mantissa) = (i32::from(half >> 10 & 0x1f), f32::from(half & 0x3ff));
+    let magnitude = match exponent {
+        0 => mantissa * 2f32.powi(-24),
+        31 => f32::NAN,
+        _ => (1.0 + mantissa / 1024.0) * 2f32.powi(exponent - 15),
+    };
+    if half >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+#[test]
+fn halves_are_what_they_were() {
+    for byte in 0..256 {
+        let value = byte as f32 / 256.0;
+        assert_eq!(from_half(half(value)), value);
+        assert_eq!(from_half(half(-value)), if byte == 0 { 0.0 } else { -value });
+    }
+}
+
+fn texture(
+    device: &wgpu::Device,
+    format: TextureFormat,
+    dim: Ix2,
+    usage: TextureUsages,
+) -> wgpu::Texture {
+    device.create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size: wgpu::Extent3d {
+            width: dim[1] as u32,
+            height: dim[0] as u32,
+            depth_or_array_layers: 1,
+        },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage,
+        view_formats: &[],
+    })
+}
+
+/// Height x width x channels, from one texture to another through the filter.
+fn filtered(
+    convolver: &Convolver,
+    filter: &Filter<f32, Ix2>,
+    formats: [Format; 2],
+    x: &Array3<f32>,
+) -> Array3<f32> {
+    let gpu = convolver.gpu().expect("a GPU");
+    let (device, queue) = (gpu.device(), gpu.queue());
+    let [from, to] = formats;
+    let (height, width, channels) = x.dim();
+    let input = ndarray::Dim([height, width]);
+    let output = filter.output_dim();
+    let source = texture(
+        device,
+        from.format,
+        input,
+        TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+    );
+    let usage = TextureUsages::STORAGE_BINDING | TextureUsages::COPY_SRC;
+    let destination = texture(device, to.format, output, usage);
+    let bytes: Vec<u8> = x.iter().flat_map(|&value| from.bytes(value)).collect();
+    queue.write_texture(
+        source.as_image_copy(),
+        &bytes,
+        wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some((width * channels * from.size) as u32),
+            rows_per_image: None,
+        },
+        source.size(),
+    );
+    let row = (output[1] * channels * to.size).next_multiple_of(256);
+    let staged = device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: (row * output[0]) as u64,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let views = [&source, &destination].map(|texture| texture.create_view(&Default::default()));
+    let mut encoder = device.create_command_encoder(&Default::default());
+    filter.encode_texture(&mut encoder, &views[0], &views[1]).expect("records");
+    encoder.copy_texture_to_buffer(
+        destination.as_image_copy(),
+        wgpu::TexelCopyBufferInfo {
+            buffer: &staged,
+            layout: wgpu::TexelCopyBufferLayout {
+                offset: 0,
+                bytes_per_row: Some(row as u32),
+                rows_per_image: None,
+            },
+        },
+        destination.size(),
+    );
+    queue.submit([encoder.finish()]);
+    staged.map_async(wgpu::MapMode::Read, .., |mapped| mapped.expect("maps"));
+    device.poll(wgpu::PollType::wait_indefinitely()).expect("done");
+    let bytes = staged.get_mapped_range(..).expect("mapped");
+    Array3::from_shape_fn((output[0], output[1], channels), |(i, j, c)| {
+        let at = i * row + (j * channels + c) * to.size;
+        to.value(&bytes[at..at + to.size])
+    })
+}
+
+fn options(boundary: Boundary<i8>, mode: Mode, stride: usize) -> Options<f32> {
+    let boundary = match of_type::<f32>(boundary) {
+        // In the range of every format.
+        Boundary::Constant(value) => Boundary::Constant(value / 4.0),
+        other => other,
+    };
+    Options { mode, boundary: boundary.into(), stride: stride.into(), ..Options::default() }
+}
+
+#[test]
+fn every_format_every_boundary_and_every_mode() {
+    let Some(convolver) = gpu() else { return };
+    let mut random = Random::new(7);
+    let kernel = Array2::from_shape_fn((3, 4), |(i, j)| (1 + (i * 5 + j * 3) % 4) as f32 / 32.0);
+    let mut runs = 0;
+    for (i, boundary) in EDGES.into_iter().enumerate() {
+        for (j, mode) in [Mode::Full, Mode::Same, Mode::Valid].into_iter().enumerate() {
+            let from = FORMATS[(i + j) % 4];
+            let as_many = |to: &&Format| to.channels == from.channels;
+            let options = options(boundary, mode, 1 + j / 2);
+            let filter = convolver.filter(&kernel).options(options.clone()).for_shape((19, 23));
+            let filter = filter.expect("admissible");
+            for to in FORMATS.iter().filter(as_many) {
+                let x = Array3::from_shape_simple_fn((19, 23, from.channels), || {
+                    from.exact(&mut random)
+                });
+                let y = filtered(convolver, &filter, [from, *to], &x);
+                for channel in 0..from.channels {
+                    let x = x.slice(s![.., .., channel]).into_dyn();
+                    let exact = Oracle::new(x, kernel.view().into_dyn(), &options);
+                    let exact = exact.expect("a valid problem").wide();
+                    assert_eq!(exact.shape(), &y.shape()[..2]);
+                    for (at, y) in y.slice(s![.., .., channel]).indexed_iter() {
+                        let exact = exact[[at.0, at.1]] as f32;
+                        let most = to.error + 1e-6;
+                        assert!((y - exact).abs() <= most, "{from:?} {to:?} {at:?} {y} {exact}");
+                        runs += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(runs > 10_000, "only {runs} texels were compared");
+}
+
+#[test]
+fn unorm_textures_saturate() {
+    let Some(convolver) = gpu() else { return };
+    let format = FORMATS[0];
+    let x = Array3::from_shape_fn((5, 6, 4), |(i, j, c)| ((i + j + c) % 2) as f32);
+    let kernel = ndarray::arr2(&[[3.0f32, -1.5]]);
+    let filter = convolver.filter(&kernel).boundary(Boundary::Nearest).for_shape((5, 6));
+    let y = filtered(convolver, &filter.expect("admissible"), [format; 2], &x);
+    assert!(y.iter().all(|&y| y == 0.0 || y == 1.0));
+    assert!(y.iter().any(|&y| y == 0.0) && y.iter().any(|&y| y == 1.0));
+}
+
+#[test]
+fn an_srgb_view_is_filtered_in_linear_light() {
+    let Some(convolver) = gpu() else { return };
+    let gpu = convolver.gpu().expect("a GPU");
+    let (device, queue) = (gpu.device(), gpu.queue());
+    let dim = ndarray::Dim([4, 4]);
+    let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
+    let source = texture(device, TextureFormat::Rgba8UnormSrgb, dim, usage);
+    let layout =
+        wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(16), rows_per_image: None };
+    queue.write_texture(source.as_image_copy(), &[188; 64], layout, source.size());
+    let usage = TextureUsages::STORAGE_BINDING | TextureUsages::COPY_SRC;
+    let destination = texture(device, TextureFormat::Rgba32Float, dim, usage);
+    let identity = convolver.filter(&ndarray::arr2(&[[1.0f32]])).for_shape((4, 4));
+    let identity = identity.expect("admissible");
+    let staged = device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 1024,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let mut encoder = device.create_command_encoder(&Default::default());
+    let views = [&source, &destination].map(|texture| texture.create_view(&Default::default()));
+    identity.encode_texture(&mut encoder, &views[0], &views[1]).expect("records");
+    let layout = wgpu::TexelCopyBufferLayout { bytes_per_row: Some(256), ..layout };
+    encoder.copy_texture_to_buffer(
+        destination.as_image_copy(),
+        wgpu::TexelCopyBufferInfo { buffer: &staged, layout },
+        destination.size(),
+    );
+    queue.submit([encoder.finish()]);
+    staged.map_async(wgpu::MapMode::Read, .., |mapped| mapped.expect("maps"));
+    device.poll(wgpu::PollType::wait_indefinitely()).expect("done");
+    let bytes = staged.get_mapped_range(..).expect("mapped");
+    let texel: [f32; 4] = bytemuck::pod_read_unaligned(&bytes[..16]);
+    // sRGB 188 is half of the light; alpha is never encoded.
+    assert!((texel[0] - 0.503).abs() < 2e-3, "{texel:?}");
+    assert!((texel[3] - 188.0 / 255.0).abs() < 1e-3, "{texel:?}");
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let Some(convolver) = gpu() else { return };
+    let gpu = convolver.gpu().expect("a GPU");
+    let filter = convolver.filter(&Array2::<f32>::ones((3, 3))).for_shape((8, 9));
+    let filter = filter.expect("admissible");
+    let view = |format, dim: [usize; 2], usage| {
+        let texture = texture(gpu.device(), format, ndarray::Dim(dim), usage);
+        texture.create_view(&Default::default())
+    };
+    let (sampled, storage) = (TextureUsages::TEXTURE_BINDING, TextureUsages::STORAGE_BINDING);
+    let both = sampled | storage;
+    let rgba8 = TextureFormat::Rgba8Unorm;
+    let good = [view(rgba8, [8, 9], sampled), view(rgba8, [8, 9], storage)];
+    let refused = |source: &wgpu::TextureView, target: &wgpu::TextureView| {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        match filter.encode_texture(&mut encoder, source, target) {
+            Err(Error::Gpu(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (source, words) in [
+        (view(rgba8, [9, 8], sampled), "expected 9 x 8 texels (width x height), got 8 x 9"),
+        (view(rgba8, [8, 9], storage), "source texture: expected usage TEXTURE_BINDING"),
+        (view(TextureFormat::Rgba8Uint, [8, 9], sampled), "floating-point texels, got Rgba8Uint"),
+        (view(TextureFormat::R32Float, [8, 9], sampled), "has 1 channels (R32Float)"),
+    ] {
+        let reason = refused(&source, &good[1]);
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+    for (target, words) in [
+        (view(TextureFormat::Rgba8UnormSrgb, [8, 9], sampled), "one of rgba8unorm, rgba16float"),
+        (view(rgba8, [8, 9], sampled), "destination texture: expected usage STORAGE_BINDING"),
+        (view(rgba8, [8, 10], both), "expected 9 x 8"),
+    ] {
+        let reason = refused(&good[0], &target);
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+}

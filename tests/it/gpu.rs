@@ -1,0 +1,269 @@
+//! What only the GPU has: passes of a separable kernel, parts of what is too large, weights in uniform
+//! memory, shaders with checks.
+
+use convolve::plan::{Gpu, GpuCapabilities, Recipe, Schedule, Shader};
+use convolve::{Boundary, Convolver, Error, Mode, Options, Plan, filters};
+use ndarray::{Array2, ArrayD};
+use num_complex::Complex;
+use std::sync::OnceLock;
+
+use crate::common::cases::of_type;
+use crate::common::*;
+
+/// A convolver on a device of its own, whose planner believes in other limits.
+macro_rules! convolver_with {
+    ($checked:expr, $adapt:expr) => {{
+        static SHARED: OnceLock<Convolver> = OnceLock::new();
+        gpu().map(|_| {
+            SHARED.get_or_init(|| {
+                Convolver::builder().checked_shaders($checked).adapt_gpu($adapt).build()
+            })
+        })
+    }};
+}
+
+fn checked() -> Option<&'static Convolver> {
+    convolver_with!(true, |_| {})
+}
+
+fn uniform() -> Option<&'static Convolver> {
+    convolver_with!(false, |gpu| gpu.max_uniform_weights = 16 << 10)
+}
+
+/// As little as rows of a few hundred bytes: parts are ranges of what is on the device.
+fn short_bindings() -> Option<&'static Convolver> {
+    convolver_with!(false, |gpu| gpu.max_binding = 640)
+}
+
+/// So little that parts travel one by one.
+fn little_memory() -> Option<&'static Convolver> {
+    convolver_with!(false, |gpu| gpu.max_buffer = 640)
+}
+
+fn schedule(plan: &Plan) -> &Schedule {
+    match plan.chosen().admitted() {
+        Some((Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule), _)) => schedule,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Every `every`-th case of the table whose kernel can be an outer product.
+fn separable<A: Value>(convolver: Option<&Convolver>, every: usize) -> usize {
+    let Some(convolver) = convolver else { return usize::MAX };
+    let cases = table();
+    let cases = cases.iter().filter(|case| (2..=4).contains(&case.long_axes()) && !case.swaps());
+    let (mut ran, mut fused) = (0, 0);
+    for case in cases.step_by(every) {
+        let subject = case.separable_subject::<A>();
+        match subject.filter(convolver, GPU_SEPARABLE) {
+            Err(Error::Inadmissible { .. }) if !case.has_one_boundary() => continue,
+            Err(error) => panic!("{case:?}: {error}"),
+            Ok(filter) => {
+                ran += 1;
+                let stages = &schedule(filter.plan()).parts[0].stages;
+                fused += usize::from(stages[0].launch.variant.shader == Shader::Separable2d);
+                subject.check_filter(&filter).unwrap_or_else(|e| panic!("{case:?}\n{e}"));
+            }
+        }
+    }
+    assert!(fused > 0 && fused < ran, "{fused} of {ran} are fused");
+    ran
+}
+
+#[test]
+fn separable_f32() {
+    assert!(separable::<f32>(gpu(), 7) > 200);
+}
+
+#[test]
+fn separable_f64() {
+    assert!(separable::<f64>(gpu().filter(|_| has_f64()), 37) > 30);
+}
+
+#[test]
+fn separable_integers() {
+    assert!(separable::<i32>(gpu(), 23) > 40);
+    assert!(separable::<u32>(gpu(), 61) > 10);
+}
+
+#[test]
+fn separable_complex() {
+    assert!(separable::<Complex<f32>>(gpu(), 37) > 30);
+}
+
+fn has_f64() -> bool {
+    matches!(convolver().capabilities().gpu, Gpu::Present(GpuCapabilities { f64: true, .. }))
+}
+
+fn direct<A: Value>(convolver: Option<&Convolver>, every: usize) {
+    let Some(convolver) = convolver else { return };
+    for case in table().iter().step_by(every) {
+        let subject = case.subject::<A>();
+        subject
+            .check_way(convolver, GPU_DIRECT)
+            .unwrap_or_else(|error| panic!("{case:?}\n{error}"));
+    }
+}
+
+#[test]
+fn direct_f64() {
+    let Some(convolver) = gpu() else { return };
+    if has_f64() {
+        return direct::<f64>(Some(convolver), 31);
+    }
+    let (x, k) = (Random::new(1).array::<f64>(&[9]), Random::new(2).array::<f64>(&[3]));
+    let subject = Subject::new(x, k, Options::default());
+    let error = subject.filter(convolver, GPU_DIRECT).expect_err("no f64 here").to_string();
+    assert!(error.contains("f64"), "{error}");
+}
+
+#[test]
+fn with_checks() {
+    direct::<f32>(checked(), 47);
+    separable::<f32>(checked(), 61);
+}
+
+#[test]
+fn weights_in_uniform_memory() {
+    // Mesa's software adapter compiles shaders with uniform memory anew at every dispatch: few cases.
+    direct::<f32>(uniform(), 97);
+    direct::<Complex<f32>>(uniform(), 391);
+    separable::<i32>(uniform(), 131);
+}
+
+fn subject<A: Value>(input: &[usize], kernel: &[usize], options: Options<A>) -> Subject<A> {
+    let mut random = Random::new(input.iter().chain(kernel).sum::<usize>() as u64);
+    let x = random.array(input);
+    Subject::new(x, random.rank_one(kernel), options)
+}
+
+/// Checks the ways that are open to the kernel, in parts of both kinds; returns how many parts there
+/// were.
+fn in_parts<A: Value>(subject: &Subject<A>, ways: &[Way]) -> usize {
+    let (mut most, mut kinds) = (0, 0);
+    for convolver in [short_bindings(), little_memory()].into_iter().flatten() {
+        for &way in ways {
+            let filter = subject.filter(convolver, way).expect("in parts");
+            let schedule = schedule(filter.plan());
+            most = most.max(schedule.parts.len());
+            kinds += usize::from(schedule.resident);
+            subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    assert_eq!(kinds, ways.len(), "parts of both kinds are meant to run");
+    most
+}
+
+const EDGES: [Boundary<i8>; 6] = crate::common::cases::EDGES;
+
+#[test]
+fn bands_and_blocks_are_the_whole() {
+    if gpu().is_none() {
+        return;
+    }
+    let both = [GPU_DIRECT, GPU_SEPARABLE];
+    for (i, edge) in EDGES.into_iter().enumerate() {
+        let options = |stride: usize, dilation: usize, mode| Options::<f32> {
+            mode,
+            boundary: of_type::<f32>(edge).into(),
+            stride: stride.into(),
+            dilation: dilation.into(),
+            ..Options::default()
+        };
+        let same = || options(1, 1, Mode::Same);
+        // Bands: of rows, of a line, of a batch.
+        assert!(in_parts(&subject(&[61, 17], &[5, 3], same()), &both) > 6, "{edge:?}");
+        assert!(in_parts(&subject(&[1_501], &[9], same()), &[GPU_DIRECT]) > 8);
+        assert!(in_parts(&subject(&[5, 9, 13], &[1, 3, 2], same()), &both) > 3);
+        // Blocks: rows are longer than a binding.
+        assert!(in_parts(&subject(&[7, 400], &[3, 5], same()), &both) > 6);
+        // What an output skips, and windows with gaps.
+        assert!(in_parts(&subject(&[90, 30], &[4, 3], options(2, 1, Mode::Full)), &both) > 4);
+        let dilated = options(1 + i % 2, 3, Mode::Same);
+        assert!(in_parts(&subject(&[70, 21], &[3, 2], dilated), &both) > 3);
+        // Lanes, and three long axes.
+        assert!(in_parts(&subject(&[33, 11, 3], &[3, 4, 1], same()), &both) > 3);
+        assert!(in_parts(&subject(&[11, 9, 8], &[3, 2, 3], same()), &both) > 3);
+        // A reach that is longer than the axis.
+        in_parts(&subject(&[3, 150], &[9, 3], same()), &both);
+    }
+    let wrap = Options { boundary: Boundary::Wrap.into(), ..Options::<i32>::default() };
+    assert!(in_parts(&subject(&[61, 17], &[5, 3], wrap), &both) > 6);
+    let mirror =
+        Options { boundary: Boundary::Mirror.into(), ..Options::<Complex<f32>>::default() };
+    assert!(in_parts(&subject(&[61, 17], &[5, 3], mirror), &both) > 6);
+}
+
+#[test]
+fn the_table_in_parts() {
+    direct::<f32>(short_bindings(), 41);
+    direct::<f32>(little_memory(), 43);
+    separable::<f32>(short_bindings(), 53);
+}
+
+#[test]
+fn a_sum_of_outer_products() {
+    let Some(convolver) = gpu() else { return };
+    let mut random = Random::new(3);
+    let kernel = |n: usize| {
+        let far = |i: usize| (i as f32 - (n as f32 - 1.0) / 2.0) / (n as f32 / 8.0);
+        Array2::from_shape_fn((n, n), |(i, j)| {
+            let square = far(i).powi(2) + far(j).powi(2);
+            (square - 2.0) * (-square / 2.0).exp()
+        })
+    };
+    for (n, shape, boundary) in [
+        (9, [40, 37], Boundary::Constant(2.0)),
+        (9, [33, 50], Boundary::Mirror),
+        // Too tall for one pass.
+        (79, [19, 20], Boundary::Wrap),
+    ] {
+        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let mut x: ArrayD<f32> = random.array(&shape);
+        if n < 19 {
+            // Terms meet an infinity in other ways than the kernel does.
+            x[[7, 8]] = f32::INFINITY;
+            x[[10, 19]] = f32::NAN;
+        }
+        let subject = Subject::new(x, kernel(n).into_dyn(), options);
+        let filter = subject.filter(convolver, GPU_SEPARABLE).expect("a few terms");
+        assert!(filter.plan().kernel.terms > 1, "{}", filter.plan());
+        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn long_kernels_take_two_passes() {
+    let Some(convolver) = gpu() else { return };
+    for (kernel, boundary) in
+        [([3, 101], Boundary::Reflect), ([101, 3], Boundary::Wrap), ([67, 70], Boundary::Nearest)]
+    {
+        let options = Options { boundary: boundary.into(), ..Options::<f32>::default() };
+        let subject = subject(&[40, 45], &kernel, options);
+        let filter = subject.filter(convolver, GPU_SEPARABLE).expect("an outer product");
+        assert_eq!(schedule(filter.plan()).parts[0].stages.len(), 2, "{}", filter.plan());
+        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// A picture of 256 MiB on an adapter that binds 128 MiB, as Mesa's software adapter does.
+#[test]
+fn a_picture_that_no_binding_holds() {
+    let Some(convolver) = gpu() else { return };
+    let n = 8192;
+    let x = Array2::from_shape_fn((n, n), |(i, j)| ((i * 31 + j * 17) % 251) as f32);
+    let k = filters::gaussian::<f32>(0.5).expect("a width");
+    let filter = convolver.filter(&k).boundary(Boundary::Mirror).device(GPU_DIRECT.0);
+    let filter = filter.method(GPU_DIRECT.1).for_shape((n, n)).expect("in parts");
+    let Gpu::Present(gpu) = &filter.plan().gpu else { panic!("it is there") };
+    if gpu.max_binding < 256 << 20 {
+        assert!(schedule(filter.plan()).parts.len() > 1, "{}", filter.plan());
+    }
+    let on_gpu = filter.apply(&x).expect("a run");
+    let on_cpu = convolver.filter(&k).boundary(Boundary::Mirror).device(CPU_DIRECT.0);
+    let on_cpu = on_cpu.for_shape((n, n)).expect("a CPU").apply(&x).expect("a run");
+    let worst = on_gpu.iter().zip(&on_cpu).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-3, "off by {worst}");
+    // A zip of maxima would not see a NaN.
+    assert!(on_gpu.iter().all(|y| y.is_finite()));
+}
