@@ -4,6 +4,7 @@ mod capabilities;
 mod cost;
 mod design;
 mod display;
+mod launch;
 mod parts;
 mod schedule;
 mod tiling;
@@ -15,11 +16,11 @@ pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionS
 pub(crate) use cost::Seconds;
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
 pub use design::{Request, design};
+#[cfg(feature = "gpu")]
+pub(crate) use launch::tap_quads;
+pub use launch::{Launch, MAX_RANK, QUAD, Shader, Variant};
 pub use parts::{Part, Section};
 pub use schedule::{Place, Schedule, Scheduled, Stage, Taps};
-#[cfg(feature = "gpu")]
-pub(crate) use tiling::tap_quads;
-pub use tiling::{Launch, MAX_RANK, QUAD, Shader, Variant};
 
 use std::fmt;
 

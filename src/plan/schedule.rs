@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use super::capabilities::GpuCapabilities;
+use super::launch::Launch;
 use super::parts::{self, Part};
-use super::tiling::Launch;
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
 

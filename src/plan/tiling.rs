@@ -1,38 +1,13 @@
 //! How a shader is launched: tiles, registers, chunks of taps and workgroup memory, derived from the
 //! geometry and the adapter's limits alone.
 
-use std::fmt;
-
 use super::capabilities::GpuCapabilities;
+use super::launch::{LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Variant, tap_quads};
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
 
-/// The shaders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Shader {
-    /// One or two axes, perhaps in a batch, without stride: staged through workgroup memory, several
-    /// neighbouring outputs of an invocation in registers.
-    Direct2d,
-    /// The same with any stride and dilation; four outputs of a row for each invocation.
-    DirectStrided,
-    /// Any number of axes up to [`MAX_RANK`], read from global memory.
-    DirectNd,
-    /// Two axes of an outer product, or of a sum of a few, in one pass.
-    Separable2d,
-}
-
-/// Axes that the N-dimensional shader can walk, after folding.
-pub const MAX_RANK: usize = 8;
-
-/// Neighbours that are loaded, shifted and added together.
-pub const QUAD: usize = 4;
-
 /// Outputs of an invocation in [`Shader::DirectStrided`].
 const STRIDED_OUTPUTS: usize = 4;
-
-/// The longest row of taps that becomes straight-line code, and the longest column that the compiler
-/// is told of. All of 32 x 4 rows are some 500 multiply-adds, far below what an instruction cache holds.
-const LONGEST_KNOWN: usize = 32;
 
 /// The longest row of taps in [`Shader::Separable2d`], which has a single row of them.
 const LONGEST_SEPARABLE: usize = 64;
@@ -42,89 +17,6 @@ const UNROLLED: usize = 16;
 
 /// Elements of the bindings' indices: positions are signed 32-bit numbers.
 const MOST_ELEMENTS: u64 = 1 << 30;
-
-/// All that the source of a shader depends on: kernels of one size share it, whatever their weights.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Variant {
-    /// Which shader.
-    pub shader: Shader,
-    /// Type of the elements.
-    pub dtype: DType,
-    /// Invocations of a workgroup along x and y.
-    pub workgroup: [u32; 2],
-    /// Outputs of an invocation along the outer axis, and quads of them along the inner one.
-    pub registers: [usize; 2],
-    /// Taps along the outer and the inner axis, where the compiler is told of them.
-    pub taps: Option<[usize; 2]>,
-    /// Taps along the inner axis that are straight-line code.
-    pub unrolled: usize,
-    /// Samples from one tap along the inner axis to the next.
-    pub step: usize,
-    /// Length of a staged row: quads, or elements in [`Shader::DirectStrided`].
-    pub pitch: usize,
-    /// Length of the stage, in the same unit.
-    pub stage: usize,
-    /// Outer products that are added up in [`Shader::Separable2d`].
-    pub terms: usize,
-    /// Quads of values and weights where they are in uniform memory; in storage otherwise.
-    pub uniform: Option<usize>,
-    /// Whether results are added to what is there.
-    pub accumulate: bool,
-    /// Whether only what is not finite is computed again.
-    pub repair: bool,
-}
-
-/// Everything about a dispatch that is decided before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
-    /// What is compiled.
-    pub variant: Variant,
-    /// Outputs of a workgroup along the outer and the inner axis.
-    pub tile: [usize; 2],
-    /// Taps per chunk along the outer and the inner axis: the input under one chunk is staged at a
-    /// time.
-    pub chunk: [usize; 2],
-    /// Rows of input that are staged at a time.
-    pub stage_rows: usize,
-    /// Tiles along the batch, the outer and the inner axis.
-    pub tiles: [usize; 3],
-    /// Workgroups dispatched along x and y; tiles are numbered through both.
-    pub groups: [u32; 2],
-}
-
-impl Variant {
-    /// Bytes of workgroup memory.
-    pub fn workgroup_memory(&self) -> usize {
-        let element = self.dtype.size();
-        let elements = match self.shader {
-            Shader::DirectNd => 0,
-            Shader::DirectStrided => self.stage,
-            Shader::Direct2d => self.stage * QUAD,
-            Shader::Separable2d => (self.stage + self.between()) * QUAD,
-        };
-        elements * element
-    }
-
-    /// Quads of filtered rows that wait for the other pass in [`Shader::Separable2d`].
-    pub fn between(&self) -> usize {
-        let [wide, high] = self.workgroup.map(|n| n as usize);
-        let taps = self.taps.map_or(0, |[outer, _]| outer);
-        (self.registers[0] * high + taps - 1) * wide
-    }
-
-    /// Whether the source has fixed numbers for every loop over taps.
-    fn with_known_taps(mut self, outer: usize, inner: usize) -> Self {
-        if outer <= LONGEST_KNOWN && inner <= LONGEST_KNOWN {
-            self.taps = Some([outer, inner]);
-        }
-        self
-    }
-}
-
-/// Quads that a row of taps fills.
-pub fn tap_quads(taps: usize) -> usize {
-    taps.div_ceil(QUAD)
-}
 
 impl Launch {
     /// The direct method for a geometry, or why there is no launch.
@@ -167,22 +59,6 @@ impl Launch {
         Ok(launch)
     }
 
-    /// The same, added to what is in the output already.
-    pub fn accumulating(mut self) -> Self {
-        self.variant.accumulate = true;
-        self
-    }
-
-    /// Whether input is staged in workgroup memory.
-    pub fn is_tiled(&self) -> bool {
-        self.variant.shader != Shader::DirectNd
-    }
-
-    /// Outputs that are computed, those of tiles that stick out included.
-    pub fn computed_outputs(&self) -> usize {
-        self.tiles.iter().product::<usize>() * self.tile[0] * self.tile[1]
-    }
-
     fn nd(dtype: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
         if geometry.rank() > MAX_RANK {
             return Err(format!(
@@ -207,26 +83,6 @@ impl Launch {
             tiles: [1, 1, tiles],
             groups,
         })
-    }
-}
-
-impl Variant {
-    fn new(dtype: DType) -> Self {
-        Self {
-            shader: Shader::DirectNd,
-            dtype,
-            workgroup: [1, 1],
-            registers: [1, 1],
-            taps: None,
-            unrolled: 1,
-            step: 1,
-            pitch: 1,
-            stage: 0,
-            terms: 1,
-            uniform: None,
-            accumulate: false,
-            repair: false,
-        }
     }
 }
 
@@ -424,31 +280,6 @@ impl Planes {
         ];
         let groups = groups(tiles.iter().product(), gpu)?;
         Some(Launch { variant, tile, chunk, stage_rows, tiles, groups })
-    }
-}
-
-impl fmt::Display for Launch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Variant { shader, registers, terms, .. } = &self.variant;
-        let ([outer, inner], [rows, quads]) = (self.tile, registers);
-        match shader {
-            Shader::DirectNd if self.variant.repair => write!(f, "repair of what is not finite"),
-            Shader::DirectNd => write!(f, "N-D, untiled"),
-            Shader::Separable2d => {
-                if *terms > 1 {
-                    write!(f, "{terms} terms, ")?;
-                }
-                write!(f, "fused tiles of {outer} x {inner}, {rows} x {} each", quads * QUAD)
-            }
-            Shader::Direct2d => {
-                write!(f, "tiles of {outer} x {inner}, {rows} x {} each", quads * QUAD)?;
-                write!(f, ", {} x {} taps at a time", self.chunk[0], self.chunk[1])
-            }
-            Shader::DirectStrided => {
-                write!(f, "strided tiles of {outer} x {inner}")?;
-                write!(f, ", {} x {} taps at a time", self.chunk[0], self.chunk[1])
-            }
-        }
     }
 }
 
