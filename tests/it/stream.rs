@@ -267,7 +267,7 @@ mod on_gpu {
     }
 }
 
-/// The definition for frames of the filter's own type that are no numbers at all.
+/// Types that no picture has travel as they are.
 #[test]
 fn complex_frames_pass_through_streams() {
     use num_complex::Complex;
