@@ -29,7 +29,7 @@ const PER_TAP: f64 = 0.32;
 /// Likewise for a row: finding where it comes from and goes to.
 const PER_ROW: f64 = 1200.0;
 /// Likewise for a block.
-const PER_BLOCK: f64 = 3e4;
+const PER_BLOCK: f64 = 1.5e4;
 /// Bytes of a block that the second level of cache has room for, or nearly.
 const NEAR_CACHE: f64 = (1 << 21) as f64;
 /// Bytes of a block that, one for each thread, the last level of cache has no room for.
