@@ -15,6 +15,13 @@ pub struct Blocks {
     pub summed: Option<Summed>,
 }
 
+/// Slabs that a tile sums: the highest of [`super::columns::sum`].
+pub const TILE: usize = 12;
+
+/// Slabs that are summed at a time where there are few taps (24, 48 and 96 took the same time at
+/// 2048² with rows of 576 samples).
+const TOGETHER: usize = 2 * TILE;
+
 /// An axis along which the spectra of slabs are summed tap by tap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summed {
@@ -27,6 +34,16 @@ pub struct Summed {
 }
 
 impl Summed {
+    /// For an axis with `taps` taps `step` apart, in blocks of `outputs`. As few slabs at a time as
+    /// keep tiles whole, so that those in memory stay in cache; but those that the next ones need
+    /// are moved to the front each time, so no fewer than half of them.
+    pub fn new(taps: usize, step: usize, outputs: usize) -> Self {
+        let mut summed = Self { taps, step, together: 0 };
+        let half = (summed.reach() / 2).next_multiple_of(TILE);
+        summed.together = half.max(TOGETHER).min(outputs);
+        summed
+    }
+
     /// Slabs from the first tap to the last.
     pub fn reach(&self) -> usize {
         (self.taps - 1) * self.step

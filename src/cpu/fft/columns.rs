@@ -8,6 +8,7 @@
 use fearless_simd::{Simd, SimdBase};
 use num_complex::Complex;
 
+use super::blocks::TILE;
 use super::sample::Real;
 use crate::cpu::simd::Spectral;
 
@@ -63,9 +64,9 @@ pub fn sum<S: Simd, C: Spectral>(simd: S, job: Job<'_, C>) {
         let column = &mut block[vector * lanes..];
         let mut row = 0;
         if const { cfg!(target_arch = "aarch64") || <S::u8s as SimdBase<S>>::LEN == 64 } {
-            while row + 12 <= sums {
-                tile::<S, C, 12>(simd, &mut column[row * slab..], slab, step, weights);
-                row += 12;
+            while row + TILE <= sums {
+                tile::<S, C, TILE>(simd, &mut column[row * slab..], slab, step, weights);
+                row += TILE;
             }
         }
         while row + 6 <= sums {

@@ -52,7 +52,8 @@ impl Window {
 pub struct Level {
     /// The largest magnitude, infinite where a sample is not finite.
     pub largest: f64,
-    /// The sum of the squares.
+    /// The sum of the squares, at most, of what becomes of one output: of the whole block, or of the
+    /// rows that are summed.
     pub squares: f64,
     /// What samples are scaled by: they and their spectra then stay in range.
     pub exponent: i32,
@@ -170,6 +171,24 @@ mod tests {
         assert!(safe_for(&block, 3, Reach { support: 0..3, visible: 0..3 }));
         assert!(!safe_for(&block, 3, Reach { support: 0..3, visible: 2..3 }));
         assert!(safe_for(&block, 3, Reach { support: 2..3, visible: 2..3 }));
+    }
+
+    #[test]
+    fn partners_are_as_loud_where_they_are_loudest() {
+        // Two rows of each block are summed. One has the same noise everywhere, the other as much in
+        // all, but in two of its rows.
+        let window =
+            |taps| Window { taps, step: 1, reach: Reach { support: 0..taps, visible: 0..taps } };
+        let windows = [window(2), window(2)];
+        let mut survey = Survey::<f32>::default();
+        survey.start(&windows, &[32, 8], true, 2);
+        for row in 0..32 {
+            let burst = if row / 2 == 7 { 4.0 } else { 0.0 };
+            survey.add(&[Complex::new(1.0, burst); 8]);
+        }
+        let [even, burst] = [0, 1].map(|part| survey.level(part..part + 1, 0));
+        assert!(burst.squares >= 4.0 * even.squares, "{even:?} {burst:?}");
+        assert_ne!(even.partners(&burst), [0, 0]);
     }
 
     #[test]

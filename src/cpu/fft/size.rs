@@ -1,6 +1,6 @@
 //! Which block sizes suit a transform, and which of them suit a problem.
 
-use super::blocks::{Blocks, Summed};
+use super::blocks::{Blocks, Summed, TILE};
 use super::sample;
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
@@ -26,6 +26,8 @@ const PER_SAMPLE: f64 = 11.0;
 const PER_TURN: f64 = 2.0;
 /// Likewise for a tap of an axis that is summed.
 const PER_TAP: f64 = 0.32;
+/// Likewise for a slab that is moved to the front, per slab that is summed (an estimate).
+const PER_COPY: f64 = 1.0;
 /// Likewise for a row: finding where it comes from and goes to.
 const PER_ROW: f64 = 1200.0;
 /// Likewise for a block.
@@ -106,9 +108,9 @@ const FEWEST_OUTPUTS: usize = 24;
 /// Taps beyond which an axis is always transformed.
 const MOST_SUMMED: usize = 128;
 
-/// Slabs that are summed at a time: as few as keep tiles whole, so that those in memory stay in
-/// cache (24, 48 and 96 took the same time at 2048² with rows of 576 samples).
-const TOGETHER: usize = 24;
+/// Outputs of a block along an axis that is summed: a longer one saves little, and is lost as a whole
+/// where a sample is not finite. Many taps need more.
+const LONGEST_SUMMED: usize = 512;
 
 /// One way to cut an axis.
 #[derive(Clone, Copy)]
@@ -130,8 +132,9 @@ impl Cut {
     }
 
     fn summed(size: usize, step: usize, count: usize, summed: Summed) -> Self {
-        let shares = summed.taps as f64 * PER_TAP * step as f64 / size as f64;
-        Self { size, step, count, held: summed.held().min(size), shares }
+        let copies = summed.reach() as f64 / summed.together as f64;
+        let shares = (summed.taps as f64 * PER_TAP + copies * PER_COPY) * step as f64 / size as f64;
+        Self { size, step, count, held: summed.held(), shares }
     }
 }
 
@@ -146,30 +149,29 @@ pub fn blocks(geometry: &Geometry, dtype: DType, threads: usize) -> Option<Block
         .enumerate()
         .map(|(a, axis)| cuts(axis, most, a < last))
         .collect::<Option<_>>()?;
-    let (work, blocks) = cheapest(&transformed, None, dtype, threads)?;
+    // What a thread holds: more would be out of proportion.
+    let most_held = LARGEST_GAPS.max(16 * (geometry.input_len() + geometry.output_len()));
+    let best = |choices: &[Vec<Cut>]| cheapest(choices, most_held, dtype, threads);
     let outermost = axes.iter().position(|axis| axis.taps > 1);
-    let some_summed = outermost.filter(|&a| a < last && axes[a].taps <= MOST_SUMMED).map(|a| {
-        let axis = &axes[a];
-        let summed = Summed { taps: axis.taps, step: axis.tap_step(), together: TOGETHER };
+    let summed = outermost.filter(|&a| a < last && axes[a].taps <= MOST_SUMMED).and_then(|a| {
         // Axes outside of it have one tap: a sample a block.
         let single = |axis: &Axis| vec![Cut::transformed(1, 1, span(axis), true)];
         let outer = axes[..a].iter().map(single);
-        let choices = outer.chain([summed_cuts(axis, summed)]);
+        let choices = outer.chain([summed_cuts(&axes[a])]);
         let choices: Vec<_> = choices.chain(transformed[a + 1..].iter().cloned()).collect();
-        cheapest(&choices, Some(summed), dtype, threads)
+        let (work, mut blocks) = best(&choices)?;
+        blocks.summed = Some(Summed::new(axes[a].taps, axes[a].tap_step(), blocks.step[a]));
+        Some((work, blocks))
     });
-    let blocks = match some_summed.flatten() {
-        Some((less, blocks)) if less < work => blocks,
-        _ => blocks,
-    };
-    let data = geometry.input_len() + geometry.output_len();
-    (blocks.samples() <= LARGEST_GAPS.max(16 * data)).then_some(blocks)
+    let transformed = best(&transformed);
+    let both = [transformed, summed].into_iter().flatten();
+    both.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, blocks)| blocks)
 }
 
 /// Those of the ways to cut each axis that make the least work, and how much.
 fn cheapest(
     choices: &[Vec<Cut>],
-    summed: Option<Summed>,
+    most_held: usize,
     dtype: DType,
     threads: usize,
 ) -> Option<(f64, Blocks)> {
@@ -179,7 +181,7 @@ fn cheapest(
     loop {
         let chosen = at.iter().zip(choices).map(|(&i, cuts)| cuts[i]);
         let held = chosen.clone().try_fold(1usize, |held, cut| held.checked_mul(cut.held));
-        if let Some(held) = held.filter(|&held| held <= isize::MAX as usize / 64) {
+        if let Some(held) = held.filter(|&held| held <= most_held.min(isize::MAX as usize / 64)) {
             let total: f64 = chosen.clone().map(|cut| cut.count as f64).product();
             let rounds = (total / lanes as f64).ceil() / threads.max(1) as f64;
             let mut all = rounds.ceil() * work(chosen, bytes);
@@ -200,7 +202,7 @@ fn cheapest(
         size: chosen.clone().map(|cut| cut.size).collect(),
         step: chosen.clone().map(|cut| cut.step).collect(),
         count: chosen.map(|cut| cut.count).collect(),
-        summed,
+        summed: None,
     };
     Some((work, blocks))
 }
@@ -211,16 +213,18 @@ fn span(axis: &Axis) -> usize {
 }
 
 /// Ways to cut an axis that is summed, whose blocks may have any length: in steps of whole tiles.
-fn summed_cuts(axis: &Axis, summed: Summed) -> Vec<Cut> {
+fn summed_cuts(axis: &Axis) -> Vec<Cut> {
     let (span, reach) = (span(axis), axis.reach());
-    let cuts = std::iter::successors(Some(TOGETHER), |step| Some(step * 9 / 8));
-    let steps = cuts.take_while(|&step| step < span).chain([span]).map(|step| {
+    let longest = span.min(reach.saturating_mul(4).max(LONGEST_SUMMED));
+    let steps = std::iter::successors(Some(2 * TILE), |step| Some(step * 9 / 8));
+    let steps = steps.take_while(|&step| step < longest).chain([longest]).map(|step| {
         let blocks = span.div_ceil(step);
-        span.div_ceil(blocks).next_multiple_of(TOGETHER / 2).min(span)
+        span.div_ceil(blocks).next_multiple_of(TILE).min(span)
     });
     let mut cuts: Vec<Cut> = Vec::new();
     for step in steps {
         if cuts.last().is_none_or(|last| last.step < step) {
+            let summed = Summed::new(axis.taps, axis.tap_step(), step);
             cuts.push(Cut::summed(step + reach, step, span.div_ceil(step), summed));
         }
     }
@@ -301,6 +305,23 @@ mod tests {
         let blocks = blocks(&geometry(&[(100_000_000, 1001)]), DType::F32, 2).expect("fits");
         assert!(blocks.samples() <= 1 << 17, "{blocks:?}");
         assert!(blocks.total() * blocks.step[0] >= 100_000_000);
+    }
+
+    #[test]
+    fn taps_far_apart_are_not_moved_time_and_again() {
+        // Lanes of an axis that is not there: each tap of the outermost axis is 256 slabs away.
+        let mut far = geometry(&[(120, 60), (1000, 40)]);
+        far.axes[0].lanes = 256;
+        let wide = blocks(&far, DType::F32, 2).expect("fits");
+        if let Some(summed) = wide.summed {
+            assert!(2 * summed.together >= summed.reach().min(2 * wide.step[0]), "{wide:?}");
+        }
+        // And where few outputs are needed, no more slabs are held than those take.
+        let mut gaps = geometry(&[(1000, 3), (1000, 3)]);
+        gaps.axes[1].dilation = 300_000;
+        let gaps = blocks(&gaps, DType::F32, 1).expect("a few rows at a time fit");
+        let held = gaps.summed.map_or(gaps.size[0], |summed| summed.held());
+        assert!(held * gaps.size[1] <= LARGEST_GAPS, "{gaps:?}");
     }
 
     #[test]

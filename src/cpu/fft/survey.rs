@@ -124,9 +124,10 @@ impl<R: Real> Survey<R> {
         let largest = largest(&self.maxima);
         let largest =
             largest[parts.clone()].iter().fold(0.0, |most: f64, &part| most.max(part.into()));
-        let squares: f64 = self.squares[parts].iter().sum();
+        let all: f64 = self.squares[parts.clone()].iter().sum();
+        let squares = self.loudest[parts].iter().sum();
         // Maxima pass over a NaN, sums do not.
-        let largest = if squares.is_nan() { f64::INFINITY } else { largest };
+        let largest = if all.is_nan() { f64::INFINITY } else { largest };
         Level { largest, squares, exponent }
     }
 
