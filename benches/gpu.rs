@@ -120,7 +120,11 @@ impl Bench {
             0 => Throughput::Bytes(case.work.bytes),
             multiply_adds => Throughput::Elements(multiply_adds),
         });
-        group.bench_function(BenchmarkId::new(case.name, case.taps), |bencher| {
+        let id = match case.taps {
+            0 => BenchmarkId::from_parameter(case.name),
+            taps => BenchmarkId::new(case.name, taps),
+        };
+        group.bench_function(id, |bencher| {
             bencher.iter_custom(|times| {
                 let took = run(times);
                 measured.push((times, took));
