@@ -10,6 +10,8 @@ import numpy as np
 import scipy.ndimage
 import scipy.signal
 
+from worker import Absent
+
 # A way is not tried where it would take too long even at this many multiply-adds per second, well
 # above what any of them reached on two cores.
 SCIPY_RATE = 4e9
@@ -32,10 +34,6 @@ class Way:
     inner: bool = False
     # Seconds that it takes at least, as far as is known beforehand.
     at_least: float = 0.0
-
-
-class Absent(Exception):
-    """A library cannot do the case in this way."""
 
 
 class PythonCall:

@@ -6,6 +6,8 @@ use ndarray::ArrayD;
 use num_complex::Complex;
 
 use crate::contender::Contender;
+#[cfg(feature = "gpu")]
+use crate::gpu;
 use crate::{imageproc, ndarray_conv, ours};
 
 /// An input and a kernel.
@@ -24,6 +26,10 @@ impl<A: Compared> AnyCase for Case<A> {
     fn contender(&self, name: &str) -> Result<Box<dyn Contender>, String> {
         match name.split_once(':') {
             Some(("ours", method)) => ours::contender(self, method),
+            #[cfg(feature = "gpu")]
+            Some(("gpu", way)) => gpu::contender(self, way),
+            #[cfg(not(feature = "gpu"))]
+            Some(("gpu", _)) => Err("this build has no GPU support (feature `gpu`)".into()),
             Some((library, way)) => A::peer(self, library, way),
             None => Err(format!("{name:?} is not LIBRARY:WAY")),
         }

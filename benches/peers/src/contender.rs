@@ -10,6 +10,10 @@ pub trait Contender {
     fn note(&self) -> String;
     /// Runs once; the time of the call alone.
     fn run(&mut self) -> Result<Duration, String>;
+    /// Runs so many times; the time of all of them.
+    fn run_many(&mut self, times: u32) -> Result<Duration, String> {
+        (0..times).map(|_| self.run()).sum()
+    }
     /// The samples of the last result, in standard order.
     fn result(&self) -> Vec<u8>;
 }

@@ -1,4 +1,5 @@
-//! The Rust side of the comparison: `compare.py` starts it and tells it, line by line, what to run.
+//! The Rust side of the comparisons: `compare.py` or `gpu_peers.py` starts it and tells it, line by
+//! line, what to run.
 //!
 //! Each command is a line of fields with tabs between them; each answer is a line that starts with
 //! `ok`, or with `error` and the reason.
@@ -7,11 +8,13 @@
 //! | --- | --- |
 //! | `case DTYPE SHAPE KERNEL_SHAPE INPUT KERNEL` | reads two files of raw samples |
 //! | `prepare NAME` | plans; says what was planned |
-//! | `run NAME` | runs once; seconds |
+//! | `run NAME TIMES` | runs so many times; seconds for all of them |
 //! | `write NAME FILE` | writes the last result as raw samples |
 
 mod case;
 mod contender;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod imageproc;
 mod ndarray_conv;
 mod ours;
@@ -44,7 +47,10 @@ impl Worker {
                 self.contenders.insert(name.into(), contender);
                 Ok(note)
             }
-            ["run", name] => Ok(self.prepared(name)?.run()?.as_secs_f64().to_string()),
+            ["run", name, times] => {
+                let times = times.parse().map_err(|_| format!("{times:?} is not a number"))?;
+                Ok(self.prepared(name)?.run_many(times)?.as_secs_f64().to_string())
+            }
             ["write", name, file] => {
                 std::fs::write(file, self.prepared(name)?.result())
                     .map_err(|error| format!("{file}: {error}"))?;
