@@ -194,7 +194,7 @@ impl CostModel {
         let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
         let rate = self.direct_rate(dtype, capabilities);
         // Rows of the ring are computed one by one, which takes more than the columns.
-        let along = 0.78 * tile_share(1, inner.taps);
+        let along = 0.78 * tile_share(1, inner.taps).min(0.75);
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
         let per_sample = inner.taps as f64 / along + columns as f64 / 0.8;
         let rows = samples / inner.outputs() as f64;
@@ -304,12 +304,12 @@ impl CostModel {
 }
 
 /// The share of the full rate that tiles reach whose rows share samples under this many rows of
-/// taps, of `inner` taps each. Estimates but for a single row of 11 taps (0.41 of `direct` at 10^6
-/// samples, benches/results/peers.md) and three rows (the bench `direct`).
+/// taps, of `inner` taps each. Estimates but for a single row of 11 and 101 taps (0.4, 0.97 of `direct`,
+/// benches/results/peers.md) and three rows (the bench `direct`).
 fn tile_share(rows_of_taps: usize, inner: usize) -> f64 {
     match rows_of_taps {
         // Pairs of taps share their samples in rows that are longer than a vector.
-        1 if inner > 16 => 0.75,
+        1 if inner > 16 => 0.95,
         1 => 0.45,
         2 => 0.6,
         3 | 4 => 0.85,
