@@ -304,8 +304,8 @@ impl CostModel {
 }
 
 /// The share of the full rate that tiles reach whose rows share samples under this many rows of
-/// taps, of `inner` taps each. Estimates but for a single row of 11 and 101 taps (0.4, 0.97 of `direct`,
-/// benches/results/peers.md) and three rows (the bench `direct`).
+/// taps, of `inner` taps each. Estimates but for a single row of 11 and of 101 taps (0.4 and 0.97 of
+/// `direct`, benches/results/peers.md) and three rows (the bench `direct`).
 fn tile_share(rows_of_taps: usize, inner: usize) -> f64 {
     match rows_of_taps {
         // Pairs of taps share their samples in rows that are longer than a vector.
