@@ -65,7 +65,10 @@ pub struct CpuRates {
     /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
     /// transform takes at least.
     pub fft_start: f64,
-    /// Bytes per second, read and written, of all threads together.
+    /// Bytes of input and output that stay in the caches from run to run: up to there, memory is as
+    /// fast as the methods.
+    pub cache: f64,
+    /// Bytes per second beyond that, read and written, of all threads together.
     pub bandwidth: f64,
     /// Finding and starting one row of samples for one row of outputs, in seconds.
     pub row: f64,
@@ -109,11 +112,12 @@ impl Default for CostModel {
             // direct sums there. `gather` and `wake` are estimates of the same machine.
             cpu: CpuRates {
                 direct: 52e9,
-                ring: 3.3e9,
+                ring: 7e9,
                 gather: 0.7e9,
                 fft: 5.2e9,
                 fft_start: 0.6e-6,
-                bandwidth: 35e9,
+                cache: 10e6,
+                bandwidth: 60e9,
                 row: 4e-9,
                 wake: 10e-6,
             },
@@ -193,10 +197,11 @@ impl CostModel {
         let samples = geometry.output_len().max(geometry.input_len()) as f64;
         let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
         let rate = self.direct_rate(dtype, capabilities);
-        // Rows of the ring are computed one by one, which takes more than the columns.
-        let along = 0.78 * tile_share(1, inner.taps).min(0.75);
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
-        let per_sample = inner.taps as f64 / along + columns as f64 / 0.8;
+        // Pieces of some four times the taps filter the rows above them again.
+        let (taps, rows) = outer.last().map_or((1, 1), |axis| (axis.taps, axis.outputs()));
+        let again = (taps - 1) as f64 / (4 * (taps + 5)).min(rows) as f64;
+        let per_sample = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
         let rows = samples / inner.outputs() as f64;
         let width = dtype.size() as f64 / 4.0;
         let ring = samples * width / self.cpu.ring + rows * 26.0 * self.cpu.row;
@@ -298,21 +303,22 @@ impl CostModel {
 
     fn on_cpu(&self, compute: f64, bytes: f64, threads: usize) -> Cost {
         let fixed = if threads > 1 { self.cpu.wake } else { 0.0 };
-        let work = (compute / threads as f64).max(bytes / self.cpu.bandwidth);
-        Cost { fixed, work, transfer: 0.0 }
+        let memory = (bytes - self.cpu.cache).max(0.0) / self.cpu.bandwidth;
+        Cost { fixed, work: compute / threads as f64 + memory, transfer: 0.0 }
     }
 }
 
 /// The share of the full rate that tiles reach whose rows share samples under this many rows of
-/// taps, of `inner` taps each. Estimates but for a single row of 11 and of 101 taps (0.4 and 0.97 of
-/// `direct`, benches/results/peers.md) and three rows (the bench `direct`).
+/// taps, of `inner` taps each, from 64 x 2048 samples with 3 x 3 to 11 x 11 taps, and from single
+/// rows of 11 and of 101 taps; two rows are an estimate.
 fn tile_share(rows_of_taps: usize, inner: usize) -> f64 {
     match rows_of_taps {
         // Pairs of taps share their samples in rows that are longer than a vector.
         1 if inner > 16 => 0.95,
         1 => 0.45,
         2 => 0.6,
-        3 | 4 => 0.85,
+        3 | 4 => 0.7,
+        5 | 6 => 0.95,
         _ => 1.0,
     }
 }

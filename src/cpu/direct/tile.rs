@@ -25,6 +25,8 @@ pub struct Job<'a, A> {
     pub sources_per_plane: usize,
     /// For each row of taps, how many output rows of the tile its sample row serves.
     pub splits: &'a [usize],
+    /// Samples that the next jobs read, and rows in them: each is fetched along with the columns here.
+    pub ahead: (&'a [A], &'a [usize]),
     /// For each tap of a row, where its sample lies from that under the first tap.
     pub offsets: &'a [usize],
     /// Samples from one tap of a row to the next, where that is the same for all; else 0.
@@ -155,9 +157,13 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize, const
                 continue;
             }
             // Short rows of taps leave no time to ask.
-            if const { R > 1 } && row_taps > 3 {
+            let (ahead, rows) = job.ahead;
+            if const { R > 1 } && (row_taps > 3 || !rows.is_empty()) {
                 let next = at + V * lanes;
-                if split < R && lower[q] != ZEROS {
+                for &row in rows.iter().skip(q).step_by(job.splits.len()) {
+                    prefetch(ahead, row + at, V * lanes);
+                }
+                if rows.is_empty() && split < R && lower[q] != ZEROS {
                     prefetch(x, lower[q] + next, V * lanes);
                 }
                 for r in (q..job.rows).step_by(job.splits.len()) {

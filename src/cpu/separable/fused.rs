@@ -41,6 +41,7 @@ struct Ring<A> {
     /// For each term as many rows as a tile reads.
     rows: Lines<A>,
     sources: Vec<usize>,
+    ahead: Vec<usize>,
     window: Vec<A>,
 }
 
@@ -118,6 +119,7 @@ impl<A: Element> Fused<A> {
         Ring {
             rows: Lines::new(rows * self.pitch),
             sources: Vec::with_capacity(rows),
+            ahead: Vec::with_capacity(self.vertical.rows * self.vertical.stride),
             window: vec![A::default(); self.window.len],
         }
     }
@@ -132,7 +134,8 @@ impl<A: Element> Fused<A> {
         out: &mut [A],
         ring: &mut Ring<A>,
     ) {
-        let (width, axis, tiles) = (self.extension.inner().outputs(), self.rows(), &self.vertical);
+        let (inner, axis, tiles) = (self.extension.inner(), self.rows(), &self.vertical);
+        let width = inner.outputs();
         let slots = tiles.sources;
         // The first row of the extended input that has not been filtered yet.
         let mut next = isize::MIN;
@@ -153,12 +156,23 @@ impl<A: Element> Fused<A> {
                 });
                 ring.sources.extend(sources);
             }
+            // The rows under the next tile, while this one is computed.
+            ring.ahead.clear();
+            ring.ahead.extend((next..next + (tiles.rows * tiles.stride) as isize).filter_map(
+                |p| match self.row(plane, p) {
+                    Row::Stored(at) => {
+                        Some(at.wrapping_add_signed(inner.start(columns.start).max(0)))
+                    }
+                    Row::Outside(_) => None,
+                },
+            ));
             tiles.run(
                 self.instructions,
                 Work {
                     x: &ring.rows,
                     zeros: &[],
                     sources: &ring.sources,
+                    ahead: (x, &ring.ahead),
                     offsets: &[0],
                     step: 0,
                     y: &mut out[columns.start..],
@@ -170,11 +184,16 @@ impl<A: Element> Fused<A> {
         }
     }
 
-    /// Filters the row at `p` of the extended input into its slots of the ring.
-    fn filter(&self, x: &[A], plane: usize, p: isize, columns: Range<usize>, ring: &mut Ring<A>) {
+    /// The row at `p` of the extended input.
+    fn row(&self, plane: usize, p: isize) -> Row<A> {
         let outer = self.extension.outer().len();
         let at = |axis: usize| if axis + 1 == outer { p } else { plane as isize };
-        let row = self.extension.row((0..outer).map(at));
+        self.extension.row((0..outer).map(at))
+    }
+
+    /// Filters the row at `p` of the extended input into its slots of the ring.
+    fn filter(&self, x: &[A], plane: usize, p: isize, columns: Range<usize>, ring: &mut Ring<A>) {
+        let row = self.row(plane, p);
         let Ring { rows, window, .. } = ring;
         let slot = p.rem_euclid(self.vertical.sources as isize) as usize * self.pitch;
         let plane = self.vertical.sources * self.pitch;
@@ -195,6 +214,7 @@ impl<A: Element> Fused<A> {
                     x,
                     zeros: &[],
                     sources: &[source],
+                    ahead: (&[], &[]),
                     offsets,
                     step,
                     y: &mut ring[slot + some.start - columns.start..],
