@@ -99,6 +99,22 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
+    /// How often the filter will run, at least once; as a rule, [`MANY_RUNS`](crate::plan::MANY_RUNS).
+    /// What is done once (compiling shaders, transforming the kernel) counts that much less, and may
+    /// make another method the faster one. Nothing keeps the filter from running more or less often.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    ///
+    /// let blur = Convolver::new().filter(&filters::disk::<f32>(60.0)?).runs(1).for_shape((512, 512))?;
+    /// println!("{}", blur.plan());
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn runs(mut self, runs: usize) -> Self {
+        self.request.runs = runs.max(1);
+        self
+    }
+
     /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
     /// as the plan needs it.
     ///

@@ -212,9 +212,9 @@ impl Convolver {
         let gpu_could = request.device != Device::Cpu
             && !request.precision.widens(problem.dtype)
             && request.method != Method::Fft;
-        if request.device != Device::Gpu {
+        if request.device != Device::Gpu && !request.resident {
             let plan = plan::design(problem, kernel, &modest, model, request)?;
-            let floor = model.gpu_floor(problem.dtype, &plan.geometry);
+            let floor = model.gpu_floor(problem.dtype, &plan.geometry, request.runs);
             if !gpu_could || plan.cost().total() <= floor {
                 return Ok(plan);
             }
@@ -302,7 +302,7 @@ pub fn convolve<A: Element, D: Dimension>(
     k: &ArrayRef<A, D>,
     mode: Mode,
 ) -> Result<Array<A, D>> {
-    shared().filter(k).mode(mode).for_shape(x.raw_dim())?.apply(x)
+    shared().filter(k).mode(mode).runs(1).for_shape(x.raw_dim())?.apply(x)
 }
 
 /// Correlates `x` with `k`, with zeros outside: convolution with the kernel reversed and
@@ -324,5 +324,5 @@ pub fn correlate<A: Element, D: Dimension>(
     k: &ArrayRef<A, D>,
     mode: Mode,
 ) -> Result<Array<A, D>> {
-    shared().filter(k).correlate().mode(mode).for_shape(x.raw_dim())?.apply(x)
+    shared().filter(k).correlate().mode(mode).runs(1).for_shape(x.raw_dim())?.apply(x)
 }

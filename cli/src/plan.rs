@@ -21,6 +21,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         method: meaning.method.into(),
         device: meaning.device.into(),
         precision: meaning.precision.into(),
+        ..Request::default()
     };
     let convolver = Convolver::new();
     let shape = &args.shape.0;

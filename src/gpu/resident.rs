@@ -67,7 +67,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// The plan for data that is on the GPU, or that comes with a command encoder: the filter's own
-    /// where that is on the GPU, and another one where it is on the CPU.
+    /// where that is on the GPU, and another one where it is on the CPU. No transfers count in it.
     ///
     /// # Errors
     /// [`Error::Inadmissible`] where the GPU cannot do this, where the CPU was asked for, or where
@@ -86,12 +86,10 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                           the GPU cannot be a kernel";
             return Err(Error::Inadmissible { wanted, reason: reason.into() });
         }
-        let Plan { problem, kernel, request, gpu, .. } = &self.plan;
+        let Plan { problem, kernel, request, .. } = &self.plan;
         // The device may be another one by now.
-        if self.plan.device() == Device::Gpu && *gpu == self.convolver.capabilities().gpu {
-            return Ok(self.plan.clone());
-        }
-        self.convolver.plan(problem, kernel, Request { device: Device::Gpu, ..*request })
+        let request = Request { device: Device::Gpu, resident: true, ..*request };
+        self.convolver.plan(problem, kernel, request)
     }
 
     /// What is recorded for data on the GPU.

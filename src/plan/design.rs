@@ -1,6 +1,6 @@
 //! From a problem to a plan: vetoes first, then cost.
 
-use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
+use super::capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind};
 use super::cost::{Cost, CostModel};
 use super::schedule::Schedule;
 use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
@@ -14,8 +14,8 @@ use crate::kernel::KernelFacts;
 use crate::precision::Precision;
 use crate::problem::Problem;
 
-/// What the caller insists on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What the caller insists on, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// How.
     pub method: Method,
@@ -23,6 +23,26 @@ pub struct Request {
     pub device: Device,
     /// How precisely.
     pub precision: Precision,
+    /// How often the plan will run: what is done once is shared between so many runs.
+    pub runs: usize,
+    /// Whether input and output are on the GPU: then it is the CPU that they travel to and from.
+    pub resident: bool,
+}
+
+/// Runs of a filter of which nobody said how often it will run: whoever plans once has many inputs,
+/// and the first of them should not wait for long either. A choice, not a measurement.
+pub const MANY_RUNS: usize = 100;
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: Method::Auto,
+            device: Device::Auto,
+            precision: Precision::Native,
+            runs: MANY_RUNS,
+            resident: false,
+        }
+    }
 }
 
 impl Request {
@@ -32,9 +52,9 @@ impl Request {
     }
 }
 
-/// Work moves off the CPU only for a gain of more than this share, so that noise in the model does
-/// not move it back and forth.
-const GAIN_TO_LEAVE_CPU: f64 = 0.15;
+/// Work moves away from where its data is only for a gain of more than this share, so that noise in
+/// the model does not move it back and forth.
+const GAIN_TO_MOVE: f64 = 0.15;
 
 /// Chooses. The same arguments give the same plan.
 ///
@@ -58,7 +78,7 @@ pub fn design(
         judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
         judge.candidate(Device::Gpu, Method::Separable, judge.gpu_separable()),
     ];
-    let chosen = choose(&candidates, request)?;
+    let chosen = choose(&candidates, request, capabilities, model)?;
     Ok(Plan {
         problem: problem.clone(),
         geometry,
@@ -70,11 +90,21 @@ pub fn design(
     })
 }
 
-fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
+fn choose(
+    candidates: &[Candidate],
+    request: Request,
+    capabilities: &Capabilities,
+    model: &CostModel,
+) -> Result<usize> {
+    let home = if request.resident { Device::Gpu } else { Device::Cpu };
+    let is_software =
+        matches!(&capabilities.gpu, Gpu::Present(gpu) if gpu.kind == GpuKind::Software);
+    let last_resort = is_software && !model.software_unasked && !request.resident;
+    // What is not to be chosen unasked comes after all others.
     let handicapped = |candidate: &Candidate| {
         let (_, cost) = candidate.admitted()?;
-        let handicap = if candidate.device == Device::Gpu { 1.0 - GAIN_TO_LEAVE_CPU } else { 1.0 };
-        Some(cost.total() / handicap)
+        let handicap = if candidate.device == home { 1.0 } else { 1.0 - GAIN_TO_MOVE };
+        Some((last_resort && candidate.device == Device::Gpu, cost.total() / handicap))
     };
     let allowed = |candidate: &Candidate| request.allows(candidate.device, candidate.method);
     let best = candidates
@@ -82,7 +112,7 @@ fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
         .enumerate()
         .filter(|(_, candidate)| allowed(candidate))
         .filter_map(|(i, candidate)| Some((i, handicapped(candidate)?)))
-        .min_by(|(_, a), (_, b)| a.total_cmp(b));
+        .min_by(|(_, (last_a, a)), (_, (last_b, b))| last_a.cmp(last_b).then(a.total_cmp(b)));
     if let Some((i, _)) = best {
         return Ok(i);
     }
@@ -127,11 +157,25 @@ impl Judge<'_> {
         let verdict = match verdict {
             Ok((recipe, mut cost)) => {
                 cost.work += self.model.conversion(self.problem.dtype, self.dtype, self.geometry);
+                cost.setup /= self.request.runs.max(1) as f64;
+                self.travel(device, &mut cost);
                 Verdict::Admissible(recipe, cost)
             }
             Err(reason) => Verdict::Vetoed(reason),
         };
         Candidate { device, method, verdict }
+    }
+
+    /// Data that is on the GPU travels to the CPU instead.
+    fn travel(&self, device: Device, cost: &mut Cost) {
+        if !self.request.resident {
+            return;
+        }
+        cost.transfer = 0.0;
+        if let (Device::Cpu, Gpu::Present(gpu)) = (device, &self.capabilities.gpu) {
+            cost.transfer = self.model.travel(self.problem.dtype, self.geometry, gpu.kind);
+            cost.fixed += self.model.gpu_rates(gpu.kind).round_trip;
+        }
     }
 
     fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {

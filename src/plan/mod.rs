@@ -15,7 +15,7 @@ pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub(crate) use cost::Seconds;
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
-pub use design::{Request, design};
+pub use design::{MANY_RUNS, Request, design};
 #[cfg(feature = "gpu")]
 pub(crate) use launch::tap_quads;
 pub use launch::{Launch, MAX_RANK, QUAD, Shader, Variant};
@@ -234,7 +234,7 @@ impl Plan {
         self.request.precision.inside(self.problem.dtype)
     }
 
-    /// What is expected of one run on host data.
+    /// What is expected of one run, from and to where the data is.
     pub fn cost(&self) -> Cost {
         self.chosen().admitted().map_or_else(Cost::default, |(_, cost)| *cost)
     }
