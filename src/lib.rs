@@ -4,6 +4,8 @@
 mod boundary;
 pub mod bounds;
 mod builder;
+mod cache;
+mod calibration;
 mod convolver;
 mod cpu;
 mod element;
@@ -32,6 +34,7 @@ mod verify;
 pub use self::image::PictureFilter;
 pub use boundary::{Boundary, Edge};
 pub use builder::FilterBuilder;
+pub use calibration::{Calibration, DeviceRates, Rate, Unit};
 pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};
 pub use error::{Error, Result};

@@ -134,8 +134,8 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let precision = plan.request.precision;
     let facts = precision.facts(weights, &geometry.kernel());
     let capabilities = convolver.capabilities();
-    let everything =
-        plan::design(&plan.problem, &facts, &capabilities, convolver.cost_model(), plan.request)?;
+    let model = convolver.model().with(&capabilities.gpu);
+    let everything = plan::design(&plan.problem, &facts, &capabilities, &model, plan.request)?;
     // What a window can meet.
     let largest = largest_magnitude(x.iter().chain(&extension.values));
 

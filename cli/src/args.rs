@@ -26,8 +26,10 @@ pub enum Command {
     Apply(Apply),
     /// Explain what would run, without running it
     Plan(Plan),
-    /// Show the CPU, the GPUs, and which of them would be used
+    /// Show the CPU, the GPUs, which of them would be used, and what was measured of them
     Devices,
+    /// Measure this machine, and keep the result for later plans
+    Calibrate,
 }
 
 const KERNELS: &str = "\

@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod array;
+mod calibrate;
 mod devices;
 mod dtype;
 mod jobs;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         args::Command::Apply(args) => apply::run(args),
         args::Command::Plan(args) => plan::run(args),
         args::Command::Devices => devices::run(),
+        args::Command::Calibrate => calibrate::run(),
     };
     report::exit_code(result)
 }

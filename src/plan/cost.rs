@@ -327,6 +327,14 @@ impl CostModel {
         }
     }
 
+    pub(crate) fn gpu_rates_mut(&mut self, kind: GpuKind) -> &mut GpuRates {
+        match kind {
+            GpuKind::Discrete => &mut self.discrete,
+            GpuKind::Integrated | GpuKind::Other => &mut self.integrated,
+            GpuKind::Software => &mut self.software,
+        }
+    }
+
     /// The least that any GPU takes that may be chosen unasked, for each of so many runs from and to
     /// host memory: a problem that the CPU finishes sooner need not look for one.
     pub fn gpu_floor(&self, dtype: DType, geometry: &Geometry, runs: usize) -> f64 {

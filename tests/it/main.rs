@@ -2,6 +2,8 @@
 
 mod common;
 
+#[cfg(feature = "serde")]
+mod calibration;
 #[cfg(feature = "gpu")]
 mod encode;
 #[cfg(feature = "gpu")]
