@@ -1,8 +1,6 @@
 //! Files that are kept from process to process, in the user's cache directory.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
 
 /// Where this user's caches are, as each system has it; `CONVOLVE_CACHE_DIR` names another place, or
 /// none at all where it is empty.
@@ -24,13 +22,15 @@ pub fn directory() -> Option<PathBuf> {
 
 /// Writes a file, whole or not at all: beside its place first, so that whoever reads it meanwhile
 /// has the old one or the new one.
-pub fn write(path: &Path, data: &[u8]) -> io::Result<()> {
+#[cfg(any(feature = "gpu", feature = "serde"))]
+pub fn write(path: &std::path::Path, data: &[u8]) -> std::io::Result<()> {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     // A name of its own for every writer, in this process and in others.
     static WRITES: AtomicUsize = AtomicUsize::new(0);
     let write = WRITES.fetch_add(1, Ordering::Relaxed);
     let beside = path.with_extension(format!("{}-{write}", std::process::id()));
     let result = (|| {
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        std::fs::create_dir_all(path.parent().unwrap_or(path))?;
         std::fs::write(&beside, data)?;
         std::fs::rename(&beside, path)
     })();

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::plan::{
     self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
-    Method, Plan, Request,
+    Method, Plan, Recipe, Request,
 };
 use crate::problem::{Mode, Problem};
 
@@ -48,6 +48,7 @@ struct Shared {
     instructions: InstructionSet,
     model: Model,
     gpu: GpuSource,
+    spoil: Option<fn(&Recipe) -> Option<usize>>,
 }
 
 #[derive(Debug)]
@@ -83,6 +84,7 @@ pub struct ConvolverBuilder {
     gpu: GpuSettings,
     model: Option<CostModel>,
     uncalibrated: bool,
+    spoil: Option<fn(&Recipe) -> Option<usize>>,
 }
 
 impl ConvolverBuilder {
@@ -124,6 +126,14 @@ impl ConvolverBuilder {
     #[doc(hidden)]
     pub fn adapt_gpu(mut self, adapt: fn(&mut GpuCapabilities)) -> Self {
         self.gpu.adapt = Some(adapt);
+        self
+    }
+
+    /// Plants a wrong value into the results of recipes, at the output of this number, for tests of what
+    /// must notice.
+    #[doc(hidden)]
+    pub fn spoil(mut self, spoil: fn(&Recipe) -> Option<usize>) -> Self {
+        self.spoil = Some(spoil);
         self
     }
 
@@ -175,7 +185,8 @@ impl ConvolverBuilder {
         let refined = self.model.is_none() && !self.uncalibrated;
         let model = self.model.unwrap_or_default();
         let model = Model::new(model, (threads, instructions), refined, self.gpu.cache);
-        Convolver { shared: Arc::new(Shared { threads, instructions, model, gpu }) }
+        let shared = Shared { threads, instructions, model, gpu, spoil: self.spoil };
+        Convolver { shared: Arc::new(shared) }
     }
 }
 
@@ -260,6 +271,11 @@ impl Convolver {
     /// What the planner expects each method to cost on this machine. Looks for a GPU.
     pub fn cost_model(&self) -> CostModel {
         self.shared.model.with(&self.look_for_gpu())
+    }
+
+    /// Where a wrong value is wanted.
+    pub(crate) fn spoils(&self, recipe: &Recipe) -> Option<usize> {
+        self.shared.spoil.and_then(|spoil| spoil(recipe))
     }
 
     pub(crate) fn model(&self) -> &Model {

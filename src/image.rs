@@ -62,7 +62,7 @@ impl FilterBuilder<f32, Ix2> {
         check_valid(&self.options, [height as usize, width as usize], self.kernel.dim())?;
         let kernel = self.kernel.insert_axis(Axis(2));
         let mut builder = FilterBuilder::new(self.convolver, kernel).options(options);
-        builder.request = self.request;
+        (builder.request, builder.check) = (self.request, self.check);
         let filter = builder.for_shape((height as usize, width as usize, channels))?;
         let output = filter.output_dim();
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {

@@ -6,6 +6,7 @@ pub mod bounds;
 mod builder;
 mod cache;
 mod calibration;
+mod check;
 mod convolver;
 mod cpu;
 mod element;
@@ -35,6 +36,7 @@ pub use self::image::PictureFilter;
 pub use boundary::{Boundary, Edge};
 pub use builder::FilterBuilder;
 pub use calibration::{Calibration, DeviceRates, Rate, Unit};
+pub use check::Check;
 pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};
 pub use error::{Error, Result};
@@ -49,7 +51,7 @@ pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
 pub use profile::{DeviceTimes, Profile};
 pub use stream::{Results, Stream};
-pub use verify::{Check, Deviation, Verification};
+pub use verify::{Deviation, Verification, Verified};
 
 #[cfg(feature = "gpu")]
 pub use wgpu;

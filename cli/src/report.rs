@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn disagreement_has_its_own_status() {
-        let report = Verification { sampled: 1, outputs: 1, checks: Vec::new() };
+        let report = Verification { sampled: 1, outputs: 1, methods: Vec::new() };
         let disagreement: Result<(), _> = Err(Error::Disagreement(Box::new(report)));
         let status = exit_code(disagreement.context("picture.png"));
         assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(1)));

@@ -94,6 +94,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
     /// What is recorded for data on the GPU.
     pub(crate) fn passes(&self) -> Result<Arc<Passes<A>>> {
+        if self.checker.is_some() {
+            let reason = "results that stay on the GPU are not there yet when a call returns: only \
+                          results in host memory can be checked";
+            return Err(Error::Inadmissible { wanted: "check".into(), reason: reason.into() });
+        }
         let context = self.convolver.gpu_context()?;
         context.check_alive()?;
         let current = |passes: &&Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);

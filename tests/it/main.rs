@@ -4,6 +4,7 @@ mod common;
 
 #[cfg(feature = "serde")]
 mod calibration;
+mod check;
 #[cfg(feature = "gpu")]
 mod encode;
 #[cfg(feature = "gpu")]
