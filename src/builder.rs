@@ -11,6 +11,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::filter::{Fallback, Filter};
 use crate::kernel::KernelFacts;
+use crate::measured;
 use crate::plan::{Device, Method, Plan, Request};
 use crate::pool::Pool;
 use crate::precision::{Precision, Runner};
@@ -171,6 +172,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             self.request.precision.facts(&kernel, &extension.geometry.kernel())
         };
         let plan = self.convolver.plan(&problem, &facts, self.request)?;
+        let plan = measured::measured(plan, &extension, &kernel, &self.convolver)?;
         let prepare = |plan: &Plan| match plan.chosen().admitted() {
             Some((recipe, _)) if !problem.swapped => {
                 let precision = self.request.precision;

@@ -12,6 +12,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::error::Result;
 use crate::kernel::KernelFacts;
+use crate::measured::{self, Known};
 use crate::plan::{
     self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
     Method, Plan, Recipe, Request,
@@ -49,6 +50,7 @@ struct Shared {
     model: Model,
     gpu: GpuSource,
     spoil: Option<fn(&Recipe) -> Option<usize>>,
+    times: Known,
 }
 
 #[derive(Debug)]
@@ -185,7 +187,8 @@ impl ConvolverBuilder {
         let refined = self.model.is_none() && !self.uncalibrated;
         let model = self.model.unwrap_or_default();
         let model = Model::new(model, (threads, instructions), refined, self.gpu.cache);
-        let shared = Shared { threads, instructions, model, gpu, spoil: self.spoil };
+        let (spoil, times) = (self.spoil, Known::new(measured::MOST));
+        let shared = Shared { threads, instructions, model, gpu, spoil, times };
         Convolver { shared: Arc::new(shared) }
     }
 }
@@ -253,7 +256,11 @@ impl Convolver {
             let any_gpu = model.of_any_gpu();
             let floors = any_gpu.iter().map(|gpu| gpu.gpu_floor(dtype, &plan.geometry, runs));
             let floor = floors.fold(f64::INFINITY, f64::min);
-            if !gpu_could || plan.cost().total() <= floor {
+            let leeway = match request.method {
+                Method::Measured => plan::TRIED_WITHIN,
+                _ => 1.0,
+            };
+            if !gpu_could || leeway * plan.cost().total() <= floor {
                 return Ok(plan);
             }
         }
@@ -271,6 +278,11 @@ impl Convolver {
     /// What the planner expects each method to cost on this machine. Looks for a GPU.
     pub fn cost_model(&self) -> CostModel {
         self.shared.model.with(&self.look_for_gpu())
+    }
+
+    /// What was measured for [`Method::Measured`].
+    pub(crate) fn known_times(&self) -> &Known {
+        &self.shared.times
     }
 
     /// Where a wrong value is wanted.

@@ -20,13 +20,16 @@ mod geometry;
 mod gpu;
 #[cfg(feature = "image")]
 mod image;
+mod invented;
 mod kernel;
 mod low_rank;
+mod measured;
 pub mod plan;
 mod pool;
 mod precision;
 mod problem;
 mod profile;
+mod recent;
 pub mod reference;
 mod stream;
 mod verify;

@@ -79,6 +79,9 @@ pub struct Apply {
     /// Check every method on every device; status 1 where one is off by more than its bound
     #[arg(long)]
     pub verify: bool,
+    /// Compute N outputs of each result again, from the definition; status 1 where one is wrong
+    #[arg(long, value_name = "N")]
+    pub check: Option<usize>,
     /// Print the plan, what ran and how long it took, on standard error
     #[arg(long)]
     pub explain: bool,
@@ -102,6 +105,12 @@ pub struct Plan {
     /// Type of the elements
     #[arg(long, value_enum, default_value_t = DType::F32)]
     pub dtype: DType,
+    /// Runs between which is shared what is done once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: Option<u32>,
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub meaning: Meaning,
 }
@@ -127,7 +136,7 @@ pub struct Meaning {
     /// Move the centre of mode same; one number, or one per axis
     #[arg(long, value_name = "N[,N...]", default_value = "0", allow_hyphen_values = true)]
     pub origin: Each<isize>,
-    /// Insist on a method
+    /// Insist on a method; measured tries those that may be fastest
     #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub method: Method,
     /// Insist on a device
@@ -152,7 +161,7 @@ macro_rules! choices {
 
 choices! {
     Mode { Full, Same, Valid }
-    Method { Auto, Direct, Separable, Fft }
+    Method { Auto, Direct, Separable, Fft, Measured }
     Device { Auto, Cpu, Gpu }
     Precision { Native, High }
 }
@@ -200,6 +209,13 @@ impl Boundary {
             Self::Rule(Edge::Mirror) => B::Mirror,
             Self::Rule(Edge::Wrap) => B::Wrap,
         })
+    }
+}
+
+impl Apply {
+    /// How much of each result is checked.
+    pub fn check(&self) -> convolve::Check {
+        self.check.map_or(convolve::Check::Nothing, convolve::Check::Sampled)
     }
 }
 

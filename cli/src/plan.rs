@@ -1,7 +1,7 @@
 //! `convolve plan`.
 
 use anyhow::Result;
-use convolve::plan::Request;
+use convolve::plan::{MANY_RUNS, Request};
 use convolve::{Boundary, Convolver, KernelFacts, Problem};
 use ndarray::IxDyn;
 
@@ -21,6 +21,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         method: meaning.method.into(),
         device: meaning.device.into(),
         precision: meaning.precision.into(),
+        runs: args.runs.map_or(MANY_RUNS, |runs| runs as usize),
         ..Request::default()
     };
     let convolver = Convolver::new();
@@ -32,11 +33,16 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
             .method(request.method)
             .device(request.device)
             .precision(request.precision)
+            .runs(request.runs)
             .for_shape(IxDyn(shape))?;
-        return Ok(filter.plan().to_string());
+        return Ok(printed(args, filter.plan()));
     }
     let kernel = args.kernel_shape.as_ref().map_or(&[][..], |shape| &shape.0);
     let problem = Problem::new(shape, kernel, &options)?;
     let facts = KernelFacts::unknown(problem.geometry().taps());
-    Ok(convolver.plan(&problem, &facts, request)?.to_string())
+    Ok(printed(args, &convolver.plan(&problem, &facts, request)?))
+}
+
+fn printed(args: &Plan, plan: &convolve::Plan) -> String {
+    if args.json { plan.to_json() } else { plan.to_string() }
 }

@@ -40,6 +40,7 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         ));
         return DISAGREEMENT.into();
     }
+    let wrong = matches!(error.downcast_ref(), Some(Error::FailedCheck { .. }));
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {
         // Some errors say what their cause says already.
@@ -48,7 +49,8 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
             message += &cause;
         }
     }
-    fail(&message)
+    let status = fail(&message);
+    if wrong { DISAGREEMENT.into() } else { status }
 }
 
 /// Prints `convolve: ...` in one line, and gives the exit status.

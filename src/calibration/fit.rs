@@ -16,8 +16,11 @@ const LEAST_SHARE: f64 = 0.2;
 
 /// Seconds of the fastest of a few runs: whatever disturbs a run makes it longer.
 pub fn fastest(mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
-    // The first one touches memory and compiles shaders.
-    run()?;
+    // The first one touches memory and compiles shaders, which is nothing beside a long run.
+    let first = run()?;
+    if first >= TOO_LONG {
+        return Ok(first.as_secs_f64());
+    }
     let start = Instant::now();
     let mut best = Duration::MAX;
     for i in 1.. {
@@ -70,18 +73,6 @@ pub fn solve<R: Clone>(
     solved
 }
 
-/// Invented samples in `-1 .. 1`, with no structure that a method could use.
-pub fn invented(len: usize) -> Vec<f32> {
-    // SplitMix64 (Steele, Lea and Flood, 2014).
-    let mix = |i: usize| {
-        let z = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z >> 40) as f32 / (1u64 << 23) as f32) - 1.0
-    };
-    (0..len).map(mix).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Unit;
@@ -117,13 +108,5 @@ mod tests {
         // A hundredth of the time hangs on it: noise.
         let mut rates = [1.0, 400.0];
         assert!(!solve(&mut rates, &rate, 1.0, expected, 404.1));
-    }
-
-    #[test]
-    fn samples_are_spread_over_their_range() {
-        let samples = invented(10_000);
-        assert!(samples.iter().all(|x| (-1.0..1.0).contains(x)));
-        let mean = samples.iter().sum::<f32>() / samples.len() as f32;
-        assert!(mean.abs() < 0.03 && samples.iter().any(|&x| x > 0.99), "{mean}");
     }
 }

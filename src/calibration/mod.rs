@@ -21,7 +21,8 @@ use crate::plan::{
     CostModel, CpuRates, Gpu, GpuCapabilities, GpuKind, GpuRates, InstructionSet, Seconds,
 };
 
-pub(crate) use store::Machine;
+pub(crate) use fit::fastest;
+use store::Machine;
 
 /// What [`Convolver::calibrate`] measured, and where that is kept.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,11 +3,12 @@
 use ndarray::{ArrayD, IxDyn};
 use std::time::{Duration, Instant};
 
-use super::fit::{fastest, invented, solve};
+use super::fit::{fastest, solve};
 use super::{CPU_TERMS, is_sane};
 use crate::convolver::Convolver;
 use crate::error::Result;
 use crate::filter::Filter;
+use crate::invented::invented;
 use crate::plan::{Capabilities, CostModel, CpuRates, Device, Gpu, Method, Plan, Recipe};
 
 /// A convolution whose time hangs on one constant.
@@ -154,6 +155,6 @@ impl Probe {
 
 /// An array of invented samples.
 fn array(shape: &[usize]) -> ArrayD<f32> {
-    let samples = invented(shape.iter().product());
+    let samples = invented(shape.iter().product()).collect();
     ArrayD::from_shape_vec(shape, samples).expect("as many samples as the shape has")
 }

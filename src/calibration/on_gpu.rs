@@ -4,11 +4,12 @@ use ndarray::{ArrayD, IxDyn};
 use std::time::Instant;
 
 use super::GPU_TERMS;
-use super::fit::{fastest, invented, solve};
+use super::fit::{fastest, solve};
 use crate::convolver::Convolver;
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::gpu::GpuArray;
+use crate::invented::invented;
 use crate::plan::{
     Cost, CostModel, Device, GpuCapabilities, GpuRates, Method, Plan, Recipe, Schedule,
 };
@@ -136,6 +137,6 @@ fn time_resident(
 
 /// An array of invented samples.
 fn array(shape: &[usize]) -> ArrayD<f32> {
-    let samples = invented(shape.iter().product());
+    let samples = invented(shape.iter().product()).collect();
     ArrayD::from_shape_vec(shape, samples).expect("as many samples as the shape has")
 }

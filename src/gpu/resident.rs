@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
-use crate::plan::{Device, Plan, Request};
+use crate::plan::{Device, Method, Plan, Request};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
 pub struct Resident<A> {
@@ -88,7 +88,12 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         let Plan { problem, kernel, request, .. } = &self.plan;
         // The device may be another one by now.
-        let request = Request { device: Device::Gpu, resident: true, ..*request };
+        // What was measured to be fastest on the GPU still is.
+        let method = match request.method {
+            Method::Measured if self.plan.device() == Device::Gpu => self.plan.method(),
+            asked => asked,
+        };
+        let request = Request { method, device: Device::Gpu, resident: true, ..*request };
         self.convolver.plan(problem, kernel, request)
     }
 

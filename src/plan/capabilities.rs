@@ -28,6 +28,13 @@ pub enum Gpu {
     NotAsked,
 }
 
+impl Gpu {
+    /// Whether it is one that runs on the CPU.
+    pub(crate) fn is_software(&self) -> bool {
+        matches!(self, Self::Present(gpu) if gpu.kind == GpuKind::Software)
+    }
+}
+
 /// Kind of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GpuKind {

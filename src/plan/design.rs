@@ -1,6 +1,6 @@
 //! From a problem to a plan: vetoes first, then cost.
 
-use super::capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind};
+use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
 use super::cost::{Cost, CostModel};
 use super::schedule::Schedule;
 use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
@@ -48,7 +48,7 @@ impl Default for Request {
 impl Request {
     fn allows(&self, device: Device, method: Method) -> bool {
         (self.device == Device::Auto || self.device == device)
-            && (self.method == Method::Auto || self.method == method)
+            && (matches!(self.method, Method::Auto | Method::Measured) || self.method == method)
     }
 }
 
@@ -78,7 +78,7 @@ pub fn design(
         judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
         judge.candidate(Device::Gpu, Method::Separable, judge.gpu_separable()),
     ];
-    let chosen = choose(&candidates, request, capabilities, model)?;
+    let chosen = choose(&candidates, request, &capabilities.gpu, model.software_unasked)?;
     Ok(Plan {
         problem: problem.clone(),
         geometry,
@@ -90,21 +90,60 @@ pub fn design(
     })
 }
 
+/// Whether the GPU is one that is only used where it is asked for, or where nothing else is left.
+pub(super) fn is_last_resort(request: Request, gpu: &Gpu, software_unasked: bool) -> bool {
+    gpu.is_software() && !software_unasked && !request.resident
+}
+
+/// How many times as long as the best of them a method may be expected to take that is tried.
+pub(crate) const TRIED_WITHIN: f64 = 5.0;
+
+impl Plan {
+    /// Which candidates are worth trying.
+    pub(crate) fn worth_measuring(&self, software_unasked: bool) -> Vec<bool> {
+        let last_resort = is_last_resort(self.request, &self.gpu, software_unasked)
+            && self.request.device == Device::Auto;
+        let time = |candidate: &Candidate| {
+            let allowed = self.request.allows(candidate.device, candidate.method)
+                && !(last_resort && candidate.device == Device::Gpu);
+            candidate.admitted().filter(|_| allowed).map(|(_, cost)| cost.total())
+        };
+        let best = self.candidates.iter().filter_map(time).fold(f64::INFINITY, f64::min);
+        let worth = |candidate| time(candidate).is_some_and(|time| time <= TRIED_WITHIN * best);
+        self.candidates.iter().map(worth).collect()
+    }
+
+    /// The plan with what was measured, and the choice that follows from it.
+    pub(crate) fn with_times(mut self, times: &[Option<f64>], software_unasked: bool) -> Self {
+        for (candidate, time) in self.candidates.iter_mut().zip(times) {
+            candidate.measured = *time;
+        }
+        // What was chosen before is still there, should nothing else be.
+        if let Ok(chosen) = choose(&self.candidates, self.request, &self.gpu, software_unasked) {
+            self.chosen = chosen;
+        }
+        self
+    }
+}
+
 fn choose(
     candidates: &[Candidate],
     request: Request,
-    capabilities: &Capabilities,
-    model: &CostModel,
+    gpu: &Gpu,
+    software_unasked: bool,
 ) -> Result<usize> {
     let home = if request.resident { Device::Gpu } else { Device::Cpu };
-    let is_software =
-        matches!(&capabilities.gpu, Gpu::Present(gpu) if gpu.kind == GpuKind::Software);
-    let last_resort = is_software && !model.software_unasked && !request.resident;
+    let last_resort = is_last_resort(request, gpu, software_unasked);
+    let measured = candidates.iter().any(|candidate| candidate.measured.is_some());
     // What is not to be chosen unasked comes after all others.
     let handicapped = |candidate: &Candidate| {
         let (_, cost) = candidate.admitted()?;
+        let time = match measured {
+            true => candidate.measured? + cost.setup,
+            false => cost.total(),
+        };
         let handicap = if candidate.device == home { 1.0 } else { 1.0 - GAIN_TO_MOVE };
-        Some((last_resort && candidate.device == Device::Gpu, cost.total() / handicap))
+        Some((last_resort && candidate.device == Device::Gpu, time / handicap))
     };
     let allowed = |candidate: &Candidate| request.allows(candidate.device, candidate.method);
     let best = candidates
@@ -128,7 +167,7 @@ fn choose(
         reasons.push(format!("the {} has no {} method", request.device, request.method));
     }
     let wanted = match (request.device, request.method) {
-        (device, Method::Auto) => format!("device {device}"),
+        (device, Method::Auto | Method::Measured) => format!("device {device}"),
         (Device::Auto, method) => format!("method {method}"),
         (device, method) => format!("method {method} on device {device}"),
     };
@@ -163,7 +202,7 @@ impl Judge<'_> {
             }
             Err(reason) => Verdict::Vetoed(reason),
         };
-        Candidate { device, method, verdict }
+        Candidate { device, method, verdict, measured: None }
     }
 
     /// Data that is on the GPU travels to the CPU instead.
