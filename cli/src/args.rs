@@ -30,6 +30,8 @@ pub enum Command {
     Devices,
     /// Measure this machine, and keep the result for later plans
     Calibrate,
+    /// Time every method on every device, beside what was expected of it
+    Bench(Bench),
 }
 
 const KERNELS: &str = "\
@@ -113,6 +115,19 @@ pub struct Plan {
     pub json: bool,
     #[command(flatten)]
     pub meaning: Meaning,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Time for all of it, in seconds; what takes too long for its share of that is left out
+    #[arg(long, default_value_t = 20.0, value_name = "S", value_parser = seconds)]
+    pub seconds: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    let sane = seconds.filter(|seconds| (0.1..=1e5).contains(seconds));
+    sane.ok_or_else(|| "expected a number of seconds, from 0.1 on".to_string())
 }
 
 /// What is computed, where and how: the options that all commands share.

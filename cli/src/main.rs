@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod array;
+mod bench;
 mod calibrate;
 mod devices;
 mod dtype;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         args::Command::Plan(args) => plan::run(args),
         args::Command::Devices => devices::run(),
         args::Command::Calibrate => calibrate::run(),
+        args::Command::Bench(args) => bench::run(args),
     };
     report::exit_code(result)
 }

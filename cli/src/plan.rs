@@ -1,13 +1,14 @@
 //! `convolve plan`.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use convolve::plan::{MANY_RUNS, Request};
 use convolve::{Boundary, Convolver, KernelFacts, Problem};
-use ndarray::IxDyn;
+use ndarray::{ArrayD, IxDyn};
 
 use crate::args::Plan;
 use crate::dtype::Value;
 use crate::kernel::Kernel;
+use crate::number::Number;
 use crate::{report, with_dtype};
 
 pub fn run(args: &Plan) -> Result<()> {
@@ -40,6 +41,21 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
     let kernel = args.kernel_shape.as_ref().map_or(&[][..], |shape| &shape.0);
     let problem = Problem::new(shape, kernel, &options)?;
     let facts = KernelFacts::unknown(problem.geometry().taps());
+    if request.method == convolve::Method::Measured {
+        let most = 1 << 28;
+        ensure!(facts.sum <= f64::from(most), "a kernel to measure with has at most {most} taps");
+        // Nothing can be timed without taps. These are no outer product.
+        let mut i = 0;
+        let taps = ArrayD::from_shape_simple_fn(kernel, || {
+            i += 1;
+            A::exactly(Number::Integer((i * 2_654_435_761 % (1 << 32) >> 16) % 7))
+                .unwrap_or_default()
+        });
+        let filter = convolver.filter(&taps).options(options).method(request.method);
+        let filter = filter.device(request.device).precision(request.precision);
+        let filter = filter.runs(request.runs).for_shape(IxDyn(shape))?;
+        return Ok(printed(args, filter.plan()));
+    }
     Ok(printed(args, &convolver.plan(&problem, &facts, request)?))
 }
 

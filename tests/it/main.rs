@@ -18,6 +18,8 @@ mod gpu;
 mod harness;
 mod large;
 mod low_rank;
+mod machines;
+mod measured;
 mod nonfinite;
 mod parity;
 mod planner;
