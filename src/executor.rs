@@ -70,7 +70,7 @@ impl<A: Element> Executor<A> {
                     Self::CpuSeparable(separable)
                 }
             }
-            Recipe::CpuFft { blocks, threads } => {
+            Recipe::CpuFft { blocks, threads, .. } => {
                 Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))
             }
             #[cfg(feature = "gpu")]

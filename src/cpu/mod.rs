@@ -3,6 +3,7 @@
 pub(crate) mod direct;
 pub(crate) mod extended;
 pub(crate) mod fft;
+mod lines;
 pub(crate) mod separable;
 pub(crate) mod simd;
 pub(crate) mod threads;

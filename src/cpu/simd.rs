@@ -129,6 +129,14 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     ) -> Self::Sum<S>;
     /// Writes the sums to the first `count` places.
     fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]);
+    /// The samples from `SHIFT` on of two vectors, one after the other.
+    fn slide<S: Simd, const SHIFT: usize>(
+        near: Self::Vector<S>,
+        far: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// Whether vectors that start anywhere are made faster by `slide` than loaded: not where they are
+    /// half a line of the cache long, nor where each is multiplied more than once.
+    fn slides<S: Simd>() -> bool;
 
     /// Runs a kernel on this machine. A method of the element's own, so that all of its code is
     /// compiled with this crate and not again in each that uses it.
@@ -178,6 +186,17 @@ macro_rules! lanes {
             #[inline(always)]
             fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]) {
                 sum.store_slice(&mut to[..S::$vector::LEN]);
+            }
+            #[inline(always)]
+            fn slide<S: Simd, const SHIFT: usize>(
+                near: Self::Vector<S>,
+                far: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                near.slide::<SHIFT>(far)
+            }
+            #[inline(always)]
+            fn slides<S: Simd>() -> bool {
+                S::u8s::LEN == 64 && size_of::<$t>() >= 4
             }
             fn run(instructions: InstructionSet, job: Job<'_, Self>) {
                 with_instructions!(instructions, simd => columns(simd, job));
@@ -240,6 +259,28 @@ macro_rules! complex_lanes {
                         re[2 * l + 1] + im[2 * l],
                     );
                 }
+            }
+            #[inline(always)]
+            fn slide<S: Simd, const SHIFT: usize>(
+                near: Self::Vector<S>,
+                far: Self::Vector<S>,
+            ) -> Self::Vector<S> {
+                // Twice as many numbers.
+                match SHIFT {
+                    0 => near,
+                    1 => near.slide::<2>(far),
+                    2 => near.slide::<4>(far),
+                    3 => near.slide::<6>(far),
+                    4 => near.slide::<8>(far),
+                    5 => near.slide::<10>(far),
+                    6 => near.slide::<12>(far),
+                    7 => near.slide::<14>(far),
+                    _ => far,
+                }
+            }
+            #[inline(always)]
+            fn slides<S: Simd>() -> bool {
+                false
             }
             fn run(instructions: InstructionSet, job: Job<'_, Self>) {
                 with_instructions!(instructions, simd => columns(simd, job));

@@ -56,6 +56,13 @@ impl Request {
 /// the model does not move it back and forth.
 const GAIN_TO_MOVE: f64 = 0.15;
 
+/// A transform that is exact only for usual samples must gain more than this share: others cost the
+/// look at them, and then the direct method.
+const GAIN_TO_TRUST_SAMPLES: f64 = 0.3;
+
+/// What integers of 32 and 64 bits seldom exceed: samples of 16 bits.
+const USUAL_INTEGER: f64 = 65_535.0;
+
 /// Chooses. The same arguments give the same plan.
 ///
 /// # Errors
@@ -137,13 +144,17 @@ fn choose(
     let measured = candidates.iter().any(|candidate| candidate.measured.is_some());
     // What is not to be chosen unasked comes after all others.
     let handicapped = |candidate: &Candidate| {
-        let (_, cost) = candidate.admitted()?;
+        let (recipe, cost) = candidate.admitted()?;
         let time = match measured {
             true => candidate.measured? + cost.setup,
             false => cost.total(),
         };
-        let handicap = if candidate.device == home { 1.0 } else { 1.0 - GAIN_TO_MOVE };
-        Some((last_resort && candidate.device == Device::Gpu, time / handicap))
+        let gain = match recipe {
+            _ if candidate.device != home => GAIN_TO_MOVE,
+            Recipe::CpuFft { proved: false, .. } => GAIN_TO_TRUST_SAMPLES,
+            _ => 0.0,
+        };
+        Some((last_resort && candidate.device == Device::Gpu, time / (1.0 - gain)))
     };
     let allowed = |candidate: &Candidate| request.allows(candidate.device, candidate.method);
     let best = candidates
@@ -244,19 +255,18 @@ impl Judge<'_> {
         }
         let blocks = size::blocks(self.geometry, dtype, self.capabilities.threads)
             .ok_or("a block that holds the dilated kernel would not fit into memory")?;
-        if let Some(largest) = dtype.largest_integer() {
-            let exact = |largest| bounds::fft_is_exact(blocks.spread(), self.kernel, largest);
-            // Asked for by name, the method proves each block by the samples that are in it, and
-            // leaves to the direct method what it cannot prove.
-            let by_name = self.request.method == Method::Fft && exact(1.0);
-            if !exact(largest) && !by_name {
-                return Err(format!(
-                    "its rounding error is not proved to leave every {dtype} exact"
-                ));
-            }
+        let exact = |largest| bounds::fft_is_exact(blocks.spread(), self.kernel, largest);
+        let proved = dtype.largest_integer().is_none_or(exact);
+        // Each block is proved by the samples that are in it, and left to the direct method where it
+        // is not: that pays where usual samples can be proved. Asked for by name, some suffice.
+        let usual = if self.request.method == Method::Fft { 1.0 } else { USUAL_INTEGER };
+        if !proved && !exact(usual) {
+            return Err(format!(
+                "its rounding error is not proved to leave {dtype} samples up to {usual} exact"
+            ));
         }
         let (threads, cost) = self.model.cpu_fft(dtype, &blocks, self.capabilities);
-        Ok((Recipe::CpuFft { blocks, threads }, cost))
+        Ok((Recipe::CpuFft { blocks, proved, threads }, cost))
     }
 
     fn gpu_direct(&self) -> Result<(Recipe, Cost), String> {

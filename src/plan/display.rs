@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::cost::Seconds;
-use super::{Candidate, Cost, Device, Gpu, Method, Plan, Request, Verdict};
+use super::{Candidate, Cost, Device, Gpu, Method, Plan, Recipe, Request, Verdict};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,6 +122,11 @@ impl Plan {
         let is_free = matches!(method, Method::Auto | Method::Measured) && device == Device::Auto;
         if ratio >= 1.0 {
             format!("{name}, {expected} to be {ratio:.1} times as fast as {by}")
+        } else if matches!(other.admitted(), Some((Recipe::CpuFft { proved: false, .. }, _))) {
+            format!(
+                "{name}: {by}, which is exact for usual samples only, is {expected} to gain too \
+                 little for that"
+            )
         } else if is_free && other.device == Device::Gpu && self.gpu.is_software() {
             format!("{name}: {by} would run on the CPU too, and is used only where it is asked for")
         } else if is_free {

@@ -114,6 +114,9 @@ pub enum Recipe {
     CpuFft {
         /// Sizes of the blocks.
         blocks: Blocks,
+        /// Whether integers come out exact whatever they are. Where they need not, each block is
+        /// proved by the samples that are in it, or left to the direct method.
+        proved: bool,
         /// Threads.
         threads: usize,
     },
@@ -152,7 +155,7 @@ impl fmt::Display for Recipe {
                 on_threads(f, *threads)?;
                 write!(f, ", {instructions}")
             }
-            Self::CpuFft { blocks, threads } => {
+            Self::CpuFft { blocks, proved, threads } => {
                 let size: Vec<String> = blocks.size.iter().map(usize::to_string).collect();
                 write!(f, "{} block", blocks.total())?;
                 write!(
@@ -163,6 +166,9 @@ impl fmt::Display for Recipe {
                 )?;
                 if let Some(summed) = blocks.summed {
                     write!(f, "{} taps summed, ", summed.taps)?;
+                }
+                if !proved {
+                    write!(f, "each proved exact or left to direct, ")?;
                 }
                 on_threads(f, *threads)
             }

@@ -2,7 +2,7 @@
 
 use convolve::plan::{
     Candidate, Capabilities, CostModel, Gpu, GpuCapabilities, GpuKind, GpuRates, InstructionSet,
-    Launch, MAX_RANK, Request, Shader, Variant, Verdict, design,
+    Launch, MAX_RANK, Recipe, Request, Shader, Variant, Verdict, design,
 };
 use convolve::{
     Boundary, DType, Device, Element, Error, Geometry, KernelFacts, Method, Mode, Options, Plan,
@@ -160,12 +160,24 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
     let integers = problem::<i64>(&[100, 100], &[5, 5]);
     let steep = KernelFacts { norm: 1e15, ..known.clone() };
     says(force(&integers, steep, Method::Fft), &["method fft", "i64", "exact"]);
-    // Named, it proves each block when it sees it; unnamed, it would have to hold for every i64.
+    // It proves each block when it sees it. Named, it needs only to hold for some samples; unnamed,
+    // for those of 16 bits, and it must gain more than it may cost where they are larger.
     let named = force(&integers, known.clone(), Method::Fft).expect("proved block by block");
-    assert_eq!(named.method(), Method::Fft);
-    let unnamed = force(&integers, known.clone(), Method::Auto).expect("direct always can");
-    let fft = unnamed.candidates.iter().find(|candidate| candidate.method == Method::Fft);
-    assert!(fft.is_some_and(|fft| fft.admitted().is_none()));
+    assert!(matches!(named.chosen().admitted(), Some((Recipe::CpuFft { proved: false, .. }, _))));
+    let of = |norm: f64, taps: usize| {
+        let facts = KernelFacts { norm, ..KernelFacts::unknown(taps * taps) };
+        force(&problem::<i32>(&[2000, 2000], &[taps, taps]), facts, Method::Auto)
+            .expect("direct always can")
+    };
+    assert_eq!(of(1e3, 31).method(), Method::Fft);
+    assert_eq!(of(1e9, 31).method(), Method::Direct);
+    let between = of(1e3, 17);
+    let cost = |method| {
+        let found = between.candidates.iter().find(|candidate| candidate.method == method);
+        found.and_then(Candidate::admitted).expect("admitted").1.total()
+    };
+    assert!(cost(Method::Fft) < cost(Method::Direct), "{between}");
+    assert_eq!(between.method(), Method::Direct, "{between}");
     // Proved for narrow integers.
     let bytes = problem::<u8>(&[100, 100], &[5, 5]);
     force(&bytes, known, Method::Fft).expect("proved");

@@ -8,6 +8,7 @@ use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::Window;
 use crate::cpu::extended::{Extension, Row};
+use crate::cpu::lines::Lines;
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
@@ -38,7 +39,7 @@ pub struct Fused<A: Element> {
 /// Filtered rows of one strip; kept from call to call.
 struct Ring<A> {
     /// For each term as many rows as a tile reads.
-    rows: Vec<A>,
+    rows: Lines<A>,
     sources: Vec<usize>,
     window: Vec<A>,
 }
@@ -73,7 +74,7 @@ impl<A: Element> Fused<A> {
             window: Window::by_phase(&inner, strip),
             vertical,
             strip,
-            pitch: strip + unit,
+            pitch: strip.next_multiple_of(unit) + unit,
             instructions,
             threads,
             rings: Pool::default(),
@@ -115,7 +116,7 @@ impl<A: Element> Fused<A> {
     fn ring(&self) -> Ring<A> {
         let rows = self.horizontal.len() * self.vertical.sources;
         Ring {
-            rows: vec![A::default(); rows * self.pitch],
+            rows: Lines::new(rows * self.pitch),
             sources: Vec::with_capacity(rows),
             window: vec![A::default(); self.window.len],
         }
@@ -174,47 +175,65 @@ impl<A: Element> Fused<A> {
         let outer = self.extension.outer().len();
         let at = |axis: usize| if axis + 1 == outer { p } else { plane as isize };
         let row = self.extension.row((0..outer).map(at));
-        let slots = self.vertical.sources;
-        let slot = p.rem_euclid(slots as isize) as usize;
-        let inner = self.extension.inner();
-        let interior = inner.interior();
-        let in_place =
-            inner.stride == 1 && interior.start <= columns.start && columns.end <= interior.end;
-        let nothing = self.extension.is_zeros(row);
         let Ring { rows, window, .. } = ring;
-        let (x, source, offsets, step) = match row {
-            Row::Stored(at) if in_place => {
-                let source = at.wrapping_add_signed(inner.start(columns.start));
-                (x, source, &self.offsets, inner.tap_step())
+        let slot = p.rem_euclid(self.vertical.sources as isize) as usize * self.pitch;
+        let plane = self.vertical.sources * self.pitch;
+        if self.extension.is_zeros(row) {
+            for ring in rows.chunks_mut(plane) {
+                ring[slot..][..self.strip].fill(A::default());
             }
-            _ => {
-                if !nothing {
-                    let extension = &self.extension;
-                    self.window.fill(extension, x, row, columns.start, columns.len(), window);
-                }
-                (&window[..], 0, &self.window.offsets, self.window.step)
-            }
+            return;
+        }
+        let inner = self.extension.inner();
+        let inside = match row {
+            Row::Stored(_) => self.inside(&columns),
+            Row::Outside(_) => columns.start..columns.start,
         };
-        for (term, tiles) in self.horizontal.iter().enumerate() {
-            let y = &mut rows[(term * slots + slot) * self.pitch..][..self.strip];
-            if nothing {
-                y.fill(A::default());
-                continue;
-            }
-            tiles.run(
-                self.instructions,
-                Work {
+        let mut filter = |x: &[A], source, offsets: &[usize], step, some: Range<usize>| {
+            for (tiles, ring) in self.horizontal.iter().zip(rows.chunks_mut(plane)) {
+                let work = Work {
                     x,
                     zeros: &[],
                     sources: &[source],
                     offsets,
                     step,
-                    y,
+                    y: &mut ring[slot + some.start - columns.start..],
                     pitch: self.pitch,
                     rows: 1,
-                    columns: columns.len(),
-                },
-            );
+                    columns: some.len(),
+                };
+                tiles.run(self.instructions, work);
+            }
+        };
+        let last = if inside.end < columns.end {
+            // A vector at least: it may compute again what is inside.
+            inside.end.min(columns.end - Direct::<A>::UNIT)
+        } else {
+            columns.end
+        };
+        for edge in [columns.start..inside.start, last..columns.end] {
+            if !edge.is_empty() {
+                self.window.fill(&self.extension, x, row, edge.start, edge.len(), window);
+                filter(window, 0, &self.window.offsets, self.window.step, edge);
+            }
+        }
+        if let (Row::Stored(at), false) = (row, inside.is_empty()) {
+            let source = at.wrapping_add_signed(inner.start(inside.start));
+            filter(x, source, &self.offsets, inner.tap_step(), inside);
+        }
+    }
+
+    /// Which columns of a strip are filtered in place: those whose windows lie in the input, but for
+    /// the first of them, so that the others start whole vectors from the first of the strip.
+    fn inside(&self, columns: &Range<usize>) -> Range<usize> {
+        let (inner, unit) = (self.extension.inner(), Direct::<A>::UNIT);
+        let interior = inner.interior();
+        let before = interior.start.saturating_sub(columns.start).next_multiple_of(unit);
+        let inside = columns.start + before..interior.end.min(columns.end);
+        if inner.stride == 1 && inside.len() >= unit {
+            inside
+        } else {
+            columns.start..columns.start
         }
     }
 }
