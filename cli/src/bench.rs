@@ -51,7 +51,7 @@ pub fn run(args: &Bench) -> Result<()> {
     };
     let mut text = format!(
         "f32, mode same, times of a run from and to host memory; expectations {calibrated}\n\n\
-         {:<12} {:<12} {:<14} {:>9} {:>9}  expected / measured\n",
+         {:<12} {:<12} {:<16} {:>11} {:>11}  expected / measured\n",
         "picture", "kernel", "method", "expected", "measured"
     );
     let (mut chosen_total, mut best_total) = (0.0, 0.0);
@@ -150,14 +150,14 @@ impl Row {
         let way = format!("{mark} {} {}", self.device, self.method);
         let picture = format!("{0} x {0}", case.side);
         let expected = milliseconds(self.expected);
-        write!(text, "{picture:<12} {:<12} {way:<16} {expected:>7}", case.name)?;
+        write!(text, "{picture:<12} {:<12} {way:<16} {expected:>11}", case.name)?;
         match self.measured {
             Some(measured) => {
                 let star = if measured == best { " *" } else { "" };
                 let share = self.expected / measured;
-                writeln!(text, " {:>9}  {share:.2}{star}", milliseconds(measured))?;
+                writeln!(text, " {:>11}  {share:.2}{star}", milliseconds(measured))?;
             }
-            None => writeln!(text, " {:>9}", "too long")?,
+            None => writeln!(text, " {:>11}", "too long")?,
         }
         Ok(())
     }

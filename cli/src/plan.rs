@@ -48,7 +48,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         let mut i = 0;
         let taps = ArrayD::from_shape_simple_fn(kernel, || {
             i += 1;
-            A::exactly(Number::Integer((i * 2_654_435_761 % (1 << 32) >> 16) % 7))
+            A::exactly(Number::Integer(((i * 2_654_435_761 % (1 << 32)) >> 16) % 7))
                 .unwrap_or_default()
         });
         let filter = convolver.filter(&taps).options(options).method(request.method);

@@ -81,6 +81,8 @@ impl Rate {
     /// Value and unit, for people.
     pub fn in_words(&self, value: f64) -> String {
         match self.unit {
+            // Shorter than what the time of a run is told in.
+            Unit::Seconds if value < 1e-6 => format!("{:.2} ns", value * 1e9),
             Unit::Seconds => Seconds(value).to_string(),
             Unit::PerSecond(what) => format!("{:.3} G{what}/s", value * 1e-9),
         }

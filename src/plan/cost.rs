@@ -169,13 +169,14 @@ impl Default for CostModel {
 /// Taps per second of the search for outer products, for each term that is found and one more.
 const SEARCH: f64 = 0.3e9;
 
-/// Seconds of work below which it is not handed to another thread: some three times the wake-up.
-const WORK_PER_THREAD: f64 = 30e-6;
+/// Wake-ups that another thread must be worth, at least.
+const WAKES_PER_THREAD: f64 = 3.0;
 
 impl CostModel {
     /// Threads worth waking for work that takes one of them this many seconds.
     pub fn threads(&self, capabilities: &Capabilities, seconds: f64) -> usize {
-        ((seconds / WORK_PER_THREAD) as usize).clamp(1, capabilities.threads.max(1))
+        ((seconds / (WAKES_PER_THREAD * self.cpu.wake)) as usize)
+            .clamp(1, capabilities.threads.max(1))
     }
 
     /// The direct method on the CPU, with the number of threads that suits it.

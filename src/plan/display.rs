@@ -50,8 +50,11 @@ impl fmt::Display for Plan {
     }
 }
 
-/// The parts of a cost, in the order of their columns.
-const PARTS: [(&str, fn(&Cost) -> f64); 4] = [
+/// A part of a cost, and its name.
+type Part = (&'static str, fn(&Cost) -> f64);
+
+/// In the order of their columns.
+const PARTS: [Part; 4] = [
     ("work", |cost| cost.work),
     ("fixed", |cost| cost.fixed),
     ("transfer", |cost| cost.transfer),

@@ -1,6 +1,6 @@
 //! Methods that are tried at planning.
 
-use convolve::{Boundary, Convolver, Device, Method, Options};
+use convolve::{Boundary, Convolver, Method, Options};
 use ndarray::ArrayD;
 
 use crate::common::*;
@@ -68,11 +68,11 @@ fn what_is_expected_to_take_far_longer_is_not_tried() {
 fn measured_on_the_gpu_alone() {
     let Some(convolver) = gpu() else { return };
     let kernel = Random::new(5).rank_one::<f32>(&[5, 5]);
-    let filter = convolver.filter(&kernel).method(Method::Measured).device(Device::Gpu);
+    let filter = convolver.filter(&kernel).method(Method::Measured).device(GPU_DIRECT.0);
     let filter = filter.for_shape(ndarray::IxDyn(&[90, 80])).expect("valid");
-    assert_eq!(filter.plan().device(), Device::Gpu);
+    assert_eq!(filter.plan().device(), GPU_DIRECT.0);
     for candidate in &filter.plan().candidates {
-        assert_eq!(candidate.measured.is_some(), candidate.device == Device::Gpu, "{candidate:?}");
+        assert_eq!(candidate.measured.is_some(), candidate.device == GPU_DIRECT.0, "{candidate:?}");
     }
     assert_eq!(filter.gpu_plan().expect("resident").method(), filter.plan().method());
     let subject = Subject::new(Random::new(6).array(&[90, 80]), kernel, Options::default());

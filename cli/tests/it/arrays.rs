@@ -243,7 +243,7 @@ fn a_plan_for_programs() {
 #[test]
 fn methods_are_tried_where_that_is_asked_for() {
     let place = Place::new();
-    for kernel in ["--kernel sharpen", "--kernel-shape 9x9"] {
+    for kernel in ["--kernel gaussian:2", "--kernel-shape 15x15"] {
         let plan = format!("plan --device cpu --shape 64x48 {kernel} --method measured");
         let output = place.run(&plan);
         let text = String::from_utf8(output.stdout).unwrap();
