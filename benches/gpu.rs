@@ -189,7 +189,8 @@ fn limits(bench: &Bench, criterion: &mut Criterion) {
     let (x, bytes) = (bench.input(), bench.bytes());
     let [source, target] = [(); 2].map(|()| empty_like(bench, &x));
     let [from, to] = [source.buffer(), target.buffer()];
-    let rates = bench.convolver.cost_model().gpu_rates(bench.gpu.capabilities().kind);
+    let model = bench.convolver.cost_model();
+    let rates = model.gpu_rates(bench.gpu.capabilities().kind);
     let expected = bench.moved().bytes as f64 / rates.bandwidth;
 
     let case = |name, work| Case { group: GROUP, name, taps: 0, work };

@@ -4,12 +4,14 @@ use ndarray::{Array, Dimension, IntoDimension};
 use std::sync::OnceLock;
 
 use crate::boundary::Boundary;
+use crate::check::{Check, Checker};
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::filter::{Fallback, Filter};
 use crate::kernel::KernelFacts;
+use crate::measured;
 use crate::plan::{Device, Method, Plan, Request};
 use crate::pool::Pool;
 use crate::precision::{Precision, Runner};
@@ -22,11 +24,13 @@ pub struct FilterBuilder<A, D: Dimension> {
     pub(crate) kernel: Array<A, D>,
     pub(crate) options: Options<A>,
     pub(crate) request: Request,
+    pub(crate) check: Check,
 }
 
 impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     pub(crate) fn new(convolver: Convolver, kernel: Array<A, D>) -> Self {
-        Self { convolver, kernel, options: Options::default(), request: Request::default() }
+        let (options, request, check) = Default::default();
+        Self { convolver, kernel, options, request, check }
     }
 
     /// Which part of the result is kept; as a rule, [`Mode::Same`].
@@ -99,6 +103,50 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
+    /// Checks every result as it comes; as a rule, nothing is checked. Some outputs of each call are
+    /// computed again in `f64` (or exactly, for integers) on the CPU, from the definition alone, and
+    /// compared with the error bound of the method that ran: what is beyond it makes the call fail
+    /// with [`Error::FailedCheck`]. An output takes as many multiplications as the kernel has taps; an
+    /// FFT method needs one look at all samples besides.
+    ///
+    /// Holds for `apply`, `apply_into`, pictures and streams. What stays on the GPU
+    /// ([`Filter::apply_gpu`], [`Filter::encode`], [`Filter::encode_texture`], all of which only submit
+    /// or record work) cannot be checked: there a filter with checks is an error,
+    /// [`Error::Inadmissible`].
+    ///
+    /// ```
+    /// use convolve::{Check, Convolver, filters};
+    /// use ndarray::Array2;
+    ///
+    /// let x = Array2::<f32>::ones((48, 64));
+    /// let blur = Convolver::new().filter(&filters::gaussian(2.0)?).check(Check::Sampled(16));
+    /// let y = blur.for_shape(x.dim())?.apply(&x)?;
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    #[cfg_attr(not(feature = "gpu"), doc = "[`Filter::apply_gpu`]: Filter")]
+    #[cfg_attr(not(feature = "gpu"), doc = "[`Filter::encode`]: Filter")]
+    #[cfg_attr(not(feature = "gpu"), doc = "[`Filter::encode_texture`]: Filter")]
+    pub fn check(mut self, check: Check) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// How often the filter will run, at least once; as a rule, [`MANY_RUNS`](crate::plan::MANY_RUNS).
+    /// What is done once (compiling shaders, transforming the kernel) counts that much less, and may
+    /// make another method the faster one. Nothing keeps the filter from running more or less often.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    ///
+    /// let blur = Convolver::new().filter(&filters::disk::<f32>(60.0)?).runs(1).for_shape((512, 512))?;
+    /// println!("{}", blur.plan());
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn runs(mut self, runs: usize) -> Self {
+        self.request.runs = runs.max(1);
+        self
+    }
+
     /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
     /// as the plan needs it.
     ///
@@ -124,6 +172,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             self.request.precision.facts(&kernel, &extension.geometry.kernel())
         };
         let plan = self.convolver.plan(&problem, &facts, self.request)?;
+        let plan = measured::measured(plan, &extension, &kernel, &self.convolver)?;
         let prepare = |plan: &Plan| match plan.chosen().admitted() {
             Some((recipe, _)) if !problem.swapped => {
                 let precision = self.request.precision;
@@ -131,6 +180,8 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             }
             _ => Ok(None),
         };
+        let original = self.kernel.into_dyn();
+        let checker = Checker::new(self.check, &plan, &original, &self.options)?;
         let fallback = OnceLock::new();
         let runner = match prepare(&plan) {
             Err(Error::Gpu(why)) if plan.may_fall_back() => {
@@ -144,7 +195,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         Ok(Filter {
             fallback,
             convolver: self.convolver,
-            original: self.kernel.into_dyn(),
+            original,
             options: self.options,
             input,
             output,
@@ -152,6 +203,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             kernel,
             plan,
             runner,
+            checker,
             scratch: Pool::default(),
             #[cfg(feature = "gpu")]
             resident: Default::default(),

@@ -1,18 +1,21 @@
 //! The devices of this process, and the one-line functions.
 
 use ndarray::{Array, ArrayRef, Dimension};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use crate::builder::FilterBuilder;
+use crate::calibration::Model;
 use crate::cpu::threads;
 use crate::element::Element;
 #[cfg(feature = "gpu")]
 use crate::error::Error;
 use crate::error::Result;
 use crate::kernel::KernelFacts;
+use crate::measured::{self, Known};
 use crate::plan::{
     self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
-    Method, Plan, Request,
+    Method, Plan, Recipe, Request,
 };
 use crate::problem::{Mode, Problem};
 
@@ -44,8 +47,10 @@ pub struct Convolver {
 struct Shared {
     threads: usize,
     instructions: InstructionSet,
-    model: CostModel,
+    model: Model,
     gpu: GpuSource,
+    spoil: Option<fn(&Recipe) -> Option<usize>>,
+    times: Known,
 }
 
 #[derive(Debug)]
@@ -79,7 +84,9 @@ pub struct ConvolverBuilder {
     instructions: Option<InstructionSet>,
     no_gpu: bool,
     gpu: GpuSettings,
-    model: CostModel,
+    model: Option<CostModel>,
+    uncalibrated: bool,
+    spoil: Option<fn(&Recipe) -> Option<usize>>,
 }
 
 impl ConvolverBuilder {
@@ -124,9 +131,33 @@ impl ConvolverBuilder {
         self
     }
 
-    /// What the planner expects each method to cost.
+    /// Plants a wrong value into the results of recipes, at the output of this number, for tests of what
+    /// must notice.
+    #[doc(hidden)]
+    pub fn spoil(mut self, spoil: fn(&Recipe) -> Option<usize>) -> Self {
+        self.spoil = Some(spoil);
+        self
+    }
+
+    /// What the planner expects each method to cost; as a rule, what a calibration of this machine
+    /// has measured ([`Convolver::calibrate`]), and [`CostModel::default`] where there was none.
     pub fn cost_model(mut self, model: CostModel) -> Self {
-        self.model = model;
+        self.model = Some(model);
+        self
+    }
+
+    /// Whether plans go by what calibrations of this machine have measured; as a rule, yes. Without,
+    /// they are the same on every machine that has the same devices.
+    pub fn calibrated(mut self, calibrated: bool) -> Self {
+        self.uncalibrated = !calibrated;
+        self
+    }
+
+    /// Where calibrations and compiled shaders are kept from process to process; with `None`,
+    /// nowhere. As a rule, `convolve` in the user's cache directory, or where the environment
+    /// variable `CONVOLVE_CACHE_DIR` says, which is nowhere if it is empty.
+    pub fn cache_directory(mut self, directory: impl Into<Option<PathBuf>>) -> Self {
+        self.gpu.cache = directory.into();
         self
     }
 
@@ -134,7 +165,7 @@ impl ConvolverBuilder {
     pub fn build(self) -> Convolver {
         let gpu = match self.no_gpu {
             true => GpuSource::Absent("switched off"),
-            false => GpuSource::lazy(self.gpu),
+            false => GpuSource::lazy(self.gpu.clone()),
         };
         self.with_gpu(gpu)
     }
@@ -153,7 +184,12 @@ impl ConvolverBuilder {
         let threads = self.threads.unwrap_or_else(threads::available);
         let widest = InstructionSet::detect();
         let instructions = self.instructions.map_or(widest, |asked| asked.min(widest));
-        Convolver { shared: Arc::new(Shared { threads, instructions, model: self.model, gpu }) }
+        let refined = self.model.is_none() && !self.uncalibrated;
+        let model = self.model.unwrap_or_default();
+        let model = Model::new(model, (threads, instructions), refined, self.gpu.cache);
+        let (spoil, times) = (self.spoil, Known::new(measured::MOST));
+        let shared = Shared { threads, instructions, model, gpu, spoil, times };
+        Convolver { shared: Arc::new(shared) }
     }
 }
 
@@ -209,28 +245,52 @@ impl Convolver {
     pub fn plan(&self, problem: &Problem, kernel: &KernelFacts, request: Request) -> Result<Plan> {
         let model = &self.shared.model;
         let modest = self.with_gpu(Gpu::NotAsked);
+        let designed =
+            |on: &Capabilities| plan::design(problem, kernel, on, &model.with(&on.gpu), request);
         let gpu_could = request.device != Device::Cpu
             && !request.precision.widens(problem.dtype)
             && request.method != Method::Fft;
-        if request.device != Device::Gpu {
-            let plan = plan::design(problem, kernel, &modest, model, request)?;
-            let floor = model.gpu_floor(problem.dtype, &plan.geometry);
-            if !gpu_could || plan.cost().total() <= floor {
+        if request.device != Device::Gpu && !request.resident {
+            let plan = designed(&modest)?;
+            let (dtype, runs) = (problem.dtype, request.runs);
+            let any_gpu = model.of_any_gpu();
+            let floors = any_gpu.iter().map(|gpu| gpu.gpu_floor(dtype, &plan.geometry, runs));
+            let floor = floors.fold(f64::INFINITY, f64::min);
+            let leeway = match request.method {
+                Method::Measured => plan::TRIED_WITHIN,
+                _ => 1.0,
+            };
+            if !gpu_could || leeway * plan.cost().total() <= floor {
                 return Ok(plan);
             }
         }
-        plan::design(problem, kernel, &self.capabilities(), model, request)
+        designed(&self.capabilities())
     }
 
     /// A plan for where the GPU has failed, for this reason.
     pub(crate) fn plan_on_cpu(&self, plan: &Plan, kernel: &KernelFacts, why: &str) -> Result<Plan> {
         let gpu = Gpu::Absent(format!("it failed, and the CPU took over: {why}"));
         let capabilities = self.with_gpu(gpu);
-        plan::design(&plan.problem, kernel, &capabilities, &self.shared.model, plan.request)
+        let model = self.shared.model.with(&capabilities.gpu);
+        plan::design(&plan.problem, kernel, &capabilities, &model, plan.request)
     }
 
-    /// What the planner expects each method to cost.
-    pub fn cost_model(&self) -> &CostModel {
+    /// What the planner expects each method to cost on this machine. Looks for a GPU.
+    pub fn cost_model(&self) -> CostModel {
+        self.shared.model.with(&self.look_for_gpu())
+    }
+
+    /// What was measured for [`Method::Measured`].
+    pub(crate) fn known_times(&self) -> &Known {
+        &self.shared.times
+    }
+
+    /// Where a wrong value is wanted.
+    pub(crate) fn spoils(&self, recipe: &Recipe) -> Option<usize> {
+        self.shared.spoil.and_then(|spoil| spoil(recipe))
+    }
+
+    pub(crate) fn model(&self) -> &Model {
         &self.shared.model
     }
 
@@ -302,7 +362,7 @@ pub fn convolve<A: Element, D: Dimension>(
     k: &ArrayRef<A, D>,
     mode: Mode,
 ) -> Result<Array<A, D>> {
-    shared().filter(k).mode(mode).for_shape(x.raw_dim())?.apply(x)
+    shared().filter(k).mode(mode).runs(1).for_shape(x.raw_dim())?.apply(x)
 }
 
 /// Correlates `x` with `k`, with zeros outside: convolution with the kernel reversed and
@@ -324,5 +384,5 @@ pub fn correlate<A: Element, D: Dimension>(
     k: &ArrayRef<A, D>,
     mode: Mode,
 ) -> Result<Array<A, D>> {
-    shared().filter(k).correlate().mode(mode).for_shape(x.raw_dim())?.apply(x)
+    shared().filter(k).correlate().mode(mode).runs(1).for_shape(x.raw_dim())?.apply(x)
 }

@@ -1,5 +1,6 @@
 //! What can go wrong, in words: every error says what was expected and what was got.
 
+use crate::plan::{Device, Method};
 use crate::problem::Mode;
 use crate::verify::Verification;
 
@@ -133,6 +134,26 @@ pub enum Error {
     /// Methods disagree by more than their error bounds.
     #[error("methods disagree by more than their error bounds:\n{0}")]
     Disagreement(Box<Verification>),
+    /// An output is not what it must be: see [`FilterBuilder::check`](crate::FilterBuilder::check).
+    #[error(
+        "check failed: {device} {method} gave {value} at output {output:?}, expected {expected}: off by {off:.1e}, {bound:.1e} allowed"
+    )]
+    FailedCheck {
+        /// Where it was computed.
+        device: Device,
+        /// How.
+        method: Method,
+        /// Where in the output.
+        output: Vec<usize>,
+        /// What stands there.
+        value: String,
+        /// What the definition gives, rounded to the result's type.
+        expected: String,
+        /// How far the value is from the definition.
+        off: f64,
+        /// How far it may be.
+        bound: f64,
+    },
     /// The GPU is missing, lost, or failed.
     #[error("GPU: {0}")]
     Gpu(String),

@@ -24,11 +24,26 @@ pub enum Executor<A: Element> {
     CpuFft(Box<Fft<A>>),
     #[cfg(feature = "gpu")]
     Gpu(Box<Host<A>>),
+    /// Another one, with a wrong value at one output: for tests of what must notice.
+    Spoiled(Box<Executor<A>>, usize),
 }
 
 impl<A: Element> Executor<A> {
     /// Prepares what the recipe says for these weights, given in canonical order.
     pub fn new(
+        recipe: &Recipe,
+        extension: Extension<A>,
+        weights: Vec<A>,
+        convolver: &Convolver,
+    ) -> Result<Self> {
+        if let Some(output) = convolver.spoils(recipe) {
+            let whole = Self::prepare(recipe, extension, weights, convolver)?;
+            return Ok(Self::Spoiled(Box::new(whole), output));
+        }
+        Self::prepare(recipe, extension, weights, convolver)
+    }
+
+    fn prepare(
         recipe: &Recipe,
         extension: Extension<A>,
         weights: Vec<A>,
@@ -89,6 +104,13 @@ impl<A: Element> Executor<A> {
             Self::CpuFft(fft) => fft.run(x, y),
             #[cfg(feature = "gpu")]
             Self::Gpu(host) => return host.run(x, y),
+            Self::Spoiled(whole, output) => {
+                whole.run(x, y)?;
+                // Off by more than any error bound: 2^20 in floating point, a bit in an integer.
+                let wrong = if A::DTYPE.is_integer() { 1 } else { 1 << 20 };
+                let one = A::from_integer(1);
+                y[*output] = one.mul_add(A::from_integer(wrong), y[*output]);
+            }
         }
         Ok(())
     }

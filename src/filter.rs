@@ -4,6 +4,7 @@ use ndarray::{Array, ArrayD, ArrayRef, Dimension};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use crate::check::{Checked, Checker};
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
@@ -31,6 +32,8 @@ pub struct Filter<A: Element, D: Dimension> {
     pub(crate) plan: Plan,
     /// None where the input is what the executor would be prepared for.
     pub(crate) runner: Option<Runner<A>>,
+    /// None where results are not checked.
+    pub(crate) checker: Option<Checker<A>>,
     /// What took over when the GPU failed.
     pub(crate) fallback: OnceLock<Fallback<A>>,
     pub(crate) scratch: Pool<Vec<A>>,
@@ -72,7 +75,10 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     ///
     /// # Errors
     /// [`Error::Shape`] where `x` has not the planned shape, [`Error::OutOfMemory`], and failures
-    /// of the GPU where that was asked for: see [`Filter::fell_back`] for the others.
+    /// of the GPU where that was asked for: see [`Filter::fell_back`] for the others;
+    /// [`Error::FailedCheck`] where results are checked ([`FilterBuilder::check`]) and one is wrong.
+    ///
+    /// [`FilterBuilder::check`]: crate::FilterBuilder::check
     pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         self.check_shape("input", &self.input, &x.raw_dim())?;
         let mut y = allocate(self.extension.geometry.output_len(), "the output")?;
@@ -116,7 +122,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             let plan = self.plan_for(&weights)?;
             // Anything that is left untouched must show.
             let mut own = vec![verify::poison::<A>(); self.output.size()];
-            self.run(slice, &mut own)?;
+            self.compute(slice, &mut own)?;
             verify::verify(verify::Subject {
                 convolver: &self.convolver,
                 plan: &plan,
@@ -143,8 +149,35 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
     }
 
-    /// Computes all of `y`; both have the planned lengths, in standard order.
+    /// Computes all of `y`, and checks it where that is wanted; both have the planned lengths, in
+    /// standard order.
     pub(crate) fn run<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        self.compute(x, y)?;
+        self.check(x, y)
+    }
+
+    /// An error where `y` is not what it must be, as far as anybody wants to know.
+    pub(crate) fn check<T: FrameSample<A>>(&self, x: &[T], y: &[T]) -> Result<()> {
+        let Some(checker) = &self.checker else { return Ok(()) };
+        let plan = match self.plan.problem.swapped {
+            false => Cow::Borrowed(self.plan()),
+            true => {
+                let weights: Vec<A> = x.iter().rev().map(|x| x.to_element()).collect();
+                Cow::Owned(self.plan_for(&weights)?.into_owned())
+            }
+        };
+        checker.check(&Checked {
+            plan: &plan,
+            outside: verify::largest_finite(self.extension.values.iter().map(|v| v.magnitude())),
+            x,
+            y,
+            original: &self.original,
+            options: &self.options,
+        })
+    }
+
+    /// Computes all of `y`.
+    pub(crate) fn compute<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
         match self.attempt(x, y) {
             Err(Error::Gpu(why)) if self.plan.may_fall_back() => {
                 self.fall_back(why)?;

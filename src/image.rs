@@ -61,12 +61,9 @@ impl FilterBuilder<f32, Ix2> {
             [0, 1].map(|axis| self.options.boundary.resolve("boundary", 2).map(|b| b[axis]));
         check_valid(&self.options, [height as usize, width as usize], self.kernel.dim())?;
         let kernel = self.kernel.insert_axis(Axis(2));
-        let filter = FilterBuilder::new(self.convolver, kernel)
-            .options(options)
-            .method(self.request.method)
-            .device(self.request.device)
-            .precision(self.request.precision)
-            .for_shape((height as usize, width as usize, channels))?;
+        let mut builder = FilterBuilder::new(self.convolver, kernel).options(options);
+        (builder.request, builder.check) = (self.request, self.check);
+        let filter = builder.for_shape((height as usize, width as usize, channels))?;
         let output = filter.output_dim();
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
             return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));

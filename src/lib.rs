@@ -4,6 +4,9 @@
 mod boundary;
 pub mod bounds;
 mod builder;
+mod cache;
+mod calibration;
+mod check;
 mod convolver;
 mod cpu;
 mod element;
@@ -17,13 +20,16 @@ mod geometry;
 mod gpu;
 #[cfg(feature = "image")]
 mod image;
+mod invented;
 mod kernel;
 mod low_rank;
+mod measured;
 pub mod plan;
 mod pool;
 mod precision;
 mod problem;
 mod profile;
+mod recent;
 pub mod reference;
 mod stream;
 mod verify;
@@ -32,6 +38,8 @@ mod verify;
 pub use self::image::PictureFilter;
 pub use boundary::{Boundary, Edge};
 pub use builder::FilterBuilder;
+pub use calibration::{Calibration, DeviceRates, Rate, Unit};
+pub use check::Check;
 pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};
 pub use error::{Error, Result};
@@ -46,7 +54,7 @@ pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
 pub use profile::{DeviceTimes, Profile};
 pub use stream::{Results, Stream};
-pub use verify::{Check, Deviation, Verification};
+pub use verify::{Deviation, Verification, Verified};
 
 #[cfg(feature = "gpu")]
 pub use wgpu;

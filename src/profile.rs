@@ -63,7 +63,7 @@ impl fmt::Display for Profile {
 
 impl<A: Element, D: Dimension> Filter<A, D> {
     /// Runs twice on `x`, and says where the time of the second run went: on the GPU, where that
-    /// has timestamp queries, to the upload, to the passes and to the download.
+    /// has timestamp queries, to the upload, to the passes and to the download. Checks are not part of it.
     ///
     /// ```
     /// use convolve::{Convolver, filters};
@@ -86,7 +86,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     pub(crate) fn profile_of<T: FrameSample<A>>(&self, x: &[T]) -> Result<Profile> {
         let mut y = allocate(self.output.size(), "the output")?;
         // Pipelines, buffers and pages are there from now on.
-        self.run(x, &mut y)?;
+        self.compute(x, &mut y)?;
         #[cfg(feature = "gpu")]
         if let Some(host) = self.host() {
             match crate::gpu::timer::Timer::new(host.passes().context()) {
@@ -110,7 +110,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
     fn timed<T: FrameSample<A>>(&self, x: &[T], y: &mut [T], reason: String) -> Result<Profile> {
         let start = Instant::now();
-        self.run(x, y)?;
+        self.compute(x, y)?;
         Ok(self.report(start.elapsed(), Err(reason)))
     }
 

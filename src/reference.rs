@@ -24,8 +24,15 @@ use crate::problem::{Mode, Operation, Options, Problem};
 /// ```
 pub struct Oracle<A: Element> {
     x: ArrayD<A>,
+    definition: Definition<A>,
+}
+
+/// What is computed, for inputs of one shape.
+pub(crate) struct Definition<A: Element> {
     /// The kernel of a convolution: reversed and conjugated already where a correlation is wanted.
     k: ArrayD<A>,
+    /// Shape of the input.
+    input: Vec<usize>,
     boundary: Vec<Boundary<A>>,
     start: Vec<isize>,
     stride: Vec<usize>,
@@ -40,13 +47,59 @@ impl<A: Element> Oracle<A> {
     /// Those of [`Problem::new`].
     pub fn new(x: ArrayViewD<A>, k: ArrayViewD<A>, options: &Options<A>) -> Result<Self> {
         let problem = Problem::new(x.shape(), k.shape(), options)?;
-        let rank = x.ndim();
-        let mut k = k.to_owned();
-        if options.operation == Operation::Correlate {
-            k.slice_each_axis_inplace(|_| ndarray::Slice::new(0, None, -1));
-            k.mapv_inplace(A::conj);
-        }
+        let k = of_a_convolution(k.to_owned(), options.operation);
         let (x, k) = if problem.swapped { (k, x.to_owned()) } else { (x.to_owned(), k) };
+        let definition = Definition::of(&problem, x.shape(), k, options)?;
+        Ok(Self { x, definition })
+    }
+
+    /// Shape of the result.
+    pub fn shape(&self) -> &[usize] {
+        &self.definition.output
+    }
+
+    /// One sample of the result: `sum over t of k[t] * x~[start + o * stride - t * dilation]`.
+    pub fn at(&self, o: &[usize]) -> A::Wide {
+        let mut sum = A::Wide::default();
+        self.definition.window(
+            |at| self.x[IxDyn(at)],
+            o,
+            |k, x| {
+                sum = sum.mul_add(k.widen(), x.widen());
+            },
+        );
+        sum
+    }
+
+    /// The whole result, in the oracle's own type.
+    pub fn wide(&self) -> ArrayD<A::Wide> {
+        ArrayD::from_shape_fn(self.shape(), |o| self.at(o.slice()))
+    }
+
+    /// The whole result, rounded (or wrapped) to the element type.
+    pub fn result(&self) -> ArrayD<A> {
+        self.wide().mapv(A::narrow)
+    }
+}
+
+/// The kernel whose convolution is meant.
+fn of_a_convolution<A: Element>(mut k: ArrayD<A>, operation: Operation) -> ArrayD<A> {
+    if operation == Operation::Correlate {
+        k.slice_each_axis_inplace(|_| ndarray::Slice::new(0, None, -1));
+        k.mapv_inplace(A::conj);
+    }
+    k
+}
+
+impl<A: Element> Definition<A> {
+    /// The definition for inputs of this shape, which do not change places with the kernel.
+    pub fn new(input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
+        let problem = Problem::new(input, k.shape(), options)?;
+        Self::of(&problem, input, of_a_convolution(k, options.operation), options)
+    }
+
+    fn of(problem: &Problem, input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
+        let rank = input.len();
         let stride = options.stride.resolve("stride", rank)?;
         let dilation = options.dilation.resolve("dilation", rank)?;
         let origin = options.origin.resolve("origin", rank)?;
@@ -61,41 +114,37 @@ impl<A: Element> Oracle<A> {
             })
             .collect();
         let boundary = options.boundary.resolve("boundary", rank)?;
-        Ok(Self { x, k, boundary, start, stride, dilation, output: problem.output })
+        let (input, output) = (input.to_vec(), problem.output.clone());
+        Ok(Self { k, input, boundary, start, stride, dilation, output })
     }
 
-    /// Shape of the result.
-    pub fn shape(&self) -> &[usize] {
-        &self.output
+    /// One sample of the result, and the largest finite magnitude in its window.
+    pub fn with_largest(&self, x: impl Fn(&[usize]) -> A, o: &[usize]) -> (A::Wide, f64) {
+        let (mut sum, mut largest) = (A::Wide::default(), 0.0f64);
+        self.window(x, o, |k, x| {
+            sum = sum.mul_add(k.widen(), x.widen());
+            let magnitude = x.magnitude();
+            if magnitude.is_finite() {
+                largest = largest.max(magnitude);
+            }
+        });
+        (sum, largest)
     }
 
-    /// One sample of the result: `sum over t of k[t] * x~[start + o * stride - t * dilation]`.
-    pub fn at(&self, o: &[usize]) -> A::Wide {
-        let mut sum = A::Wide::default();
+    /// Visits the taps and samples that make one sample of the result.
+    fn window(&self, x: impl Fn(&[usize]) -> A, o: &[usize], mut visit: impl FnMut(A, A)) {
         let mut source = vec![0; o.len()];
         for (t, k) in self.k.indexed_iter() {
             let mut outside = None;
             for axis in 0..o.len() {
                 let i = self.start[axis] + (o[axis] * self.stride[axis]) as isize
                     - (t[axis] * self.dilation[axis]) as isize;
-                match self.boundary[axis].edge().resolve(i, self.x.shape()[axis]) {
+                match self.boundary[axis].edge().resolve(i, self.input[axis]) {
                     Some(inside) => source[axis] = inside,
                     None => outside = Some(self.boundary[axis].value()),
                 }
             }
-            let x = outside.unwrap_or_else(|| self.x[IxDyn(&source)]);
-            sum = sum.mul_add(k.widen(), x.widen());
+            visit(*k, outside.unwrap_or_else(|| x(&source)));
         }
-        sum
-    }
-
-    /// The whole result, in the oracle's own type.
-    pub fn wide(&self) -> ArrayD<A::Wide> {
-        ArrayD::from_shape_fn(self.output.clone(), |o| self.at(o.slice()))
-    }
-
-    /// The whole result, rounded (or wrapped) to the element type.
-    pub fn result(&self) -> ArrayD<A> {
-        self.wide().mapv(A::narrow)
     }
 }

@@ -49,7 +49,7 @@ pub struct Stream<'f, A: Element, T, D: Dimension> {
 enum Frame<T> {
     /// Its result.
     Done(Vec<T>),
-    /// On its way, with a copy of it where the CPU may have to take over.
+    /// On its way, with a copy of it where the CPU may have to take over or the result is checked.
     #[cfg(feature = "gpu")]
     Running(host::Running, Option<Vec<T>>),
 }
@@ -127,10 +127,11 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
             Frame::Running(running, copy) => {
                 let mut y = allocate(self.filter.output.size(), "the frame")?;
                 match (running.finish(|bytes| host::copy(bytes, &mut y)), copy) {
-                    (Err(Error::Gpu(why)), Some(x)) => {
+                    (Err(Error::Gpu(why)), Some(x)) if self.filter.plan.may_fall_back() => {
                         self.filter.fall_back(why)?;
                         self.filter.run(&x, &mut y)?;
                     }
+                    (Ok(()), Some(x)) => self.filter.check(&x, &y)?,
                     (result, _) => result?,
                 }
                 Ok(y)
@@ -141,7 +142,8 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     fn start(&self, x: &[T]) -> Result<Frame<T>> {
         #[cfg(feature = "gpu")]
         if let Some(host) = self.filter.host() {
-            let copy = || self.filter.plan.may_fall_back().then(|| x.to_vec());
+            let needed = self.filter.plan.may_fall_back() || self.filter.checker.is_some();
+            let copy = || needed.then(|| x.to_vec());
             match host.start(x, None) {
                 Ok(running) => return Ok(Frame::Running(running, copy())),
                 Err(Error::Gpu(why)) if self.filter.plan.may_fall_back() => {

@@ -24,12 +24,12 @@ pub struct Verification {
     /// Outputs of the convolution, all of which the methods were compared at.
     pub outputs: usize,
     /// One entry for every method on every device.
-    pub checks: Vec<Check>,
+    pub methods: Vec<Verified>,
 }
 
 /// How one method did.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Check {
+pub struct Verified {
     /// Where it ran.
     pub device: Device,
     /// What ran.
@@ -38,7 +38,7 @@ pub struct Check {
     pub outcome: Result<Deviation, String>,
 }
 
-/// Largest absolute differences of one method.
+/// Largest absolute differences of one method, and what they may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Deviation {
     /// From the definition in `f64`, at the sampled outputs.
@@ -49,19 +49,31 @@ pub struct Deviation {
     pub bound: f64,
     /// The sum of the bounds of this method and of the filter's own.
     pub joint_bound: f64,
+    /// The largest of all differences of this method in units of what it may be: from the definition,
+    /// from the filter's own result, and from the result of every other method.
+    pub share: f64,
 }
 
 impl Deviation {
-    /// Whether both differences are within the bounds.
+    /// Whether all differences are within their bounds.
     pub fn agrees(&self) -> bool {
-        self.from_definition <= self.bound && self.from_chosen <= self.joint_bound
+        self.share <= 1.0
     }
 }
 
 impl Verification {
     /// Whether every method that ran is within its bound.
     pub fn agrees(&self) -> bool {
-        self.checks.iter().filter_map(|check| check.outcome.as_ref().ok()).all(Deviation::agrees)
+        self.ran().all(Deviation::agrees)
+    }
+
+    /// The largest of all differences in units of what it may be: above 1, a method is wrong.
+    pub fn largest_share(&self) -> f64 {
+        self.ran().map(|deviation| deviation.share).fold(0.0, f64::max)
+    }
+
+    fn ran(&self) -> impl Iterator<Item = &Deviation> {
+        self.methods.iter().filter_map(|method| method.outcome.as_ref().ok())
     }
 }
 
@@ -72,9 +84,9 @@ impl fmt::Display for Verification {
             "{} of {} outputs computed from the definition, all compared between methods",
             self.sampled, self.outputs
         )?;
-        for check in &self.checks {
-            let name = format!("{} {}", check.device, check.method);
-            match &check.outcome {
+        for method in &self.methods {
+            let name = format!("{} {}", method.device, method.method);
+            match &method.outcome {
                 Ok(d) => writeln!(
                     f,
                     "{name:<14} {}  off the definition by {}, off the result by {}",
@@ -85,11 +97,15 @@ impl fmt::Display for Verification {
                 Err(reason) => writeln!(f, "{name:<14} not run    {reason}")?,
             }
         }
-        let ran = self.checks.iter().filter(|check| check.outcome.is_ok()).count();
+        let (ran, share) = (self.ran().count(), self.largest_share());
         if self.agrees() {
-            write!(f, "verified: {ran} method{} within bounds", if ran == 1 { "" } else { "s" })
+            let s = if ran == 1 { "" } else { "s" };
+            write!(
+                f,
+                "verified: {ran} method{s} within bounds, the largest error is {share:.3} of its bound"
+            )
         } else {
-            write!(f, "NOT verified: a method is off by more than its bound")
+            write!(f, "NOT verified: a method is off by {share:.3} times what it may be")
         }
     }
 }
@@ -134,8 +150,8 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let precision = plan.request.precision;
     let facts = precision.facts(weights, &geometry.kernel());
     let capabilities = convolver.capabilities();
-    let everything =
-        plan::design(&plan.problem, &facts, &capabilities, convolver.cost_model(), plan.request)?;
+    let model = convolver.model().with(&capabilities.gpu);
+    let everything = plan::design(&plan.problem, &facts, &capabilities, &model, plan.request)?;
     // What a window can meet.
     let largest = largest_magnitude(x.iter().chain(&extension.values));
 
@@ -173,27 +189,41 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
         .collect::<Result<Vec<Result<Run<A>, String>>>>()?;
     let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
     let own = judged(own, recipe);
+    let apart = |a: &Run<A>, b: &Run<A>| {
+        let everywhere = a.y.iter().zip(&b.y).map(|(&a, &b)| deviation(a, b.widen()));
+        everywhere.fold(0.0, f64::max)
+    };
     let compare = |run: &Run<A>| {
         let at_samples = samples.iter().map(|&(flat, exact)| deviation(run.y[flat], exact));
-        let everywhere = run.y.iter().zip(&own.y).map(|(&a, &b)| deviation(a, b.widen()));
-        Deviation {
-            from_definition: at_samples.fold(0.0, f64::max),
-            from_chosen: everywhere.fold(0.0, f64::max),
-            bound: run.bound,
-            joint_bound: run.bound + own.bound,
-        }
+        let from_definition = at_samples.fold(0.0, f64::max);
+        let (from_chosen, joint_bound) = (apart(run, &own), run.bound + own.bound);
+        let others = runs.iter().flatten().filter(|other| !std::ptr::eq(*other, run));
+        let from_others = others.map(|other| share(apart(run, other), run.bound + other.bound));
+        let own_shares = [share(from_definition, run.bound), share(from_chosen, joint_bound)];
+        let share = from_others.chain(own_shares).fold(0.0, f64::max);
+        Deviation { from_definition, from_chosen, bound: run.bound, joint_bound, share }
     };
-    let checks = everything
+    let methods = everything
         .candidates
         .iter()
         .zip(&runs)
-        .map(|(candidate, run)| Check {
+        .map(|(candidate, run)| Verified {
             device: candidate.device,
             method: candidate.method,
             outcome: run.as_ref().map(compare).map_err(String::clone),
         })
         .collect();
-    Ok(Verification { sampled, outputs, checks })
+    Ok(Verification { sampled, outputs, methods })
+}
+
+/// An error in units of its bound; nothing is within any bound.
+fn share(error: f64, bound: f64) -> f64 {
+    match error / bound {
+        _ if error == 0.0 => 0.0,
+        // Both are infinite.
+        share if share.is_nan() => f64::INFINITY,
+        share => share,
+    }
 }
 
 /// What one method gave.
@@ -204,12 +234,16 @@ struct Run<A> {
 
 /// The largest finite magnitude.
 fn largest_magnitude<'a, A: Element>(values: impl IntoIterator<Item = &'a A>) -> f64 {
-    let magnitudes = values.into_iter().map(|value| value.magnitude());
-    magnitudes.filter(|magnitude| magnitude.is_finite()).fold(0.0, f64::max)
+    largest_finite(values.into_iter().map(|value| value.magnitude()))
+}
+
+/// The largest of these that is finite.
+pub(crate) fn largest_finite(magnitudes: impl IntoIterator<Item = f64>) -> f64 {
+    magnitudes.into_iter().filter(|magnitude| magnitude.is_finite()).fold(0.0, f64::max)
 }
 
 /// How far a recipe may be off that is computed in `dtype`.
-fn bound(
+pub(crate) fn bound(
     dtype: DType,
     recipe: &Recipe,
     geometry: &Geometry,
@@ -230,7 +264,7 @@ fn bound(
 }
 
 /// `|value - exact|`; 0 where `value` is `exact` rounded, or where neither is a number.
-fn deviation<A: Element>(value: A, exact: A::Wide) -> f64 {
+pub(crate) fn deviation<A: Element>(value: A, exact: A::Wide) -> f64 {
     let rounded = A::narrow(exact);
     #[expect(clippy::eq_op, reason = "only NaN differs from itself, in complex numbers too")]
     let not_a_number = |a: A| a != a;

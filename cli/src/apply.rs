@@ -46,7 +46,7 @@ pub fn run(args: &Apply) -> Result<()> {
 }
 
 /// Shown for more than one input, and only on a terminal.
-fn progress_bar(jobs: usize) -> ProgressBar {
+pub fn progress_bar(jobs: usize) -> ProgressBar {
     if jobs < 2 {
         return ProgressBar::hidden();
     }

@@ -26,8 +26,12 @@ pub enum Command {
     Apply(Apply),
     /// Explain what would run, without running it
     Plan(Plan),
-    /// Show the CPU, the GPUs, and which of them would be used
+    /// Show the CPU, the GPUs, which of them would be used, and what was measured of them
     Devices,
+    /// Measure this machine, and keep the result for later plans
+    Calibrate,
+    /// Time every method on every device, beside what was expected of it
+    Bench(Bench),
 }
 
 const KERNELS: &str = "\
@@ -77,6 +81,9 @@ pub struct Apply {
     /// Check every method on every device; status 1 where one is off by more than its bound
     #[arg(long)]
     pub verify: bool,
+    /// Compute N outputs of each result again, from the definition; status 1 where one is wrong
+    #[arg(long, value_name = "N")]
+    pub check: Option<usize>,
     /// Print the plan, what ran and how long it took, on standard error
     #[arg(long)]
     pub explain: bool,
@@ -100,8 +107,27 @@ pub struct Plan {
     /// Type of the elements
     #[arg(long, value_enum, default_value_t = DType::F32)]
     pub dtype: DType,
+    /// Runs between which is shared what is done once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: Option<u32>,
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub meaning: Meaning,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Time for all of it, in seconds; what takes too long for its share of that is left out
+    #[arg(long, default_value_t = 20.0, value_name = "S", value_parser = seconds)]
+    pub seconds: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    let sane = seconds.filter(|seconds| (0.1..=1e5).contains(seconds));
+    sane.ok_or_else(|| "expected a number of seconds, from 0.1 on".to_string())
 }
 
 /// What is computed, where and how: the options that all commands share.
@@ -125,7 +151,7 @@ pub struct Meaning {
     /// Move the centre of mode same; one number, or one per axis
     #[arg(long, value_name = "N[,N...]", default_value = "0", allow_hyphen_values = true)]
     pub origin: Each<isize>,
-    /// Insist on a method
+    /// Insist on a method; measured tries those that may be fastest
     #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub method: Method,
     /// Insist on a device
@@ -150,7 +176,7 @@ macro_rules! choices {
 
 choices! {
     Mode { Full, Same, Valid }
-    Method { Auto, Direct, Separable, Fft }
+    Method { Auto, Direct, Separable, Fft, Measured }
     Device { Auto, Cpu, Gpu }
     Precision { Native, High }
 }
@@ -198,6 +224,13 @@ impl Boundary {
             Self::Rule(Edge::Mirror) => B::Mirror,
             Self::Rule(Edge::Wrap) => B::Wrap,
         })
+    }
+}
+
+impl Apply {
+    /// How much of each result is checked.
+    pub fn check(&self) -> convolve::Check {
+        self.check.map_or(convolve::Check::Nothing, convolve::Check::Sampled)
     }
 }
 

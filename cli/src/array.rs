@@ -34,6 +34,7 @@ fn typed<A: Value>(
         .method(meaning.method.into())
         .device(meaning.device.into())
         .precision(meaning.precision.into())
+        .check(session.args.check())
         .for_shape(x.raw_dim())?;
     session.explain_plan(filter.plan());
     let y = session.timed(filter.plan(), || filter.apply(&x))?;

@@ -3,6 +3,8 @@
 mod apply;
 mod args;
 mod array;
+mod bench;
+mod calibrate;
 mod devices;
 mod dtype;
 mod jobs;
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         args::Command::Apply(args) => apply::run(args),
         args::Command::Plan(args) => plan::run(args),
         args::Command::Devices => devices::run(),
+        args::Command::Calibrate => calibrate::run(),
+        args::Command::Bench(args) => bench::run(args),
     };
     report::exit_code(result)
 }

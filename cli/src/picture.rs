@@ -63,6 +63,7 @@ impl<'a> Pictures<'a> {
                     .method(meaning.method.into())
                     .device(meaning.device.into())
                     .precision(meaning.precision.into())
+                    .check(self.session.args.check())
                     .for_picture(&picture)?;
                 self.session.explain_plan(filter.plan());
                 entry.insert(filter)

@@ -1,13 +1,14 @@
 //! `convolve plan`.
 
-use anyhow::Result;
-use convolve::plan::Request;
+use anyhow::{Result, ensure};
+use convolve::plan::{MANY_RUNS, Request};
 use convolve::{Boundary, Convolver, KernelFacts, Problem};
-use ndarray::IxDyn;
+use ndarray::{ArrayD, IxDyn};
 
 use crate::args::Plan;
 use crate::dtype::Value;
 use crate::kernel::Kernel;
+use crate::number::Number;
 use crate::{report, with_dtype};
 
 pub fn run(args: &Plan) -> Result<()> {
@@ -21,6 +22,8 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         method: meaning.method.into(),
         device: meaning.device.into(),
         precision: meaning.precision.into(),
+        runs: args.runs.map_or(MANY_RUNS, |runs| runs as usize),
+        ..Request::default()
     };
     let convolver = Convolver::new();
     let shape = &args.shape.0;
@@ -31,11 +34,31 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
             .method(request.method)
             .device(request.device)
             .precision(request.precision)
+            .runs(request.runs)
             .for_shape(IxDyn(shape))?;
-        return Ok(filter.plan().to_string());
+        return Ok(printed(args, filter.plan()));
     }
     let kernel = args.kernel_shape.as_ref().map_or(&[][..], |shape| &shape.0);
     let problem = Problem::new(shape, kernel, &options)?;
     let facts = KernelFacts::unknown(problem.geometry().taps());
-    Ok(convolver.plan(&problem, &facts, request)?.to_string())
+    if request.method == convolve::Method::Measured {
+        let most = 1 << 28;
+        ensure!(facts.sum <= f64::from(most), "a kernel to measure with has at most {most} taps");
+        // Nothing can be timed without taps. These are no outer product.
+        let mut i = 0;
+        let taps = ArrayD::from_shape_simple_fn(kernel, || {
+            i += 1;
+            A::exactly(Number::Integer(((i * 2_654_435_761 % (1 << 32)) >> 16) % 7))
+                .unwrap_or_default()
+        });
+        let filter = convolver.filter(&taps).options(options).method(request.method);
+        let filter = filter.device(request.device).precision(request.precision);
+        let filter = filter.runs(request.runs).for_shape(IxDyn(shape))?;
+        return Ok(printed(args, filter.plan()));
+    }
+    Ok(printed(args, &convolver.plan(&problem, &facts, request)?))
+}
+
+fn printed(args: &Plan, plan: &convolve::Plan) -> String {
+    if args.json { plan.to_json() } else { plan.to_string() }
 }

@@ -40,6 +40,7 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         ));
         return DISAGREEMENT.into();
     }
+    let wrong = matches!(error.downcast_ref(), Some(Error::FailedCheck { .. }));
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {
         // Some errors say what their cause says already.
@@ -48,7 +49,8 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
             message += &cause;
         }
     }
-    fail(&message)
+    let status = fail(&message);
+    if wrong { DISAGREEMENT.into() } else { status }
 }
 
 /// Prints `convolve: ...` in one line, and gives the exit status.
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn disagreement_has_its_own_status() {
-        let report = Verification { sampled: 1, outputs: 1, checks: Vec::new() };
+        let report = Verification { sampled: 1, outputs: 1, methods: Vec::new() };
         let disagreement: Result<(), _> = Err(Error::Disagreement(Box::new(report)));
         let status = exit_code(disagreement.context("picture.png"));
         assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(1)));

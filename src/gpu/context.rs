@@ -36,7 +36,7 @@ pub fn adapters() -> Vec<Adapter> {
             let info = adapter.get_info();
             Adapter {
                 capabilities: capabilities(&info, &adapter.limits(), adapter.features()),
-                driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+                driver: driver(&info),
                 chosen: i == 0,
             }
         })
@@ -79,6 +79,10 @@ fn kind(device_type: wgpu::DeviceType) -> GpuKind {
     }
 }
 
+fn driver(info: &wgpu::AdapterInfo) -> String {
+    format!("{} {}", info.driver, info.driver_info).trim().to_string()
+}
+
 fn capabilities(
     info: &wgpu::AdapterInfo,
     limits: &wgpu::Limits,
@@ -88,6 +92,7 @@ fn capabilities(
     GpuCapabilities {
         name: info.name.clone(),
         backend: info.backend.to_string(),
+        driver: driver(info),
         kind,
         max_binding: limits.max_storage_buffer_binding_size,
         max_buffer: limits.max_buffer_size,
@@ -165,7 +170,7 @@ impl Context {
         device.set_device_lost_callback(move |reason, message| {
             let _ = flag.set(format!("{reason:?} {message}"));
         });
-        let pipelines = Pipelines::new(&device, settings.checked_shaders)?;
+        let pipelines = Pipelines::new(&device, settings)?;
         let limits = Limits {
             buffer: capabilities.max_buffer,
             all: capabilities.memory,

@@ -14,7 +14,6 @@ mod layout;
 pub(crate) mod params;
 pub(crate) mod passes;
 pub(crate) mod pipelines;
-mod recent;
 mod resident;
 pub(crate) mod shaders;
 mod staging;
@@ -24,6 +23,8 @@ mod weights;
 
 pub(crate) use encode::Frames;
 pub(crate) use resident::Resident;
+
+use crate::recent;
 
 pub use array::{GpuArray, GpuDevice};
 pub use context::{Adapter, adapters};

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::gpu::context::guarded;
 use crate::gpu::shaders;
-use crate::plan::Variant;
+use crate::plan::{GpuSettings, Variant};
 
 /// Pipelines kept for their next filter. Filters keep their own, so that this bounds memory and not
 /// what can run.
@@ -43,6 +43,7 @@ pub struct Pipelines {
     device: wgpu::Device,
     /// With weights in storage, and in uniform memory.
     layouts: [wgpu::BindGroupLayout; 2],
+    /// Whether shaders check every index and count every loop.
     checked: bool,
     /// The one used last stands at the end.
     kept: Mutex<VecDeque<(Variant, wgpu::ComputePipeline)>>,
@@ -50,8 +51,8 @@ pub struct Pipelines {
 }
 
 impl Pipelines {
-    /// None yet. With `checked`, shaders check every index and count every loop.
-    pub fn new(device: &wgpu::Device, checked: bool) -> Result<Self> {
+    /// None yet.
+    pub fn new(device: &wgpu::Device, settings: &GpuSettings) -> Result<Self> {
         let layout = |uniform: bool| {
             let entries: Vec<wgpu::BindGroupLayoutEntry> = READ_ONLY
                 .iter()
@@ -76,8 +77,9 @@ impl Pipelines {
             })
         };
         let layouts = guarded(device, || [layout(false), layout(true)])?;
-        let disk = cache_directory().and_then(|directory| Disk::open(device, &directory));
+        let disk = settings.cache.as_deref().and_then(|directory| Disk::open(device, directory));
         let kept = Mutex::default();
+        let checked = settings.checked_shaders;
         Ok(Self { device: device.clone(), layouts, checked, kept, disk })
     }
 
@@ -184,18 +186,7 @@ impl Disk {
     /// Writes the file, whole or not at all. A cache that cannot be written is only slower.
     fn store(&self) {
         let Some(data) = self.cache.get_data() else { return };
-        // A name of its own for every writer, in this process and in others.
-        static WRITES: AtomicUsize = AtomicUsize::new(0);
-        let write = WRITES.fetch_add(1, Ordering::Relaxed);
-        let beside = self.path.with_extension(format!("{}-{write}", std::process::id()));
-        let write = || {
-            std::fs::create_dir_all(self.path.parent().unwrap_or(Path::new(".")))?;
-            std::fs::write(&beside, &data)?;
-            std::fs::rename(&beside, &self.path)
-        };
-        if write().is_err() {
-            let _ = std::fs::remove_file(&beside);
-        }
+        let _ = cache::write(&self.path, &data);
     }
 }
 
@@ -206,20 +197,6 @@ impl Drop for Disk {
             self.store();
         }
     }
-}
-
-/// Where this user's caches are, as each system has it.
-fn cache_directory() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let home = |below: &str| Some(PathBuf::from(variable("HOME")?).join(below));
-    let caches = if cfg!(windows) {
-        variable("LOCALAPPDATA").map(PathBuf::from)
-    } else if cfg!(target_vendor = "apple") {
-        home("Library/Caches")
-    } else {
-        variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| home(".cache"))
-    };
-    Some(caches?.join("convolve"))
 }
 
 #[cfg(test)]

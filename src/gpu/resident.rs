@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
-use crate::plan::{Device, Plan, Request};
+use crate::plan::{Device, Method, Plan, Request};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
 pub struct Resident<A> {
@@ -67,7 +67,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// The plan for data that is on the GPU, or that comes with a command encoder: the filter's own
-    /// where that is on the GPU, and another one where it is on the CPU.
+    /// where that is on the GPU, and another one where it is on the CPU. No transfers count in it.
     ///
     /// # Errors
     /// [`Error::Inadmissible`] where the GPU cannot do this, where the CPU was asked for, or where
@@ -86,16 +86,24 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                           the GPU cannot be a kernel";
             return Err(Error::Inadmissible { wanted, reason: reason.into() });
         }
-        let Plan { problem, kernel, request, gpu, .. } = &self.plan;
+        let Plan { problem, kernel, request, .. } = &self.plan;
         // The device may be another one by now.
-        if self.plan.device() == Device::Gpu && *gpu == self.convolver.capabilities().gpu {
-            return Ok(self.plan.clone());
-        }
-        self.convolver.plan(problem, kernel, Request { device: Device::Gpu, ..*request })
+        // What was measured to be fastest on the GPU still is.
+        let method = match request.method {
+            Method::Measured if self.plan.device() == Device::Gpu => self.plan.method(),
+            asked => asked,
+        };
+        let request = Request { method, device: Device::Gpu, resident: true, ..*request };
+        self.convolver.plan(problem, kernel, request)
     }
 
     /// What is recorded for data on the GPU.
     pub(crate) fn passes(&self) -> Result<Arc<Passes<A>>> {
+        if self.checker.is_some() {
+            let reason = "results that stay on the GPU are not there yet when a call returns: only \
+                          results in host memory can be checked";
+            return Err(Error::Inadmissible { wanted: "check".into(), reason: reason.into() });
+        }
         let context = self.convolver.gpu_context()?;
         context.check_alive()?;
         let current = |passes: &&Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);

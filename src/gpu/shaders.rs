@@ -5,6 +5,27 @@ use crate::element::DType;
 use crate::gpu::unrolled;
 use crate::plan::{Shader, Variant, tap_quads};
 
+/// All WGSL that there is.
+pub const SOURCES: [&str; 17] = [
+    include_str!("../../shaders/copy_rows.wgsl"),
+    include_str!("../../shaders/direct_2d.wgsl"),
+    include_str!("../../shaders/direct_nd.wgsl"),
+    include_str!("../../shaders/direct_strided.wgsl"),
+    include_str!("../../shaders/element_complex32.wgsl"),
+    include_str!("../../shaders/element_f32.wgsl"),
+    include_str!("../../shaders/element_f64.wgsl"),
+    include_str!("../../shaders/element_i32.wgsl"),
+    include_str!("../../shaders/element_u32.wgsl"),
+    include_str!("../../shaders/extended.wgsl"),
+    include_str!("../../shaders/from_texture.wgsl"),
+    include_str!("../../shaders/pack_integers.wgsl"),
+    include_str!("../../shaders/scalars.wgsl"),
+    include_str!("../../shaders/separable_2d.wgsl"),
+    include_str!("../../shaders/staging.wgsl"),
+    include_str!("../../shaders/to_texture.wgsl"),
+    include_str!("../../shaders/unpack_integers.wgsl"),
+];
+
 /// The complete source of a variant, or `None` where no shader has its type.
 pub fn source(variant: &Variant) -> Option<String> {
     let element = match variant.dtype {
@@ -102,6 +123,19 @@ pub(super) mod tests {
     use crate::geometry::{Axis, Geometry};
     use crate::plan::{GpuCapabilities, GpuKind, Launch};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    #[test]
+    fn every_file_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
+        let files = std::fs::read_dir(folder).expect("the repository's folder");
+        let mut found: Vec<String> = files
+            .map(|file| std::fs::read_to_string(file.expect("listed").path()).expect("text"))
+            .collect();
+        found.sort();
+        let mut listed = SOURCES.to_vec();
+        listed.sort();
+        assert_eq!(listed, found);
+    }
 
     const TYPES: [DType; 5] = [DType::F32, DType::F64, DType::I32, DType::U32, DType::Complex32];
 

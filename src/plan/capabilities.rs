@@ -1,5 +1,8 @@
 //! What devices can do, as plain numbers: tests invent them, executors read them off the hardware.
 
+use std::path::PathBuf;
+
+use crate::cache;
 pub use crate::cpu::simd::InstructionSet;
 use crate::element::DType;
 
@@ -25,6 +28,13 @@ pub enum Gpu {
     NotAsked,
 }
 
+impl Gpu {
+    /// Whether it is one that runs on the CPU.
+    pub(crate) fn is_software(&self) -> bool {
+        matches!(self, Self::Present(gpu) if gpu.kind == GpuKind::Software)
+    }
+}
+
 /// Kind of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GpuKind {
@@ -45,6 +55,8 @@ pub struct GpuCapabilities {
     pub name: String,
     /// The graphics interface that drives it.
     pub backend: String,
+    /// Driver and its version, as far as it says.
+    pub driver: String,
     /// What it is.
     pub kind: GpuKind,
     /// Largest binding of a storage buffer, in bytes.
@@ -81,6 +93,7 @@ impl GpuCapabilities {
         Self {
             name: name.into(),
             backend: "any".into(),
+            driver: String::new(),
             kind,
             max_binding: 128 << 20,
             max_buffer: 256 << 20,
@@ -106,7 +119,7 @@ impl GpuCapabilities {
 }
 
 /// What the caller of a [`Convolver`](crate::Convolver) says of the GPU.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct GpuSettings {
     /// [`GpuCapabilities::memory`].
     pub memory: u64,
@@ -114,10 +127,17 @@ pub(crate) struct GpuSettings {
     pub checked_shaders: bool,
     /// Changes what the planner is told of the device.
     pub adapt: Option<fn(&mut GpuCapabilities)>,
+    /// Where compiled pipelines are kept.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for GpuSettings {
     fn default() -> Self {
-        Self { memory: DEFAULT_MEMORY, checked_shaders: false, adapt: None }
+        Self {
+            memory: DEFAULT_MEMORY,
+            checked_shaders: false,
+            adapt: None,
+            cache: cache::directory(),
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! What a method is expected to take: counted work over rates.
 //!
-//! `fixed + max(work / rate, bytes / bandwidth) + transfer`. The model's task is to order the
-//! methods, so rates are those of this library's own executors, not the hardware's peaks.
+//! `fixed + work + transfer + setup / runs`, where work is arithmetic and what memory adds to it on a
+//! CPU, or the longer of both on a GPU. The model's task is to order the methods, so rates are those
+//! of this library's own executors, not the hardware's peaks.
+//! `docs/how-it-chooses.md` is the long form.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::capabilities::{Capabilities, GpuCapabilities, GpuKind, InstructionSet};
@@ -13,20 +16,28 @@ use crate::cpu::separable;
 use crate::element::DType;
 use crate::geometry::Geometry;
 
-/// Expected times of one run on host data, in seconds.
+/// Expected times of one run, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Waking threads, submitting, waiting: whatever does not grow with the data.
     pub fixed: f64,
     /// Arithmetic and memory traffic, whichever takes longer.
     pub work: f64,
-    /// To the device and back.
+    /// To the device and back; nothing where the data is there already.
     pub transfer: f64,
+    /// One run's share of what is done once: compiling pipelines, transforming the kernel, finding
+    /// its factors. All of it is this times [`Request::runs`](super::Request::runs).
+    pub setup: f64,
 }
 
 impl Cost {
     /// All of it.
     pub fn total(&self) -> f64 {
+        self.run() + self.setup
+    }
+
+    /// A run for which everything has been set up.
+    pub fn run(&self) -> f64 {
         self.fixed + self.work + self.transfer
     }
 }
@@ -89,6 +100,8 @@ pub struct GpuRates {
     pub bus: f64,
     /// One submission, waited for, in seconds.
     pub round_trip: f64,
+    /// Compiling one pipeline that no cache has, in seconds.
+    pub pipeline: f64,
 }
 
 /// All rates.
@@ -102,6 +115,9 @@ pub struct CostModel {
     pub integrated: GpuRates,
     /// Of an adapter that runs on the CPU.
     pub software: GpuRates,
+    /// Whether an adapter that runs on the CPU may be chosen without being asked for. As a rule it
+    /// may not, whatever is expected of it: this library's own methods know the CPU better.
+    pub software_unasked: bool,
 }
 
 impl Default for CostModel {
@@ -130,6 +146,7 @@ impl Default for CostModel {
                 bandwidth: 75e9,
                 bus: 6e9,
                 round_trip: 300e-6,
+                pipeline: 10e-3,
             },
             integrated: GpuRates {
                 direct: 0.125e12,
@@ -137,6 +154,7 @@ impl Default for CostModel {
                 bandwidth: 10e9,
                 bus: 5e9,
                 round_trip: 300e-6,
+                pipeline: 10e-3,
             },
             // `direct` and `bandwidth` are from single runs of Mesa lavapipe on the same machine, which
             // hardly gets beyond its cost per sample; the others are estimates.
@@ -146,18 +164,24 @@ impl Default for CostModel {
                 bandwidth: 0.15e9,
                 bus: 2e9,
                 round_trip: 1e-3,
+                pipeline: 20e-3,
             },
+            software_unasked: false,
         }
     }
 }
 
-/// Seconds of work below which it is not handed to another thread: some three times the wake-up.
-const WORK_PER_THREAD: f64 = 30e-6;
+/// Taps per second of the search for outer products, for each term that is found and one more.
+const SEARCH: f64 = 0.3e9;
+
+/// Wake-ups that another thread must be worth, at least.
+const WAKES_PER_THREAD: f64 = 3.0;
 
 impl CostModel {
     /// Threads worth waking for work that takes one of them this many seconds.
     pub fn threads(&self, capabilities: &Capabilities, seconds: f64) -> usize {
-        ((seconds / WORK_PER_THREAD) as usize).clamp(1, capabilities.threads.max(1))
+        ((seconds / (WAKES_PER_THREAD * self.cpu.wake)) as usize)
+            .clamp(1, capabilities.threads.max(1))
     }
 
     /// The direct method on the CPU, with the number of threads that suits it.
@@ -212,7 +236,9 @@ impl CostModel {
         let threads = self.threads(capabilities, compute);
         let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count();
         let passes = passes - usize::from(separable::can_fuse(geometry));
-        (threads, self.on_cpu(compute, passes as f64 * bytes(dtype, geometry), threads))
+        let mut cost = self.on_cpu(compute, passes as f64 * bytes(dtype, geometry), threads);
+        cost.setup = search(geometry, terms);
+        (threads, cost)
     }
 
     /// Multiply-adds per second of a thread in tiles of full height.
@@ -241,13 +267,20 @@ impl CostModel {
         // Vectors hold half as many numbers of twice the size.
         let width = bytes as f64 / 8.0;
         let block = size::work_per_block(blocks, bytes) * width / self.cpu.fft;
+        // The kernel's way there, through memory that is touched for the first time, takes what a block
+        // takes there and back: 2 to 39 ms where this says 2 to 40, for 63² and 255² taps at 2048² and
+        // 511² at 4096² (Zen 4, 2026-11-23). Of an axis that is summed only the taps are transformed.
+        let spectrum = match (blocks.summed, blocks.summed_axis()) {
+            (Some(summed), Some(axis)) => summed.taps as f64 / blocks.size[axis] as f64,
+            _ => 1.0,
+        };
         let transforms = blocks.total().div_ceil(sample::lanes(dtype));
         let threads = self.threads(capabilities, block * transforms as f64);
         let threads = threads.min(transforms);
         let rounds = transforms.div_ceil(threads) as f64;
         let wake = if threads > 1 { self.cpu.wake } else { 0.0 };
         let fixed = self.cpu.fft_start + wake;
-        (threads, Cost { fixed, work: rounds * block, transfer: 0.0 })
+        (threads, Cost { fixed, work: rounds * block, transfer: 0.0, setup: block * spectrum })
     }
 
     /// The dispatches of a schedule, from and to host memory.
@@ -269,11 +302,19 @@ impl CostModel {
             seconds.max(bytes(dtype, &stage.geometry) / rates.bandwidth)
         });
         let trips = if schedule.resident { 1 } else { schedule.parts.len() };
+        let pipelines: HashSet<_> = schedule.stages().map(|stage| &stage.launch.variant).collect();
+        let search = if schedule.terms > 0 { search(geometry, schedule.terms) } else { 0.0 };
         Cost {
             fixed: rates.round_trip * trips as f64,
             work: work.sum(),
-            transfer: bytes(dtype, geometry) / rates.bus,
+            transfer: self.travel(dtype, geometry, gpu.kind),
+            setup: rates.pipeline * pipelines.len() as f64 + search,
         }
+    }
+
+    /// Input and output over the bus of this kind of GPU.
+    pub fn travel(&self, dtype: DType, geometry: &Geometry, kind: GpuKind) -> f64 {
+        bytes(dtype, geometry) / self.gpu_rates(kind).bus
     }
 
     /// Widening the input and rounding the result, in seconds, where another type is computed in.
@@ -293,18 +334,30 @@ impl CostModel {
         }
     }
 
-    /// The least that any GPU takes: a problem that the CPU finishes sooner need not look for one.
-    pub fn gpu_floor(&self, dtype: DType, geometry: &Geometry) -> f64 {
-        [&self.discrete, &self.integrated]
-            .map(|rates| rates.round_trip + bytes(dtype, geometry) / rates.bus)
-            .into_iter()
-            .fold(f64::INFINITY, f64::min)
+    pub(crate) fn gpu_rates_mut(&mut self, kind: GpuKind) -> &mut GpuRates {
+        match kind {
+            GpuKind::Discrete => &mut self.discrete,
+            GpuKind::Integrated | GpuKind::Other => &mut self.integrated,
+            GpuKind::Software => &mut self.software,
+        }
+    }
+
+    /// The least that any GPU takes that may be chosen unasked, for each of so many runs from and to
+    /// host memory: a problem that the CPU finishes sooner need not look for one.
+    pub fn gpu_floor(&self, dtype: DType, geometry: &Geometry, runs: usize) -> f64 {
+        let software = self.software_unasked.then_some(&self.software);
+        let each = [&self.discrete, &self.integrated].into_iter().chain(software).map(|rates| {
+            let once = rates.pipeline / runs.max(1) as f64;
+            rates.round_trip + bytes(dtype, geometry) / rates.bus + once
+        });
+        each.fold(f64::INFINITY, f64::min)
     }
 
     fn on_cpu(&self, compute: f64, bytes: f64, threads: usize) -> Cost {
         let fixed = if threads > 1 { self.cpu.wake } else { 0.0 };
         let memory = (bytes - self.cpu.cache).max(0.0) / self.cpu.bandwidth;
-        Cost { fixed, work: compute / threads as f64 + memory, transfer: 0.0 }
+        let work = compute / threads as f64 + memory;
+        Cost { fixed, work, transfer: 0.0, setup: 0.0 }
     }
 }
 
@@ -321,6 +374,11 @@ fn tile_share(rows_of_taps: usize, inner: usize) -> f64 {
         5 | 6 => 0.95,
         _ => 1.0,
     }
+}
+
+/// Looking for so many outer products.
+fn search(geometry: &Geometry, terms: usize) -> f64 {
+    geometry.taps() as f64 * (terms as f64 + 1.0) / SEARCH
 }
 
 /// Bytes of input and output.

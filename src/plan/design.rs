@@ -14,8 +14,8 @@ use crate::kernel::KernelFacts;
 use crate::precision::Precision;
 use crate::problem::Problem;
 
-/// What the caller insists on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What the caller insists on, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// How.
     pub method: Method,
@@ -23,18 +23,38 @@ pub struct Request {
     pub device: Device,
     /// How precisely.
     pub precision: Precision,
+    /// How often the plan will run: what is done once is shared between so many runs.
+    pub runs: usize,
+    /// Whether input and output are on the GPU: then it is the CPU that they travel to and from.
+    pub resident: bool,
+}
+
+/// Runs of a filter of which nobody said how often it will run: whoever plans once has many inputs,
+/// and the first of them should not wait for long either. A choice, not a measurement.
+pub const MANY_RUNS: usize = 100;
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: Method::Auto,
+            device: Device::Auto,
+            precision: Precision::Native,
+            runs: MANY_RUNS,
+            resident: false,
+        }
+    }
 }
 
 impl Request {
     fn allows(&self, device: Device, method: Method) -> bool {
         (self.device == Device::Auto || self.device == device)
-            && (self.method == Method::Auto || self.method == method)
+            && (matches!(self.method, Method::Auto | Method::Measured) || self.method == method)
     }
 }
 
-/// Work moves off the CPU only for a gain of more than this share, so that noise in the model does
-/// not move it back and forth.
-const GAIN_TO_LEAVE_CPU: f64 = 0.15;
+/// Work moves away from where its data is only for a gain of more than this share, so that noise in
+/// the model does not move it back and forth.
+const GAIN_TO_MOVE: f64 = 0.15;
 
 /// A transform that is exact only for usual samples must gain more than this share: others cost the
 /// look at them, and then the direct method.
@@ -65,7 +85,7 @@ pub fn design(
         judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
         judge.candidate(Device::Gpu, Method::Separable, judge.gpu_separable()),
     ];
-    let chosen = choose(&candidates, request)?;
+    let chosen = choose(&candidates, request, &capabilities.gpu, model.software_unasked)?;
     Ok(Plan {
         problem: problem.clone(),
         geometry,
@@ -77,15 +97,64 @@ pub fn design(
     })
 }
 
-fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
+/// Whether the GPU is one that is only used where it is asked for, or where nothing else is left.
+pub(super) fn is_last_resort(request: Request, gpu: &Gpu, software_unasked: bool) -> bool {
+    gpu.is_software() && !software_unasked && !request.resident
+}
+
+/// How many times as long as the best of them a method may be expected to take that is tried.
+pub(crate) const TRIED_WITHIN: f64 = 5.0;
+
+impl Plan {
+    /// Which candidates are worth trying.
+    pub(crate) fn worth_measuring(&self, software_unasked: bool) -> Vec<bool> {
+        let last_resort = is_last_resort(self.request, &self.gpu, software_unasked)
+            && self.request.device == Device::Auto;
+        let time = |candidate: &Candidate| {
+            let allowed = self.request.allows(candidate.device, candidate.method)
+                && !(last_resort && candidate.device == Device::Gpu);
+            candidate.admitted().filter(|_| allowed).map(|(_, cost)| cost.total())
+        };
+        let best = self.candidates.iter().filter_map(time).fold(f64::INFINITY, f64::min);
+        let worth = |candidate| time(candidate).is_some_and(|time| time <= TRIED_WITHIN * best);
+        self.candidates.iter().map(worth).collect()
+    }
+
+    /// The plan with what was measured, and the choice that follows from it.
+    pub(crate) fn with_times(mut self, times: &[Option<f64>], software_unasked: bool) -> Self {
+        for (candidate, time) in self.candidates.iter_mut().zip(times) {
+            candidate.measured = *time;
+        }
+        // What was chosen before is still there, should nothing else be.
+        if let Ok(chosen) = choose(&self.candidates, self.request, &self.gpu, software_unasked) {
+            self.chosen = chosen;
+        }
+        self
+    }
+}
+
+fn choose(
+    candidates: &[Candidate],
+    request: Request,
+    gpu: &Gpu,
+    software_unasked: bool,
+) -> Result<usize> {
+    let home = if request.resident { Device::Gpu } else { Device::Cpu };
+    let last_resort = is_last_resort(request, gpu, software_unasked);
+    let measured = candidates.iter().any(|candidate| candidate.measured.is_some());
+    // What is not to be chosen unasked comes after all others.
     let handicapped = |candidate: &Candidate| {
         let (recipe, cost) = candidate.admitted()?;
+        let time = match measured {
+            true => candidate.measured? + cost.setup,
+            false => cost.total(),
+        };
         let gain = match recipe {
-            Recipe::GpuDirect(_) | Recipe::GpuSeparable(_) => GAIN_TO_LEAVE_CPU,
+            _ if candidate.device != home => GAIN_TO_MOVE,
             Recipe::CpuFft { proved: false, .. } => GAIN_TO_TRUST_SAMPLES,
             _ => 0.0,
         };
-        Some(cost.total() / (1.0 - gain))
+        Some((last_resort && candidate.device == Device::Gpu, time / (1.0 - gain)))
     };
     let allowed = |candidate: &Candidate| request.allows(candidate.device, candidate.method);
     let best = candidates
@@ -93,7 +162,7 @@ fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
         .enumerate()
         .filter(|(_, candidate)| allowed(candidate))
         .filter_map(|(i, candidate)| Some((i, handicapped(candidate)?)))
-        .min_by(|(_, a), (_, b)| a.total_cmp(b));
+        .min_by(|(_, (last_a, a)), (_, (last_b, b))| last_a.cmp(last_b).then(a.total_cmp(b)));
     if let Some((i, _)) = best {
         return Ok(i);
     }
@@ -109,7 +178,7 @@ fn choose(candidates: &[Candidate], request: Request) -> Result<usize> {
         reasons.push(format!("the {} has no {} method", request.device, request.method));
     }
     let wanted = match (request.device, request.method) {
-        (device, Method::Auto) => format!("device {device}"),
+        (device, Method::Auto | Method::Measured) => format!("device {device}"),
         (Device::Auto, method) => format!("method {method}"),
         (device, method) => format!("method {method} on device {device}"),
     };
@@ -138,11 +207,25 @@ impl Judge<'_> {
         let verdict = match verdict {
             Ok((recipe, mut cost)) => {
                 cost.work += self.model.conversion(self.problem.dtype, self.dtype, self.geometry);
+                cost.setup /= self.request.runs.max(1) as f64;
+                self.travel(device, &mut cost);
                 Verdict::Admissible(recipe, cost)
             }
             Err(reason) => Verdict::Vetoed(reason),
         };
-        Candidate { device, method, verdict }
+        Candidate { device, method, verdict, measured: None }
+    }
+
+    /// Data that is on the GPU travels to the CPU instead.
+    fn travel(&self, device: Device, cost: &mut Cost) {
+        if !self.request.resident {
+            return;
+        }
+        cost.transfer = 0.0;
+        if let (Device::Cpu, Gpu::Present(gpu)) = (device, &self.capabilities.gpu) {
+            cost.transfer = self.model.travel(self.problem.dtype, self.geometry, gpu.kind);
+            cost.fixed += self.model.gpu_rates(gpu.kind).round_trip;
+        }
     }
 
     fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {

@@ -4,6 +4,8 @@ mod capabilities;
 mod cost;
 mod design;
 mod display;
+#[cfg(feature = "serde")]
+mod json;
 mod launch;
 mod parts;
 mod schedule;
@@ -15,7 +17,8 @@ pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub(crate) use cost::Seconds;
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
-pub use design::{Request, design};
+pub(crate) use design::TRIED_WITHIN;
+pub use design::{MANY_RUNS, Request, design};
 #[cfg(feature = "gpu")]
 pub(crate) use launch::tap_quads;
 pub use launch::{Launch, MAX_RANK, QUAD, Shader, Variant};
@@ -42,6 +45,16 @@ pub enum Method {
     Separable,
     /// Overlap-save through Fourier transforms.
     Fft,
+    /// Whatever is fastest when tried. Those that are expected to take no more than five times as long
+    /// as the best are timed when a filter is planned, on invented data, a few runs each; a method
+    /// that could be wrong is out before that, as ever. A convolver remembers what it measured.
+    ///
+    /// Where there is nothing to time, because a plan is made without a kernel ([`Convolver::plan`]) or
+    /// because the kernel comes with every input (mode `valid` with the longer kernel), this is
+    /// [`Method::Auto`].
+    ///
+    /// [`Convolver::plan`]: crate::Convolver::plan
+    Measured,
 }
 
 impl fmt::Display for Method {
@@ -51,6 +64,7 @@ impl fmt::Display for Method {
             Self::Direct => "direct",
             Self::Separable => "separable",
             Self::Fft => "fft",
+            Self::Measured => "measured",
         })
     }
 }
@@ -177,10 +191,12 @@ pub enum Verdict {
 pub struct Candidate {
     /// Where; never `Auto`.
     pub device: Device,
-    /// How; never `Auto`.
+    /// How; never `Auto` nor `Measured`.
     pub method: Method,
     /// Whether it can, and at what cost.
     pub verdict: Verdict,
+    /// Seconds that a run took, where it was tried: see [`Method::Measured`].
+    pub measured: Option<f64>,
 }
 
 impl Candidate {
@@ -240,7 +256,7 @@ impl Plan {
         self.request.precision.inside(self.problem.dtype)
     }
 
-    /// What is expected of one run on host data.
+    /// What is expected of one run, from and to where the data is.
     pub fn cost(&self) -> Cost {
         self.chosen().admitted().map_or_else(Cost::default, |(_, cost)| *cost)
     }

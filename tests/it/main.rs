@@ -2,6 +2,9 @@
 
 mod common;
 
+#[cfg(feature = "serde")]
+mod calibration;
+mod check;
 #[cfg(feature = "gpu")]
 mod encode;
 #[cfg(feature = "gpu")]
@@ -15,6 +18,8 @@ mod gpu;
 mod harness;
 mod large;
 mod low_rank;
+mod machines;
+mod measured;
 mod nonfinite;
 mod parity;
 mod planner;

@@ -103,7 +103,7 @@ fn every_method_is_verified_in_high_precision() {
         let filter = convolver().filter(&k).boundary(Boundary::Mirror).precision(Precision::High);
         let filter = filter.for_shape(x.raw_dim()).expect("valid");
         let report = filter.verify(&x).expect("all methods agree");
-        let bounds = report.checks.iter().filter_map(|check| check.outcome.as_ref().ok());
+        let bounds = report.methods.iter().filter_map(|method| method.outcome.as_ref().ok());
         // Far below what f32 sums are allowed.
         assert!(bounds.clone().count() > 1 && bounds.clone().all(|check| check.bound < 1e-5));
     }

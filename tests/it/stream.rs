@@ -172,6 +172,7 @@ mod on_gpu {
     fn doomed(device: Device) -> Option<(convolve::wgpu::Device, Filter<f32, Ix3>)> {
         let mut model = CostModel::default();
         (model.cpu.direct, model.cpu.fft, model.cpu.bandwidth) = (1.0, 1.0, 1.0);
+        model.software_unasked = true;
         let (gpu, queue) = own_device(Default::default())?;
         let convolver = Convolver::builder().cost_model(model);
         let convolver = convolver.build_with_device(gpu.clone(), queue).expect("compute shaders");

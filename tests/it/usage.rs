@@ -155,7 +155,7 @@ fn verify_agrees_and_covers_every_method() {
     for mode in [Mode::Full, Mode::Same, Mode::Valid] {
         let filter = convolver().filter(&kernel()).mode(mode).for_shape(x.dim()).expect("valid");
         let report = filter.verify(&x).expect("agrees");
-        let ran = report.checks.iter().filter(|check| check.outcome.is_ok()).count();
+        let ran = report.methods.iter().filter(|method| method.outcome.is_ok()).count();
         assert_eq!(ran, if gpu().is_some() { 5 } else { 3 }, "{report}");
     }
 }

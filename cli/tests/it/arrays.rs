@@ -223,3 +223,66 @@ fn a_profile_is_printed_and_changes_nothing() {
     let read = |name| std::fs::read(place.file(name)).unwrap();
     assert_eq!(read("plain.npy"), read("y.npy"));
 }
+
+#[test]
+fn a_plan_for_programs() {
+    let place = Place::new();
+    let plan = |arguments: &str| {
+        let output = place.run(&format!("plan --device cpu --json {arguments}"));
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let count = |c| text.matches(c).count();
+        assert!(text.starts_with('{') && count('{') == count('}'), "{text}");
+        text
+    };
+    let text = plan("--shape 64x48 --kernel-shape 5x7 --runs 3");
+    assert!(text.contains("\"runs\": 3") && text.contains("\"candidates\""), "{text}");
+    assert!(plan("--shape 64x48 --kernel box:3").contains("\"terms\": 1"));
+}
+
+#[test]
+fn methods_are_tried_where_that_is_asked_for() {
+    let place = Place::new();
+    for kernel in ["--kernel gaussian:2", "--kernel-shape 15x15"] {
+        let plan = format!("plan --device cpu --shape 64x48 {kernel} --method measured");
+        let output = place.run(&plan);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("measured"), "{text}");
+    }
+    place.write("x.npy", npy("<f4", &numbers(&[12, 13], 8, f32::from)));
+    let said = place.succeed(
+        "apply x.npy --kernel gaussian:1 -o y.npy --device cpu --method measured --check 50 --explain",
+    );
+    assert!(said.contains("chosen: cpu") && said.contains("measured to be"), "{said}");
+}
+
+#[test]
+fn calibrations_are_kept_and_shown() {
+    let place = Place::new();
+    let run = |arguments: &str| {
+        let mut command = place.command(arguments);
+        command.env("CONVOLVE_CACHE_DIR", place.file("cache")).env("WGPU_BACKEND", "dx12");
+        let output = command.output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run("devices").contains("not measured"));
+    let text = run("calibrate");
+    for word in ["direct", "bandwidth", "shipped", "kept in", "calibration-"] {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+    let text = run("devices");
+    assert!(text.contains("measured 20") && text.contains("bandwidth"), "{text}");
+}
+
+#[test]
+fn a_bench_is_a_table() {
+    let place = Place::new();
+    let mut command = place.command("bench --seconds 0.5");
+    let output = command.env("WGPU_BACKEND", "dx12").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{text}");
+    for word in ["512 x 512", "63 x 63", "gaussian:4", "cpu separable", "->", "longer than"] {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+}

@@ -162,6 +162,8 @@ fn options() {
     refused(&place, "plan --shape 9x9", "--kernel");
     refused(&place, "plan --shape 9x9 --kernel-shape 3", "2 axes");
     refused(&place, "plan --shape 9xx --kernel-shape 3", "2048x2048");
+    refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --runs 0", "1..");
+    refused(&place, "bench --seconds=-1", "expected a number of seconds");
     refused(&place, "plan --shape 0x9 --kernel-shape 3x3", "empty");
     refused(&place, "plan --shape 9999999999999x9999999999999 --kernel-shape 3x3", "memory");
     refused(&place, "plan --shape 9x9 --kernel gaussian:1 --dtype u8", "whole number");

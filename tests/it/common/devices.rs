@@ -3,10 +3,11 @@
 use convolve::Convolver;
 use std::sync::OnceLock;
 
-/// The convolver that all tests share.
+/// The convolver that all tests share: it goes by what is shipped, so that plans are the same on every
+/// machine of a kind.
 pub fn convolver() -> &'static Convolver {
     static SHARED: OnceLock<Convolver> = OnceLock::new();
-    SHARED.get_or_init(Convolver::new)
+    SHARED.get_or_init(|| Convolver::builder().calibrated(false).build())
 }
 
 /// The shared convolver where it has a GPU. Where there is none a test that needs one is skipped,

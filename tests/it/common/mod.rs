@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod data;
 pub mod devices;
+pub mod machines;
 pub mod subject;
 
 pub use cases::table;

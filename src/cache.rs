@@ -1,0 +1,41 @@
+//! Files that are kept from process to process, in the user's cache directory.
+
+use std::path::PathBuf;
+
+/// Where this user's caches are, as each system has it; `CONVOLVE_CACHE_DIR` names another place, or
+/// none at all where it is empty.
+pub fn directory() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(here) = std::env::var_os("CONVOLVE_CACHE_DIR") {
+        return (!here.is_empty()).then(|| here.into());
+    }
+    let home = |below: &str| Some(PathBuf::from(variable("HOME")?).join(below));
+    let caches = if cfg!(windows) {
+        variable("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_vendor = "apple") {
+        home("Library/Caches")
+    } else {
+        variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| home(".cache"))
+    };
+    Some(caches?.join("convolve"))
+}
+
+/// Writes a file, whole or not at all: beside its place first, so that whoever reads it meanwhile
+/// has the old one or the new one.
+#[cfg(any(feature = "gpu", feature = "serde"))]
+pub fn write(path: &std::path::Path, data: &[u8]) -> std::io::Result<()> {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    // A name of its own for every writer, in this process and in others.
+    static WRITES: AtomicUsize = AtomicUsize::new(0);
+    let write = WRITES.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_extension(format!("{}-{write}", std::process::id()));
+    let result = (|| {
+        std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+        std::fs::write(&beside, data)?;
+        std::fs::rename(&beside, path)
+    })();
+    if result.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    result
+}

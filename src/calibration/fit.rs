@@ -1,0 +1,112 @@
+//! Timing a probe, and solving the model for a constant.
+
+use std::time::{Duration, Instant};
+
+use super::{Term, is_sane};
+use crate::error::Result;
+
+/// Runs of a probe at least, and the time that they may take together. A slow machine has fewer.
+const LEAST_RUNS: usize = 5;
+const ENOUGH: Duration = Duration::from_millis(10);
+const TOO_LONG: Duration = Duration::from_millis(100);
+
+/// How much of a probe's time must hang on a constant, at least: below that, what else is in it
+/// drowns what is sought.
+const LEAST_SHARE: f64 = 0.2;
+
+/// Seconds of the fastest of a few runs: whatever disturbs a run makes it longer.
+pub fn fastest(mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
+    // The first one touches memory and compiles shaders, which is nothing beside a long run.
+    let first = run()?;
+    if first >= TOO_LONG {
+        return Ok(first.as_secs_f64());
+    }
+    let start = Instant::now();
+    let mut best = Duration::MAX;
+    for i in 1.. {
+        best = best.min(run()?);
+        let elapsed = start.elapsed();
+        if (i >= LEAST_RUNS && elapsed >= ENOUGH) || elapsed >= TOO_LONG {
+            break;
+        }
+    }
+    Ok(best.as_secs_f64())
+}
+
+/// Sets the constant so that `expected` becomes what was measured; leaves it where no sane value
+/// does, or where the probe says little of it.
+pub fn solve<R: Clone>(
+    rates: &mut R,
+    term: &Term<R>,
+    shipped: f64,
+    expected: impl Fn(&R) -> f64,
+    measured: f64,
+) -> bool {
+    let at = |exponent: f64| {
+        let mut trial = rates.clone();
+        *(term.of)(&mut trial) = shipped * exponent.exp();
+        expected(&trial)
+    };
+    // Expected times grow or fall with a constant, but do not turn.
+    let (mut low, mut high) = (-100f64.ln(), 100f64.ln());
+    let rises = at(high) > at(low);
+    let (least, most) = if rises { (at(low), at(high)) } else { (at(high), at(low)) };
+    if !(least..=most).contains(&measured) {
+        return false;
+    }
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if (at(middle) < measured) == rises {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    let found = 0.5 * (low + high);
+    const STEP: f64 = 0.1;
+    let share = (at(found + STEP) / at(found - STEP)).ln().abs() / (2.0 * STEP);
+    let value = shipped * found.exp();
+    let solved = share >= LEAST_SHARE && is_sane(value, shipped);
+    if solved {
+        *(term.of)(rates) = value;
+    }
+    solved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Unit;
+    use super::*;
+
+    fn term(of: fn(&mut [f64; 2]) -> &mut f64) -> Term<[f64; 2]> {
+        Term { name: "term", unit: Unit::Seconds, of }
+    }
+
+    /// `work / rate + start`.
+    fn expected(rates: &[f64; 2]) -> f64 {
+        4.0 / rates[0] + rates[1]
+    }
+
+    #[test]
+    fn a_constant_is_found_from_the_time_that_it_makes() {
+        let mut rates = [1.0, 0.5];
+        assert!(solve(&mut rates, &term(|rates| &mut rates[0]), 1.0, expected, 1.5));
+        assert!((rates[0] - 4.0).abs() < 1e-6, "{rates:?}");
+        assert!(solve(&mut rates, &term(|rates| &mut rates[1]), 0.5, expected, 3.0));
+        assert!((rates[1] - 2.0).abs() < 1e-6, "{rates:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_left_as_it_was() {
+        let rate = term(|rates: &mut [f64; 2]| &mut rates[0]);
+        // Faster than the start alone; slower than a hundredth of the rate; no time at all.
+        for measured in [0.4, 1e6, 0.0, f64::NAN, f64::INFINITY] {
+            let mut rates = [1.0, 0.5];
+            assert!(!solve(&mut rates, &rate, 1.0, expected, measured), "{measured}");
+            assert_eq!(rates, [1.0, 0.5]);
+        }
+        // A hundredth of the time hangs on it: noise.
+        let mut rates = [1.0, 400.0];
+        assert!(!solve(&mut rates, &rate, 1.0, expected, 404.1));
+    }
+}

@@ -1,0 +1,160 @@
+//! The probes of the CPU.
+
+use ndarray::{ArrayD, IxDyn};
+use std::time::{Duration, Instant};
+
+use super::fit::{fastest, solve};
+use super::{CPU_TERMS, is_sane};
+use crate::convolver::Convolver;
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::invented::invented;
+use crate::plan::{Capabilities, CostModel, CpuRates, Device, Gpu, Method, Plan, Recipe};
+
+/// A convolution whose time hangs on one constant.
+struct Probe {
+    term: &'static str,
+    method: Method,
+    input: &'static [usize],
+    kernel: &'static [usize],
+    stride: &'static [usize],
+    /// On all threads; on one otherwise.
+    all: bool,
+}
+
+const fn one(
+    term: &'static str,
+    method: Method,
+    input: &'static [usize],
+    kernel: &'static [usize],
+) -> Probe {
+    Probe { term, method, input, kernel, stride: &[1, 1], all: false }
+}
+
+/// In an order in which each leans on those before it. Sizes stay in the second level of cache, but
+/// for the one that is after memory; each takes some 0.2 to 2 ms.
+const PROBES: [Probe; 6] = [
+    // Tall tiles and long rows of taps.
+    one("direct", Method::Direct, &[256, 512], &[15, 15]),
+    // Rows that are over before they have begun.
+    one("row", Method::Direct, &[8192, 16], &[3, 3]),
+    // Few taps on long rows: what goes through the ring is as much as what is added.
+    one("ring", Method::Separable, &[64, 4096], &[3, 3]),
+    Probe { stride: &[1, 2], ..one("gather", Method::Direct, &[256, 1024], &[3, 3]) },
+    one("fft", Method::Fft, &[512, 512], &[63, 63]),
+    // Two taps on more than a cache holds.
+    Probe { all: true, ..one("bandwidth", Method::Direct, &[2048, 2048], &[1, 2]) },
+];
+
+/// Shared by two threads, this gains less than half of its time by what waking the other takes: some
+/// 0.1 ms on one.
+const WAKE: Probe = one("wake", Method::Direct, &[256, 2048], &[3, 3]);
+
+/// Between the runs of that one, so that threads have gone to sleep: they look for work for some
+/// microseconds first.
+const ASLEEP: Duration = Duration::from_millis(1);
+
+/// The rates of this CPU, and which of them were measured.
+pub fn measure(
+    capabilities: &Capabilities,
+    shipped: &CostModel,
+) -> Result<(CpuRates, Vec<&'static str>)> {
+    let on = |threads: usize| Capabilities { threads, gpu: Gpu::NotAsked, ..capabilities.clone() };
+    let mut timed = Vec::new();
+    for probe in &PROBES {
+        let on = on(if probe.all { capabilities.threads } else { 1 });
+        let filter = probe.filter(&on)?;
+        timed.push((probe, on, probe.time(&filter, Duration::ZERO)?, filter.plan().clone()));
+    }
+    let mut model = shipped.clone();
+    let mut measured: Vec<&'static str> = Vec::new();
+    // Each leans on the others: the second round has all of them.
+    for _ in 0..2 {
+        for (probe, on, seconds, plan) in &timed {
+            let term = CPU_TERMS.iter().find(|term| term.name == probe.term);
+            let term = term.expect("every probe's constant is listed");
+            let standard = *(term.of)(&mut shipped.cpu.clone());
+            let expected = |rates: &CpuRates| {
+                expected(&CostModel { cpu: rates.clone(), ..shipped.clone() }, plan, on)
+            };
+            let solved = solve(&mut model.cpu, term, standard, expected, *seconds);
+            if solved && !measured.contains(&probe.term) {
+                measured.push(probe.term);
+            }
+        }
+    }
+    // No probe can tell the start of a transform from the transform: one goes with the other.
+    if measured.contains(&"fft") {
+        model.cpu.fft_start = shipped.cpu.fft_start * shipped.cpu.fft / model.cpu.fft;
+    }
+    if capabilities.threads > 1
+        && let Some(wake) = wake(&on(1), &on(2))?
+        && is_sane(wake, shipped.cpu.wake)
+    {
+        model.cpu.wake = wake;
+        measured.push("wake");
+    }
+    Ok((model.cpu, measured))
+}
+
+/// What is expected of the method that a plan chose, whatever else the model would choose.
+fn expected(model: &CostModel, plan: &Plan, on: &Capabilities) -> f64 {
+    let dtype = plan.problem.dtype;
+    let cost = match plan.chosen().admitted() {
+        Some((Recipe::CpuDirect { .. }, _)) => model.cpu_direct(dtype, &plan.geometry, on).1,
+        Some((Recipe::CpuSeparable { terms, .. }, _)) => {
+            model.cpu_separable(dtype, &plan.geometry, *terms, on).1
+        }
+        Some((Recipe::CpuFft { blocks, .. }, _)) => model.cpu_fft(dtype, blocks, on).1,
+        _ => return f64::NAN,
+    };
+    cost.run()
+}
+
+fn wake(one: &Capabilities, two: &Capabilities) -> Result<Option<f64>> {
+    let shared = WAKE.filter(two)?;
+    let threads = shared.plan().chosen().admitted().map_or(1, |(recipe, _)| recipe.threads());
+    if threads != 2 {
+        return Ok(None);
+    }
+    let alone = WAKE.time(&WAKE.filter(one)?, ASLEEP)?;
+    Ok(Some(WAKE.time(&shared, ASLEEP)? - alone / 2.0))
+}
+
+impl Probe {
+    fn filter(&self, on: &Capabilities) -> Result<Filter<f32, IxDyn>> {
+        // On the shipped model, so that what is timed is the same time and again.
+        let convolver = Convolver::builder()
+            .threads(on.threads)
+            .instructions(on.instructions)
+            .gpu(false)
+            .calibrated(false)
+            .build();
+        let kernel = match self.method {
+            // An outer product.
+            Method::Separable => ArrayD::from_elem(self.kernel, 0.25),
+            _ => array(self.kernel),
+        };
+        let filter = convolver.filter(&kernel).stride(self.stride).method(self.method);
+        filter.device(Device::Cpu).for_shape(IxDyn(self.input))
+    }
+
+    fn time(&self, filter: &Filter<f32, IxDyn>, pause: Duration) -> Result<f64> {
+        let x = array(self.input);
+        let mut y = ArrayD::zeros(filter.output_dim());
+        fastest(|| {
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
+            let start = Instant::now();
+            filter.apply_into(&x, &mut y)?;
+            Ok(start.elapsed())
+        })
+    }
+}
+
+/// An array of invented samples.
+fn array(shape: &[usize]) -> ArrayD<f32> {
+    let samples = invented(shape.iter().product()).collect();
+    ArrayD::from_shape_vec(shape, samples).expect("as many samples as the shape has")
+}

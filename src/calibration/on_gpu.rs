@@ -1,0 +1,142 @@
+//! The probes of a GPU.
+
+use ndarray::{ArrayD, IxDyn};
+use std::time::Instant;
+
+use super::GPU_TERMS;
+use super::fit::{fastest, solve};
+use crate::convolver::Convolver;
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::gpu::GpuArray;
+use crate::invented::invented;
+use crate::plan::{
+    Cost, CostModel, Device, GpuCapabilities, GpuRates, Method, Plan, Recipe, Schedule,
+};
+
+/// What a probe should take by the shipped rates, in seconds. Those are a quarter of what is common,
+/// and a fast GPU must still take longer for it than it takes to submit it.
+const LENGTH: f64 = 4e-3;
+
+/// Runs that are submitted one after the other, where one of them is to be told from the way there
+/// and back.
+const REPEATED: u32 = 8;
+
+/// Elements of the largest array.
+const MOST: usize = 1 << 24;
+
+/// The part of the cost that a probe's time is compared with, and what was timed.
+struct Timed {
+    term: &'static str,
+    part: fn(&Cost) -> f64,
+    plan: Plan,
+    seconds: f64,
+}
+
+/// The rates of this GPU, and which of them were measured.
+pub fn measure(
+    convolver: &Convolver,
+    gpu: &GpuCapabilities,
+    shipped: &CostModel,
+) -> Result<(GpuRates, Vec<&'static str>)> {
+    let standard = shipped.gpu_rates(gpu.kind).clone();
+    let bytes = gpu.max_binding.min(gpu.max_buffer).min(gpu.memory / 8);
+    let most = ((bytes / 4) as usize).clamp(1 << 10, MOST);
+    let samples = |work: f64| (LENGTH * work).min(most as f64);
+    let side = |work: f64, axes: f64| (samples(work).powf(1.0 / axes) as usize).max(8);
+    // In an order in which each leans on those before it.
+    let resident = |term, input: Vec<usize>, kernel: &[usize]| -> Result<Timed> {
+        let filter = filter(convolver, &input, kernel)?;
+        let seconds = time_resident(convolver, &filter, &input)?;
+        Ok(Timed { term, part: |cost| cost.work, plan: filter.plan().clone(), seconds })
+    };
+    let from_host = |term, input: Vec<usize>, kernel: &[usize]| -> Result<Timed> {
+        let filter = filter(convolver, &input, kernel)?;
+        let seconds = time_from_host(&filter, &input)?;
+        Ok(Timed { term, part: Cost::run, plan: filter.plan().clone(), seconds })
+    };
+    let tiled = side(standard.direct / 961.0, 2.0);
+    let untiled = side(standard.direct_nd / 125.0, 3.0);
+    let timed = [
+        resident("bandwidth", vec![side(standard.bandwidth / 8.0, 1.0)], &[3])?,
+        resident("direct", vec![tiled; 2], &[31, 31])?,
+        resident("direct_nd", vec![untiled; 3], &[5, 5, 5])?,
+        from_host("round_trip", vec![64], &[3])?,
+        from_host("bus", vec![side(standard.bus / 8.0, 1.0)], &[3])?,
+    ];
+    let mut rates = standard.clone();
+    let mut measured: Vec<&'static str> = Vec::new();
+    // Each leans on the others: the second round has all of them.
+    for _ in 0..2 {
+        for Timed { term, part, plan, seconds } in &timed {
+            let term = GPU_TERMS.iter().find(|known| known.name == *term);
+            let term = term.expect("every probe's constant is listed");
+            let Some(schedule) = schedule(plan) else { continue };
+            let expected = |rates: &GpuRates| {
+                let mut model = shipped.clone();
+                *model.gpu_rates_mut(gpu.kind) = rates.clone();
+                part(&model.gpu(plan.problem.dtype, &plan.geometry, schedule, gpu))
+            };
+            let value = *(term.of)(&mut standard.clone());
+            let solved = solve(&mut rates, term, value, expected, *seconds);
+            if solved && !measured.contains(&term.name) {
+                measured.push(term.name);
+            }
+        }
+    }
+    Ok((rates, measured))
+}
+
+fn schedule(plan: &Plan) -> Option<&Schedule> {
+    match plan.chosen().admitted()?.0 {
+        Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => Some(schedule),
+        _ => None,
+    }
+}
+
+fn filter(convolver: &Convolver, input: &[usize], kernel: &[usize]) -> Result<Filter<f32, IxDyn>> {
+    let filter = convolver.filter(&array(kernel)).method(Method::Direct).device(Device::Gpu);
+    filter.for_shape(IxDyn(input))
+}
+
+/// Seconds of a run from and to host memory.
+fn time_from_host(filter: &Filter<f32, IxDyn>, input: &[usize]) -> Result<f64> {
+    let x = array(input);
+    let mut y = ArrayD::zeros(filter.output_dim());
+    fastest(|| {
+        let start = Instant::now();
+        filter.apply_into(&x, &mut y)?;
+        Ok(start.elapsed())
+    })
+}
+
+/// Seconds of a run on what is on the device: of one among many, so that the way there and back does
+/// not count.
+fn time_resident(
+    convolver: &Convolver,
+    filter: &Filter<f32, IxDyn>,
+    input: &[usize],
+) -> Result<f64> {
+    let gpu = convolver.gpu()?;
+    let x = gpu.upload(&array(input))?;
+    let mut y = gpu.upload(&array(input))?;
+    // The queue has an order: whoever waits for this has waited for all that was submitted before.
+    let last = gpu.upload(&array(&[1]))?;
+    let runs = |n: u32, y: &mut GpuArray<f32, IxDyn>| {
+        fastest(|| {
+            let start = Instant::now();
+            (0..n).try_for_each(|_| filter.apply_gpu_into(&x, y))?;
+            last.download()?;
+            Ok(start.elapsed())
+        })
+    };
+    let one = runs(1, &mut y)?;
+    let many = runs(1 + REPEATED, &mut y)?;
+    Ok((many - one).max(0.0) / f64::from(REPEATED))
+}
+
+/// An array of invented samples.
+fn array(shape: &[usize]) -> ArrayD<f32> {
+    let samples = invented(shape.iter().product()).collect();
+    ArrayD::from_shape_vec(shape, samples).expect("as many samples as the shape has")
+}

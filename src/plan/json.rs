@@ -1,0 +1,121 @@
+//! A plan as JSON.
+
+use serde_json::{Value, json};
+
+use super::{Candidate, Cost, Gpu, Plan, Verdict};
+use crate::geometry::Geometry;
+
+impl Plan {
+    /// The plan as JSON, with all candidates; needs the feature `serde`.
+    ///
+    /// The names of fields are stable: new ones may come, and none will change or go within a major
+    /// version. Times are in seconds, of one run. Texts for people (`recipe`, `veto`, `reason`) may
+    /// change.
+    ///
+    /// | field | what it is |
+    /// | --- | --- |
+    /// | `problem` | `operation`, `dtype`, `inside` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped` |
+    /// | `geometry` | the folded axes: `input`, `kernel`, `output`, `edges` |
+    /// | `kernel` | `finite`, `terms` (outer products whose sum it is; 0 where none are known) |
+    /// | `request` | `method`, `device`, `precision`, `runs`, `resident` |
+    /// | `gpu` | `name`, `backend`, `driver`, `kind`; or `absent` with the reason; `null` where nobody looked |
+    /// | `candidates` | for each `device`, `method`, `chosen`, `admissible`, `veto` or `null`, `recipe` or `null`, `seconds` or `null` (`total`, `work`, `fixed`, `transfer`, `setup`), `measured_seconds` or `null` |
+    /// | `chosen` | `device`, `method`, `reason` |
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    ///
+    /// let blur = Convolver::new().filter(&filters::gaussian::<f32>(2.0)?).for_shape((480, 640))?;
+    /// let plan: serde_json::Value = serde_json::from_str(&blur.plan().to_json()).unwrap();
+    /// assert_eq!(plan["problem"]["input"], serde_json::json!([480, 640]));
+    /// assert_eq!(plan["chosen"]["device"], "cpu");
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        let Self { problem, kernel, request, .. } = self;
+        let chosen = self.chosen();
+        let json = json!({
+            "problem": {
+                "operation": problem.operation.to_string(),
+                "dtype": problem.dtype.to_string(),
+                "inside": self.inside().to_string(),
+                "mode": problem.mode.to_string(),
+                "input": problem.input,
+                "kernel": problem.kernel,
+                "output": problem.output,
+                "swapped": problem.swapped,
+            },
+            "geometry": geometry(&self.geometry),
+            "kernel": { "finite": kernel.finite, "terms": kernel.terms },
+            "request": {
+                "method": request.method.to_string(),
+                "device": request.device.to_string(),
+                "precision": request.precision.to_string(),
+                "runs": request.runs,
+                "resident": request.resident,
+            },
+            "gpu": gpu(&self.gpu),
+            "candidates": self
+                .candidates
+                .iter()
+                .map(|one| candidate(one, std::ptr::eq(one, chosen)))
+                .collect::<Vec<_>>(),
+            "chosen": {
+                "device": chosen.device.to_string(),
+                "method": chosen.method.to_string(),
+                "reason": self.reason(),
+            },
+        });
+        format!("{json:#}")
+    }
+}
+
+fn geometry(geometry: &Geometry) -> Value {
+    let edges: Vec<String> = geometry.axes.iter().map(|axis| axis.edge.to_string()).collect();
+    json!({
+        "input": geometry.input(),
+        "kernel": geometry.kernel(),
+        "output": geometry.output(),
+        "edges": edges,
+    })
+}
+
+fn gpu(gpu: &Gpu) -> Value {
+    match gpu {
+        Gpu::Present(gpu) => json!({
+            "name": gpu.name,
+            "backend": gpu.backend,
+            "driver": gpu.driver,
+            "kind": format!("{:?}", gpu.kind).to_lowercase(),
+        }),
+        Gpu::Absent(reason) => json!({ "absent": reason }),
+        Gpu::NotAsked => Value::Null,
+    }
+}
+
+fn candidate(candidate: &Candidate, chosen: bool) -> Value {
+    let (recipe, cost, veto) = match &candidate.verdict {
+        Verdict::Admissible(recipe, cost) => (Some(recipe.to_string()), Some(seconds(cost)), None),
+        Verdict::Vetoed(reason) => (None, None, Some(reason)),
+    };
+    json!({
+        "device": candidate.device.to_string(),
+        "method": candidate.method.to_string(),
+        "chosen": chosen,
+        "admissible": veto.is_none(),
+        "veto": veto,
+        "recipe": recipe,
+        "seconds": cost,
+        "measured_seconds": candidate.measured,
+    })
+}
+
+fn seconds(cost: &Cost) -> Value {
+    json!({
+        "total": cost.total(),
+        "work": cost.work,
+        "fixed": cost.fixed,
+        "transfer": cost.transfer,
+        "setup": cost.setup,
+    })
+}
