@@ -210,7 +210,7 @@ impl Convolver {
         let model = &self.shared.model;
         let modest = self.with_gpu(Gpu::NotAsked);
         let gpu_could = request.device != Device::Cpu
-            && !request.precision.widens(problem.dtype)
+            && request.precision.inside(problem.dtype) == problem.dtype.summed_in()
             && request.method != Method::Fft;
         if request.device != Device::Gpu {
             let plan = plan::design(problem, kernel, &modest, model, request)?;

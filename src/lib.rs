@@ -48,5 +48,7 @@ pub use profile::{DeviceTimes, Profile};
 pub use stream::{Results, Stream};
 pub use verify::{Check, Deviation, Verification};
 
+#[cfg(feature = "f16")]
+pub use half;
 #[cfg(feature = "gpu")]
 pub use wgpu;

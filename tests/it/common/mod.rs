@@ -9,7 +9,7 @@ pub use cases::table;
 pub use data::{Random, Value};
 #[cfg(feature = "gpu")]
 pub use devices::own_device;
-pub use devices::{convolver, gpu};
+pub use devices::{convolver, gpu, gpu_with};
 pub use subject::Subject;
 
 use convolve::{Device, Method};
