@@ -137,6 +137,43 @@ fn frames_of_any_layout_and_of_no_other_shape() {
     }
 }
 
+/// Into arrays of any layout, in any mixture with those that are handed out.
+#[test]
+fn results_go_where_they_are_wanted() {
+    for device in devices() {
+        let filter = planned(device, Boundary::Reflect, (9, 11, 2));
+        let frames: Vec<Array3<u8>> = (0..8)
+            .map(|seed| Random::new(seed).array(&[9, 11, 2]).into_dimensionality().expect("three"))
+            .collect();
+        let expected: Vec<_> = filter.stream_of::<u8>().over(frames.clone()).collect();
+        let mut expected = expected.into_iter().map(|y| y.expect("runs"));
+        let mut stream = filter.stream_of::<u8>().depth(2);
+        let mut packed = Array3::from_elem((9, 11, 2), 7);
+        let mut wide = Array3::from_elem((18, 11, 4), 7);
+        let mut next = |y: ndarray::ArrayView3<u8>| assert_eq!(expected.next().expect("one"), y);
+        for (i, frame) in frames.iter().enumerate() {
+            match i % 3 {
+                0 if stream.push_into(frame, &mut packed).expect("runs") => next(packed.view()),
+                1 => {
+                    let mut into = wide.slice_mut(s![..;-2, .., ..;2]);
+                    if stream.push_into(frame, &mut into).expect("runs") {
+                        next(into.view());
+                    }
+                }
+                2 => stream.push(frame).expect("runs").iter().for_each(|y| next(y.view())),
+                _ => {}
+            }
+        }
+        let wrong = stream.pop_into(&mut Array3::zeros((9, 11, 3)));
+        assert!(matches!(wrong, Err(Error::Shape { what: "result", .. })));
+        while stream.pop_into(&mut packed).expect("runs") {
+            next(packed.view());
+        }
+        assert!(expected.next().is_none(), "{device}");
+        assert!(wide.slice(s![1..;-2, .., 1..;2]).iter().all(|y| *y == 7), "written beside");
+    }
+}
+
 #[test]
 fn streams_of_many_threads() {
     for device in devices() {
