@@ -136,15 +136,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     /// Failures of the GPU where that was asked for; the frame is lost then.
     pub fn pop(&mut self) -> Result<Option<Array<T, D>>> {
         let Some(frame) = self.frames.pop_front() else { return Ok(None) };
-        let y = match frame {
-            Frame::Done(y) => y,
-            #[cfg(feature = "gpu")]
-            running => {
-                let mut y = allocate(self.filter.output.size(), "the frame")?;
-                self.finish(running, &mut y)?;
-                y
-            }
-        };
+        let y = self.result(frame)?;
         let y = Array::from_shape_vec(self.filter.output.clone(), y);
         Ok(Some(y.expect("the length is the shape's")))
     }
@@ -211,6 +203,18 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
         let mut y = self.take(RESULTS, self.filter.output.size())?;
         self.filter.run(x, &mut y)?;
         Ok(Frame::Done(y))
+    }
+
+    fn result(&mut self, frame: Frame<T>) -> Result<Vec<T>> {
+        match frame {
+            Frame::Done(y) => Ok(y),
+            #[cfg(feature = "gpu")]
+            running => {
+                let mut y = allocate(self.filter.output.size(), "the frame")?;
+                self.finish(running, &mut y)?;
+                Ok(y)
+            }
+        }
     }
 
     fn finish(&mut self, frame: Frame<T>, y: &mut [T]) -> Result<()> {

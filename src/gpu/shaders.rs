@@ -27,6 +27,10 @@ pub fn source(variant: &Variant) -> Option<String> {
         Shader::Direct2d | Shader::Separable2d => include_str!("../../shaders/staging.wgsl"),
         Shader::DirectStrided | Shader::DirectNd => "",
     };
+    let tiles = match variant.shader {
+        Shader::DirectNd => "",
+        _ => include_str!("../../shaders/tiles.wgsl"),
+    };
     let method = match variant.shader {
         Shader::Direct2d => include_str!("../../shaders/direct_2d.wgsl"),
         Shader::DirectStrided => include_str!("../../shaders/direct_strided.wgsl"),
@@ -42,8 +46,8 @@ pub fn source(variant: &Variant) -> Option<String> {
     let extended = include_str!("../../shaders/extended.wgsl");
     let (sizes, unrolled) = (sizes(variant), unrolled::lines(variant));
     let parts = [
-        enable, element, arithmetic, &stored, rounding, &sizes, extended, staging, &unrolled,
-        method,
+        enable, element, arithmetic, &stored, rounding, &sizes, extended, tiles, staging,
+        &unrolled, method,
     ];
     Some(parts.join("\n"))
 }

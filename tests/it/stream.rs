@@ -1,6 +1,6 @@
 //! Streams of frames: the same results in the same order, whatever is on its way.
 
-use convolve::{Boundary, Device, Error, Filter, FrameSample, Method};
+use convolve::{Boundary, Convolver, Device, Error, Filter, FrameSample, Method};
 use ndarray::{Array3, ArrayD, Ix3, s};
 
 use crate::common::*;
@@ -174,6 +174,25 @@ fn results_go_where_they_are_wanted() {
     }
 }
 
+/// On the CPU; on a GPU, wgpu allocates for each submission.
+#[test]
+fn later_frames_allocate_nothing() {
+    let convolver = Convolver::builder().threads(1).build();
+    let filter = convolver.filter(&kernel()).boundary(Boundary::Mirror).device(Device::Cpu);
+    let filter = filter.for_shape((40, 50, 3)).expect("admissible");
+    let frame = Array3::from_elem((40, 50, 3), 9u8);
+    let mut y = frame.clone();
+    let mut stream = filter.stream_of::<u8>();
+    let mut counts = [0; 5];
+    for count in &mut counts {
+        let before = allocations();
+        assert!(stream.push_into(&frame, &mut y).expect("runs"));
+        *count = allocations() - before;
+    }
+    assert!(counts[0] > 0, "the count counts");
+    assert_eq!(counts[2..], [0, 0, 0]);
+}
+
 #[test]
 fn streams_of_many_threads() {
     for device in devices() {
@@ -202,7 +221,6 @@ fn streams_of_many_threads() {
 #[cfg(feature = "gpu")]
 mod on_gpu {
     use super::*;
-    use convolve::Convolver;
     use convolve::plan::CostModel;
 
     /// A filter on a device of its own, which is destroyed while frames are on their way.

@@ -1,10 +1,12 @@
 //! What all tests share: one table of cases, one oracle, one runner.
 
+pub mod allocations;
 pub mod cases;
 pub mod data;
 pub mod devices;
 pub mod subject;
 
+pub use allocations::allocations;
 pub use cases::table;
 pub use data::{Random, Value};
 #[cfg(feature = "gpu")]
