@@ -1,4 +1,4 @@
-// Copies rows of words from one layout to another.
+// Copies rows of words from one layout to another. Joined behind a line that says what `Word` is.
 
 override WORKGROUP: u32 = 64u;
 
@@ -14,8 +14,8 @@ struct Rows {
 }
 
 @group(0) @binding(0) var<storage, read> params: Rows;
-@group(0) @binding(1) var<storage, read> source: array<u32>;
-@group(0) @binding(2) var<storage, read_write> destination: array<u32>;
+@group(0) @binding(1) var<storage, read> source: array<Word>;
+@group(0) @binding(2) var<storage, read_write> destination: array<Word>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

@@ -11,18 +11,14 @@ fn main(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    var tile = group.y * groups.x + group.x;
-    if tile >= params.tiles.x * params.tiles.y * params.tiles.z {
+    let number = group.y * groups.x + group.x;
+    if number >= tile_count() {
         return;
     }
-    let tile_x = tile % params.tiles.z;
-    tile = tile / params.tiles.z;
-    let first_y = tile % params.tiles.y * ROWS * WORKGROUP_Y;
-    let first_x = tile_x * 4u * QUADS * WORKGROUP_X;
-    let plane = tile / params.tiles.y;
+    let tile = tile_at(number, ROWS * WORKGROUP_Y, 4u * QUADS * WORKGROUP_X);
 
-    let start_y = outer_axis().start + i32(first_y);
-    let start_x = inner_axis().start + i32(first_x);
+    let start_y = outer_axis().start + i32(tile.row);
+    let start_x = inner_axis().start + i32(tile.column);
     let at = local.y * ROWS * PITCH + local.x * QUADS;
     var sums = no_sums();
     for (var chunk_y = 0u; chunk_y < taps_y(); chunk_y += params.chunk.x) {
@@ -32,7 +28,7 @@ fn main(
             workgroupBarrier();
             let y = start_y + i32(chunk_y);
             let x = start_x + i32(chunk_x * STEP);
-            fill_stage(plane, y, x, params.stage_rows, index);
+            fill_stage(tile.plane, y, x, params.stage_rows, index);
             workgroupBarrier();
             // Chunks start at whole quads of taps.
             let weight = TAPS_START + chunk_y * tap_quads() + chunk_x / 4u;
@@ -50,5 +46,5 @@ fn main(
             }
         }
     }
-    store_sums(sums, plane, first_y + local.y * ROWS, first_x + local.x * 4u * QUADS);
+    store_sums(sums, tile.plane, tile.row + local.y * ROWS, tile.column + local.x * 4u * QUADS);
 }

@@ -11,15 +11,11 @@ fn main(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    var tile = group.y * groups.x + group.x;
-    if tile >= params.tiles.x * params.tiles.y * params.tiles.z {
+    let number = group.y * groups.x + group.x;
+    if number >= tile_count() {
         return;
     }
-    let tile_x = tile % params.tiles.z;
-    tile = tile / params.tiles.z;
-    let first_y = tile % params.tiles.y * WORKGROUP_Y;
-    let first_x = tile_x * 4u * WORKGROUP_X;
-    let plane = tile / params.tiles.y;
+    let tile = tile_at(number, WORKGROUP_Y, 4u * WORKGROUP_X);
 
     // The two long axes are the last two; a batch stands before them.
     let y = params.axes[params.rank - 2u];
@@ -30,13 +26,13 @@ fn main(
     let step_x = u32(x.tap_step);
 
     // Outputs of an invocation are a workgroup apart, so that neighbours read neighbours.
-    let row = first_y + local.y;
-    let column0 = first_x + local.x;
+    let row = tile.row + local.y;
+    let column0 = tile.column + local.x;
     let column1 = column0 + WORKGROUP_X;
     let column2 = column1 + WORKGROUP_X;
     let column3 = column2 + WORKGROUP_X;
-    let base_y = advance(y, first_y);
-    let base_x = advance(x, first_x);
+    let base_y = advance(y, tile.row);
+    let base_x = advance(x, tile.column);
     // Outputs beyond the end read the tile's first sample; they are not stored.
     let at_y = PITCH * u32(select(0, advance(y, row) - base_y, row < rows));
     let at0 = at_y + u32(select(0, advance(x, column0) - base_x, column0 < columns));
@@ -49,7 +45,7 @@ fn main(
     var sum3 = zero();
 
     let width = samples(x);
-    let corner = i32(plane) * samples(y) * width;
+    let corner = i32(tile.plane) * samples(y) * width;
     for (var chunk_y = 0u; chunk_y < taps_y(); chunk_y += params.chunk.x) {
         let end_y = min(chunk_y + params.chunk.x, taps_y());
         let start_y = y.start + base_y + i32(chunk_y * step_y);
@@ -90,7 +86,7 @@ fn main(
     if row >= rows {
         return;
     }
-    let out = (plane * rows + row) * columns;
+    let out = (tile.plane * rows + row) * columns;
     if column0 < columns {
         store(out + column0, sum0);
     }

@@ -78,9 +78,9 @@ fn load(i: u32) -> Element {
 fn store(i: u32, value: Element) {
     let at = params.output_start + i;
     if ACCUMULATE {
-        output[at] = Output(Element(output[at]) + value);
+        output[at] = rounded(Element(output[at]) + value);
     } else {
-        output[at] = Output(value);
+        output[at] = rounded(value);
     }
 }
 

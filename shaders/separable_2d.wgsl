@@ -20,25 +20,21 @@ fn main(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    var tile = group.y * groups.x + group.x;
-    if tile >= params.tiles.x * params.tiles.y * params.tiles.z {
+    let number = group.y * groups.x + group.x;
+    if number >= tile_count() {
         return;
     }
-    let tile_x = tile % params.tiles.z;
-    tile = tile / params.tiles.z;
-    let first_y = tile % params.tiles.y * TILE_ROWS;
-    let first_x = tile_x * 4u * WORKGROUP_X;
-    let plane = tile / params.tiles.y;
+    let tile = tile_at(number, TILE_ROWS, 4u * WORKGROUP_X);
 
-    let start_y = outer_axis().start + i32(first_y);
-    let start_x = inner_axis().start + i32(first_x);
+    let start_y = outer_axis().start + i32(tile.row);
+    let start_x = inner_axis().start + i32(tile.column);
     var sums = no_sums();
     for (var term = 0u; term < TERMS; term++) {
         let weight = TAPS_START + term * TERM;
         for (var strip = 0u; strip < BETWEEN_ROWS; strip += params.stage_rows) {
             let rows = min(params.stage_rows, BETWEEN_ROWS - strip);
             workgroupBarrier();
-            fill_stage(plane, start_y + i32(strip), start_x, rows, index);
+            fill_stage(tile.plane, start_y + i32(strip), start_x, rows, index);
             workgroupBarrier();
             for (var i = index; i < rows * WORKGROUP_X; i += INVOCATIONS) {
                 let at = i / WORKGROUP_X * PITCH + i % WORKGROUP_X;
@@ -51,5 +47,5 @@ fn main(
             add_column(&sums, at + r * WORKGROUP_X, r, TAPS_Y, weight + TAP_QUADS);
         }
     }
-    store_sums(sums, plane, first_y + local.y * ROWS, first_x + local.x * 4u);
+    store_sums(sums, tile.plane, tile.row + local.y * ROWS, tile.column + local.x * 4u);
 }

@@ -96,6 +96,12 @@ pub fn rounding(dtype: DType, largest_result: f64) -> f64 {
     dtype.epsilon() * (largest_result + dtype.smallest_normal())
 }
 
+/// What is lost where samples or results are subnormal in a type that is stored and not computed in:
+/// a GPU may take them for zero when it converts them. Add it to the bound of what runs there.
+pub fn stored(dtype: DType, kernel: &KernelFacts) -> f64 {
+    dtype.smallest_normal() * (1.0 + kernel.sum)
+}
+
 fn transform(epsilon: f64, spread: Spread, kernel: &KernelFacts, largest_input: f64) -> f64 {
     epsilon * spread.depth() * spread.samples().sqrt() * largest_input * kernel.norm
 }

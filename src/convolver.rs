@@ -248,7 +248,7 @@ impl Convolver {
         let designed =
             |on: &Capabilities| plan::design(problem, kernel, on, &model.with(&on.gpu), request);
         let gpu_could = request.device != Device::Cpu
-            && !request.precision.widens(problem.dtype)
+            && request.precision.inside(problem.dtype) == problem.dtype.summed_in()
             && request.method != Method::Fft;
         if request.device != Device::Gpu && !request.resident {
             let plan = designed(&modest)?;

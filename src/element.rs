@@ -7,11 +7,17 @@ use std::num::Wrapping;
 
 use crate::cpu::fft::sample::Sample;
 use crate::cpu::simd::Lanes;
+use wider::Wider;
+
+#[cfg(feature = "f16")]
+mod half;
+pub(crate) mod wider;
 
 /// A type that can be convolved: `f32`, `f64`, `Complex<f32>`, `Complex<f64>`, `i8` to `i64`,
-/// `u8` to `u64`.
+/// `u8` to `u64`, and with the feature `f16` also `half::f16`.
 ///
-/// The output has the input's type. Integers are exact in wrapping arithmetic of that type.
+/// The output has the input's type. Integers are exact in wrapping arithmetic of that type. `f16` is
+/// what samples, taps and results are stored in; sums are made in `f32`, and each is rounded once.
 pub trait Element: number::Number {
     /// The type's name as data.
     const DTYPE: DType;
@@ -21,6 +27,7 @@ pub trait Element: number::Number {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum DType {
+    F16,
     F32,
     F64,
     Complex32,
@@ -40,10 +47,19 @@ impl DType {
     pub fn size(self) -> usize {
         match self {
             Self::I8 | Self::U8 => 1,
-            Self::I16 | Self::U16 => 2,
+            Self::F16 | Self::I16 | Self::U16 => 2,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F64 | Self::Complex32 | Self::I64 | Self::U64 => 8,
             Self::Complex64 => 16,
+        }
+    }
+
+    /// The type that sums are made in: its own, but `f32` for `f16`. See also
+    /// [`Precision`](crate::Precision).
+    pub fn summed_in(self) -> Self {
+        match self {
+            Self::F16 => Self::F32,
+            other => other,
         }
     }
 
@@ -60,6 +76,7 @@ impl DType {
     /// The distance from 1 to the next number, of the type or of its parts; 0 for integers.
     pub fn epsilon(self) -> f64 {
         match self {
+            Self::F16 => 2f64.powi(-10),
             Self::F32 | Self::Complex32 => f64::from(f32::EPSILON),
             Self::F64 | Self::Complex64 => f64::EPSILON,
             _ => 0.0,
@@ -69,6 +86,7 @@ impl DType {
     /// The smallest positive number with all its digits; 0 for integers.
     pub fn smallest_normal(self) -> f64 {
         match self {
+            Self::F16 => 2f64.powi(-14),
             Self::F32 | Self::Complex32 => f64::from(f32::MIN_POSITIVE),
             Self::F64 | Self::Complex64 => f64::MIN_POSITIVE,
             _ => 0.0,
@@ -95,6 +113,7 @@ impl DType {
 impl Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::F16 => "f16",
             Self::F32 => "f32",
             Self::F64 => "f64",
             Self::Complex32 => "complex f32",
@@ -112,7 +131,7 @@ impl Display for DType {
 }
 
 pub(crate) mod number {
-    use super::{Complex, Debug, Element, Lanes, Pod, Sample};
+    use super::{Complex, Debug, Element, Lanes, Pod, Sample, Wider};
 
     /// What the executors need of an element. Not nameable from outside, which seals `Element`.
     pub trait Number: Pod + Default + PartialEq + Debug + Send + Sync {
@@ -122,8 +141,10 @@ pub(crate) mod number {
         type Lane: Lanes;
         /// The type its transforms work on.
         type Sample: Sample;
-        /// The type that [`Precision::High`](crate::Precision::High) computes in.
-        type Double: Element;
+        /// The type that sums are made in.
+        type Inside: Element + Wider<Self>;
+        /// The type that they are made in with [`Precision::High`](crate::Precision::High).
+        type Double: Element + Wider<Self>;
 
         /// `self + w * x`, wrapping for integers.
         fn mul_add(self, w: Self, x: Self) -> Self;
@@ -140,8 +161,6 @@ pub(crate) mod number {
         fn narrow(wide: Self::Wide) -> Self;
         /// Into the type of more precision, exactly.
         fn to_double(self) -> Self::Double;
-        /// From the type of more precision, rounded once.
-        fn from_double(double: Self::Double) -> Self;
         /// Into a complex number; integers beyond 2^53 are rounded.
         fn to_complex(self) -> Complex<f64>;
         /// From a complex number: its real part where the type is real, cast as `as` does.
@@ -203,6 +222,7 @@ macro_rules! real {
             type Wide = f64;
             type Lane = $t;
             type Sample = $t;
+            type Inside = $t;
             type Double = f64;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -226,10 +246,6 @@ macro_rules! real {
             #[inline(always)]
             fn to_double(self) -> f64 {
                 self.into()
-            }
-            #[inline(always)]
-            fn from_double(double: f64) -> Self {
-                double as $t
             }
             fn to_complex(self) -> Complex<f64> {
                 (self as f64).into()
@@ -262,6 +278,7 @@ macro_rules! complex {
             type Wide = Complex<f64>;
             type Lane = Complex<$t>;
             type Sample = Complex<$t>;
+            type Inside = Complex<$t>;
             type Double = Complex<f64>;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -285,10 +302,6 @@ macro_rules! complex {
             #[inline(always)]
             fn to_double(self) -> Complex<f64> {
                 Complex::new(self.re.into(), self.im.into())
-            }
-            #[inline(always)]
-            fn from_double(double: Complex<f64>) -> Self {
-                Complex::new(double.re as $t, double.im as $t)
             }
             fn to_complex(self) -> Complex<f64> {
                 self.widen()
@@ -321,6 +334,7 @@ macro_rules! integer {
             type Wide = Wrapping<i64>;
             type Lane = $lane;
             type Sample = f64;
+            type Inside = $t;
             type Double = $t;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -343,9 +357,6 @@ macro_rules! integer {
             }
             fn to_double(self) -> Self {
                 self
-            }
-            fn from_double(double: Self) -> Self {
-                double
             }
             fn to_complex(self) -> Complex<f64> {
                 (self as f64).into()

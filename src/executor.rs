@@ -49,6 +49,8 @@ impl<A: Element> Executor<A> {
         weights: Vec<A>,
         convolver: &Convolver,
     ) -> Result<Self> {
+        let computes = A::DTYPE.summed_in() == A::DTYPE;
+        debug_assert!(computes || recipe.is_on_gpu(), "{} is widened on the CPU", A::DTYPE);
         Ok(match recipe {
             Recipe::CpuDirect { threads, instructions } => {
                 Self::CpuDirect(Box::new(Direct::new(extension, &weights, *instructions, *threads)))

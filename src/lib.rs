@@ -56,5 +56,7 @@ pub use profile::{DeviceTimes, Profile};
 pub use stream::{Results, Stream};
 pub use verify::{Deviation, Verification, Verified};
 
+#[cfg(feature = "f16")]
+pub use half;
 #[cfg(feature = "gpu")]
 pub use wgpu;

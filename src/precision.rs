@@ -1,10 +1,12 @@
 //! How precisely sums are made, and the executor that makes them in a wider type.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::cpu::threads;
+use crate::element::wider::Wider;
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
@@ -17,12 +19,12 @@ use crate::pool::Pool;
 /// How precisely sums are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// In the type of the elements.
+    /// In the type of the elements; in `f32` for `f16`.
     #[default]
     Native,
-    /// In `f64` for `f32`, and in `Complex<f64>` for `Complex<f32>`: input and kernel are widened
-    /// exactly, and the result is rounded once. Changes nothing for the other types: integers are
-    /// exact, and there is no wider floating point.
+    /// In `f64` for `f32` and `f16`, and in `Complex<f64>` for `Complex<f32>`: input and kernel are
+    /// widened exactly, and the result is rounded once. Changes nothing for the other types: integers
+    /// are exact, and there is no wider floating point.
     High,
 }
 
@@ -39,9 +41,9 @@ impl Precision {
     /// The type that convolutions of this type are computed in.
     pub fn inside(self, dtype: DType) -> DType {
         match (self, dtype) {
-            (Self::High, DType::F32) => DType::F64,
+            (Self::High, DType::F16 | DType::F32) => DType::F64,
             (Self::High, DType::Complex32) => DType::Complex64,
-            _ => dtype,
+            _ => dtype.summed_in(),
         }
     }
 
@@ -53,24 +55,36 @@ impl Precision {
     /// The facts of the weights in the type that is computed in: what is an outer product to the
     /// rounding of `f32` need not be one to that of `f64`.
     pub(crate) fn facts<A: Element>(self, w: &[A], shape: &[usize]) -> KernelFacts {
-        if self.widens(A::DTYPE) {
-            KernelFacts::of(&widened(w), shape)
-        } else {
-            KernelFacts::of(w, shape)
+        match self {
+            _ if !self.widens(A::DTYPE) => KernelFacts::of(w, shape),
+            Self::Native => KernelFacts::of(&widened::<A, A::Inside>(w), shape),
+            Self::High => KernelFacts::of(&widened::<A, A::Double>(w), shape),
         }
     }
 }
 
-fn widened<A: Element>(values: &[A]) -> Vec<A::Double> {
-    values.iter().map(|value| value.to_double()).collect()
+/// The same values in a type that holds them.
+pub(crate) fn widened<A, W: Element + Wider<A>>(values: &[A]) -> Vec<W> {
+    let mut wide = vec![W::default(); values.len()];
+    W::widen_all(values, &mut wide);
+    wide
+}
+
+/// The same for all that stands outside.
+pub(crate) fn widened_extension<A, W: Element + Wider<A>>(
+    extension: &Extension<A>,
+) -> Extension<W> {
+    Extension { geometry: extension.geometry.clone(), values: widened(&extension.values) }
 }
 
 /// An executor in the precision that was asked for.
 pub enum Runner<A: Element> {
-    /// In the element type.
+    /// On elements as they are stored.
     Native(Executor<A>),
-    /// In the wider one.
-    High(High<A>),
+    /// In the type that sums are made in, where that is another one.
+    Inside(Widened<A, A::Inside>),
+    /// In the type of more precision.
+    High(Widened<A, A::Double>),
 }
 
 impl<A: Element> Runner<A> {
@@ -82,20 +96,23 @@ impl<A: Element> Runner<A> {
         weights: &[A],
         convolver: &Convolver,
     ) -> Result<Self> {
-        Ok(if precision.widens(A::DTYPE) {
-            Self::High(High::new(recipe, extension, weights, convolver)?)
-        } else {
-            let (extension, weights) = (extension.clone(), weights.to_vec());
-            Self::Native(Executor::new(recipe, extension, weights, convolver)?)
+        Ok(match precision {
+            // Shaders widen what they load themselves.
+            _ if recipe.is_on_gpu() || !precision.widens(A::DTYPE) => {
+                let (extension, weights) = (extension.clone(), weights.to_vec());
+                Self::Native(Executor::new(recipe, extension, weights, convolver)?)
+            }
+            Precision::Native => Self::Inside(Widened::new(recipe, extension, weights, convolver)?),
+            Precision::High => Self::High(Widened::new(recipe, extension, weights, convolver)?),
         })
     }
 
-    /// What runs on the GPU on elements of this type, if that is where it runs.
+    /// What runs on the GPU, if that is where it runs.
     #[cfg(feature = "gpu")]
     pub fn host(&self) -> Option<&Host<A>> {
         match self {
             Self::Native(executor) => executor.host(),
-            Self::High(_) => None,
+            Self::Inside(_) | Self::High(_) => None,
         }
     }
 
@@ -103,52 +120,50 @@ impl<A: Element> Runner<A> {
     pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         match self {
             Self::Native(executor) => executor.run(x, y),
-            Self::High(high) => high.run(x, y),
+            Self::Inside(widened) => widened.run(x, y),
+            Self::High(widened) => widened.run(x, y),
         }
     }
 }
 
-/// An executor of the wider type, between two conversions.
-pub struct High<A: Element> {
-    executor: Executor<A::Double>,
+/// An executor of a wider type, between two conversions.
+pub struct Widened<A, W: Element> {
+    executor: Executor<W>,
     threads: usize,
     /// Widened inputs and results that are not rounded yet; kept from call to call.
-    buffers: Pool<[Vec<A::Double>; 2]>,
+    buffers: Pool<[Vec<W>; 2]>,
+    element: PhantomData<fn(A)>,
 }
 
 /// Elements that are converted at a time by one thread at least.
 const GROUP: usize = 4096;
 
-impl<A: Element> High<A> {
+impl<A: Element, W: Element + Wider<A>> Widened<A, W> {
     fn new(
         recipe: &Recipe,
         extension: &Extension<A>,
         weights: &[A],
         convolver: &Convolver,
     ) -> Result<Self> {
-        let wide =
-            Extension { geometry: extension.geometry.clone(), values: widened(&extension.values) };
+        let (extension, weights) = (widened_extension(extension), widened(weights));
         Ok(Self {
-            executor: Executor::new(recipe, wide, widened(weights), convolver)?,
+            executor: Executor::new(recipe, extension, weights, convolver)?,
             threads: recipe.threads(),
             buffers: Pool::default(),
+            element: PhantomData,
         })
     }
 
     fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let [mut wide, mut sums] = self.buffers.take(Default::default);
-        fit(&mut wide, x.len(), "the input in f64")?;
-        fit(&mut sums, y.len(), "the output in f64")?;
+        fit(&mut wide, x.len(), "the widened input")?;
+        fit(&mut sums, y.len(), "the output before it is rounded")?;
         threads::for_each_piece(&mut wide, self.threads, GROUP, |start, wide| {
-            for (wide, x) in wide.iter_mut().zip(&x[start..]) {
-                *wide = x.to_double();
-            }
+            W::widen_all(&x[start..start + wide.len()], wide);
         });
         self.executor.run(&wide, &mut sums)?;
         threads::for_each_piece(y, self.threads, GROUP, |start, y| {
-            for (y, sum) in y.iter_mut().zip(&sums[start..]) {
-                *y = A::from_double(*sum);
-            }
+            W::round_all(&sums[start..start + y.len()], y);
         });
         self.buffers.keep([wide, sums]);
         Ok(())

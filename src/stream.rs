@@ -43,7 +43,14 @@ pub struct Stream<'f, A: Element, T, D: Dimension> {
     filter: &'f Filter<A, D>,
     depth: usize,
     frames: VecDeque<Frame<T>>,
+    /// Results and copies of frames that nobody needs any more, for the next ones.
+    spare: [Vec<Vec<T>>; 2],
 }
+
+/// Which of [`Stream::spare`].
+const RESULTS: usize = 0;
+#[cfg(feature = "gpu")]
+const COPIES: usize = 1;
 
 /// A frame that was pushed.
 enum Frame<T> {
@@ -67,7 +74,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// A stream of frames of the planned shape, of samples of another type: for a filter of `f32`
     /// also `u8` and `u16`, which come back rounded and saturated. See [`FrameSample`].
     pub fn stream_of<T: FrameSample<A>>(&self) -> Stream<'_, A, T, D> {
-        Stream { filter: self, depth: DEPTH, frames: VecDeque::new() }
+        Stream { filter: self, depth: DEPTH, frames: VecDeque::new(), spare: Default::default() }
     }
 }
 
@@ -92,13 +99,35 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     /// failures of the GPU where that was asked for: see [`Filter::fell_back`] for the others. The
     /// frames that are on their way stay so.
     pub fn push(&mut self, frame: &ArrayRef<T, D>) -> Result<Option<Array<T, D>>> {
-        self.filter.check_shape("frame", &self.filter.input, &frame.raw_dim())?;
-        let packed = frame.as_standard_layout();
-        let samples = packed.as_slice().expect("an array in standard layout is a slice");
-        let started = self.start(samples)?;
-        self.frames.push_back(started);
-        let ready = matches!(self.frames.front(), Some(Frame::Done(_)));
-        if ready || self.frames.len() > self.depth { self.pop() } else { Ok(None) }
+        if self.start(frame)? { self.pop() } else { Ok(None) }
+    }
+
+    /// [`Stream::push`] with the result in `y`, of any memory layout; whether there was one. Memory for
+    /// samples is allocated for the first frames, and used again for all later ones.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    /// use ndarray::Array2;
+    ///
+    /// let blur = Convolver::new().filter(&filters::gaussian::<f32>(1.5)?).for_shape((48, 64))?;
+    /// let (mut stream, mut done) = (blur.stream(), 0);
+    /// let (mut frame, mut result) = (Array2::zeros((48, 64)), Array2::zeros((48, 64)));
+    /// for i in 0..10 {
+    ///     frame.fill(i as f32);
+    ///     done += usize::from(stream.push_into(&frame, &mut result)?);
+    /// }
+    /// while stream.pop_into(&mut result)? {
+    ///     done += 1;
+    /// }
+    /// assert_eq!(done, 10);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Stream::push`], and [`Error::Shape`] where `y` has not the shape of a result.
+    pub fn push_into(&mut self, frame: &ArrayRef<T, D>, y: &mut ArrayRef<T, D>) -> Result<bool> {
+        self.filter.check_shape("result", &self.filter.output, &y.raw_dim())?;
+        if self.start(frame)? { self.pop_into(y) } else { Ok(false) }
     }
 
     /// Waits for the oldest frame that is on its way; `None` where there is none.
@@ -107,9 +136,30 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     /// Failures of the GPU where that was asked for; the frame is lost then.
     pub fn pop(&mut self) -> Result<Option<Array<T, D>>> {
         let Some(frame) = self.frames.pop_front() else { return Ok(None) };
-        let y = self.finish(frame)?;
+        let y = self.result(frame)?;
         let y = Array::from_shape_vec(self.filter.output.clone(), y);
         Ok(Some(y.expect("the length is the shape's")))
+    }
+
+    /// [`Stream::pop`] into `y`, of any memory layout; false where no frame is on its way.
+    ///
+    /// # Errors
+    /// Those of [`Stream::pop`], and [`Error::Shape`] where `y` has not the shape of a result; the
+    /// frame stays on its way then.
+    pub fn pop_into(&mut self, y: &mut ArrayRef<T, D>) -> Result<bool> {
+        self.filter.check_shape("result", &self.filter.output, &y.raw_dim())?;
+        let Some(frame) = self.frames.pop_front() else { return Ok(false) };
+        if let Some(y) = y.as_slice_mut() {
+            self.finish(frame, y)?;
+            return Ok(true);
+        }
+        let mut packed = self.take(RESULTS, self.filter.output.size())?;
+        let finished = self.finish(frame, &mut packed);
+        for (y, value) in y.iter_mut().zip(&packed) {
+            *y = *value;
+        }
+        self.spare[RESULTS].push(packed);
+        finished.map(|()| true)
     }
 
     /// The results of all these frames, in their order. Ends with the first error.
@@ -120,41 +170,79 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
         Results { stream: self, frames: frames.into_iter().fuse(), failed: false }
     }
 
-    fn finish(&self, frame: Frame<T>) -> Result<Vec<T>> {
-        match frame {
-            Frame::Done(y) => Ok(y),
-            #[cfg(feature = "gpu")]
-            Frame::Running(running, copy) => {
-                let mut y = allocate(self.filter.output.size(), "the frame")?;
-                match (running.finish(|bytes| host::copy(bytes, &mut y)), copy) {
-                    (Err(Error::Gpu(why)), Some(x)) if self.filter.plan.may_fall_back() => {
-                        self.filter.fall_back(why)?;
-                        self.filter.run(&x, &mut y)?;
-                    }
-                    (Ok(()), Some(x)) => self.filter.check(&x, &y)?,
-                    (result, _) => result?,
-                }
-                Ok(y)
-            }
-        }
+    /// Starts a frame; whether the oldest one is to be taken now.
+    fn start(&mut self, frame: &ArrayRef<T, D>) -> Result<bool> {
+        self.filter.check_shape("frame", &self.filter.input, &frame.raw_dim())?;
+        let packed = frame.as_standard_layout();
+        let samples = packed.as_slice().expect("an array in standard layout is a slice");
+        let started = self.start_packed(samples)?;
+        self.frames.push_back(started);
+        let ready = matches!(self.frames.front(), Some(Frame::Done(_)));
+        Ok(ready || self.frames.len() > self.depth)
     }
 
-    fn start(&self, x: &[T]) -> Result<Frame<T>> {
+    fn start_packed(&mut self, x: &[T]) -> Result<Frame<T>> {
         #[cfg(feature = "gpu")]
         if let Some(host) = self.filter.host() {
-            let needed = self.filter.plan.may_fall_back() || self.filter.checker.is_some();
-            let copy = || needed.then(|| x.to_vec());
             match host.start(x, None) {
-                Ok(running) => return Ok(Frame::Running(running, copy())),
+                Ok(running) => {
+                    let mut copy = None;
+                    if self.filter.plan.may_fall_back() || self.filter.checker.is_some() {
+                        let mut samples = self.take(COPIES, x.len())?;
+                        samples.copy_from_slice(x);
+                        copy = Some(samples);
+                    }
+                    return Ok(Frame::Running(running, copy));
+                }
                 Err(Error::Gpu(why)) if self.filter.plan.may_fall_back() => {
                     self.filter.fall_back(why)?;
                 }
                 Err(error) => return Err(error),
             }
         }
-        let mut y = allocate(self.filter.output.size(), "the frame")?;
+        let mut y = self.take(RESULTS, self.filter.output.size())?;
         self.filter.run(x, &mut y)?;
         Ok(Frame::Done(y))
+    }
+
+    fn result(&mut self, frame: Frame<T>) -> Result<Vec<T>> {
+        match frame {
+            Frame::Done(y) => Ok(y),
+            #[cfg(feature = "gpu")]
+            running => {
+                let mut y = allocate(self.filter.output.size(), "the frame")?;
+                self.finish(running, &mut y)?;
+                Ok(y)
+            }
+        }
+    }
+
+    fn finish(&mut self, frame: Frame<T>, y: &mut [T]) -> Result<()> {
+        match frame {
+            Frame::Done(result) => {
+                y.copy_from_slice(&result);
+                self.spare[RESULTS].push(result);
+            }
+            #[cfg(feature = "gpu")]
+            Frame::Running(running, copy) => {
+                let finished = running.finish(|bytes| host::copy(bytes, y));
+                match (finished, &copy) {
+                    (Err(Error::Gpu(why)), Some(x)) if self.filter.plan.may_fall_back() => {
+                        self.filter.fall_back(why)?;
+                        self.filter.run(x, y)?;
+                    }
+                    (Ok(()), Some(x)) => self.filter.check(x, y)?,
+                    (result, _) => result?,
+                }
+                self.spare[COPIES].extend(copy);
+            }
+        }
+        Ok(())
+    }
+
+    /// Room for so many samples, used before or new.
+    fn take(&mut self, kind: usize, len: usize) -> Result<Vec<T>> {
+        self.spare[kind].pop().map_or_else(|| allocate(len, "the frame"), Ok)
     }
 }
 

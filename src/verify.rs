@@ -170,6 +170,9 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
         let mut bound = bound(plan.inside(), recipe, geometry, &facts, largest);
         if precision.widens(A::DTYPE) {
             bound += bounds::rounding(A::DTYPE, largest_magnitude(&y));
+            if recipe.is_on_gpu() {
+                bound += bounds::stored(A::DTYPE, &facts);
+            }
         }
         Run { y, bound }
     };

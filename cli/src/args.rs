@@ -43,7 +43,7 @@ Kernels:
                   semicolons, # starts a comment (./NAME where NAME is a kernel above)
 A kernel takes the input's type (f32 for pictures). Digits may be rounded; a tap that
 would lose more is an error: its fraction in an integer, its imaginary part, or all of
-it where it would become 0 or infinite.";
+it where it would become 0 (in f16: and the largest tap would not tell) or infinite.";
 
 const APPLY_HELP: &str = "\
 Pictures are filtered channel by channel, as a rule in mode same with boundary
@@ -157,7 +157,7 @@ pub struct Meaning {
     /// Insist on a device
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     pub device: Device,
-    /// Precision of the sums: high computes f32 in f64, and rounds once
+    /// Precision of the sums: high computes f16 and f32 in f64, and rounds once
     #[arg(long, value_enum, default_value_t = Precision::Native)]
     pub precision: Precision,
 }

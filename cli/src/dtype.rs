@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use convolve::Element;
+use convolve::half::f16;
 use num_complex::Complex;
 
 use crate::number::Number;
@@ -9,6 +10,8 @@ use crate::number::Number;
 /// The element types that files may have, by the names that NumPy and Rust give them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DType {
+    #[value(name = "f16", alias = "float16")]
+    F16,
     #[value(name = "f32", alias = "float32")]
     F32,
     #[value(name = "f64", alias = "float64")]
@@ -42,6 +45,7 @@ macro_rules! with_dtype {
         use num_complex::Complex;
         use $crate::dtype::DType::*;
         match $dtype {
+            F16 => $call::<convolve::half::f16>($($argument),*),
             F32 => $call::<f32>($($argument),*),
             F64 => $call::<f64>($($argument),*),
             C64 => $call::<Complex<f32>>($($argument),*),
@@ -69,6 +73,10 @@ pub trait Value: Element {
     fn number(self) -> Number;
     /// This number, or why this type cannot hold it.
     fn exactly(number: Number) -> Result<Self, String>;
+    /// The same for a tap of a kernel whose largest one has this magnitude.
+    fn tap(number: Number, _largest: f64) -> Result<Self, String> {
+        Self::exactly(number)
+    }
 }
 
 macro_rules! values {
@@ -106,6 +114,21 @@ macro_rules! values {
     };
 }
 
+impl Value for f16 {
+    const CODE: &'static str = "f2";
+    fn number(self) -> Number {
+        Number::Real(self.into())
+    }
+    fn exactly(number: Number) -> Result<Self, String> {
+        number.half()
+    }
+    /// The corners of a Gaussian are 0 in `f16`: nothing is lost that sums of its taps could tell.
+    fn tap(number: Number, largest: f64) -> Result<Self, String> {
+        let small = number.double().is_ok_and(|tap| tap.abs() < Self::DTYPE.epsilon() * largest);
+        Self::exactly(number).or_else(|reason| if small { Ok(f16::ZERO) } else { Err(reason) })
+    }
+}
+
 values! {
     integers: i8 "i1", i16 "i2", i32 "i4", i64 "i8", u8 "u1", u16 "u2", u32 "u4", u64 "u8";
     reals: f32 "f4" single "c8", f64 "f8" double "c16"
@@ -141,6 +164,7 @@ mod tests {
     fn codes_are_numpys() {
         assert_eq!(DType::from_code("c16"), Some(DType::C128));
         assert_eq!(DType::from_code("i8"), Some(DType::I64));
-        assert_eq!(DType::from_code("f2"), None);
+        assert_eq!(DType::from_code("f2"), Some(DType::F16));
+        assert_eq!(DType::from_code("f3"), None);
     }
 }

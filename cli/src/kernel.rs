@@ -87,8 +87,10 @@ impl Kernel {
             shape => shape.to_vec(),
         };
         let places = ndarray::indices(IxDyn(self.taps.shape()));
+        let magnitudes = self.taps.numbers().filter_map(|tap| Some(tap.double().ok()?.abs()));
+        let largest = magnitudes.fold(0.0, f64::max);
         let taps = self.taps.numbers().zip(places).map(|(tap, place)| {
-            A::exactly(tap).map_err(|reason| {
+            A::tap(tap, largest).map_err(|reason| {
                 anyhow!(
                     "kernel {}, tap {:?}: {reason}, and the kernel takes the input's type, {}",
                     self.name,
@@ -195,6 +197,7 @@ fn parse_matrix(text: &str) -> Result<Array2<Number>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use convolve::half::f16;
 
     #[test]
     fn text_matrices() {
@@ -215,6 +218,14 @@ mod tests {
         for spec in gaussians.chain(disks).chain(motions) {
             Kernel::load(&spec).unwrap().cast::<f32>(2).unwrap();
         }
+    }
+
+    #[test]
+    fn taps_that_vanish_beside_others_in_half_precision() {
+        let blur = Kernel::load("gaussian:4").unwrap().cast::<f16>(2).unwrap();
+        assert!(blur[[0, 0]] == f16::ZERO && blur[[16, 16]].is_normal());
+        assert!(f16::tap(Number::Real(1e-9), 1e-3).is_ok());
+        assert!(f16::tap(Number::Real(1e-9), 1e-9).is_err());
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Header {
         };
         let missing = |key| format!("its header has no valid {key:?}");
         let descr = field("descr").with_context(|| missing("descr"))?;
-        let supported = "expected f4, f8, c8, c16, i1, i2, i4, i8, u1, u2, u4 or u8";
+        let supported = "expected f2, f4, f8, c8, c16, i1, i2, i4, i8, u1, u2, u4 or u8";
         let name = descr.strip_prefix('\'').and_then(|rest| Some(rest.split_once('\'')?.0));
         let Some(name) = name else { bail!("arrays with fields are not supported: {supported}") };
         let (order, code) = name.split_at_checked(1).unwrap_or_default();
@@ -235,6 +235,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         round_trip(arr0(3.5f64).into_dyn());
+        round_trip(arr1(&[1.5f32, -2.0, 65504.0]).mapv(convolve::half::f16::from_f32).into_dyn());
         round_trip(arr1(&[1u8, 2, 3]).into_dyn());
         round_trip(arr2(&[[Complex::new(1.0f32, -2.0); 3]; 2]).into_dyn());
         round_trip(ArrayD::from_shape_fn(vec![1, 2, 3, 4], |i| i[3] as i64 - 2));
@@ -276,9 +277,9 @@ mod tests {
         assert!(f8("(-1,)").contains("shape"));
         assert!(f8(&"(".repeat(50_000)).contains("shape"));
         assert!(f8("(3, 0)").contains("empty"));
-        for descr in ["'|b1'", "'<f2'", "'|O'", "'<U3'", "'<M8[s]'", "''", "'é'"] {
+        for descr in ["'|b1'", "'<f3'", "'|O'", "'<U3'", "'<M8[s]'", "''", "'é'"] {
             assert!(
-                error(&file_of(descr, "False", "()", &[0; 64])).contains("expected f4"),
+                error(&file_of(descr, "False", "()", &[0; 64])).contains("expected f2, f4"),
                 "{descr}"
             );
         }

@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use convolve::Element;
+use convolve::half::f16;
+
 /// A number that has lost nothing yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
@@ -102,6 +105,22 @@ impl Number {
         }
     }
 
+    /// As `f16`: as with [`Number::single`].
+    pub fn half(self) -> Result<f16, String> {
+        let (value, whole) = (self.double()?, matches!(self, Self::Integer(_)));
+        let half: f16 = rounded(value);
+        if half.is_infinite() && value.is_finite() {
+            return Err(format!("{self} is out of the range of f16"));
+        }
+        if whole && half.to_f64() != value {
+            return Err(format!("{self} is not exact in f16"));
+        }
+        if value != 0.0 && half == f16::ZERO {
+            return Err(format!("{self} would become 0 in f16"));
+        }
+        Ok(half)
+    }
+
     /// Real and imaginary part, one by one.
     pub fn parts(self) -> (Self, Self) {
         match self {
@@ -109,6 +128,11 @@ impl Number {
             real => (real, Self::Integer(0)),
         }
     }
+}
+
+/// Rounded once, which `f16::from_f64` does not on every machine.
+fn rounded<A: Element>(value: f64) -> A {
+    A::from_complex(value.into())
 }
 
 #[cfg(test)]
@@ -156,6 +180,13 @@ mod tests {
         assert!(Number::Real(-1e-46).single().is_err());
         assert_eq!(Number::Real(1e-45).single(), Ok(f32::from_bits(1)));
         assert_eq!(Number::Real(0.0).single(), Ok(0.0));
+        assert_eq!(Number::Real(0.1).half(), Ok(f16::from_f32(0.1)));
+        assert_eq!(Number::Integer(2048).half(), Ok(f16::from_f32(2048.0)));
+        assert!(Number::Integer(2049).half().is_err());
+        assert!(Number::Real(65520.0).half().is_err());
+        assert!(Number::Integer(1 << 64).half().is_err());
+        assert!(Number::Real(1e-8).half().is_err());
+        assert!(Number::Complex(1.0, 2.0).half().is_err());
         assert!(Number::Real(f64::INFINITY).single().is_ok_and(f32::is_infinite));
     }
 }

@@ -108,14 +108,16 @@ fn capabilities(
             _ => limits.max_uniform_buffer_binding_size,
         },
         offset_alignment: limits.min_storage_buffer_offset_alignment,
+        f16: features.contains(wgpu::Features::SHADER_F16),
         f64: features.contains(wgpu::Features::SHADER_F64),
         memory: DEFAULT_MEMORY,
     }
 }
 
-/// What is asked of an adapter where it has it: shaders in `f64`, compiled pipelines that can be kept
+/// What is asked of an adapter where it has it: `f16` in buffers, shaders in `f64`, compiled pipelines that can be kept
 /// on disk, and the device's own clock.
-const WANTED: wgpu::Features = wgpu::Features::SHADER_F64
+const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
+    .union(wgpu::Features::SHADER_F64)
     .union(wgpu::Features::PIPELINE_CACHE)
     .union(wgpu::Features::TIMESTAMP_QUERY);
 

@@ -13,8 +13,8 @@ use crate::gpu::recent::Recent;
 /// One way of storing samples into another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Conversion {
-    /// Rows of words to rows of words elsewhere.
-    CopyRows,
+    /// Rows of words, or of half words, to rows elsewhere.
+    CopyRows { halves: bool },
     /// Unsigned integers of so many bits to `f32`.
     Unpack { bits: u32 },
     /// `f32` to unsigned integers of so many bits, rounded and saturated.
@@ -48,7 +48,11 @@ pub const STORAGE_FORMATS: [(wgpu::TextureFormat, &str, u32); 4] = [
 impl Conversion {
     fn source(self) -> Result<String> {
         Ok(match self {
-            Self::CopyRows => include_str!("../../shaders/copy_rows.wgsl").into(),
+            Self::CopyRows { halves } => {
+                let word =
+                    if halves { "enable f16;\nalias Word = f16;" } else { "alias Word = u32;" };
+                format!("{word}\n{}", include_str!("../../shaders/copy_rows.wgsl"))
+            }
             Self::Unpack { .. } => include_str!("../../shaders/unpack_integers.wgsl").into(),
             Self::Pack { .. } => include_str!("../../shaders/pack_integers.wgsl").into(),
             Self::FromTexture { .. } => include_str!("../../shaders/from_texture.wgsl").into(),
@@ -62,7 +66,7 @@ impl Conversion {
 
     fn constants(self) -> Result<Vec<(&'static str, f64)>> {
         Ok(match self {
-            Self::CopyRows => vec![("WORKGROUP", WORKGROUP.into())],
+            Self::CopyRows { .. } => vec![("WORKGROUP", WORKGROUP.into())],
             Self::Unpack { bits } | Self::Pack { bits } => {
                 vec![("WORKGROUP", WORKGROUP.into()), ("BITS", bits.into())]
             }
@@ -79,7 +83,7 @@ impl Conversion {
         };
         let view_dimension = wgpu::TextureViewDimension::D2;
         match self {
-            Self::CopyRows => vec![buffer(true), buffer(true), buffer(false)],
+            Self::CopyRows { .. } => vec![buffer(true), buffer(true), buffer(false)],
             Self::Unpack { .. } | Self::Pack { .. } => vec![buffer(true), buffer(false)],
             Self::FromTexture { .. } => {
                 let texture = wgpu::BindingType::Texture {
@@ -165,7 +169,7 @@ pub fn storage_format(
     })
 }
 
-/// Where the rows of `CopyRows` are, in words.
+/// Where the rows of `CopyRows` are, in words or half words.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Rows {
@@ -215,10 +219,11 @@ impl Bound {
 }
 
 impl Convert {
-    /// Copies rows.
-    pub fn rows(context: &Arc<Context>, rows: Rows) -> Result<Self> {
+    /// Copies rows of words, or of half words where the device has `f16`.
+    pub fn rows(context: &Arc<Context>, rows: Rows, halves: bool) -> Result<Self> {
         let groups = in_line(context, u64::from(rows.rows) * u64::from(rows.words))?;
-        Self::new(context, Conversion::CopyRows, Some(bytemuck::bytes_of(&rows)), groups)
+        let conversion = Conversion::CopyRows { halves };
+        Self::new(context, conversion, Some(bytemuck::bytes_of(&rows)), groups)
     }
 
     /// From a texture or to one.
@@ -299,7 +304,8 @@ mod tests {
     fn all() -> Vec<Conversion> {
         let textures = STORAGE_FORMATS.map(|(format, ..)| Conversion::ToTexture { format });
         let others = [
-            Conversion::CopyRows,
+            Conversion::CopyRows { halves: false },
+            Conversion::CopyRows { halves: true },
             Conversion::Unpack { bits: 8 },
             Conversion::Pack { bits: 16 },
             Conversion::FromTexture { channels: 1 },
@@ -313,7 +319,7 @@ mod tests {
             let source = conversion.source().expect("a source");
             let module = naga::front::wgsl::parse_str(&source)
                 .unwrap_or_else(|e| panic!("{conversion:?}: {}", e.emit_to_string(&source)));
-            Validator::new(ValidationFlags::all(), Capabilities::empty())
+            Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16)
                 .validate(&module)
                 .unwrap_or_else(|e| panic!("{conversion:?}: {}", e.emit_to_string(&source)));
             let mut declared: Vec<_> =
@@ -331,7 +337,7 @@ mod tests {
     #[test]
     fn layouts_are_the_shaders_own() {
         for (conversion, name, size) in [
-            (Conversion::CopyRows, "Rows", size_of::<Rows>()),
+            (Conversion::CopyRows { halves: false }, "Rows", size_of::<Rows>()),
             (Conversion::FromTexture { channels: 4 }, "Planes", size_of::<Planes>()),
         ] {
             let source = conversion.source().expect("a source");

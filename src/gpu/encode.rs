@@ -118,10 +118,10 @@ impl<A: Element> OnBuffers<A> {
         let context = passes.context();
         let alignment = context.offset_alignment();
         let gather = (!key.source.is_dense(alignment))
-            .then(|| Packed::new(context, &key.source, true))
+            .then(|| Packed::new::<A>(context, &key.source, true))
             .transpose()?;
         let scatter = (key.in_place || !key.destination.is_dense(alignment))
-            .then(|| Packed::new(context, &key.destination, false))
+            .then(|| Packed::new::<A>(context, &key.destination, false))
             .transpose()?;
         Ok(Self { gather, scatter, passes })
     }
@@ -154,7 +154,7 @@ impl<A: Element> OnBuffers<A> {
 
 impl Packed {
     /// For an array in the caller's buffer that has to be copied, from there or to there.
-    fn new(context: &Arc<Context>, theirs: &Layout, gathers: bool) -> Result<Self> {
+    fn new<A>(context: &Arc<Context>, theirs: &Layout, gathers: bool) -> Result<Self> {
         let offset = theirs.offset / context.offset_alignment() * context.offset_alignment();
         let bytes = theirs.offset + theirs.extent - offset;
         let most = context.capabilities().max_binding;
@@ -163,14 +163,11 @@ impl Packed {
                 "an array with gaps spans {bytes} bytes of a buffer, a binding here at most {most}"
             )));
         }
-        let words = |bytes: u64| {
-            // A binding is no larger than 32 bits can count.
-            bytes.is_multiple_of(4).then_some((bytes / 4) as u32).ok_or_else(|| {
-                Error::Gpu("rows that are no whole number of words cannot be copied".into())
-            })
-        };
-        let (pitch, start) = (words(theirs.pitch_bytes)?, words(theirs.offset - offset)?);
-        let (rows, row) = (theirs.rows as u32, words(theirs.row_bytes)?);
+        // Offsets are whole words, rows whole elements; a binding is no larger than 32 bits can count.
+        let word = size_of::<A>().min(4) as u64;
+        let words = |bytes: u64| (bytes / word) as u32;
+        let (pitch, start) = (words(theirs.pitch_bytes), words(theirs.offset - offset));
+        let (rows, row) = (theirs.rows as u32, words(theirs.row_bytes));
         let rows = if gathers {
             Rows {
                 rows,
@@ -190,7 +187,7 @@ impl Packed {
                 target_pitch: pitch,
             }
         };
-        let copy = Convert::rows(context, rows)?;
+        let copy = Convert::rows(context, rows, word < 4)?;
         let dense = theirs.rows * theirs.row_bytes;
         let packed = unsubmitted(context, dense, "a copy of the caller's array")?;
         Ok(Self { copy, packed, offset, bytes })

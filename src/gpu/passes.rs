@@ -16,6 +16,7 @@ use crate::gpu::params::Params;
 use crate::gpu::recent::Recent;
 use crate::gpu::weights::Weights;
 use crate::plan::{Place, Schedule, Scheduled, Stage, Taps};
+use crate::precision::{widened, widened_extension};
 
 /// A range of a buffer. The offset suits the device's storage bindings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +116,9 @@ impl<A: Element> Passes<A> {
         let size = size_of::<A>();
         let whole = &extension.geometry;
         let alignment = context.capabilities().offset_alignment as usize;
-        let source = Weights::new(extension, weights, schedule.terms)?;
+        let extended = widened_extension::<A, A::Inside>(extension);
+        let kernel = widened::<A, A::Inside>(weights);
+        let source = Weights::new(&extended, &kernel, schedule.terms)?;
         let mut params = Packed::new(alignment.max(4));
         let mut buffers: Vec<wgpu::Buffer> = Vec::new();
         let mut uploaded: HashMap<Taps, usize> = HashMap::new();
@@ -161,7 +164,7 @@ impl<A: Element> Passes<A> {
         let params =
             context.constant("convolve parameters", &params.bytes, wgpu::BufferUsages::STORAGE)?;
         let between = |elements: usize| {
-            let bytes = (elements * size) as u64;
+            let bytes = (elements * size_of::<A::Inside>()) as u64;
             (elements > 0)
                 .then(|| unsubmitted(&context, bytes, "what is between two passes"))
                 .transpose()

@@ -107,8 +107,8 @@ impl Pipelines {
 
     fn compile(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
         let source = shaders::source(variant)
-            .ok_or_else(|| Error::Gpu(format!("the shaders have no {}", variant.dtype)))?;
-        let label = format!("convolve {:?} {}", variant.shader, variant.dtype);
+            .ok_or_else(|| Error::Gpu(format!("the shaders have no {}", variant.types.inside)))?;
+        let label = format!("convolve {:?} {}", variant.shader, variant.types.input);
         let pipeline = guarded(&self.device, || {
             let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(&label),

@@ -140,7 +140,8 @@ fn check_resident<A: Element>(passes: Arc<Passes<A>>) -> Result<Arc<Passes<A>>> 
     let (input, output) = (passes.input_bytes(), passes.output_bytes());
     let largest = passes.context().capabilities().max_buffer;
     Err(Error::Gpu(format!(
-        "input and output of {input} and {output} bytes cannot both stay on a device whose buffers \
-         have at most {largest} bytes: only from and to host memory, part by part"
+        "input and output of {input} and {output} bytes cannot stay on this device, whose buffers \
+         have at most {largest} bytes and copy whole words of 4: only from and to host memory, part \
+         by part"
     )))
 }

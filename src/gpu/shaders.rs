@@ -3,10 +3,10 @@
 
 use crate::element::DType;
 use crate::gpu::unrolled;
-use crate::plan::{Shader, Variant, tap_quads};
+use crate::plan::{Shader, Types, Variant, tap_quads};
 
 /// All WGSL that there is.
-pub const SOURCES: [&str; 17] = [
+pub const SOURCES: [&str; 20] = [
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),
     include_str!("../../shaders/direct_nd.wgsl"),
@@ -19,16 +19,23 @@ pub const SOURCES: [&str; 17] = [
     include_str!("../../shaders/extended.wgsl"),
     include_str!("../../shaders/from_texture.wgsl"),
     include_str!("../../shaders/pack_integers.wgsl"),
+    include_str!("../../shaders/round_f16.wgsl"),
+    include_str!("../../shaders/round_nothing.wgsl"),
     include_str!("../../shaders/scalars.wgsl"),
     include_str!("../../shaders/separable_2d.wgsl"),
     include_str!("../../shaders/staging.wgsl"),
+    include_str!("../../shaders/tiles.wgsl"),
     include_str!("../../shaders/to_texture.wgsl"),
     include_str!("../../shaders/unpack_integers.wgsl"),
 ];
 
 /// The complete source of a variant, or `None` where no shader has its type.
 pub fn source(variant: &Variant) -> Option<String> {
-    let element = match variant.dtype {
+    let Types { input, output, inside } = variant.types;
+    let (Some(input), Some(output)) = (stored(input, inside), stored(output, inside)) else {
+        return None;
+    };
+    let element = match inside {
         DType::F32 => include_str!("../../shaders/element_f32.wgsl"),
         DType::F64 => include_str!("../../shaders/element_f64.wgsl"),
         DType::I32 => include_str!("../../shaders/element_i32.wgsl"),
@@ -36,7 +43,7 @@ pub fn source(variant: &Variant) -> Option<String> {
         DType::Complex32 => include_str!("../../shaders/element_complex32.wgsl"),
         _ => return None,
     };
-    let arithmetic = match variant.dtype {
+    let arithmetic = match inside {
         DType::Complex32 => "",
         _ => include_str!("../../shaders/scalars.wgsl"),
     };
@@ -44,15 +51,37 @@ pub fn source(variant: &Variant) -> Option<String> {
         Shader::Direct2d | Shader::Separable2d => include_str!("../../shaders/staging.wgsl"),
         Shader::DirectStrided | Shader::DirectNd => "",
     };
+    let tiles = match variant.shader {
+        Shader::DirectNd => "",
+        _ => include_str!("../../shaders/tiles.wgsl"),
+    };
     let method = match variant.shader {
         Shader::Direct2d => include_str!("../../shaders/direct_2d.wgsl"),
         Shader::DirectStrided => include_str!("../../shaders/direct_strided.wgsl"),
         Shader::DirectNd => include_str!("../../shaders/direct_nd.wgsl"),
         Shader::Separable2d => include_str!("../../shaders/separable_2d.wgsl"),
     };
+    let rounding = match output {
+        "f16" => include_str!("../../shaders/round_f16.wgsl"),
+        _ => include_str!("../../shaders/round_nothing.wgsl"),
+    };
+    let enable = if [input, output].contains(&"f16") { "enable f16;\n" } else { "" };
+    let stored = format!("alias Input = {input};\nalias Output = {output};\n");
     let extended = include_str!("../../shaders/extended.wgsl");
     let (sizes, unrolled) = (sizes(variant), unrolled::lines(variant));
-    Some([element, arithmetic, &sizes, extended, staging, &unrolled, method].join("\n"))
+    let parts = [
+        enable, element, arithmetic, &stored, rounding, &sizes, extended, tiles, staging,
+        &unrolled, method,
+    ];
+    Some(parts.join("\n"))
+}
+
+/// The name of what a type is stored as in shaders that compute in another one, or in the same.
+fn stored(dtype: DType, inside: DType) -> Option<&'static str> {
+    match dtype {
+        DType::F16 if inside == DType::F32 => Some("f16"),
+        _ => (dtype == inside).then_some("Element"),
+    }
 }
 
 /// What the variant fixes, as constants in front of the source.
@@ -96,9 +125,6 @@ const TAP_QUADS: u32 = {tap_quads}u;
 const ACCUMULATE: bool = {accumulate};
 const REPAIR: bool = {repair};
 
-alias Input = Element;
-alias Output = Element;
-
 @group(0) @binding(2) {weights};
 
 // Taps along the outer and the inner axis, and quads of a row of them.
@@ -137,7 +163,8 @@ pub(super) mod tests {
         assert_eq!(listed, found);
     }
 
-    const TYPES: [DType; 5] = [DType::F32, DType::F64, DType::I32, DType::U32, DType::Complex32];
+    const TYPES: [DType; 6] =
+        [DType::F16, DType::F32, DType::F64, DType::I32, DType::U32, DType::Complex32];
 
     /// One of every kind of shader, with weights in storage and in uniform memory.
     pub fn variants(dtype: DType) -> Vec<Variant> {
@@ -178,6 +205,7 @@ pub(super) mod tests {
         let mut seen = Vec::new();
         for dtype in TYPES {
             let needed = match dtype {
+                DType::F16 => Capabilities::SHADER_FLOAT16,
                 DType::F64 => Capabilities::FLOAT64,
                 _ => Capabilities::empty(),
             };
@@ -207,7 +235,7 @@ pub(super) mod tests {
     fn other_types_have_no_shader() {
         let variant = variants(DType::F32).remove(0);
         for dtype in [DType::Complex64, DType::I8, DType::U16, DType::I64, DType::U64] {
-            assert_eq!(source(&Variant { dtype, ..variant.clone() }), None);
+            assert_eq!(source(&Variant { types: dtype.into(), ..variant.clone() }), None);
         }
     }
 

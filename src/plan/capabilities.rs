@@ -76,6 +76,8 @@ pub struct GpuCapabilities {
     pub max_uniform_weights: u64,
     /// Offsets of storage bindings are multiples of this many bytes.
     pub offset_alignment: u32,
+    /// Whether buffers can hold `f16`.
+    pub f16: bool,
     /// Whether shaders can compute in `f64`.
     pub f64: bool,
     /// Memory that all buffers together may take, in bytes: not a limit of the adapter, which wgpu
@@ -103,6 +105,7 @@ impl GpuCapabilities {
             max_groups: 65_535,
             max_uniform_weights: if kind == GpuKind::Software { 0 } else { 64 << 10 },
             offset_alignment: 256,
+            f16: false,
             f64: false,
             memory: DEFAULT_MEMORY,
         }
@@ -112,6 +115,7 @@ impl GpuCapabilities {
     pub fn supports(&self, dtype: DType) -> bool {
         match dtype {
             DType::F32 | DType::I32 | DType::U32 | DType::Complex32 => true,
+            DType::F16 => self.f16,
             DType::F64 => self.f64,
             _ => false,
         }

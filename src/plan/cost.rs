@@ -299,7 +299,7 @@ impl CostModel {
             let launch = &stage.launch;
             let rate = if launch.is_tiled() { rates.direct } else { rates.direct_nd };
             let seconds = stage.multiply_adds() * complex * width / rate;
-            seconds.max(bytes(dtype, &stage.geometry) / rates.bandwidth)
+            seconds.max(stage.bytes() / rates.bandwidth)
         });
         let trips = if schedule.resident { 1 } else { schedule.parts.len() };
         let pipelines: HashSet<_> = schedule.stages().map(|stage| &stage.launch.variant).collect();

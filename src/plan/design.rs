@@ -206,7 +206,11 @@ impl Judge<'_> {
     ) -> Candidate {
         let verdict = match verdict {
             Ok((recipe, mut cost)) => {
-                cost.work += self.model.conversion(self.problem.dtype, self.dtype, self.geometry);
+                // Shaders widen what they load.
+                if device == Device::Cpu {
+                    let stored = self.problem.dtype;
+                    cost.work += self.model.conversion(stored, self.dtype, self.geometry);
+                }
                 cost.setup /= self.request.runs.max(1) as f64;
                 self.travel(device, &mut cost);
                 Verdict::Admissible(recipe, cost)
@@ -271,8 +275,8 @@ impl Judge<'_> {
 
     fn gpu_direct(&self) -> Result<(Recipe, Cost), String> {
         let gpu = self.gpu()?;
-        let schedule = Schedule::direct(self.dtype, self.geometry, gpu)?;
-        let cost = self.model.gpu(self.dtype, self.geometry, &schedule, gpu);
+        let schedule = Schedule::direct(self.problem.dtype, self.geometry, gpu)?;
+        let cost = self.model.gpu(self.problem.dtype, self.geometry, &schedule, gpu);
         Ok((Recipe::GpuDirect(schedule), cost))
     }
 
@@ -283,15 +287,16 @@ impl Judge<'_> {
         // Where passes could end in another infinity than the kernel does, or overflow, the direct
         // method has the last word.
         let repair = !self.dtype.is_integer() && (terms > 1 || !keeps_signs);
-        let schedule = Schedule::separable(self.dtype, self.geometry, terms, repair, gpu)?;
-        let cost = self.model.gpu(self.dtype, self.geometry, &schedule, gpu);
+        let dtype = self.problem.dtype;
+        let schedule = Schedule::separable(dtype, self.geometry, terms, repair, gpu)?;
+        let cost = self.model.gpu(dtype, self.geometry, &schedule, gpu);
         Ok((Recipe::GpuSeparable(schedule), cost))
     }
 
     /// The GPU, where there is one that has the type.
     fn gpu(&self) -> Result<&GpuCapabilities, String> {
         let dtype = self.problem.dtype;
-        if self.dtype != dtype {
+        if self.dtype != dtype.summed_in() {
             let (precision, inside) = (self.request.precision, self.dtype);
             return Err(format!("the shaders have no {inside}, which precision {precision} needs"));
         }
@@ -302,6 +307,9 @@ impl Judge<'_> {
         };
         match gpu.supports(dtype) {
             true => Ok(gpu),
+            false if matches!(dtype, DType::F16 | DType::F64) => {
+                Err(format!("{} has no {dtype} in shaders", gpu.name))
+            }
             false => Err(format!("the shaders have no {dtype}")),
         }
     }

@@ -28,13 +28,31 @@ pub const QUAD: usize = 4;
 /// is told of. All of 32 x 4 rows are some 500 multiply-adds, far below what an instruction cache holds.
 pub(super) const LONGEST_KNOWN: usize = 32;
 
+/// What a dispatch reads, writes and computes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Types {
+    /// Type of the stored samples that are read.
+    pub input: DType,
+    /// Type of those that are written.
+    pub output: DType,
+    /// Type that sums are made in, and that weights have.
+    pub inside: DType,
+}
+
+impl From<DType> for Types {
+    /// From samples of a type to samples of the same type.
+    fn from(dtype: DType) -> Self {
+        Self { input: dtype, output: dtype, inside: dtype.summed_in() }
+    }
+}
+
 /// All that the source of a shader depends on: kernels of one size share it, whatever their weights.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Which shader.
     pub shader: Shader,
-    /// Type of the elements.
-    pub dtype: DType,
+    /// Types of the elements.
+    pub types: Types,
     /// Invocations of a workgroup along x and y.
     pub workgroup: [u32; 2],
     /// Outputs of an invocation along the outer axis, and quads of them along the inner one.
@@ -80,7 +98,7 @@ pub struct Launch {
 impl Variant {
     /// Bytes of workgroup memory.
     pub fn workgroup_memory(&self) -> usize {
-        let element = self.dtype.size();
+        let element = self.types.inside.size();
         let elements = match self.shader {
             Shader::DirectNd => 0,
             Shader::DirectStrided => self.stage,
@@ -106,10 +124,10 @@ impl Variant {
     }
 
     /// The simplest shader, of nothing.
-    pub(super) fn new(dtype: DType) -> Self {
+    pub(super) fn new(types: Types) -> Self {
         Self {
             shader: Shader::DirectNd,
-            dtype,
+            types,
             workgroup: [1, 1],
             registers: [1, 1],
             taps: None,

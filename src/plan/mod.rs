@@ -21,7 +21,7 @@ pub(crate) use design::TRIED_WITHIN;
 pub use design::{MANY_RUNS, Request, design};
 #[cfg(feature = "gpu")]
 pub(crate) use launch::tap_quads;
-pub use launch::{Launch, MAX_RANK, QUAD, Shader, Variant};
+pub use launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
 pub use parts::{Part, Section};
 pub use schedule::{Place, Schedule, Scheduled, Stage, Taps};
 
@@ -127,6 +127,11 @@ pub enum Recipe {
 }
 
 impl Recipe {
+    /// Whether it runs on the GPU.
+    pub fn is_on_gpu(&self) -> bool {
+        matches!(self, Self::GpuDirect(_) | Self::GpuSeparable(_))
+    }
+
     /// Threads of the CPU that it runs on.
     pub(crate) fn threads(&self) -> usize {
         match self {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::capabilities::GpuCapabilities;
-use super::launch::Launch;
+use super::launch::{Launch, Types};
 use super::parts::{self, Part};
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
@@ -141,23 +141,34 @@ impl Schedule {
         let mut schedule = Self { terms, resident: true, parts };
         let bytes = |elements: usize| elements as u64 * dtype.size() as u64;
         let (input, output) = (geometry.input_len(), geometry.output_len());
-        let buffers = 2 * (input + output) + schedule.beside(geometry).iter().sum::<usize>();
+        let between = schedule.between().iter().sum::<usize>() as u64;
+        let between = between * dtype.summed_in().size() as u64;
+        let gathered = schedule.gathered(geometry).iter().sum::<usize>();
+        let buffers = between + bytes(2 * (input + output) + gathered);
         schedule.resident = bytes(input.max(output)) <= gpu.max_buffer
-            && POOLED * bytes(buffers) as f64 <= gpu.memory as f64;
+            && POOLED * buffers as f64 <= gpu.memory as f64
+            && schedule.copies_words(dtype, geometry);
         Ok(schedule)
     }
 
-    /// Elements of the largest part in each of the buffers beside input and output: what is between
-    /// stages, and the input and the output of parts that are no ranges of the whole.
-    fn beside(&self, whole: &Geometry) -> [usize; 4] {
-        let [first, second] = self.between();
+    /// Whether what is copied together begins and ends at whole words, as copies on a device do.
+    fn copies_words(&self, dtype: DType, whole: &Geometry) -> bool {
+        let is_word = |element: usize| (element * dtype.size()).is_multiple_of(4);
+        let words = |runs: Vec<Range<usize>>| {
+            runs.len() == 1 || runs.iter().all(|run| is_word(run.start) && is_word(run.end))
+        };
+        let mut parts = self.parts.iter().map(|scheduled| &scheduled.part);
+        parts.all(|part| words(part.input_runs(whole)) && words(part.output_runs(whole)))
+    }
+
+    /// Elements of the largest input and the largest output of parts that are no ranges of the whole.
+    fn gathered(&self, whole: &Geometry) -> [usize; 2] {
         let gathered = |runs: &dyn Fn(&Part) -> Vec<Range<usize>>| {
             let runs = self.parts.iter().map(|scheduled| runs(&scheduled.part));
             let apart = runs.filter(|runs| runs.len() > 1);
             apart.map(|runs| runs.iter().map(Range::len).sum()).max().unwrap_or(0)
         };
-        let input = gathered(&|part| part.input_runs(whole));
-        [first, second, input, gathered(&|part| part.output_runs(whole))]
+        [gathered(&|part| part.input_runs(whole)), gathered(&|part| part.output_runs(whole))]
     }
 
     /// All dispatches.
@@ -174,6 +185,13 @@ impl Schedule {
 }
 
 impl Stage {
+    /// Bytes of input and output.
+    pub fn bytes(&self) -> f64 {
+        let Types { input, output, .. } = self.launch.variant.types;
+        let bytes = |len: usize, dtype: DType| len as f64 * dtype.size() as f64;
+        bytes(self.geometry.input_len(), input) + bytes(self.geometry.output_len(), output)
+    }
+
     /// Multiplications with additions, those of tiles that stick out included.
     pub fn multiply_adds(&self) -> f64 {
         let outputs = self.launch.computed_outputs() as f64;
@@ -205,7 +223,8 @@ impl Scheduled {
         let geometry = self.part.geometry();
         let (input, output) = (geometry.input_len() as f64, geometry.output_len() as f64);
         let between = (self.between(0) + self.between(1)) as f64;
-        (POOLED * (2.0 * (input + output) + between) * dtype.size() as f64) as u64
+        let inside = dtype.summed_in().size() as f64;
+        (POOLED * (2.0 * (input + output) * dtype.size() as f64 + between * inside)) as u64
     }
 }
 
@@ -219,35 +238,53 @@ fn passes(
 ) -> Result<Vec<Stage>, String> {
     let rank = geometry.rank();
     let mut stages: Vec<Stage> = Vec::new();
-    let fused = (rank >= 2)
-        .then(|| around(&geometry.axes, rank - 2..rank))
-        .and_then(|around| Some((Launch::separable(dtype, &around, terms, gpu)?, around)));
+    // Whether a pass is followed by one along an axis before this one.
+    let is_last = |end: usize| geometry.axes[..end].iter().all(Axis::is_identity);
+    // What is between two passes is not rounded.
+    let inside = dtype.summed_in();
+    let types = |first: bool, last: bool| Types {
+        input: if first { dtype } else { inside },
+        output: if last { dtype } else { inside },
+        inside,
+    };
+    let fused = (rank >= 2).then(|| around(&geometry.axes, rank - 2..rank)).and_then(|around| {
+        let types = types(true, is_last(rank - 2));
+        Some((Launch::separable(types, &around, terms, gpu)?, around))
+    });
+    if fused.is_none() && terms > 1 && inside != dtype {
+        return Err(format!(
+            "each of {terms} terms would be rounded to {dtype} before they are added"
+        ));
+    }
     let chains = if fused.is_some() { 1 } else { terms };
     for term in 0..chains {
         let mut axes = geometry.axes.clone();
         let mut end = rank;
         let mut from = Place::Input;
-        let mut push = |geometry, launch, taps| {
-            let to = Place::Between(usize::from(from == Place::Between(0)));
+        let mut push = |geometry, launch: Launch, taps, last: bool| {
+            let launch = if last && term > 0 { launch.accumulating() } else { launch };
+            let between = Place::Between(usize::from(from == Place::Between(0)));
+            let to = if last { Place::Output } else { between };
             stages.push(Stage { geometry, launch, taps, from, to });
             from = to;
         };
         if let Some((launch, geometry)) = &fused {
-            push(geometry.clone(), launch.clone(), Taps::Fused);
+            push(geometry.clone(), launch.clone(), Taps::Fused, is_last(rank - 2));
             axes[rank - 2..].iter_mut().for_each(done);
             end = rank - 2;
         }
+        let mut first = end == rank;
         for axis in (0..end).rev().filter(|&axis| !geometry.axes[axis].is_identity()) {
             let around = around(&axes, axis..axis + 1);
-            let launch = Launch::direct(dtype, &around, gpu)?;
-            push(around, launch, Taps::Axis { term, axis });
+            let last = is_last(axis);
+            let launch = Launch::direct(types(first, last), &around, gpu)?;
+            push(around, launch, Taps::Axis { term, axis }, last);
+            first = false;
             done(&mut axes[axis]);
         }
-        let last = stages.last_mut().ok_or("the kernel has a single tap")?;
-        last.to = Place::Output;
-        if term > 0 {
-            last.launch = last.launch.clone().accumulating();
-        }
+    }
+    if stages.is_empty() {
+        return Err("the kernel has a single tap".into());
     }
     Ok(stages)
 }

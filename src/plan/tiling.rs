@@ -2,7 +2,7 @@
 //! geometry and the adapter's limits alone.
 
 use super::capabilities::GpuCapabilities;
-use super::launch::{LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Variant, tap_quads};
+use super::launch::{LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, tap_quads};
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
 
@@ -21,45 +21,48 @@ const MOST_ELEMENTS: u64 = 1 << 30;
 impl Launch {
     /// The direct method for a geometry, or why there is no launch.
     pub fn direct(
-        dtype: DType,
+        types: impl Into<Types>,
         geometry: &Geometry,
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
-        check_sizes(dtype, geometry, gpu)?;
+        let types = types.into();
+        check_sizes(types, geometry, gpu)?;
         let planes = Planes::of(geometry);
         let tiled = planes.and_then(|planes| {
             let weights = TAPS_START + planes.outer.taps * tap_quads(planes.inner.taps);
-            let uniform = uniform(dtype, weights, gpu);
-            planes.registers(dtype, gpu, uniform).or_else(|| planes.strided(dtype, gpu, uniform))
+            let uniform = uniform(types.inside, weights, gpu);
+            planes.registers(types, gpu, uniform).or_else(|| planes.strided(types, gpu, uniform))
         });
-        tiled.map_or_else(|| Self::nd(dtype, geometry, gpu), Ok)
+        tiled.map_or_else(|| Self::nd(types, geometry, gpu), Ok)
     }
 
     /// Both passes along the last two axes at once, or `None` where they would not fit or would not
     /// pay.
     pub fn separable(
-        dtype: DType,
+        types: impl Into<Types>,
         geometry: &Geometry,
         terms: usize,
         gpu: &GpuCapabilities,
     ) -> Option<Self> {
-        check_sizes(dtype, geometry, gpu).ok()?;
-        Planes::of(geometry)?.separable(dtype, terms, gpu)
+        let types = types.into();
+        check_sizes(types, geometry, gpu).ok()?;
+        Planes::of(geometry)?.separable(types, terms, gpu)
     }
 
     /// The N-dimensional shader, which computes again what is not finite.
     pub fn repair(
-        dtype: DType,
+        types: impl Into<Types>,
         geometry: &Geometry,
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
-        check_sizes(dtype, geometry, gpu)?;
-        let mut launch = Self::nd(dtype, geometry, gpu)?;
+        let types = types.into();
+        check_sizes(types, geometry, gpu)?;
+        let mut launch = Self::nd(types, geometry, gpu)?;
         launch.variant.repair = true;
         Ok(launch)
     }
 
-    fn nd(dtype: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
+    fn nd(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
         if geometry.rank() > MAX_RANK {
             return Err(format!(
                 "{} axes after folding, the shader walks at most {MAX_RANK}",
@@ -75,7 +78,7 @@ impl Launch {
             variant: Variant {
                 shader: Shader::DirectNd,
                 workgroup: [wide, 1],
-                ..Variant::new(dtype)
+                ..Variant::new(types)
             },
             tile: [1, wide as usize],
             chunk: [1, 1],
@@ -125,7 +128,7 @@ impl Planes {
     /// memory, so that another one can compute meanwhile, or else the largest one with chunks.
     fn registers(
         &self,
-        dtype: DType,
+        types: Types,
         gpu: &GpuCapabilities,
         uniform: Option<usize>,
     ) -> Option<Launch> {
@@ -140,7 +143,7 @@ impl Planes {
             5..=8 => [4, 1],
             _ => [8, 1],
         };
-        let capacity = gpu.max_workgroup_memory as usize / (QUAD * dtype.size());
+        let capacity = gpu.max_workgroup_memory as usize / (QUAD * types.inside.size());
         let all = [self.outer.taps, self.inner.taps];
         let fits = |workgroup: [u32; 2], capacity: usize, chunked: bool| {
             let tile = tile(workgroup, registers);
@@ -174,7 +177,7 @@ impl Planes {
             pitch,
             stage: stage_rows * pitch,
             uniform,
-            ..Variant::new(dtype)
+            ..Variant::new(types)
         };
         let variant = variant.with_known_taps(self.outer.taps, self.inner.taps);
         self.launch(variant, tile(workgroup, registers), chunk, stage_rows, gpu)
@@ -184,11 +187,11 @@ impl Planes {
     /// where a larger one does not.
     fn strided(
         &self,
-        dtype: DType,
+        types: Types,
         gpu: &GpuCapabilities,
         uniform: Option<usize>,
     ) -> Option<Launch> {
-        let capacity = gpu.max_workgroup_memory as usize / dtype.size();
+        let capacity = gpu.max_workgroup_memory as usize / types.inside.size();
         let tile = |[wide, high]: [u32; 2]| [high as usize, wide as usize * STRIDED_OUTPUTS];
         let fits = |workgroup: [u32; 2]| {
             let tile = tile(workgroup);
@@ -211,20 +214,20 @@ impl Planes {
             // Rounded up to few sizes, so that few pipelines serve many shapes.
             stage: (stage_rows * pitch).next_power_of_two().min(capacity),
             uniform,
-            ..Variant::new(dtype)
+            ..Variant::new(types)
         };
         self.launch(variant, tile(workgroup), chunk, stage_rows, gpu)
     }
 
     /// [`Shader::Separable2d`], with the tallest tile that fits: rows above and below a tile are
     /// filtered once for each of them.
-    fn separable(&self, dtype: DType, terms: usize, gpu: &GpuCapabilities) -> Option<Launch> {
+    fn separable(&self, types: Types, terms: usize, gpu: &GpuCapabilities) -> Option<Launch> {
         let Self { outer, inner, .. } = self;
         if !self.is_dense() || inner.taps > LONGEST_SEPARABLE || outer.taps < 2 || inner.taps < 2 {
             return None;
         }
         let quads = TAPS_START + terms * (tap_quads(inner.taps) + outer.taps);
-        let uniform = uniform(dtype, quads, gpu);
+        let uniform = uniform(types.inside, quads, gpu);
         let capacity = gpu.max_workgroup_memory as usize;
         let candidates = workgroups(true, gpu).flat_map(|workgroup| {
             [8, 4].map(|rows| {
@@ -243,7 +246,7 @@ impl Planes {
                     stage: stage_rows * pitch,
                     terms,
                     uniform,
-                    ..Variant::new(dtype)
+                    ..Variant::new(types)
                 };
                 (variant, tile, stage_rows)
             })
@@ -338,17 +341,17 @@ fn groups(tiles: usize, gpu: &GpuCapabilities) -> Option<[u32; 2]> {
 }
 
 /// Bindings and the shaders' 32-bit indices.
-fn check_sizes(dtype: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<(), String> {
-    let size = dtype.size() as u64;
-    let limit = gpu.max_binding.min(gpu.max_buffer).min(MOST_ELEMENTS * size);
+fn check_sizes(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<(), String> {
     let rows = geometry.taps() / geometry.axes[geometry.rank() - 1].taps;
     let row = tap_quads(geometry.axes[geometry.rank() - 1].taps) * QUAD;
     let parts = [
-        ("input", geometry.input_len()),
-        ("output", geometry.output_len()),
-        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK)),
+        ("input", geometry.input_len(), types.input),
+        ("output", geometry.output_len(), types.output),
+        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK), types.inside),
     ];
-    for (what, len) in parts {
+    for (what, len, dtype) in parts {
+        let size = dtype.size() as u64;
+        let limit = gpu.max_binding.min(gpu.max_buffer).min(MOST_ELEMENTS * size);
         let bytes = (len as u64).saturating_mul(size);
         if bytes > limit {
             return Err(format!("the {what} has {bytes} bytes, a binding here at most {limit}"));

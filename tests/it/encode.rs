@@ -1,7 +1,7 @@
 //! Filters in the caller's command encoder, on the caller's buffers.
 
 use convolve::wgpu::{self, BufferUsages};
-use convolve::{Boundary, Convolver, Device, Error, GpuSlice, Method, Mode};
+use convolve::{Boundary, Convolver, Device, Error, GpuSlice, Method, Mode, Options};
 use ndarray::{Array2, ArrayD, Ix2};
 use num_complex::Complex;
 
@@ -80,12 +80,13 @@ impl Place {
     }
 
     /// Where each element is, in standard order, and how many there are in all.
-    fn indices(&self, shape: &[usize]) -> (Vec<usize>, usize) {
+    fn indices<A>(&self, shape: &[usize]) -> (Vec<usize>, usize) {
         let len: usize = shape.iter().product();
         let row = self.pitch(shape) - self.gap;
         let place = |i: usize| self.before + i / row * self.pitch(shape) + i % row;
         let all: Vec<usize> = (0..len).map(place).collect();
-        let end = all[len - 1] + 1 + self.after;
+        // Buffers are whole words.
+        let end = (all[len - 1] + 1 + self.after).next_multiple_of(4usize.div_ceil(size_of::<A>()));
         (all, end)
     }
 }
@@ -101,7 +102,7 @@ fn encoded<A: Value>(
 ) -> convolve::Result<()> {
     let caller = Caller::of(convolver);
     let filled = |place: Place, values: &ArrayD<A>| {
-        let (places, len) = place.indices(values.shape());
+        let (places, len) = place.indices::<A>(values.shape());
         let mut all = vec![A::poison(round); len];
         for (at, value) in places.iter().zip(values) {
             all[*at] = *value;
@@ -113,7 +114,7 @@ fn encoded<A: Value>(
     let slices = [from.slice::<A>(&source, x.shape()), to.slice::<A>(&destination, y.shape())];
     caller.run(|encoder| filter.encode(encoder, slices[0], slices[1]))?;
     let bytes = caller.read(&destination);
-    let (places, len) = to.indices(y.shape());
+    let (places, len) = to.indices::<A>(y.shape());
     let all: Vec<A> =
         bytes.chunks_exact(size_of::<A>()).map(bytemuck::pod_read_unaligned).collect();
     assert_eq!(all.len(), len);
@@ -129,13 +130,14 @@ fn encoded<A: Value>(
 }
 
 fn parity<A: Value>(every: usize) {
-    let Some(convolver) = gpu() else { return };
+    let Some(convolver) = gpu_with(A::DTYPE) else { return };
     let alignment = 256 / size_of::<A>();
+    let word = 4usize.div_ceil(size_of::<A>());
     let places = [
         DENSE,
         Place { before: alignment, after: 3, ..DENSE },
-        Place { before: 1, ..DENSE },
-        Place { before: 3, gap: 5, after: 2, axis: 0 },
+        Place { before: word, ..DENSE },
+        Place { before: 3 * word, gap: 5, after: 2, axis: 0 },
         Place { gap: 1, axis: 1, ..DENSE },
     ];
     for (i, case) in table().iter().filter(|case| !case.swaps()).step_by(every).enumerate() {
@@ -161,6 +163,12 @@ fn parity<A: Value>(every: usize) {
 #[test]
 fn parity_f32() {
     parity::<f32>(11);
+}
+
+#[cfg(feature = "f16")]
+#[test]
+fn parity_f16() {
+    parity::<convolve::half::f16>(23);
 }
 
 #[test]
@@ -256,6 +264,40 @@ fn arrays_longer_than_a_binding() {
     let error = caller.run(|encoder| filter.encode(encoder, &source, &target));
     let error = error.expect_err("it must be copied").to_string();
     assert!(error.contains("COPY_SRC"), "{error}");
+}
+
+/// Arrays that do not begin where their buffers do, longer than a binding: every part is a range at an
+/// offset of its own.
+#[test]
+fn parts_of_arrays_in_the_middle_of_buffers() {
+    let Some((device, queue)) = own_device(Default::default()) else { return };
+    let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_binding = 4096);
+    let convolver = builder.build_with_device(device, queue).expect("it has compute shaders");
+    let places = [
+        [Place { before: 64, after: 5, ..DENSE }, Place { before: 320, after: 70, ..DENSE }],
+        [DENSE, Place { before: 128, after: 1, ..DENSE }],
+    ];
+    let mut random = Random::new(12);
+    for (i, edge) in cases::EDGES.into_iter().enumerate() {
+        for (input, kernel) in [([71, 37], [5, 4]), ([3, 1501], [2, 7])] {
+            let stride = [1 + i % 2, 1].into();
+            let options =
+                Options { boundary: cases::of_type(edge).into(), stride, ..Options::default() };
+            let (x, k) = (random.array::<f32>(&input), random.rank_one(&kernel));
+            let subject = Subject::new(x, k, options);
+            for method in [Method::Direct, Method::Separable] {
+                let filter = subject.filter(&convolver, (Device::Gpu, method)).expect("in parts");
+                assert!(filter.plan().to_string().contains("ranges"), "{}", filter.plan());
+                let mut round = 0;
+                subject
+                    .check(subject.tolerance(filter.plan()), |x, _, _, y| {
+                        round += 1;
+                        encoded(&convolver, &filter, places[i % 2], x, y, round)
+                    })
+                    .unwrap_or_else(|error| panic!("{edge:?} {method} {input:?}\n{error}"));
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What only the GPU has: passes of a separable kernel, parts of what is too large, weights in uniform
 //! memory, shaders with checks.
 
-use convolve::plan::{Gpu, GpuCapabilities, Recipe, Schedule, Shader};
-use convolve::{Boundary, Convolver, Error, Mode, Options, Plan, filters};
+use convolve::plan::{CostModel, Gpu, GpuCapabilities, Recipe, Schedule, Shader};
+use convolve::wgpu::Limits;
+use convolve::{Boundary, Convolver, DType, Device, Error, Method, Mode, Options, Plan, filters};
 use ndarray::{Array2, ArrayD};
 use num_complex::Complex;
 use std::sync::OnceLock;
@@ -77,7 +78,7 @@ fn separable_f32() {
 
 #[test]
 fn separable_f64() {
-    assert!(separable::<f64>(gpu().filter(|_| has_f64()), 37) > 30);
+    assert!(separable::<f64>(gpu_with(DType::F64), 37) > 30);
 }
 
 #[test]
@@ -91,10 +92,6 @@ fn separable_complex() {
     assert!(separable::<Complex<f32>>(gpu(), 37) > 30);
 }
 
-fn has_f64() -> bool {
-    matches!(convolver().capabilities().gpu, Gpu::Present(GpuCapabilities { f64: true, .. }))
-}
-
 fn direct<A: Value>(convolver: Option<&Convolver>, every: usize) {
     let Some(convolver) = convolver else { return };
     for case in table().iter().step_by(every) {
@@ -105,16 +102,36 @@ fn direct<A: Value>(convolver: Option<&Convolver>, every: usize) {
     }
 }
 
+/// A GPU without the type says so, and the CPU takes what nobody insists on.
+fn refused<A: Value>(adapt: fn(&mut GpuCapabilities)) {
+    if gpu().is_none() {
+        return;
+    }
+    // One that is slow enough for a GPU to be looked for.
+    let mut model = CostModel::default();
+    (model.cpu.direct, model.cpu.fft, model.cpu.bandwidth) = (1.0, 1.0, 1.0);
+    let convolver = Convolver::builder().cost_model(model).adapt_gpu(adapt).build();
+    let (x, k) = (Random::new(1).array::<A>(&[9]), Random::new(2).array::<A>(&[3]));
+    let subject = Subject::new(x, k, Options::default());
+    let error = subject.filter(&convolver, GPU_DIRECT).expect_err("it has none").to_string();
+    let expected = format!("has no {} in shaders", A::DTYPE);
+    assert!(error.contains(&expected), "{error}");
+    let any = (Device::Auto, Method::Auto);
+    let plan = subject.filter(&convolver, any).expect("on the CPU").plan().clone();
+    assert!(plan.device() == Device::Cpu && plan.to_string().contains(&expected), "{plan}");
+}
+
 #[test]
 fn direct_f64() {
-    let Some(convolver) = gpu() else { return };
-    if has_f64() {
-        return direct::<f64>(Some(convolver), 31);
-    }
-    let (x, k) = (Random::new(1).array::<f64>(&[9]), Random::new(2).array::<f64>(&[3]));
-    let subject = Subject::new(x, k, Options::default());
-    let error = subject.filter(convolver, GPU_DIRECT).expect_err("no f64 here").to_string();
-    assert!(error.contains("f64"), "{error}");
+    direct::<f64>(gpu_with(DType::F64), 31);
+    refused::<f64>(|gpu| gpu.f64 = false);
+}
+
+#[cfg(feature = "f16")]
+#[test]
+fn separable_f16() {
+    assert!(separable::<convolve::half::f16>(gpu_with(DType::F16), 23) > 40);
+    refused::<convolve::half::f16>(|gpu| gpu.f16 = false);
 }
 
 #[test]
@@ -140,6 +157,13 @@ fn subject<A: Value>(input: &[usize], kernel: &[usize], options: Options<A>) -> 
 /// Checks the ways that are open to the kernel, in parts of both kinds; returns how many parts there
 /// were.
 fn in_parts<A: Value>(subject: &Subject<A>, ways: &[Way]) -> usize {
+    let (most, kinds) = in_parts_of_some_kind(subject, ways);
+    assert_eq!(kinds, ways.len(), "parts of both kinds are meant to run");
+    most
+}
+
+/// Returns how many parts there were, and how often they were ranges of what is on the device.
+fn in_parts_of_some_kind<A: Value>(subject: &Subject<A>, ways: &[Way]) -> (usize, usize) {
     let (mut most, mut kinds) = (0, 0);
     for convolver in [short_bindings(), little_memory()].into_iter().flatten() {
         for &way in ways {
@@ -150,8 +174,7 @@ fn in_parts<A: Value>(subject: &Subject<A>, ways: &[Way]) -> usize {
             subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
         }
     }
-    assert_eq!(kinds, ways.len(), "parts of both kinds are meant to run");
-    most
+    (most, kinds)
 }
 
 const EDGES: [Boundary<i8>; 6] = crate::common::cases::EDGES;
@@ -192,6 +215,77 @@ fn bands_and_blocks_are_the_whole() {
     let mirror =
         Options { boundary: Boundary::Mirror.into(), ..Options::<Complex<f32>>::default() };
     assert!(in_parts(&subject(&[61, 17], &[5, 3], mirror), &both) > 6);
+}
+
+#[test]
+fn parts_of_wide_samples() {
+    if gpu_with(DType::F64).is_none() {
+        return;
+    }
+    for (edge, stride) in EDGES.into_iter().zip([1, 1, 2].into_iter().cycle()) {
+        let boundary = || of_type::<f64>(edge).into();
+        let options =
+            || Options { boundary: boundary(), stride: stride.into(), ..Options::default() };
+        let both = [GPU_DIRECT, GPU_SEPARABLE];
+        assert!(in_parts(&subject(&[61, 17], &[5, 3], options()), &both) > 6, "{edge:?}");
+        assert!(in_parts(&subject(&[9, 200], &[3, 5], options()), &both) > 6);
+        assert!(in_parts(&subject(&[701], &[9], options()), &[GPU_DIRECT]) > 6);
+        assert!(in_parts(&subject(&[3, 90], &[9, 3], options()), &both) > 1);
+    }
+}
+
+/// Parts that begin and end within a word: alone they are copied whole, in one buffer only where
+/// nothing has to be copied together.
+#[cfg(feature = "f16")]
+#[test]
+fn parts_of_halves() {
+    if gpu_with(DType::F16).is_none() {
+        return;
+    }
+    let both = [GPU_DIRECT, GPU_SEPARABLE];
+    for edge in EDGES {
+        let boundary = || of_type::<convolve::half::f16>(edge).into();
+        let options = || Options { boundary: boundary(), ..Options::default() };
+        // Bands are ranges, whatever they begin with; in `wrap` the last one has two.
+        let copied = edge == Boundary::Wrap;
+        let (most, kinds) = in_parts_of_some_kind(&subject(&[61, 17], &[5, 3], options()), &both);
+        assert!(most > 3 && kinds == if copied { 0 } else { 2 }, "{edge:?}: {most} {kinds}");
+        assert!(in_parts(&subject(&[61, 18], &[5, 3], options()), &both) > 3, "{edge:?}");
+        let line = in_parts_of_some_kind(&subject(&[1_501], &[9], options()), &[GPU_DIRECT]);
+        assert!(line.0 > 4, "{edge:?}");
+        // Blocks are copied together row by row.
+        let (most, _) = in_parts_of_some_kind(&subject(&[7, 401], &[3, 5], options()), &both);
+        assert!(most > 3, "{edge:?}");
+    }
+}
+
+/// Workgroups of 256 invocations with 16 KiB of memory, as every device has that WebGPU runs on.
+#[test]
+fn fused_passes_on_a_device_of_the_least_limits() {
+    let Some((device, queue)) = own_device(Limits::default()) else { return };
+    let convolver = Convolver::with_device(device, queue).expect("compute shaders");
+    let Gpu::Present(capabilities) = convolver.capabilities().gpu else { panic!("it is there") };
+    let defaults = Limits::default();
+    assert_eq!(capabilities.max_workgroup_memory, defaults.max_compute_workgroup_storage_size);
+    assert_eq!(capabilities.max_binding, defaults.max_storage_buffer_binding_size);
+    assert!(!capabilities.f16 && !capabilities.f64, "features are asked for, or not there");
+    fn fused<A: Value>(convolver: &Convolver, memory: usize) -> usize {
+        let kernels = [[3, 3], [9, 5], [15, 15], [31, 31], [2, 63]];
+        let ran = kernels.into_iter().filter(|kernel| {
+            let boundary = of_type::<A>(EDGES[kernel[0] % 6]).into();
+            let options = Options { boundary, ..Options::default() };
+            let subject = subject::<A>(&[77, 90], kernel, options);
+            let filter = subject.filter(convolver, GPU_SEPARABLE).expect("an outer product");
+            subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
+            let variant = &schedule(filter.plan()).parts[0].stages[0].launch.variant;
+            assert!(variant.workgroup_memory() <= memory, "{variant:?}");
+            variant.shader == Shader::Separable2d
+        });
+        ran.count()
+    }
+    let memory = capabilities.max_workgroup_memory as usize;
+    assert_eq!(fused::<f32>(&convolver, memory), 5);
+    assert!(fused::<Complex<f32>>(&convolver, memory) > 2);
 }
 
 #[test]

@@ -63,6 +63,8 @@ fn rejects_what_is_wrong<A: Value>() {
 
 #[test]
 fn wrong_results_fail_in_every_kind_of_type() {
+    #[cfg(feature = "f16")]
+    rejects_what_is_wrong::<convolve::half::f16>();
     rejects_what_is_wrong::<f32>();
     rejects_what_is_wrong::<f64>();
     rejects_what_is_wrong::<Complex<f32>>();

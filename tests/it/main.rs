@@ -15,6 +15,8 @@ mod faults;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "f16")]
+mod half;
 mod harness;
 mod large;
 mod low_rank;

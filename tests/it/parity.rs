@@ -50,7 +50,7 @@ fn separable<A: Value>(every: usize, precision: Precision) {
 }
 
 fn on_gpu<A: Value>(every: usize) {
-    let Some(convolver) = gpu() else { return };
+    let Some(convolver) = gpu_with(A::DTYPE) else { return };
     for case in table().iter().step_by(every) {
         let subject = case.subject::<A>();
         subject
@@ -80,6 +80,11 @@ macro_rules! types {
     )*};
 }
 
+#[cfg(feature = "f16")]
+types! {
+    float16 convolve::half::f16, 5, 5;
+}
+
 types! {
     float32 f32, 1, 1;
     float64 f64, 5, 5;
@@ -101,6 +106,13 @@ fn float32_in_high_precision() {
     separable::<f32>(5, Precision::High);
 }
 
+#[cfg(feature = "f16")]
+#[test]
+fn float16_in_high_precision() {
+    cpu::<convolve::half::f16>(7, Precision::High);
+    separable::<convolve::half::f16>(7, Precision::High);
+}
+
 #[test]
 fn complex32_in_high_precision() {
     cpu::<Complex<f32>>(7, Precision::High);
@@ -110,6 +122,12 @@ fn complex32_in_high_precision() {
 #[test]
 fn gpu_f32() {
     on_gpu::<f32>(1);
+}
+
+#[cfg(feature = "f16")]
+#[test]
+fn gpu_f16() {
+    on_gpu::<convolve::half::f16>(7);
 }
 
 #[test]

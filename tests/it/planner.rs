@@ -385,6 +385,7 @@ fn problems() -> Vec<(DType, Problem)> {
                     dilation: real.dilation,
                     ..Options::<Complex<f32>>::default()
                 };
+                all.push((DType::F16, problem.clone()));
                 all.push((DType::F32, problem));
                 let problem = Problem::new(input, kernel, &complex).expect("valid");
                 all.push((DType::Complex32, problem));

@@ -19,7 +19,7 @@ fn soil<A: Value>(convolver: &Convolver, subject: &Subject<A>, round: usize) {
 }
 
 fn parity<A: Value>(every: usize) {
-    let Some(convolver) = gpu() else { return };
+    let Some(convolver) = gpu_with(A::DTYPE) else { return };
     let gpu = convolver.gpu().expect("a GPU");
     for case in table().iter().step_by(every) {
         let subject = case.subject::<A>();
@@ -47,6 +47,12 @@ fn parity<A: Value>(every: usize) {
 #[test]
 fn parity_f32() {
     parity::<f32>(17);
+}
+
+#[cfg(feature = "f16")]
+#[test]
+fn parity_f16() {
+    parity::<convolve::half::f16>(29);
 }
 
 #[test]

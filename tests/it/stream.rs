@@ -1,6 +1,6 @@
 //! Streams of frames: the same results in the same order, whatever is on its way.
 
-use convolve::{Boundary, Device, Error, Filter, FrameSample, Method};
+use convolve::{Boundary, Convolver, Device, Error, Filter, FrameSample, Method};
 use ndarray::{Array3, ArrayD, Ix3, s};
 
 use crate::common::*;
@@ -137,6 +137,62 @@ fn frames_of_any_layout_and_of_no_other_shape() {
     }
 }
 
+/// Into arrays of any layout, in any mixture with those that are handed out.
+#[test]
+fn results_go_where_they_are_wanted() {
+    for device in devices() {
+        let filter = planned(device, Boundary::Reflect, (9, 11, 2));
+        let frames: Vec<Array3<u8>> = (0..8)
+            .map(|seed| Random::new(seed).array(&[9, 11, 2]).into_dimensionality().expect("three"))
+            .collect();
+        let expected: Vec<_> = filter.stream_of::<u8>().over(frames.clone()).collect();
+        let mut expected = expected.into_iter().map(|y| y.expect("runs"));
+        let mut stream = filter.stream_of::<u8>().depth(2);
+        let mut packed = Array3::from_elem((9, 11, 2), 7);
+        let mut wide = Array3::from_elem((18, 11, 4), 7);
+        let mut next = |y: ndarray::ArrayView3<u8>| assert_eq!(expected.next().expect("one"), y);
+        for (i, frame) in frames.iter().enumerate() {
+            match i % 3 {
+                0 if stream.push_into(frame, &mut packed).expect("runs") => next(packed.view()),
+                1 => {
+                    let mut into = wide.slice_mut(s![..;-2, .., ..;2]);
+                    if stream.push_into(frame, &mut into).expect("runs") {
+                        next(into.view());
+                    }
+                }
+                2 => stream.push(frame).expect("runs").iter().for_each(|y| next(y.view())),
+                _ => {}
+            }
+        }
+        let wrong = stream.pop_into(&mut Array3::zeros((9, 11, 3)));
+        assert!(matches!(wrong, Err(Error::Shape { what: "result", .. })));
+        while stream.pop_into(&mut packed).expect("runs") {
+            next(packed.view());
+        }
+        assert!(expected.next().is_none(), "{device}");
+        assert!(wide.slice(s![1..;-2, .., 1..;2]).iter().all(|y| *y == 7), "written beside");
+    }
+}
+
+/// On the CPU; on a GPU, wgpu allocates for each submission.
+#[test]
+fn later_frames_allocate_nothing() {
+    let convolver = Convolver::builder().threads(1).build();
+    let filter = convolver.filter(&kernel()).boundary(Boundary::Mirror).device(Device::Cpu);
+    let filter = filter.for_shape((40, 50, 3)).expect("admissible");
+    let frame = Array3::from_elem((40, 50, 3), 9u8);
+    let mut y = frame.clone();
+    let mut stream = filter.stream_of::<u8>();
+    let mut counts = [0; 5];
+    for count in &mut counts {
+        let before = allocations();
+        assert!(stream.push_into(&frame, &mut y).expect("runs"));
+        *count = allocations() - before;
+    }
+    assert!(counts[0] > 0, "the count counts");
+    assert_eq!(counts[2..], [0, 0, 0]);
+}
+
 #[test]
 fn streams_of_many_threads() {
     for device in devices() {
@@ -165,7 +221,6 @@ fn streams_of_many_threads() {
 #[cfg(feature = "gpu")]
 mod on_gpu {
     use super::*;
-    use convolve::Convolver;
     use convolve::plan::CostModel;
 
     /// A filter on a device of its own, which is destroyed while frames are on their way.

@@ -1,35 +1,10 @@
 //! What transforms owe to each block alone, although two of them share one; and their memory.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use convolve::plan::Recipe;
 use convolve::{Boundary, Convolver, Device, Filter, KernelFacts, Method, Mode, Precision, bounds};
 use ndarray::{Array, Array1, Dimension, Ix1};
 
 use crate::common::*;
-
-/// Counts what each thread allocates.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is the system allocator's own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 fn fft<D: Dimension>(shape: D, k: &Array<f32, D>, mode: Mode) -> Filter<f32, D> {
     let filter = Convolver::builder().threads(1).build().filter(k);
@@ -48,9 +23,9 @@ fn later_calls_do_not_allocate() {
         let mut y = x.clone();
         let mut counts = [0; 4];
         for count in &mut counts {
-            let before = ALLOCATIONS.get();
+            let before = allocations();
             filter.apply_into(&x, &mut y).expect("a run");
-            *count = ALLOCATIONS.get() - before;
+            *count = allocations() - before;
         }
         assert!(counts[0] > 0, "the count counts");
         assert_eq!(counts[2..], [0, 0], "{}", filter.plan());

@@ -1,5 +1,6 @@
 //! Arrays of every type against the oracle.
 
+use convolve::half::f16;
 use convolve::reference::Oracle;
 use convolve::{Boundary, Element, Mode, Operation, Options};
 use ndarray::{ArrayD, ShapeBuilder};
@@ -52,6 +53,7 @@ fn same<A: Element>() -> Options<A> {
 #[test]
 fn every_type() {
     let shapes: (&[usize], &[usize]) = (&[6, 7], &[3, 2]);
+    check("<f2", shapes, f16::from, same(), "");
     check("<f4", shapes, f32::from, same(), "");
     check("<f8", shapes, f64::from, same(), "");
     check("<c8", shapes, |v| Complex::new(f32::from(v), 3.0 - f32::from(v)), same(), "");
@@ -164,6 +166,8 @@ fn a_plan_says_what_would_run() {
     let text = plan("--shape 64x48 --kernel-shape 5x7 --dtype float64 --boundary wrap --mode full");
     assert!(text.contains("f64 of 64 x 48 with a kernel of 5 x 7, mode full -> 68 x 54"), "{text}");
     assert!(text.contains("edges: wrap") && text.contains("chosen: cpu"), "{text}");
+    let text = plan("--shape 64x48 --kernel-shape 5x7 --dtype f16");
+    assert!(text.contains("f16 (f32 inside) of 64 x 48"), "{text}");
     let text = plan("--shape 640x480 --kernel gaussian:6 --method separable");
     assert!(text.contains("kernel of 49 x 49") && text.contains("chosen: cpu separable"), "{text}");
 }

@@ -85,7 +85,7 @@ fn arrays() {
     apply("cut.npy -k identity", "needs 160 bytes of data, the file has 152");
     apply("headless.npy -k identity", "truncated");
     apply("not.npy -k identity", "not a .npy file");
-    apply("bool.npy -k identity", "expected f4, f8, c8");
+    apply("bool.npy -k identity", "expected f2, f4, f8, c8");
     apply("absurd.npy -k identity", "truncated");
     apply("overflow.npy -k identity", "does not fit into memory");
     apply("x.npy -k absurd.npy", "truncated");

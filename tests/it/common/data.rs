@@ -135,5 +135,30 @@ macro_rules! integer {
     )*};
 }
 
+/// The methods of an element are within reach of what is generic only.
+#[cfg(feature = "f16")]
+fn narrowed<A: Element>(exact: A::Wide) -> A {
+    A::narrow(exact)
+}
+
+/// What is beyond its range is infinite when it is rounded.
+#[cfg(feature = "f16")]
+impl Value for convolve::half::f16 {
+    fn random(random: &mut Random) -> Self {
+        Self::from_f64(random.unit())
+    }
+    fn small(value: i8) -> Self {
+        value.into()
+    }
+    fn poison(_: usize) -> Self {
+        Self::NAN
+    }
+    fn error(self, exact: f64) -> f64 {
+        let rounded: Self = narrowed(exact);
+        let exact = if rounded.is_infinite() { rounded.into() } else { exact };
+        part_error(self.into(), exact)
+    }
+}
+
 float!(f32, f64);
 integer!(i8, i16, i32, i64, u8, u16, u32, u64);

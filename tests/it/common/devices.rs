@@ -32,6 +32,20 @@ pub fn gpu() -> Option<&'static Convolver> {
     }
 }
 
+/// The shared convolver where its GPU has this type.
+#[cfg(feature = "gpu")]
+pub fn gpu_with(dtype: convolve::DType) -> Option<&'static Convolver> {
+    use convolve::plan::Gpu;
+    let convolver = gpu()?;
+    match convolver.capabilities().gpu {
+        Gpu::Present(gpu) if gpu.supports(dtype) => Some(convolver),
+        _ => {
+            eprintln!("SKIPPED: the GPU has no {dtype}");
+            None
+        }
+    }
+}
+
 /// A device of its own, which a test may do anything to; where there is a GPU.
 #[cfg(feature = "gpu")]
 pub fn own_device(
@@ -45,6 +59,12 @@ pub fn own_device(
     let adapter = pollster::block_on(adapter).expect("there is an adapter");
     let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
     Some(pollster::block_on(adapter.request_device(&descriptor)).expect("a device"))
+}
+
+/// No GPU in this build.
+#[cfg(not(feature = "gpu"))]
+pub fn gpu_with(_: convolve::DType) -> Option<&'static Convolver> {
+    None
 }
 
 /// No GPU in this build.

@@ -1,16 +1,18 @@
 //! What all tests share: one table of cases, one oracle, one runner.
 
+pub mod allocations;
 pub mod cases;
 pub mod data;
 pub mod devices;
 pub mod machines;
 pub mod subject;
 
+pub use allocations::allocations;
 pub use cases::table;
 pub use data::{Random, Value};
 #[cfg(feature = "gpu")]
 pub use devices::own_device;
-pub use devices::{convolver, gpu};
+pub use devices::{convolver, gpu, gpu_with};
 pub use subject::Subject;
 
 use convolve::{Device, Method};

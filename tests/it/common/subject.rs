@@ -80,10 +80,13 @@ impl<A: Value> Subject<A> {
             }
         };
         let results = self.rounded().into_iter().filter(|y| y.is_finite()).map(A::magnitude);
-        let rounding = match dtype == A::DTYPE {
+        let mut rounding = match dtype == A::DTYPE {
             true => 0.0,
             false => bounds::rounding(A::DTYPE, results.fold(0.0, f64::max)),
         };
+        if dtype != A::DTYPE && recipe.is_on_gpu() {
+            rounding += bounds::stored(A::DTYPE, &facts);
+        }
         let oracle = if A::DTYPE.is_integer() { 0.0 } else { direct(DType::Complex64) };
         ALLOWANCE * (bound + rounding + oracle)
     }

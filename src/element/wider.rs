@@ -1,0 +1,44 @@
+//! Types that hold every value of another one: sums are made in more digits than samples are stored
+//! in.
+
+use num_complex::Complex;
+
+use super::number::Number;
+
+/// A type that holds all values of `A`.
+pub trait Wider<A>: Sized {
+    /// The same values.
+    fn widen_all(from: &[A], to: &mut [Self]);
+    /// The nearest values that there are, each rounded once.
+    fn round_all(from: &[Self], to: &mut [A]);
+}
+
+impl<A: Copy> Wider<A> for A {
+    fn widen_all(from: &[A], to: &mut [A]) {
+        to.copy_from_slice(from);
+    }
+
+    fn round_all(from: &[A], to: &mut [A]) {
+        to.copy_from_slice(from);
+    }
+}
+
+macro_rules! doubles {
+    ($($single:ty => $double:ty),*) => {$(
+        impl Wider<$single> for $double {
+            fn widen_all(from: &[$single], to: &mut [$double]) {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = from.to_double();
+                }
+            }
+
+            fn round_all(from: &[$double], to: &mut [$single]) {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = <$single>::narrow(*from);
+                }
+            }
+        }
+    )*};
+}
+
+doubles!(f32 => f64, Complex<f32> => Complex<f64>);
