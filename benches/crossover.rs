@@ -1,0 +1,255 @@
+//! What the planner's choice costs: every candidate over a grid of problems, and the time of the choice
+//! over the time of the best.
+//!
+//! `cargo bench --bench crossover` calibrates, measures for some minutes, and writes
+//! `benches/results/crossover.md` and `crossover.svg`; `-- --quick` takes few problems and writes to
+//! the target directory. Times are medians of runs that take turns with those of the other candidates.
+//! A candidate that is expected to take more than [`HOPELESS`] times as long as the best is left out.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use convolve::{Convolver, Device, Element, Filter, Method};
+use ndarray::{ArrayD, IxDyn};
+
+#[path = "common/regions.rs"]
+mod regions;
+
+/// Expected times of the best after which a candidate is not tried.
+const HOPELESS: f64 = 8.0;
+/// Time for all runs of one candidate, and the least and the most of them.
+const BUDGET: Duration = Duration::from_millis(120);
+const RUNS: std::ops::RangeInclusive<usize> = 5..=200;
+
+/// One problem of the grid.
+struct Problem {
+    group: &'static str,
+    shape: Vec<usize>,
+    kernel: Vec<usize>,
+    /// Whether the kernel is an outer product.
+    separable: bool,
+}
+
+/// How one candidate did.
+struct Trial {
+    device: Device,
+    method: Method,
+    chosen: bool,
+    expected: f64,
+    seconds: f64,
+}
+
+/// A problem and all of its candidates.
+pub struct Outcome {
+    problem: Problem,
+    trials: Vec<Trial>,
+}
+
+impl Outcome {
+    fn best(&self) -> &Trial {
+        let trials = self.trials.iter();
+        trials.min_by(|a, b| a.seconds.total_cmp(&b.seconds)).expect("the choice is among them")
+    }
+
+    fn chosen(&self) -> &Trial {
+        self.trials.iter().find(|trial| trial.chosen).expect("measured")
+    }
+
+    fn regret(&self) -> f64 {
+        self.chosen().seconds / self.best().seconds
+    }
+}
+
+fn grid(quick: bool) -> Vec<Problem> {
+    let mut grid = Vec::new();
+    let mut add = |group, shape: &[usize], taps: &[usize], separable| {
+        let fits = |&&taps: &&usize| shape.iter().all(|&n| taps <= n);
+        grid.extend(taps.iter().filter(fits).map(|&taps| Problem {
+            group,
+            shape: shape.to_vec(),
+            kernel: vec![taps; shape.len()],
+            separable,
+        }));
+    };
+    if quick {
+        add("1-D", &[1000], &[3, 101], false);
+        add("2-D", &[64, 64], &[3, 15], false);
+        add("2-D outer product", &[64, 64], &[3, 15], true);
+        add("3-D", &[16, 16, 16], &[3], false);
+        return grid;
+    }
+    for n in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
+        add("1-D", &[n], &[3, 11, 31, 63, 127, 255], false);
+    }
+    let squares = [32, 64, 128, 256, 512, 1024, 2048, 4096];
+    for n in squares {
+        add("2-D", &[n, n], &regions::TAPS, false);
+        add("2-D outer product", &[n, n], &regions::TAPS, true);
+    }
+    for n in [32, 64, 128, 256] {
+        add("3-D", &[n, n, n], &[3, 5, 7, 15, 31], false);
+        add("3-D outer product", &[n, n, n], &[3, 7, 15, 31], true);
+    }
+    for shape in [[64, 65_536], [65_536, 64], [16, 262_144], [1_000_000, 4]] {
+        add("long and narrow", &shape, &[3, 7, 15, 31], false);
+        add("long and narrow", &shape, &[7, 31], true);
+    }
+    grid
+}
+
+/// The same for other types, at two sizes.
+fn types_grid(group: &'static str, quick: bool) -> Vec<Problem> {
+    let sizes: &[usize] = if quick { &[48] } else { &[256, 2048] };
+    let taps: &[usize] = if quick { &[3] } else { &[3, 7, 11, 15, 31, 63] };
+    let of = |&n: &usize| {
+        taps.iter().flat_map(move |&taps| {
+            [false, true].map(|separable| Problem {
+                group,
+                shape: vec![n, n],
+                kernel: vec![taps, taps],
+                separable,
+            })
+        })
+    };
+    sizes.iter().flat_map(of).collect()
+}
+
+fn array<A: Element>(shape: &[usize], value: impl Fn(usize) -> i64) -> ArrayD<A> {
+    let len = shape.iter().product();
+    let values = (0..len).map(|i| A::from_integer(value(i))).collect();
+    ArrayD::from_shape_vec(IxDyn(shape), values).expect("as many as the shape has")
+}
+
+fn measure<A: Element>(convolver: &Convolver, problem: Problem) -> Outcome {
+    let x: ArrayD<A> = array(&problem.shape, |i| (i * 31 % 101) as i64);
+    let taps = problem.kernel[0];
+    let k: ArrayD<A> = array(&problem.kernel, |i| match problem.separable {
+        true => {
+            let digits = (0..problem.kernel.len() as u32).map(|d| i / taps.pow(d) % taps);
+            digits.map(|digit| 1 + (digit % 2) as i64).product()
+        }
+        false => 1 + (i * i * 7 % 13) as i64,
+    });
+    let plan = convolver.filter(&k).for_shape(x.raw_dim()).expect("a right problem").plan().clone();
+    let admitted: Vec<_> = plan
+        .candidates
+        .iter()
+        .filter_map(|candidate| Some((candidate, candidate.admitted()?.1.total())))
+        .collect();
+    let best = admitted.iter().map(|(_, cost)| *cost).fold(f64::INFINITY, f64::min);
+    let mut filters: Vec<(Trial, Filter<A, IxDyn>)> = Vec::new();
+    for (candidate, expected) in admitted {
+        let chosen = std::ptr::eq(candidate, plan.chosen());
+        if !chosen && expected > HOPELESS * best {
+            continue;
+        }
+        let (device, method) = (candidate.device, candidate.method);
+        let filter = convolver.filter(&k).device(device).method(method).for_shape(x.raw_dim());
+        let filter = filter.expect("what the plan admits");
+        filters.push((Trial { device, method, chosen, expected, seconds: 0.0 }, filter));
+    }
+    let mut y = ArrayD::from_elem(x.raw_dim(), A::default());
+    let mut times = vec![Vec::new(); filters.len()];
+    let mut spent = Duration::ZERO;
+    for round in 0..=*RUNS.end() {
+        for ((_, filter), times) in filters.iter().zip(&mut times) {
+            let start = Instant::now();
+            filter.apply_into(&x, &mut y).expect("a planned run");
+            let elapsed = start.elapsed();
+            // The first run allocates.
+            if round > 0 {
+                times.push(elapsed.as_secs_f64());
+                spent += elapsed;
+            }
+        }
+        if round >= *RUNS.start() && spent > BUDGET * filters.len() as u32 {
+            break;
+        }
+    }
+    let median = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let trials = filters.into_iter().zip(times);
+    let trials = trials.map(|((trial, _), times)| Trial { seconds: median(times), ..trial });
+    Outcome { problem, trials: trials.collect() }
+}
+
+/// Median, 95th percentile and worst of some regrets.
+fn summary(mut regrets: Vec<f64>) -> String {
+    regrets.sort_by(f64::total_cmp);
+    let at = |share: f64| regrets[((regrets.len() - 1) as f64 * share).round() as usize];
+    format!("{} | {:.2} | {:.2} | {:.2}", regrets.len(), at(0.5), at(0.95), at(1.0))
+}
+
+fn table(outcomes: &[Outcome], title: &str) -> String {
+    let mut text = format!(
+        "# What the choice costs\n\n`cargo bench --bench crossover`. {title}\n\nTime of the planner's \
+         choice over that of the fastest candidate, after calibration. Mode same, zeros outside, host \
+         memory, plans for many runs. The regions: [crossover.svg](crossover.svg).\n\n\
+         | group | problems | median | 95 % | worst |\n| --- | --- | --- | --- | --- |\n"
+    );
+    let mut groups: Vec<&str> = outcomes.iter().map(|outcome| outcome.problem.group).collect();
+    groups.dedup();
+    for group in groups {
+        let of = outcomes.iter().filter(|outcome| outcome.problem.group == group);
+        let _ = writeln!(text, "| {group} | {} |", summary(of.map(Outcome::regret).collect()));
+    }
+    let all = outcomes.iter().map(Outcome::regret).collect();
+    let _ = writeln!(text, "| **all** | {} |\n", summary(all));
+    text.push_str(
+        "Where another one was faster by more than a twentieth, times in milliseconds, measured and \
+         (expected):\n\n| problem | choice | best | regret |\n| --- | --- | --- | --- |\n",
+    );
+    let mut missed: Vec<&Outcome> = outcomes.iter().filter(|o| o.regret() > 1.05).collect();
+    missed.sort_by(|a, b| b.regret().total_cmp(&a.regret()));
+    for outcome in missed {
+        let words = |trial: &Trial| {
+            let Trial { device, method, expected, seconds, .. } = trial;
+            format!("{device} {method} {:.3} ({:.3})", seconds * 1e3, expected * 1e3)
+        };
+        let Problem { group, shape, kernel, .. } = &outcome.problem;
+        let _ = writeln!(
+            text,
+            "| {group} {shape:?} x {kernel:?} | {} | {} | {:.2} |",
+            words(outcome.chosen()),
+            words(outcome.best()),
+            outcome.regret()
+        );
+    }
+    text
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    // What is measured here is not for the user's other programs.
+    let convolver = Convolver::builder().cache_directory(None).build();
+    convolver.calibrate().expect("probes run everywhere");
+    let mut outcomes = Vec::new();
+    let mut run = |problems: Vec<Problem>, measure: fn(&Convolver, Problem) -> Outcome| {
+        for problem in problems {
+            let outcome = measure(&convolver, problem);
+            let Problem { group, shape, kernel, .. } = &outcome.problem;
+            println!("{group} {shape:?} x {kernel:?}: regret {:.2}", outcome.regret());
+            outcomes.push(outcome);
+        }
+    };
+    run(grid(quick), measure::<f32>);
+    run(types_grid("f64", quick), measure::<f64>);
+    run(types_grid("u8", quick), measure::<u8>);
+    run(types_grid("i32", quick), measure::<i32>);
+    let capabilities = convolver.capabilities();
+    let title = format!(
+        "{} threads, {}; convolve {}.",
+        capabilities.threads,
+        capabilities.instructions,
+        env!("CARGO_PKG_VERSION")
+    );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = folder.join(if quick { "target" } else { "benches/results" });
+    std::fs::write(folder.join("crossover.md"), table(&outcomes, &title)).expect("a place to write");
+    regions::draw(&outcomes, &folder.join("crossover.svg")).expect("a place to write");
+    let regrets = outcomes.iter().map(Outcome::regret).collect();
+    println!("problems | median | 95 % | worst: {}", summary(regrets));
+}
