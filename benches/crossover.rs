@@ -190,8 +190,12 @@ fn table(outcomes: &[Outcome], title: &str) -> String {
          memory, plans for many runs. The regions: [crossover.svg](crossover.svg).\n\n\
          | group | problems | median | 95 % | worst |\n| --- | --- | --- | --- | --- |\n"
     );
-    let mut groups: Vec<&str> = outcomes.iter().map(|outcome| outcome.problem.group).collect();
-    groups.dedup();
+    let mut groups: Vec<&str> = Vec::new();
+    for outcome in outcomes {
+        if !groups.contains(&outcome.problem.group) {
+            groups.push(outcome.problem.group);
+        }
+    }
     for group in groups {
         let of = outcomes.iter().filter(|outcome| outcome.problem.group == group);
         let _ = writeln!(text, "| {group} | {} |", summary(of.map(Outcome::regret).collect()));
@@ -248,7 +252,8 @@ fn main() {
     );
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = folder.join(if quick { "target" } else { "benches/results" });
-    std::fs::write(folder.join("crossover.md"), table(&outcomes, &title)).expect("a place to write");
+    std::fs::write(folder.join("crossover.md"), table(&outcomes, &title))
+        .expect("a place to write");
     regions::draw(&outcomes, &folder.join("crossover.svg")).expect("a place to write");
     let regrets = outcomes.iter().map(Outcome::regret).collect();
     println!("problems | median | 95 % | worst: {}", summary(regrets));

@@ -105,7 +105,9 @@ fn expected(model: &CostModel, plan: &Plan, on: &Capabilities) -> f64 {
         Some((Recipe::CpuSeparable { terms, .. }, _)) => {
             model.cpu_separable(dtype, &plan.geometry, *terms, on).1
         }
-        Some((Recipe::CpuFft { blocks, .. }, _)) => model.cpu_fft(dtype, blocks, on).1,
+        Some((Recipe::CpuFft { blocks, .. }, _)) => {
+            model.cpu_fft(dtype, &plan.geometry, blocks, on).1
+        }
         _ => return f64::NAN,
     };
     cost.run()

@@ -14,7 +14,7 @@ use crate::cpu::fft::blocks::Blocks;
 use crate::cpu::fft::{sample, size};
 use crate::cpu::separable;
 use crate::element::DType;
-use crate::geometry::Geometry;
+use crate::geometry::{Axis, Geometry};
 
 /// Expected times of one run, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -130,7 +130,7 @@ impl Default for CostModel {
                 direct: 52e9,
                 ring: 7e9,
                 gather: 0.7e9,
-                fft: 5.2e9,
+                fft: 5.8e9,
                 fft_start: 0.6e-6,
                 cache: 10e6,
                 bandwidth: 60e9,
@@ -197,9 +197,12 @@ impl CostModel {
         let taps = geometry.taps() / inner.taps;
         let shared = outer.last().map_or(1, |axis| axis.taps.div_ceil(axis.stride));
         let rate = self.direct_rate(dtype, capabilities) * tile_share(shared, inner.taps);
-        // Finding a row's own outputs costs about as much as eight rows of samples.
-        let mut compute =
-            outputs * geometry.taps() as f64 / rate + rows * (8.0 + taps as f64) * self.cpu.row;
+        // Finding a row's own outputs costs about as much as eight rows of samples, and each further
+        // plane of taps as much again.
+        let planes: usize = outer.iter().rev().skip(1).map(|axis| axis.taps).product();
+        let per_row = 8.0 + taps as f64 + 8.0 * (planes - 1) as f64;
+        let computed = rows * computed_columns(inner) * geometry.taps() as f64;
+        let mut compute = computed / rate + rows * per_row * self.cpu.row;
         if inner.stride > 1 {
             // Six rows of a tile share their samples, and taps those of their phase.
             let samples = (taps as f64 / 6.0 + 1.0) * inner.stride.min(inner.taps) as f64;
@@ -224,18 +227,21 @@ impl CostModel {
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
         // Pieces of some four times the taps filter the rows above them again.
         let (taps, rows) = outer.last().map_or((1, 1), |axis| (axis.taps, axis.outputs()));
-        let again = (taps - 1) as f64 / (4 * (taps + 5)).min(rows) as f64;
+        let piece = (4 * (taps + 5)).min(rows.div_ceil(capabilities.threads.max(1))).max(6);
+        let again = (taps - 1) as f64 / piece as f64;
         let per_sample = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
         let rows = samples / inner.outputs() as f64;
         let width = dtype.size() as f64 / 4.0;
-        let ring = samples * width / self.cpu.ring + rows * 26.0 * self.cpu.row;
+        let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count();
+        let passes = passes - usize::from(separable::can_fuse(geometry));
+        // Each pass finds its rows; a fused one has two kinds of them.
+        let per_row = 26.0 + 24.0 * (passes.max(1) - 1) as f64;
+        let ring = samples * width / self.cpu.ring + rows * per_row * self.cpu.row;
         let mut compute = terms as f64 * (samples * per_sample / rate + ring);
         if inner.stride > 1 {
             compute += samples * inner.stride.min(inner.taps) as f64 / self.cpu.gather;
         }
         let threads = self.threads(capabilities, compute);
-        let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count();
-        let passes = passes - usize::from(separable::can_fuse(geometry));
         let mut cost = self.on_cpu(compute, passes as f64 * bytes(dtype, geometry), threads);
         cost.setup = search(geometry, terms);
         (threads, cost)
@@ -260,6 +266,7 @@ impl CostModel {
     pub fn cpu_fft(
         &self,
         dtype: DType,
+        geometry: &Geometry,
         blocks: &Blocks,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
@@ -280,7 +287,11 @@ impl CostModel {
         let rounds = transforms.div_ceil(threads) as f64;
         let wake = if threads > 1 { self.cpu.wake } else { 0.0 };
         let fixed = self.cpu.fft_start + wake;
-        (threads, Cost { fixed, work: rounds * block, transfer: 0.0, setup: block * spectrum })
+        // Blocks of several axes are gathered from rows far apart, one after another: three times what
+        // rows in turn take (2048² and 4096², f32 and f64, the bench `crossover`).
+        let apart = if geometry.rank() > 1 { 3.0 } else { 1.0 };
+        let work = rounds * block + apart * self.memory(self::bytes(dtype, geometry));
+        (threads, Cost { fixed, work, transfer: 0.0, setup: block * spectrum })
     }
 
     /// The dispatches of a schedule, from and to host memory.
@@ -353,12 +364,30 @@ impl CostModel {
         each.fold(f64::INFINITY, f64::min)
     }
 
+    /// What input and output of so many bytes take beyond the caches.
+    fn memory(&self, bytes: f64) -> f64 {
+        (bytes - self.cpu.cache).max(0.0) / self.cpu.bandwidth
+    }
+
     fn on_cpu(&self, compute: f64, bytes: f64, threads: usize) -> Cost {
         let fixed = if threads > 1 { self.cpu.wake } else { 0.0 };
-        let memory = (bytes - self.cpu.cache).max(0.0) / self.cpu.bandwidth;
-        let work = compute / threads as f64 + memory;
+        let work = compute / threads as f64 + self.memory(bytes);
         Cost { fixed, work, transfer: 0.0, setup: 0.0 }
     }
+}
+
+/// Columns that the direct method computes of a row: both ends are computed as one piece, along with
+/// what lies between them in it, and in whole vectors.
+fn computed_columns(inner: &Axis) -> f64 {
+    /// Samples of a vector, and of the longest row that is computed as one piece.
+    const VECTOR: usize = 16;
+    const SHORT: usize = 6 * VECTOR;
+    let columns = inner.outputs();
+    let columns = match inner.leaves_input() && columns > SHORT {
+        true => columns + inner.reach().min(columns) + VECTOR,
+        false => columns.next_multiple_of(VECTOR),
+    };
+    columns as f64
 }
 
 /// The share of the full rate that tiles reach whose rows share samples under this many rows of

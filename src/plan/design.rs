@@ -269,7 +269,7 @@ impl Judge<'_> {
                 "its rounding error is not proved to leave {dtype} samples up to {usual} exact"
             ));
         }
-        let (threads, cost) = self.model.cpu_fft(dtype, &blocks, self.capabilities);
+        let (threads, cost) = self.model.cpu_fft(dtype, self.geometry, &blocks, self.capabilities);
         Ok((Recipe::CpuFft { blocks, proved, threads }, cost))
     }
 

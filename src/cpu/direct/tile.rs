@@ -96,6 +96,9 @@ const LOADED: usize = 0;
 /// exactly that many taps, one sample apart.
 const SLID: usize = usize::MAX;
 
+/// Vectors of a tile of one row where fewer than usual are left.
+const SHORT: usize = 4;
+
 /// Does a job with tiles of `R` rows x `V` vectors, and the last columns with single vectors.
 #[inline(always)]
 fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize, const T: usize>(
@@ -124,6 +127,10 @@ fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize, const T: usize>(
                 _ => tile::<S, A, R, V, 0, T>(simd, &mut job, at),
             }
             done = at + V * lanes;
+        } else if const { R == 1 && V > SHORT } && left >= SHORT * lanes {
+            // A single row of a single vector would wait for each sum.
+            tile::<S, A, R, SHORT, 0, T>(simd, &mut job, done);
+            done += SHORT * lanes;
         } else {
             let at = done.min(columns - lanes);
             tile::<S, A, R, 1, 0, LOADED>(simd, &mut job, at);
