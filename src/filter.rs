@@ -158,9 +158,14 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
     /// An error where `y` is not what it must be, as far as anybody wants to know.
     pub(crate) fn check<T: FrameSample<A>>(&self, x: &[T], y: &[T]) -> Result<()> {
+        self.check_run(self.plan(), x, y)
+    }
+
+    /// [`Filter::check`] of what ran by this plan.
+    pub(crate) fn check_run<T: FrameSample<A>>(&self, by: &Plan, x: &[T], y: &[T]) -> Result<()> {
         let Some(checker) = &self.checker else { return Ok(()) };
         let plan = match self.plan.problem.swapped {
-            false => Cow::Borrowed(self.plan()),
+            false => Cow::Borrowed(by),
             true => {
                 let weights: Vec<A> = x.iter().rev().map(|x| x.to_element()).collect();
                 Cow::Owned(self.plan_for(&weights)?.into_owned())

@@ -155,8 +155,10 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
         }
         let mut packed = self.take(RESULTS, self.filter.output.size())?;
         let finished = self.finish(frame, &mut packed);
-        for (y, value) in y.iter_mut().zip(&packed) {
-            *y = *value;
+        if finished.is_ok() {
+            for (y, value) in y.iter_mut().zip(&packed) {
+                *y = *value;
+            }
         }
         self.spare[RESULTS].push(packed);
         finished.map(|()| true)
@@ -231,7 +233,8 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
                         self.filter.fall_back(why)?;
                         self.filter.run(x, y)?;
                     }
-                    (Ok(()), Some(x)) => self.filter.check(x, y)?,
+                    // It ran as planned first, whatever has failed since.
+                    (Ok(()), Some(x)) => self.filter.check_run(&self.filter.plan, x, y)?,
                     (result, _) => result?,
                 }
                 self.spare[COPIES].extend(copy);

@@ -167,13 +167,8 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
         .collect();
 
     let judged = |y: Vec<A>, recipe: &Recipe| {
-        let mut bound = bound(plan.inside(), recipe, geometry, &facts, largest);
-        if precision.widens(A::DTYPE) {
-            bound += bounds::rounding(A::DTYPE, largest_magnitude(&y));
-            if recipe.is_on_gpu() {
-                bound += bounds::stored(A::DTYPE, &facts);
-            }
-        }
+        let bound = bound(plan.inside(), recipe, geometry, &facts, largest);
+        let bound = bound + stored(A::DTYPE, plan, recipe, &facts, largest_magnitude(&y));
         Run { y, bound }
     };
     let runs = everything
@@ -243,6 +238,22 @@ fn largest_magnitude<'a, A: Element>(values: impl IntoIterator<Item = &'a A>) ->
 /// The largest of these that is finite.
 pub(crate) fn largest_finite(magnitudes: impl IntoIterator<Item = f64>) -> f64 {
     magnitudes.into_iter().filter(|magnitude| magnitude.is_finite()).fold(0.0, f64::max)
+}
+
+/// How much further a result may be off that is stored in a type of less precision, with outputs of at
+/// most this magnitude.
+pub(crate) fn stored(
+    dtype: DType,
+    plan: &Plan,
+    recipe: &Recipe,
+    facts: &KernelFacts,
+    largest_output: f64,
+) -> f64 {
+    if !plan.request.precision.widens(dtype) {
+        return 0.0;
+    }
+    let flushed = if recipe.is_on_gpu() { bounds::stored(dtype, facts) } else { 0.0 };
+    bounds::rounding(dtype, largest_output) + flushed
 }
 
 /// How far a recipe may be off that is computed in `dtype`.

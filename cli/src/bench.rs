@@ -54,7 +54,7 @@ pub fn run(args: &Bench) -> Result<()> {
          {:<12} {:<12} {:<16} {:>11} {:>11}  expected / measured\n",
         "picture", "kernel", "method", "expected", "measured"
     );
-    let (mut chosen_total, mut best_total) = (0.0, 0.0);
+    let (mut chosen_total, mut best_total, mut compared) = (0.0, 0.0, 0);
     for case in &cases {
         bar.set_message(format!("{0} x {0}, {1}", case.side, case.name));
         let plan = convolver.filter(&case.kernel).for_shape((case.side, case.side))?;
@@ -70,17 +70,21 @@ pub fn run(args: &Bench) -> Result<()> {
         if let Some(took) = took {
             chosen_total += took;
             best_total += best;
+            compared += 1;
         }
         for row in &rows {
             row.print(&mut text, case, chosen, best)?;
         }
     }
     bar.finish_and_clear();
-    let lost = 100.0 * (chosen_total / best_total - 1.0);
-    write!(
-        text,
-        "\n-> is what a free choice takes: {lost:.0} % longer than the fastest, * , altogether"
-    )?;
+    write!(text, "\n-> is what a free choice takes")?;
+    if best_total > 0.0 {
+        let lost = 100.0 * (chosen_total / best_total - 1.0);
+        write!(
+            text,
+            ": {lost:.0} % longer than the fastest, *, over the {compared} cases where it was measured"
+        )?;
+    }
     report::print(&text)
 }
 

@@ -126,7 +126,8 @@ fn identity(machine: &Machine, device: &DeviceRates) -> Value {
 fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
     use super::{CPU_TERMS, GPU_TERMS, listed};
     use crate::plan::{CostModel, GpuKind};
-    if path.metadata().ok()?.len() > LARGEST {
+    let about = path.metadata().ok()?;
+    if !about.is_file() || about.len() > LARGEST {
         return None;
     }
     let file: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
@@ -156,9 +157,11 @@ fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
         super::is_sane(rate.value, rate.shipped).then_some(())?;
     }
     let measured_at = file["measured_at"].as_u64()?;
-    let (name, detail) = (text(&of["device"])?, text(&of["detail"])?);
-    let device = DeviceRates { name, detail, kind, measured_at, rates };
-    (*of == identity(machine, &device)).then_some(device)
+    let (device, detail) = (text(&of["device"])?, text(&of["detail"])?);
+    let device = DeviceRates { name: device, detail, kind, measured_at, rates };
+    // A copy under another name is not what the last calibration wrote.
+    let identity = identity(machine, &device);
+    (*of == identity && path.ends_with(name(&identity))).then_some(device)
 }
 
 /// Changes with every shader: what was measured of others may not hold.

@@ -21,7 +21,7 @@ use crate::geometry::{Axis, Geometry};
 pub struct Cost {
     /// Waking threads, submitting, waiting: whatever does not grow with the data.
     pub fixed: f64,
-    /// Arithmetic and memory traffic, whichever takes longer.
+    /// Arithmetic and memory traffic: on a CPU what memory adds, on a GPU whichever takes longer.
     pub work: f64,
     /// To the device and back; nothing where the data is there already.
     pub transfer: f64,

@@ -77,12 +77,13 @@ impl Plan {
             1 => "a single run".to_string(),
             n => format!("one of {n} runs"),
         };
-        write!(f, "   {runs:<15}{:>9}", "total")?;
+        let width = runs.len().max(15);
+        write!(f, "   {runs:<width$}{:>9}", "total")?;
         parts.iter().try_for_each(|(name, _)| write!(f, " {name:>9}"))?;
         writeln!(f, "{}", if measured { "  measured" } else { "" })?;
         for (i, candidate) in self.candidates.iter().enumerate() {
             let mark = if i == self.chosen { "->" } else { "  " };
-            write!(f, "{mark} {:<15}", candidate.name())?;
+            write!(f, "{mark} {:<width$}", candidate.name())?;
             match &candidate.verdict {
                 Verdict::Admissible(recipe, cost) => {
                     write!(f, "{:>9}", cost.to_string())?;

@@ -179,6 +179,11 @@ fn what_is_not_finite_is_no_fault() {
         let filter = checked(convolver_of_all(), way, Check::Sampled(400), x.dim());
         filter.apply(&x).unwrap_or_else(|error| panic!("{way:?}: {error}"));
     }
+    // Every output, where a type is widened too.
+    let kernel = kernel::<f32>();
+    let filter = convolver_of_all().filter(&kernel).precision(convolve::Precision::High);
+    let filter = filter.check(Check::Sampled(usize::MAX)).for_shape(x.dim()).expect("admissible");
+    filter.apply(&x).expect("right everywhere");
 }
 
 /// Frames of bytes are checked as they are: rounded and saturated.

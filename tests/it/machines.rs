@@ -35,9 +35,9 @@ fn model() -> CostModel {
     };
     let cpu = CpuRates {
         direct: 52e9,
-        ring: 3.3e9,
+        ring: 7e9,
         gather: 0.7e9,
-        fft: 5.2e9,
+        fft: 5.8e9,
         fft_start: 0.6e-6,
         cache: 10e6,
         bandwidth: 60e9,
@@ -62,7 +62,7 @@ fn case<A: Element>(name: &'static str, input: &[usize], kernel: &[usize], terms
 fn cases() -> Vec<Case> {
     vec![
         case::<f32>("icon", &[64, 64], &[3, 3], 0),
-        case::<f32>("photo", &[2048, 2048], &[15, 15], 0),
+        case::<f32>("photo", &[2048, 2048], &[21, 21], 0),
         case::<f32>("blur", &[4096, 4096], &[31, 31], 1),
         case::<f32>("large", &[8192, 8192], &[63, 63], 0),
         case::<f32>("volume", &[160, 160, 160], &[7, 7, 7], 0),
@@ -106,12 +106,13 @@ fn every_machine_has_its_choices() {
     // Few taps are summed, many are transformed, outer products go in passes.
     let plain = [direct, fft, separable, fft, fft, fft, direct, direct];
     // One core is slower than a bus: all that has few enough taps goes to the GPU, in parts if need be;
-    // doubles only where it has them, and 63 x 63 taps are better transformed.
-    let carried =
-        [direct, GPU_DIRECT, GPU_SEPARABLE, fft, GPU_DIRECT, GPU_DIRECT, direct, GPU_DIRECT];
+    // doubles only where it has them, and 63 x 63 taps are better transformed. Fused passes are about
+    // as fast as the bus, which is no reason to leave.
+    let carried = [direct, GPU_DIRECT, separable, fft, GPU_DIRECT, GPU_DIRECT, direct, GPU_DIRECT];
+    // Memory is what is left of all else, and blocks of transforms read it out of turn.
+    let wide = [direct, direct, separable, fft, direct, fft, direct, direct];
     let expected = |name: &str| match name {
-        // Transforms scale with threads, passes over memory do not.
-        "no GPU, 128 cores" | "discrete, 128 cores" => [direct, fft, fft, fft, fft, fft, fft, fft],
+        "no GPU, 128 cores" | "discrete, 128 cores" => wide,
         // Sums suffer from narrow vectors, transforms less.
         "narrow CPU" => [direct, fft, fft, fft, fft, fft, fft, fft],
         "discrete, one core"
@@ -125,12 +126,16 @@ fn every_machine_has_its_choices() {
         // the adapter is one of software, or because it is so small that each part is a round trip.
         _ => plain,
     };
+    let mut wrong = String::new();
     for (name, on) in machines() {
         for (case, expected) in cases().iter().zip(expected(name)) {
             let plan = case.auto(&on);
-            assert_eq!(way(&plan), expected, "{name}, {}:\n{plan}", case.name);
+            if way(&plan) != expected {
+                wrong += &format!("{name}, {}: {expected:?} expected\n{plan}\n\n", case.name);
+            }
         }
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// Data that is on the GPU stays there where that has the type, unless taps are so many that a
@@ -312,7 +317,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
         value["problem"],
         json!({
             "operation": "convolve", "dtype": "f32", "inside": "f32", "mode": "same",
-            "input": [2048, 2048], "kernel": [15, 15], "output": [2048, 2048], "swapped": false,
+            "input": [2048, 2048], "kernel": [21, 21], "output": [2048, 2048], "swapped": false,
         })
     );
     assert_eq!(
