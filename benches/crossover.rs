@@ -229,7 +229,7 @@ fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
     // What is measured here is not for the user's other programs.
     let convolver = Convolver::builder().cache_directory(None).build();
-    convolver.calibrate().expect("probes run everywhere");
+    let calibration = convolver.calibrate().expect("probes run everywhere");
     let mut outcomes = Vec::new();
     let mut run = |problems: Vec<Problem>, measure: fn(&Convolver, Problem) -> Outcome| {
         for problem in problems {
@@ -243,13 +243,8 @@ fn main() {
     run(types_grid("f64", quick), measure::<f64>);
     run(types_grid("u8", quick), measure::<u8>);
     run(types_grid("i32", quick), measure::<i32>);
-    let capabilities = convolver.capabilities();
-    let title = format!(
-        "{} threads, {}; convolve {}.",
-        capabilities.threads,
-        capabilities.instructions,
-        env!("CARGO_PKG_VERSION")
-    );
+    let cpu = &calibration.devices[0];
+    let title = format!("{}, {}; convolve {}.", cpu.name, cpu.detail, env!("CARGO_PKG_VERSION"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = folder.join(if quick { "target" } else { "benches/results" });
     std::fs::write(folder.join("crossover.md"), table(&outcomes, &title))
