@@ -63,8 +63,7 @@ def limits(results):
 def direct(results):
     for group in sorted({key[0] for key in results if key[0].startswith("direct ")}):
         of_group = {key[1:]: value for key, value in results.items() if key[0] == group}
-        peaks = {level: giga(value) for (name, level), value in of_group.items() if name == "peak"}
-        best = max(peaks, key=peaks.get)
+        peak = giga(of_group["peak", None])
         sizes = sorted(int(name) for name in {key[0] for key in of_group} if name.isdigit())
         kernels = sorted({int(taps) for name, taps in of_group if name.isdigit()})
         rows = []
@@ -76,12 +75,12 @@ def direct(results):
                 if result is None:
                     row.append("")
                     continue
-                flops, bytes_ = giga(result) / peaks[best], copy / result[0]
+                flops, bytes_ = giga(result) / peak, copy / result[0]
                 row.append(f"{result[0] * 1e3:.3g} ({flops:.0%}, {bytes_:.0%})")
             rows.append(row)
         title = (
-            f"{group}, all threads: ms (share of the {best} peak of {2 * peaks[best]:.0f} GFLOP/s, "
-            "share of the bandwidth of a copy)"
+            f"{group}, all threads: ms (share of the peak of {2 * peak:.0f} GFLOP/s, share of the "
+            "bandwidth of a copy)"
         )
         table(title, ["size", "copy"] + [f"K {taps}" for taps in kernels], rows)
 
