@@ -19,8 +19,9 @@ pub struct Tiles<A> {
     pub sources: usize,
     /// How many of those each row of the tile adds.
     pub stride: usize,
-    /// For each row of taps, how many output rows its sample row serves.
-    pub splits: Vec<usize>,
+    /// The rows of taps whose sample row serves one row of a tile and none below it, from one of these
+    /// to the next.
+    pub runs: Vec<usize>,
     /// For each plane, row and column of taps: one tap for each output row.
     pub taps: Vec<A>,
 }
@@ -87,7 +88,7 @@ impl<A: Element> Tiles<A> {
             spacing,
             sources: axis.taps + (rows - 1) * stride,
             stride,
-            splits: (0..axis.taps).map(|q| rows.min(q / stride + 1)).collect(),
+            runs: (0..rows).map(|r| axis.taps.min(r * stride)).chain([axis.taps]).collect(),
             taps,
         }
     }
@@ -102,7 +103,7 @@ impl<A: Element> Tiles<A> {
                 sources: work.sources,
                 sources_per_plane: self.sources,
                 ahead: (cast_slice(work.ahead.0), work.ahead.1),
-                splits: &self.splits,
+                runs: &self.runs,
                 offsets: work.offsets,
                 step: work.step,
                 taps: cast_slice(&self.taps),

@@ -23,8 +23,9 @@ pub struct Job<'a, A> {
     pub sources: &'a [usize],
     /// Sources of one plane.
     pub sources_per_plane: usize,
-    /// For each row of taps, how many output rows of the tile its sample row serves.
-    pub splits: &'a [usize],
+    /// For each row of the tile, the rows of taps whose sample row serves it and none below it, from
+    /// one of these to the next. As many as there are rows, and one.
+    pub runs: &'a [usize],
     /// Samples that the next jobs read, and rows in them: each is fetched along with the columns here.
     pub ahead: (&'a [A], &'a [usize]),
     /// For each tap of a row, where its sample lies from that under the first tap.
@@ -119,8 +120,11 @@ fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize, const T: usize>(
         if left >= V * lanes || (left * 2 > V * lanes && columns >= V * lanes) {
             // The last tile may compute again what the one before it has.
             let at = done.min(columns - V * lanes);
-            // Three taps in a row are worth straight code.
+            // One tap and three taps in a row are worth straight code.
             match job.offsets.len() {
+                1 if const { R > 1 && T == LOADED } => {
+                    tile::<S, A, R, V, 1, T>(simd, &mut job, at);
+                }
                 3 if const { R == 4 && T == LOADED } => {
                     tile::<S, A, R, V, 3, T>(simd, &mut job, at);
                 }
@@ -146,64 +150,48 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize, const
     job: &mut Job<'_, A>,
     at: usize,
 ) {
-    let lanes = A::count::<S>();
     let row_taps = if K > 0 { K } else { job.offsets.len() };
-    let offsets = &job.offsets[..row_taps];
+    let runs = &job.runs[..=R];
     let (taps, _) = job.taps.as_chunks::<R>();
     let mut taps = taps.chunks_exact(row_taps);
-    let (x, zeros) = (job.x, job.zeros);
+    let (next, span) = (at + V * A::count::<S>(), V * A::count::<S>());
+    let (ahead, mut rows_ahead) = (job.ahead.0, job.ahead.1.iter());
+    // Short rows of taps leave no time to ask for what comes next.
+    let slow = row_taps > 3;
+    let asks = slow && job.ahead.1.is_empty();
+    let fetches = const { R > 1 } && (slow || !job.ahead.1.is_empty());
     let mut sums = [[A::zero(simd); V]; R];
-    // Taps from one to another that reads the same samples for the vector before.
-    let turn = if job.step > 0 && lanes % job.step == 0 { lanes / job.step } else { usize::MAX };
     for sources in job.sources.chunks_exact(job.sources_per_plane) {
-        let lower = &sources[job.splits.len()..];
-        for (q, (&split, taps)) in job.splits.iter().zip(&mut taps).enumerate() {
-            let upper = samples(x, zeros, sources[q], at);
-            if const { R == 1 && V > 1 && T == LOADED } && turn < row_taps {
-                row::<S, A, R, V>(simd, &mut sums, upper, offsets, taps, turn);
-                continue;
-            }
-            // Short rows of taps leave no time to ask.
-            let (ahead, rows) = job.ahead;
-            if const { R > 1 } && (row_taps > 3 || !rows.is_empty()) {
-                let next = at + V * lanes;
-                for &row in rows.iter().skip(q).step_by(job.splits.len()) {
-                    prefetch(ahead, row + at, V * lanes);
-                }
-                if rows.is_empty() && split < R && lower[q] != ZEROS {
-                    prefetch(x, lower[q] + next, V * lanes);
-                }
-                for r in (q..job.rows).step_by(job.splits.len()) {
-                    prefetch(job.y, r * job.pitch + next, V * lanes);
-                }
-            }
-            let lower = if split < R { samples(x, zeros, lower[q], at) } else { upper };
-            // The last vector is loaded whole.
-            let reach = (offsets[row_taps - 1] / lanes + V + 1) * lanes;
-            let slid = T != LOADED && upper.len() >= reach && lower.len() >= reach;
-            macro_rules! split_at {
-                ($H:literal) => {
-                    if slid {
-                        slid_pass::<S, A, $H, R, V, T>(
-                            simd, &mut sums, upper, lower, job.step, taps,
-                        );
-                    } else {
-                        pass::<S, A, $H, R, V>(simd, &mut sums, upper, lower, offsets, taps);
+        let (upper, lower) = sources.split_at(runs[R]);
+        // Straight code, so that the sums stay where they are.
+        macro_rules! passes {
+            ($($H:literal)*) => {$(
+                if const { $H <= R } {
+                    if fetches {
+                        // A row that is not there does no harm.
+                        prefetch(job.y, ($H - 1) * job.pitch + next, span);
+                        if let Some(&row) = rows_ahead.next() {
+                            prefetch(ahead, row + at, span);
+                        }
                     }
-                };
-            }
-            match split {
-                1 => split_at!(1),
-                2 if const { R >= 2 } => split_at!(2),
-                3 if const { R >= 3 } => split_at!(3),
-                4 if const { R >= 4 } => split_at!(4),
-                5 if const { R >= 5 } => split_at!(5),
-                6 if const { R >= 6 } => split_at!(6),
-                _ => unreachable!("a split lies within the tile"),
-            }
+                    // The last of them read the upper samples alone.
+                    let lower = if const { $H < R } { lower } else { upper };
+                    let run = runs[$H - 1]..runs[$H];
+                    let sources = upper[run.clone()].iter().zip(&lower[run]);
+                    for ((&upper, &lower), taps) in sources.zip(&mut taps) {
+                        let sources = [upper, lower];
+                        pass::<S, A, $H, R, V, K, T>(simd, &mut sums, job, sources, at, taps, asks);
+                    }
+                }
+            )*};
         }
+        passes!(1 2 3 4 5 6);
+    }
+    for &row in rows_ahead {
+        prefetch(ahead, row + at, span);
     }
     for (r, sums) in sums.iter().enumerate().take(job.rows) {
+        let lanes = A::count::<S>();
         let y = &mut job.y[r * job.pitch + at..][..V * lanes];
         for (sum, y) in sums.iter().zip(y.chunks_exact_mut(lanes)) {
             A::store(*sum, y);
@@ -211,27 +199,66 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize, const
     }
 }
 
-/// A row of samples from column `at` on.
+/// Adds a row of taps to all output rows of a tile: those above `H` read the first of two rows of
+/// samples, the others the second.
 #[inline(always)]
-fn samples<'a, A>(x: &'a [A], zeros: &'a [A], source: usize, at: usize) -> &'a [A] {
-    if source == ZEROS { zeros } else { &x[source + at..] }
-}
-
-/// Adds a row of taps to all output rows of a tile: those above `H` read `upper`, the others
-/// `lower`.
-#[inline(always)]
-fn pass<S: Simd, A: Lanes, const H: usize, const R: usize, const V: usize>(
+fn pass<
+    S: Simd,
+    A: Lanes,
+    const H: usize,
+    const R: usize,
+    const V: usize,
+    const K: usize,
+    const T: usize,
+>(
     simd: S,
     sums: &mut [[A::Sum<S>; V]; R],
-    upper: &[A],
-    lower: &[A],
-    offsets: &[usize],
+    job: &Job<'_, A>,
+    [upper, lower]: [usize; 2],
+    at: usize,
     taps: &[[A; R]],
+    asks: bool,
 ) {
-    for (&offset, taps) in offsets.iter().zip(taps) {
-        add::<S, A, 0, H, R, V>(simd, sums, &upper[offset..], taps);
+    let lanes = A::count::<S>();
+    let offsets = &job.offsets[..if K > 0 { K } else { taps.len() }];
+    let samples = |source| if source == ZEROS { job.zeros } else { &job.x[source + at..] };
+    if const { H < R } && asks && lower != ZEROS {
+        // This tile has the line of the last sample under it, the next one needs as many more.
+        let line = 64 / size_of::<A>();
+        let last = at + V * lanes - 1 + offsets[offsets.len() - 1];
+        prefetch(job.x, lower + last + line, V * lanes);
+    }
+    let upper = samples(upper);
+    let lower = if const { H < R } { samples(lower) } else { upper };
+    // Taps from one to another that reads the same samples for the vector before.
+    if const { R == 1 && V > 1 && T == LOADED } && job.step > 0 && lanes % job.step == 0 {
+        let turn = lanes / job.step;
+        if turn < offsets.len() {
+            return row::<S, A, R, V>(simd, sums, upper, offsets, taps, turn);
+        }
+    }
+    // The last vector is loaded whole.
+    let reach = (offsets[offsets.len() - 1] / lanes + V + 1) * lanes;
+    if T != LOADED && upper.len() >= reach && lower.len() >= reach {
+        slide::<S, A, 0, H, R, V, T>(simd, sums, upper, job.step, taps);
         if const { H < R } {
-            add::<S, A, H, R, R, V>(simd, sums, &lower[offset..], taps);
+            slide::<S, A, H, R, R, V, T>(simd, sums, lower, job.step, taps);
+        }
+    } else if job.step == 1 {
+        let len = V * lanes + offsets.len() - 1;
+        let windows = upper[..len].windows(V * lanes).zip(lower[..len].windows(V * lanes));
+        for ((upper, lower), taps) in windows.zip(taps) {
+            add::<S, A, 0, H, R, V>(simd, sums, upper, taps);
+            if const { H < R } {
+                add::<S, A, H, R, R, V>(simd, sums, lower, taps);
+            }
+        }
+    } else {
+        for (&offset, taps) in offsets.iter().zip(taps) {
+            add::<S, A, 0, H, R, V>(simd, sums, &upper[offset..], taps);
+            if const { H < R } {
+                add::<S, A, H, R, R, V>(simd, sums, &lower[offset..], taps);
+            }
         }
     }
 }
@@ -268,26 +295,10 @@ fn row<S: Simd, A: Lanes, const R: usize, const V: usize>(
     }
 }
 
-/// [`pass`] with samples that are loaded once for all taps: nearly every vector that starts anywhere
-/// lies in two lines of the cache, and takes as long to load as two. (Gauss 7 x 7 and 15 x 15 at
-/// 64 x 2048: 75 to 61 us and 137 to 112 us, with rings that start on a line. 3 x 3 direct: 43 to
-/// 36 us. Zen 4, one thread, 2026-11-23.)
-#[inline(always)]
-fn slid_pass<S: Simd, A: Lanes, const H: usize, const R: usize, const V: usize, const T: usize>(
-    simd: S,
-    sums: &mut [[A::Sum<S>; V]; R],
-    upper: &[A],
-    lower: &[A],
-    step: usize,
-    taps: &[[A; R]],
-) {
-    slide::<S, A, 0, H, R, V, T>(simd, sums, upper, step, taps);
-    if const { H < R } {
-        slide::<S, A, H, R, R, V, T>(simd, sums, lower, step, taps);
-    }
-}
-
-/// Adds a row of taps, `step` samples apart, to each of the rows `FROM..TO`.
+/// Adds a row of taps, `step` samples apart, to each of the rows `FROM..TO`, with samples that are
+/// loaded once for all taps: nearly every vector that starts anywhere lies in two lines of the cache,
+/// and takes as long to load as two. (Gauss 7 x 7 and 15 x 15 at 64 x 2048: 75 to 61 us and 137 to
+/// 112 us, with rings that start on a line. 3 x 3 direct: 43 to 36 us. Zen 4, one thread, 2026-11-23.)
 #[inline(always)]
 fn slide<
     S: Simd,
