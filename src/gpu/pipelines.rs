@@ -28,7 +28,7 @@ const WEIGHTS: usize = 2;
 ///
 /// Indices are not checked: an input is read at a place that `resolve` found in it, or in a range that
 /// `is_inside` did; an output is written where its position is below the axis's length; a stage is
-/// written below the length that it is declared with, and read below it as `tests/it/planner.rs`
+/// written below the length that it is declared with, and read below it as `tests/it/planner/launches.rs`
 /// recounts for each launch; bindings are as long as the geometry says (`passes.rs`).
 const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
     bounds_checks: false,

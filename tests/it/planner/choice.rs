@@ -1,0 +1,126 @@
+//! Which of the admissible candidates is chosen: what counts, and how much.
+
+use convolve::plan::{Candidate, GpuRates};
+
+use super::*;
+
+#[test]
+fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
+    let large = problem::<f32>(&[8192, 8192], &[15, 15]);
+    // Not separable: separable work of this size may stay.
+    let dense = KernelFacts { terms: 0, ..facts(&[15, 15]) };
+    // One core: two transform it sooner than a bus carries it.
+    let one_core = Capabilities { threads: 1, ..with(discrete()) };
+    let large = design(&large, &dense, &one_core, &CostModel::default(), Request::default());
+    let large = large.expect("valid");
+    assert_eq!((large.device(), large.method()), GPU_DIRECT, "{large}");
+    let small = auto(&problem::<f32>(&[64, 64], &[3, 3]), &with(discrete()));
+    assert_eq!(small.device(), Device::Cpu, "{small}");
+    assert!(small.to_string().contains("1 thread,"), "no other thread is woken: {small}");
+}
+
+#[test]
+fn a_software_adapter_is_never_chosen() {
+    let software = with(GpuCapabilities { kind: GpuKind::Software, ..discrete() });
+    for n in [64, 512, 4096, 10_000] {
+        for taps in [1, 3, 15, 101] {
+            for terms in [0, 1] {
+                let problem = problem::<f32>(&[n, n], &[taps, taps]);
+                let facts = KernelFacts { terms, ..facts(&[taps, taps]) };
+                let model = CostModel::default();
+                let plan = design(&problem, &facts, &software, &model, Request::default());
+                let plan = plan.expect("valid");
+                assert_eq!(plan.device(), Device::Cpu, "{plan}");
+            }
+        }
+    }
+    // Unless it is asked for.
+    let problem = problem::<f32>(&[64, 64], &[3, 3]);
+    let forced = plan(&problem, &software, Device::Gpu, Method::Auto).expect("admissible");
+    assert_eq!((forced.device(), forced.method()), GPU_DIRECT);
+}
+
+/// What is done once is shared between the runs that were announced, and can decide.
+#[test]
+fn few_runs_make_little_of_what_is_set_up_once() {
+    let problem = problem::<f32>(&[600, 600], &[61, 61]);
+    let with_runs = |runs| {
+        let request = Request { runs, ..Request::default() };
+        let facts = KernelFacts::unknown(61 * 61);
+        design(&problem, &facts, &with(discrete()), &CostModel::default(), request).expect("valid")
+    };
+    let plans = [1, 10, 1000].map(with_runs);
+    let setups = plans.each_ref().map(|plan| {
+        let costs = plan.candidates.iter().filter_map(|candidate| candidate.admitted());
+        costs.map(|(_, cost)| cost.setup).collect::<Vec<_>>()
+    });
+    for (few, many) in [(&setups[0], &setups[1]), (&setups[1], &setups[2])] {
+        assert!(few.iter().zip(many).all(|(few, many)| few >= many), "{setups:?}");
+    }
+    let run = |plan: &Plan, way: Way| {
+        let found = plan.candidates.iter().find(|found| (found.device, found.method) == way);
+        *found.and_then(Candidate::admitted).expect("admissible").1
+    };
+    for way in [CPU_FFT, GPU_DIRECT] {
+        let [once, _, often] = plans.each_ref().map(|plan| run(plan, way));
+        assert_eq!(once.run(), often.run(), "a run is the same run");
+        assert!((once.setup / often.setup - 1000.0).abs() < 1e-6, "{once:?} {often:?}");
+        assert!(once.total() > often.total() && once.setup > 0.0, "{once:?} {often:?}");
+    }
+    // A single run does not wait for shaders to be compiled.
+    assert_eq!(plans[0].device(), Device::Cpu, "{}", plans[0]);
+}
+
+/// What is on the GPU already is computed there sooner: no transfers count, and the CPU pays them.
+#[test]
+fn data_on_the_gpu_counts_no_transfers() {
+    let problem = problem::<f32>(&[2048, 2048], &[3, 3]);
+    let plan = |resident| {
+        let request = Request { resident, ..Request::default() };
+        let dense = KernelFacts::unknown(9);
+        design(&problem, &dense, &with(discrete()), &CostModel::default(), request).expect("valid")
+    };
+    let (travels, stays) = (plan(false), plan(true));
+    assert_eq!(travels.device(), Device::Cpu, "{travels}");
+    assert_eq!(stays.device(), Device::Gpu, "{stays}");
+    for (plan, device) in [(travels, Device::Gpu), (stays, Device::Cpu)] {
+        for candidate in &plan.candidates {
+            if let Some((_, cost)) = candidate.admitted() {
+                assert_eq!(cost.transfer > 0.0, candidate.device == device, "{plan}");
+            }
+        }
+    }
+}
+
+/// Work leaves the CPU for a gain of more than 15 %, and for no less.
+#[test]
+fn a_small_gain_moves_nothing() {
+    let problem = problem::<f32>(&[4096, 4096], &[31, 31]);
+    let on_gpu = |gain: f64| {
+        let mut model = CostModel::default();
+        let facts = KernelFacts::unknown(31 * 31);
+        let cost = |model: &CostModel, way: Way| {
+            let request = Request { device: way.0, method: way.1, ..Request::default() };
+            design(&problem, &facts, &with(discrete()), model, request).expect("valid").cost()
+        };
+        let best = cost(&model, CPU_FFT).total().min(cost(&model, CPU_DIRECT).total());
+        // All of the GPU's time on the bus, and just so much of it.
+        model.discrete = GpuRates {
+            direct: 1e30,
+            direct_nd: 1e30,
+            bandwidth: 1e30,
+            round_trip: 0.0,
+            pipeline: 0.0,
+            ..model.discrete
+        };
+        model.discrete.bus *= cost(&model, GPU_DIRECT).total() / (best * (1.0 - gain));
+        let request = Request::default();
+        design(&problem, &facts, &with(discrete()), &model, request).expect("valid")
+    };
+    for gain in [-0.5, 0.0, 0.14] {
+        assert_eq!(on_gpu(gain).device(), Device::Cpu, "{gain}: {}", on_gpu(gain));
+    }
+    for gain in [0.16, 0.5] {
+        assert_eq!(on_gpu(gain).device(), Device::Gpu, "{gain}: {}", on_gpu(gain));
+    }
+}
