@@ -8,14 +8,11 @@ Every result is compared with one in f64 before anything is measured. Then all c
 turns, one call each, until each has had its share of time; the table has medians.
 """
 
-import argparse
 import os
 import statistics
 import sys
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+from page import HERE, finish, parser
 
 # A way that took this many times as long as its library's best is not measured further.
 WORTH_MEASURING = 1.5
@@ -30,17 +27,14 @@ OVERDUE = 3
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", help="some of 2d,sep,channels,1d,3d,types; as a rule, all")
-    parser.add_argument("--quick", action="store_true", help="small inputs, few rounds")
-    parser.add_argument("--output", type=Path, help="write the table here as well")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every contender")
-    parser.add_argument("--seconds", type=float, help="to measure each contender for, per case")
-    parser.add_argument(
+    options = parser(__doc__)
+    options.add_argument("--cases", help="some of 2d,sep,channels,1d,3d,types; as a rule, all")
+    options.add_argument("--threads", type=int, default=os.cpu_count(), help="of every contender")
+    options.add_argument("--seconds", type=float, help="to measure each contender for, per case")
+    options.add_argument(
         "--longest", type=float, default=4.0, help="seconds a call may take to be tried at all"
     )
-    parser.add_argument("--binary", type=Path, default=ROOT / "target/release/peers")
-    return parser.parse_args()
+    return options.parse_args()
 
 
 class Contender:
@@ -132,11 +126,7 @@ def main():
                 rows.append(report.row(case, contenders))
                 wrong += disagreements
                 print(report.progress(case, contenders), file=sys.stderr, flush=True)
-    text = report.text(rows, wrong, options.threads, ROOT)
-    print(text)
-    if options.output:
-        options.output.write_text(text)
-    sys.exit(1 if wrong else 0)
+    finish(report.text(rows, wrong, options.threads), wrong, options.output)
 
 
 if __name__ == "__main__":

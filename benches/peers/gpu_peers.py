@@ -9,15 +9,13 @@ batch of calls each, timed by the GPU's own clock; the table has medians. Where 
 CUDA device is missing the page says so, and has ours alone.
 """
 
-import argparse
 import statistics
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+from page import HERE, finish, parser
 
 KERNELS = (3, 5, 7, 9, 11, 15, 17, 31, 63, 127)
 # Those whose data also travels.
@@ -28,20 +26,17 @@ MOST_CALLS = 200
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small inputs, few kernels and rounds")
-    parser.add_argument("--output", type=Path, help="write the page here as well")
-    parser.add_argument("--rounds", type=int, help="batches of each contender, per case")
-    parser.add_argument(
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, help="batches of each contender, per case")
+    options.add_argument(
         "--longest", type=float, default=1.0, help="seconds a call may take to be measured"
     )
-    parser.add_argument(
+    options.add_argument(
         "--bench-lines",
         type=Path,
         help="lines of `cargo bench --bench gpu` (CONVOLVE_BENCH_LINES), for a table of their own",
     )
-    parser.add_argument("--binary", type=Path, default=ROOT / "target/release/peers")
-    return parser.parse_args()
+    return options.parse_args()
 
 
 @dataclass
@@ -188,13 +183,10 @@ def main():
             rows.append((case, contenders))
             wrong += disagreements
             print(gpu_report.progress(case, contenders), file=sys.stderr, flush=True)
-    page = gpu_report.page(rows, limits, wrong, missing, libraries, ROOT)
+    page = gpu_report.page(rows, limits, wrong, missing, libraries)
     if options.bench_lines:
         page += gpu_report.bench_table(options.bench_lines)
-    print(page)
-    if options.output:
-        options.output.write_text(page)
-    sys.exit(1 if wrong else 0)
+    finish(page, wrong, options.output)
 
 
 if __name__ == "__main__":

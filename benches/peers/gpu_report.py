@@ -3,12 +3,12 @@
 import datetime
 import json
 import platform
-import subprocess
 
 import numpy
 import scipy
 
 from gpu_ways import TITLES
+from page import end, ours, table
 
 METHOD = """f32, mode same, zeros outside. Medians in milliseconds; in brackets how many times as long as ours.
 Random kernels of full rank run directly, Gaussians as two passes, by every library. Data stays on
@@ -24,13 +24,6 @@ GB/s count the input once and the output once. `of copy` is their share of the f
 GFMA/s count all taps, and `of peak` is their share of the multiply-adds that a shader did in
 registers.
 """
-
-
-def output_of(*command, cwd=None):
-    try:
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True).stdout.strip()
-    except OSError:
-        return ""
 
 
 def milliseconds(seconds):
@@ -64,21 +57,11 @@ def row(case, contenders, copy, peak):
     return cells
 
 
-def table(head, rows):
-    return [
-        "| " + " | ".join(head) + " |",
-        "|" + " --- |" * len(head),
-        *("| " + " | ".join(cells) + " |" for cells in rows),
-    ]
-
-
-def page(rows, limits, wrong, missing, libraries, root):
+def page(rows, limits, wrong, missing, libraries):
     copies, peak, adapter = limits
     side = rows[0][0].x.shape[0]
     copy = max(copies.values())
-    commit = output_of("git", "describe", "--always", "--dirty", cwd=root)
-    versions = ["convolve" + (f" ({commit})" if commit else "")]
-    versions += [library.version for library in libraries]
+    versions = [ours(), *(library.version for library in libraries)]
     versions += [f"SciPy {scipy.__version__}", f"NumPy {numpy.__version__}"]
     versions.append(f"Python {platform.python_version()}")
     lines = [
@@ -99,10 +82,7 @@ def page(rows, limits, wrong, missing, libraries, root):
     lines += [f"- multiply-adds in registers: {peak / 1e9:.3g} GFMA/s", ""]
     head = ["case", "ours, ms", "GB/s", "of copy", "GFMA/s", "of peak", *TITLES]
     lines += table(head, [row(case, contenders, copy, peak) for case, contenders in rows])
-    if wrong:
-        lines += ["", "Ways that failed, or were wrong, and so were not measured:", ""]
-        lines += [f"- {what}" for what in wrong]
-    return "\n".join(lines) + "\n"
+    return end(lines, "Ways that failed, or were wrong, and so were not measured:", wrong)
 
 
 def bench_table(path):

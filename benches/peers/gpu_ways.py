@@ -1,28 +1,12 @@
 """Every way of computing a case on a GPU: this library's, CuPy's and PyTorch's, on resident data."""
 
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable
 
 import numpy as np
 import scipy.fft
 
-
-@dataclass
-class Way:
-    """One way of one library."""
-
-    library: str
-    name: str
-    # What its errors are like: `direct`, `fft` or `either`.
-    kind: str
-    # Returns something to call: `run(times) -> seconds for all` and `result() -> array`.
-    prepare: Callable[[], Any]
-
-    @property
-    def title(self):
-        return f"{self.library} {self.name}"
+from way import Way
 
 
 class TimedCall:

@@ -4,12 +4,12 @@ import datetime
 import os
 import platform
 import re
-import subprocess
 
 import cv2
 import numpy
 import scipy
 
+from page import ROOT, end, ours, output_of, table
 from ways import PEERS
 
 METHOD = """Medians in milliseconds; in brackets how many times as long as `auto`. Mode same, zeros outside
@@ -83,24 +83,15 @@ def processor():
         return platform.processor() or platform.machine()
 
 
-def output_of(*command, cwd=None):
-    try:
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True).stdout.strip()
-    except OSError:
-        return ""
-
-
-def versions(root):
-    lock = (root / "Cargo.lock").read_text()
+def versions():
+    lock = (ROOT / "Cargo.lock").read_text()
     crates = ("convolve", "ndarray-conv", "imageproc")
     found = {
         name: re.search(f'name = "{name}"\nversion = "([^"]+)"', lock).group(1) for name in crates
     }
-    commit = output_of("git", "describe", "--always", "--dirty", cwd=root)
-    ours = f"convolve {found['convolve']}" + (f" ({commit})" if commit else "")
     return ", ".join(
         [
-            ours,
+            ours(found["convolve"]),
             f"ndarray-conv {found['ndarray-conv']}",
             f"imageproc {found['imageproc']}",
             f"SciPy {scipy.__version__}",
@@ -112,7 +103,7 @@ def versions(root):
     )
 
 
-def text(rows, wrong, threads, root):
+def text(rows, wrong, threads):
     """The whole page."""
     today = datetime.date.today()
     head = ["case", "auto", "best", "regret", *PEERS]
@@ -122,14 +113,9 @@ def text(rows, wrong, threads, root):
         "`python3 benches/peers/compare.py --output benches/results/peers.md`",
         "",
         f"{today}, {processor()}, {os.cpu_count()} cores, {platform.system()}.",
-        f"{versions(root)}.",
+        f"{versions()}.",
         "",
         METHOD.format(threads=threads),
-        "| " + " | ".join(head) + " |",
-        "|" + " --- |" * len(head),
-        *("| " + " | ".join(cells) + " |" for cells in rows),
+        *table(head, rows),
     ]
-    if wrong:
-        lines += ["", "Results that were wrong, and so were not measured:", ""]
-        lines += [f"- {what}" for what in wrong]
-    return "\n".join(lines) + "\n"
+    return end(lines, "Results that were wrong, and so were not measured:", wrong)

@@ -1,15 +1,14 @@
 """Every sensible way of computing a case: this library's, and each peer's."""
 
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable
 
 import cv2
 import numpy as np
 import scipy.ndimage
 import scipy.signal
 
+from way import Way
 from worker import Absent
 
 # A way is not tried where it would take too long even at this many multiply-adds per second, well
@@ -18,22 +17,6 @@ SCIPY_RATE = 4e9
 NDARRAY_CONV_RATE = 4e9
 IMAGEPROC_RATE = 4e9
 OURS_RATE = 2e11
-
-
-@dataclass
-class Way:
-    """One way of one library."""
-
-    library: str
-    name: str
-    # What its errors are like: `direct`, `fft` or `either`.
-    kind: str
-    # Returns something to call: `run() -> seconds` and `result() -> array`. Raises `Absent`.
-    prepare: Callable[[], Any]
-    # It continues the input differently: only the inner part of its result can be compared.
-    inner: bool = False
-    # Seconds that it takes at least, as far as is known beforehand.
-    at_least: float = 0.0
 
 
 class PythonCall:

@@ -2,7 +2,7 @@
 //! most.
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convolve::plan::GpuKind;
 use convolve::{Convolver, Device, Filter, GpuArray, Method};
@@ -10,6 +10,7 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::case::{Case, Compared};
 use crate::contender::Contender;
+use crate::ours::{planned, poisoned};
 use measure::{Clock, Work};
 
 #[path = "../../common/gpu.rs"]
@@ -35,26 +36,15 @@ struct Resident<A: Compared> {
     y: GpuArray<A, IxDyn>,
 }
 
-/// From and to host memory.
-struct Travelling<A: Compared> {
-    filter: Filter<A, IxDyn>,
-    x: ArrayD<A>,
-    y: ArrayD<A>,
-}
-
 /// This library with a method, `host METHOD` where data travels; or a limit of the GPU: `copy`,
 /// `copy by a shader` or `multiply-adds`.
 pub fn contender<A: Compared>(case: &Case<A>, way: &str) -> Result<Box<dyn Contender>, String> {
     if let Some(method) = way.strip_prefix("host ") {
-        let filter = filter(case, method)?;
-        let mut y = ArrayD::from_elem(filter.output_dim(), A::zeroed());
-        poison(&mut y);
-        return Ok(Box::new(Travelling { filter, x: case.x.clone(), y }));
+        return Ok(planned(filter(case, method)?, case));
     }
     let gpu = CONVOLVER.gpu().map_err(|error| error.to_string())?;
     let clock = Clock::new(&gpu);
-    let mut y = ArrayD::from_elem(case.x.raw_dim(), A::zeroed());
-    poison(&mut y);
+    let y = poisoned(case.x.raw_dim());
     let upload = |array: &ArrayD<A>| gpu.upload(array).map_err(|error| error.to_string());
     let [x, y] = [upload(&case.x)?, upload(&y)?];
     let job = match way {
@@ -73,11 +63,6 @@ pub fn contender<A: Compared>(case: &Case<A>, way: &str) -> Result<Box<dyn Conte
         method => Job::Filter(Box::new(filter(case, method)?)),
     };
     Ok(Box::new(Resident { clock, job, x, y }))
-}
-
-/// What is not written must show: all bits set are NaN, or -1, or the largest number.
-fn poison<A: Compared>(y: &mut ArrayD<A>) {
-    y.as_slice_mut().map(bytemuck::cast_slice_mut).unwrap_or_default().fill(0xff_u8);
 }
 
 fn filter<A: Compared>(case: &Case<A>, method: &str) -> Result<Filter<A, IxDyn>, String> {
@@ -130,21 +115,5 @@ impl<A: Compared> Contender for Resident<A> {
         y.ok()
             .and_then(|y| y.as_slice().map(|y| bytemuck::cast_slice(y).to_vec()))
             .unwrap_or_default()
-    }
-}
-
-impl<A: Compared> Contender for Travelling<A> {
-    fn note(&self) -> String {
-        self.filter.plan().method().to_string()
-    }
-
-    fn run(&mut self) -> Result<Duration, String> {
-        let start = Instant::now();
-        self.filter.apply_into(&self.x, &mut self.y).map_err(|error| error.to_string())?;
-        Ok(start.elapsed())
-    }
-
-    fn result(&self) -> Vec<u8> {
-        self.y.as_slice().map(bytemuck::cast_slice).unwrap_or_default().to_vec()
     }
 }

@@ -8,6 +8,7 @@ use ndarray::{ArrayD, IxDyn};
 use crate::case::{Case, Compared};
 use crate::contender::Contender;
 
+/// This library from and to host memory.
 struct Ours<A: Compared> {
     filter: Filter<A, IxDyn>,
     x: ArrayD<A>,
@@ -25,10 +26,20 @@ pub fn contender<A: Compared>(case: &Case<A>, method: &str) -> Result<Box<dyn Co
         .method(method)
         .for_shape(case.x.raw_dim())
         .map_err(|error| error.to_string())?;
-    let mut y = ArrayD::from_elem(filter.output_dim(), A::zeroed());
-    // What is not written must show: all bits set are NaN, or -1, or the largest number.
+    Ok(planned(filter, case))
+}
+
+/// A filter on the host's arrays, wherever it runs.
+pub fn planned<A: Compared>(filter: Filter<A, IxDyn>, case: &Case<A>) -> Box<dyn Contender> {
+    let y = poisoned(filter.output_dim());
+    Box::new(Ours { filter, x: case.x.clone(), y })
+}
+
+/// What is not written must show: all bits set are NaN, or -1, or the largest number.
+pub fn poisoned<A: Compared>(shape: IxDyn) -> ArrayD<A> {
+    let mut y = ArrayD::from_elem(shape, A::zeroed());
     y.as_slice_mut().map(bytemuck::cast_slice_mut).unwrap_or_default().fill(0xff_u8);
-    Ok(Box::new(Ours { filter, x: case.x.clone(), y }))
+    y
 }
 
 impl<A: Compared> Contender for Ours<A> {
