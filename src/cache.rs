@@ -39,3 +39,45 @@ pub fn write(path: &std::path::Path, data: &[u8]) -> std::io::Result<()> {
     }
     result
 }
+
+#[cfg(all(test, any(feature = "gpu", feature = "serde")))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Long enough that a file takes many writes or a while in one, and all of one letter.
+    const LENGTH: usize = 1 << 20;
+    const WRITERS: usize = 3;
+
+    #[test]
+    fn readers_have_one_whole_file_whoever_writes() {
+        let name = format!("convolve-cache-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let path = directory.join("file.json");
+        write(&path, &vec![b'a'; LENGTH]).expect("written");
+        let writing = AtomicUsize::new(WRITERS);
+        std::thread::scope(|scope| {
+            for (letter, path) in (b'a'..).zip([&path; WRITERS]) {
+                let writing = &writing;
+                scope.spawn(move || {
+                    let written = (0..40).try_for_each(|_| write(path, &vec![letter; LENGTH]));
+                    writing.fetch_sub(1, Ordering::Relaxed);
+                    written.expect("written");
+                });
+            }
+            // Until the last writer is done: every read meets writes.
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while writing.load(Ordering::Relaxed) > 0 {
+                        let found = std::fs::read(&path).expect("always there");
+                        assert_eq!(found.len(), LENGTH, "a part");
+                        assert!(found.iter().all(|byte| *byte == found[0]), "a mixture");
+                    }
+                });
+            }
+        });
+        let left: Vec<_> = std::fs::read_dir(&directory).expect("a directory").collect();
+        std::fs::remove_dir_all(&directory).expect("removed");
+        assert_eq!(left.len(), 1, "beside the file: {left:?}");
+    }
+}

@@ -124,17 +124,14 @@ fn what_cannot_be_kept_still_holds() {
     std::fs::remove_file(&place.0).expect("removed");
 }
 
-/// Writers of one file never leave half of one.
+/// Those who calibrate at one time leave one file, of one of them. That readers never meet half of
+/// one is tested where files are written.
 #[test]
-fn many_writers_leave_one_whole_file() {
+fn many_writers_leave_one_file() {
     let place = Place::new("writers");
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| place.calibrate());
-        }
-        for _ in 0..50 {
-            let found = place.read();
-            assert!(found.len() <= 1 && found.iter().all(|device| device.rates.len() == 8));
         }
     });
     assert_eq!(place.read().len(), 1);
