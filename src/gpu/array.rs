@@ -55,7 +55,8 @@ impl GpuDevice {
         &self.context.queue
     }
 
-    /// Copies an array of any memory layout to the GPU. Does not wait for the copy to arrive.
+    /// Copies an array of any memory layout to the GPU. Does not wait for the copy to arrive,
+    /// unless memory is short and earlier copies hold some.
     ///
     /// # Errors
     /// [`Error::Gpu`] where the device is lost, or has no such buffer or memory;
@@ -98,7 +99,7 @@ impl<A: Element, D: Dimension> GpuArray<A, D> {
             return Err(Error::Empty { what: "array", shape: dim.slice().to_vec() });
         }
         let bytes = (dim.size() * size_of::<A>()) as u64;
-        let data = context.buffers.take(Role::Storage, bytes, "an array on the GPU")?;
+        let data = context.take(Role::Storage, bytes, "an array on the GPU")?;
         Ok(Self { context: context.clone(), data, dim, element: PhantomData })
     }
 

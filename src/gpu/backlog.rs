@@ -40,6 +40,12 @@ impl Backlog {
         GRACE + submission.until.saturating_sub(self.lock().done)
     }
 
+    /// How long all that was submitted may take from now on.
+    pub fn patience_with_all(&self) -> Duration {
+        let state = self.lock();
+        GRACE + state.submitted.saturating_sub(state.done)
+    }
+
     /// Notes that a submission, and all before it, are done.
     pub fn finish(&self, submission: &Submission) {
         let mut state = self.lock();

@@ -58,6 +58,8 @@ struct State {
     kept_bytes: u64,
     /// Of buffers that exist, in use or kept.
     bytes: u64,
+    /// Upload buffers in use: the device has yet to read them, and gives them back by itself.
+    uploads: usize,
 }
 
 impl Buffers {
@@ -89,7 +91,14 @@ impl Buffers {
                 created.inspect_err(|_| self.lock().bytes -= size)?
             }
         };
+        self.lock().uploads += usize::from(role == Role::Upload);
         Ok(Pooled { buffer, role, bytes, home: self.clone(), reusable: true })
+    }
+
+    /// Whether there may be room for so many bytes once the device is done with what was submitted,
+    /// without anybody dropping anything.
+    pub fn await_room(&self, bytes: u64) -> bool {
+        bytes <= self.limits.buffer.min(self.limits.all) && self.lock().uploads > 0
     }
 
     /// A kept buffer, or room for a new one.
@@ -119,6 +128,7 @@ impl Buffers {
 
     fn give_back(&self, role: Role, buffer: wgpu::Buffer, reusable: bool) {
         let mut state = self.lock();
+        state.uploads -= usize::from(role == Role::Upload);
         let size = buffer.size();
         if !reusable || size > self.limits.kept {
             state.bytes -= size;

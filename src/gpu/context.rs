@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::gpu::backlog::{Backlog, Submission};
-use crate::gpu::buffers::{Buffers, Limits};
+use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
 use crate::gpu::convert::{Compiled, Conversion};
 use crate::gpu::pipelines::Pipelines;
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
@@ -303,6 +303,19 @@ impl Context {
         self.poll(wait).map_err(|error| self.explain(error))?;
         self.backlog.finish(submission);
         self.check_alive()
+    }
+
+    /// A buffer of the pool. Where memory is short only because uploads are on their way, this waits
+    /// for them: how far a device has come must not decide whether there is room.
+    pub fn take(&self, role: Role, bytes: u64, what: &str) -> Result<Pooled> {
+        self.buffers.take(role, bytes, what).or_else(|full| {
+            if !self.buffers.await_room(bytes) {
+                return Err(full);
+            }
+            let timeout = Some(self.backlog.patience_with_all());
+            self.poll(wgpu::PollType::Wait { submission_index: None, timeout })?;
+            self.buffers.take(role, bytes, what)
+        })
     }
 
     /// Lets wgpu call back for what is done, without waiting.

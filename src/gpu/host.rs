@@ -82,7 +82,7 @@ impl<A: Element> Host<A> {
         };
         let integers = self.integers(bits)?;
         let context = passes.context();
-        let plain = |bytes, what| context.buffers.take(Role::Storage, bytes, what);
+        let plain = |bytes, what| context.take(Role::Storage, bytes, what);
         let input = plain(passes.input_bytes(), "the input")?;
         let output = plain(passes.output_bytes(), "the output")?;
         let samples = passes.output_bytes() / size_of::<A>() as u64;
@@ -118,8 +118,8 @@ impl<A: Element> Host<A> {
     ) -> Result<Running> {
         let context = self.passes.context();
         context.check_alive()?;
-        let input = context.buffers.take(Role::Storage, x.len() as u64, "the input")?;
-        let output = context.buffers.take(Role::Storage, output_bytes, "the output")?;
+        let input = context.take(Role::Storage, x.len() as u64, "the input")?;
+        let output = context.take(Role::Storage, output_bytes, "the output")?;
         let staged = Download::stage(context, output_bytes, "the download")?;
         let upload = Upload::new(context, x, "the upload")?;
         let download = context.attempt(|| {

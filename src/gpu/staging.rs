@@ -19,7 +19,7 @@ pub struct Upload {
 impl Upload {
     /// Copies the bytes out of host memory.
     pub fn new(context: &Context, bytes: &[u8], what: &str) -> Result<Self> {
-        let mut staged = context.buffers.take(Role::Upload, bytes.len() as u64, what)?;
+        let mut staged = context.take(Role::Upload, bytes.len() as u64, what)?;
         // Buffers of this kind are mapped in the pool.
         staged.set_reusable(false);
         context.attempt(|| {
@@ -67,7 +67,7 @@ pub struct Download {
 impl Download {
     /// A buffer for a result.
     pub fn stage(context: &Context, bytes: u64, what: &str) -> Result<Pooled> {
-        context.buffers.take(Role::Download, bytes, what)
+        context.take(Role::Download, bytes, what)
     }
 
     /// Records the copy from the device, which ends at a whole word.

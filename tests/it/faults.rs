@@ -189,6 +189,27 @@ fn memory_that_is_not_granted() {
     assert!(auto.fell_back().is_some(), "once, and for good");
 }
 
+/// Uploads hold staging memory until the device has read them and somebody has asked it. That is no
+/// lack of memory, however long it takes.
+#[test]
+fn memory_of_uploads_on_their_way_is_waited_for() {
+    let Some((device, queue)) = own_device(wgpu::Limits::default()) else { return };
+    // A frame takes four buffers of this size, one of them for its upload.
+    let builder = Convolver::builder().gpu_memory(7 * 163_840);
+    let convolver = builder.build_with_device(device, queue).expect("compute shaders");
+    let x = picture(200, 200);
+    let filter = planned(&convolver, Device::Gpu, x.dim());
+    let mut stream = filter.stream().depth(2);
+    for _ in 0..2 {
+        assert!(stream.push(&x).expect("the first upload makes room").is_none());
+    }
+    let error = stream.push(&x).expect_err("these two are on their way").to_string();
+    assert!(error.contains("in use"), "{error}");
+    for _ in 0..2 {
+        assert_close(&stream.pop().expect("runs").expect("on its way"), &expected(&x));
+    }
+}
+
 #[test]
 fn limits_that_are_too_small() {
     let limits = wgpu::Limits { max_buffer_size: 1 << 16, ..wgpu::Limits::default() };
