@@ -1,6 +1,7 @@
 //! Streams of frames: several of them on their way at one time.
 
 use ndarray::{Array, ArrayRef, Dimension};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::iter::Fuse;
 
@@ -49,7 +50,6 @@ pub struct Stream<'f, A: Element, T, D: Dimension> {
 
 /// Which of [`Stream::spare`].
 const RESULTS: usize = 0;
-#[cfg(feature = "gpu")]
 const COPIES: usize = 1;
 
 /// A frame that was pushed.
@@ -92,18 +92,25 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     }
 
     /// Starts a frame of any memory layout. Once as many are on their way as may be, this waits for
-    /// the oldest one and returns its result.
+    /// the oldest one and returns its result, in memory of its own; on the CPU that is the result of
+    /// this frame.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the frame has not the planned shape, [`Error::OutOfMemory`], and
-    /// failures of the GPU where that was asked for: see [`Filter::fell_back`] for the others. The
-    /// frames that are on their way stay so.
+    /// [`Error::Shape`](crate::Error::Shape) where the frame has not the planned shape,
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), and failures of the GPU where that was asked
+    /// for: see [`Filter::fell_back`] for the others; [`Error::FailedCheck`](crate::Error::FailedCheck)
+    /// where results are checked and one is wrong. Frames that were on their way stay so, but for the
+    /// oldest one where it is what failed.
     pub fn push(&mut self, frame: &ArrayRef<T, D>) -> Result<Option<Array<T, D>>> {
         if self.start(frame)? { self.pop() } else { Ok(None) }
     }
 
-    /// [`Stream::push`] with the result in `y`, of any memory layout; whether there was one. Memory for
-    /// samples is allocated for the first frames, and used again for all later ones.
+    /// [`Stream::push`] with the result in `y`, of any memory layout; whether there was one.
+    ///
+    /// A frame or a result that is not in standard (row-major) order is copied once more than others.
+    /// Memory for samples is allocated for the first frames and used again for all later ones; in mode
+    /// `valid` with the longer kernel alone, each frame takes new memory. With one thread on the CPU
+    /// later frames allocate nothing else either; several threads, and wgpu for each submission, do.
     ///
     /// ```
     /// use convolve::{Convolver, filters};
@@ -124,44 +131,74 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Stream::push`], and [`Error::Shape`] where `y` has not the shape of a result.
+    /// Those of [`Stream::push`], and [`Error::Shape`](crate::Error::Shape) where `y` has not the shape
+    /// of a result. `y` may hold anything after a failure.
     pub fn push_into(&mut self, frame: &ArrayRef<T, D>, y: &mut ArrayRef<T, D>) -> Result<bool> {
         self.filter.check_shape("result", &self.filter.output, &y.raw_dim())?;
+        if self.frames.is_empty()
+            && !self.is_on_gpu()
+            && let Some(y) = y.as_slice_mut()
+        {
+            // Its turn already: no detour.
+            let x = self.packed(frame)?;
+            let ran = self.filter.run(&x, y);
+            self.reuse(x);
+            return ran.map(|()| true);
+        }
         if self.start(frame)? { self.pop_into(y) } else { Ok(false) }
     }
 
-    /// Waits for the oldest frame that is on its way; `None` where there is none.
+    /// Waits for the oldest frame that is on its way, and returns its result in memory of its own;
+    /// `None` where there is none.
     ///
     /// # Errors
-    /// Failures of the GPU where that was asked for; the frame is lost then.
+    /// Failures of the GPU where that was asked for, [`Error::OutOfMemory`](crate::Error::OutOfMemory),
+    /// and [`Error::FailedCheck`](crate::Error::FailedCheck) where results are checked; the frame is
+    /// lost then.
     pub fn pop(&mut self) -> Result<Option<Array<T, D>>> {
-        let Some(frame) = self.frames.pop_front() else { return Ok(None) };
-        let y = self.result(frame)?;
+        let y = match self.frames.pop_front() {
+            None => return Ok(None),
+            Some(Frame::Done(y)) => y,
+            #[cfg(feature = "gpu")]
+            Some(Frame::Running(running, x)) => {
+                let mut y = allocate(self.filter.output.size(), "the frame")?;
+                self.finish(running, x, &mut y)?;
+                y
+            }
+        };
         let y = Array::from_shape_vec(self.filter.output.clone(), y);
         Ok(Some(y.expect("the length is the shape's")))
     }
 
-    /// [`Stream::pop`] into `y`, of any memory layout; false where no frame is on its way.
+    /// [`Stream::pop`] into `y`, of any memory layout; false where no frame is on its way. Memory is
+    /// used again as in [`Stream::push_into`].
     ///
     /// # Errors
-    /// Those of [`Stream::pop`], and [`Error::Shape`] where `y` has not the shape of a result; the
-    /// frame stays on its way then.
+    /// Those of [`Stream::pop`], and [`Error::Shape`](crate::Error::Shape) where `y` has not the shape
+    /// of a result; the frame stays on its way then.
     pub fn pop_into(&mut self, y: &mut ArrayRef<T, D>) -> Result<bool> {
         self.filter.check_shape("result", &self.filter.output, &y.raw_dim())?;
-        let Some(frame) = self.frames.pop_front() else { return Ok(false) };
-        if let Some(y) = y.as_slice_mut() {
-            self.finish(frame, y)?;
-            return Ok(true);
-        }
-        let mut packed = self.take(RESULTS, self.filter.output.size())?;
-        let finished = self.finish(frame, &mut packed);
-        if finished.is_ok() {
-            for (y, value) in y.iter_mut().zip(&packed) {
-                *y = *value;
+        match self.frames.pop_front() {
+            None => return Ok(false),
+            Some(Frame::Done(result)) => {
+                assign(y, &result);
+                self.spare[RESULTS].push(result);
             }
+            #[cfg(feature = "gpu")]
+            Some(Frame::Running(running, x)) => match y.as_slice_mut() {
+                Some(y) => self.finish(running, x, y)?,
+                None => {
+                    let mut packed = self.take(RESULTS, self.filter.output.size())?;
+                    let finished = self.finish(running, x, &mut packed);
+                    if finished.is_ok() {
+                        assign(y, &packed);
+                    }
+                    self.spare[RESULTS].push(packed);
+                    finished?;
+                }
+            },
         }
-        self.spare[RESULTS].push(packed);
-        finished.map(|()| true)
+        Ok(true)
     }
 
     /// The results of all these frames, in their order. Ends with the first error.
@@ -174,26 +211,31 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
 
     /// Starts a frame; whether the oldest one is to be taken now.
     fn start(&mut self, frame: &ArrayRef<T, D>) -> Result<bool> {
-        self.filter.check_shape("frame", &self.filter.input, &frame.raw_dim())?;
-        let packed = frame.as_standard_layout();
-        let samples = packed.as_slice().expect("an array in standard layout is a slice");
-        let started = self.start_packed(samples)?;
+        let x = self.packed(frame)?;
+        let started = self.start_packed(x)?;
         self.frames.push_back(started);
         let ready = matches!(self.frames.front(), Some(Frame::Done(_)));
         Ok(ready || self.frames.len() > self.depth)
     }
 
-    fn start_packed(&mut self, x: &[T]) -> Result<Frame<T>> {
+    fn start_packed(&mut self, x: Cow<[T]>) -> Result<Frame<T>> {
         #[cfg(feature = "gpu")]
         if let Some(host) = self.filter.host() {
-            match host.start(x, None) {
+            match host.start(&x, None) {
                 Ok(running) => {
-                    let mut copy = None;
-                    if self.filter.plan.may_fall_back() || self.filter.checker.is_some() {
-                        let mut samples = self.take(COPIES, x.len())?;
-                        samples.copy_from_slice(x);
-                        copy = Some(samples);
-                    }
+                    let kept = self.filter.plan.may_fall_back() || self.filter.checker.is_some();
+                    let copy = match x {
+                        Cow::Owned(samples) if kept => Some(samples),
+                        Cow::Borrowed(x) if kept => {
+                            let mut samples = self.take(COPIES, x.len())?;
+                            samples.copy_from_slice(x);
+                            Some(samples)
+                        }
+                        x => {
+                            self.reuse(x);
+                            None
+                        }
+                    };
                     return Ok(Frame::Running(running, copy));
                 }
                 Err(Error::Gpu(why)) if self.filter.plan.may_fall_back() => {
@@ -203,49 +245,66 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
             }
         }
         let mut y = self.take(RESULTS, self.filter.output.size())?;
-        self.filter.run(x, &mut y)?;
+        self.filter.run(&x, &mut y)?;
+        self.reuse(x);
         Ok(Frame::Done(y))
     }
 
-    fn result(&mut self, frame: Frame<T>) -> Result<Vec<T>> {
-        match frame {
-            Frame::Done(y) => Ok(y),
-            #[cfg(feature = "gpu")]
-            running => {
-                let mut y = allocate(self.filter.output.size(), "the frame")?;
-                self.finish(running, &mut y)?;
-                Ok(y)
-            }
+    /// Whether a frame that is started now is on its way for a while.
+    fn is_on_gpu(&self) -> bool {
+        #[cfg(feature = "gpu")]
+        return self.filter.host().is_some();
+        #[cfg(not(feature = "gpu"))]
+        false
+    }
+
+    /// The samples in standard order, copied only where they are not.
+    fn packed<'x>(&mut self, frame: &'x ArrayRef<T, D>) -> Result<Cow<'x, [T]>> {
+        self.filter.check_shape("frame", &self.filter.input, &frame.raw_dim())?;
+        if let Some(x) = frame.as_slice() {
+            return Ok(Cow::Borrowed(x));
+        }
+        let mut samples = self.take(COPIES, frame.len())?;
+        for (sample, x) in samples.iter_mut().zip(frame) {
+            *sample = *x;
+        }
+        Ok(Cow::Owned(samples))
+    }
+
+    fn reuse(&mut self, x: Cow<[T]>) {
+        if let Cow::Owned(samples) = x {
+            self.spare[COPIES].push(samples);
         }
     }
 
-    fn finish(&mut self, frame: Frame<T>, y: &mut [T]) -> Result<()> {
-        match frame {
-            Frame::Done(result) => {
-                y.copy_from_slice(&result);
-                self.spare[RESULTS].push(result);
+    /// Waits for a frame that is on its way.
+    #[cfg(feature = "gpu")]
+    fn finish(&mut self, running: host::Running, x: Option<Vec<T>>, y: &mut [T]) -> Result<()> {
+        let finished = running.finish(|bytes| host::copy(bytes, y));
+        match (finished, &x) {
+            (Err(Error::Gpu(why)), Some(x)) if self.filter.plan.may_fall_back() => {
+                self.filter.fall_back(why)?;
+                self.filter.run(x, y)?;
             }
-            #[cfg(feature = "gpu")]
-            Frame::Running(running, copy) => {
-                let finished = running.finish(|bytes| host::copy(bytes, y));
-                match (finished, &copy) {
-                    (Err(Error::Gpu(why)), Some(x)) if self.filter.plan.may_fall_back() => {
-                        self.filter.fall_back(why)?;
-                        self.filter.run(x, y)?;
-                    }
-                    // It ran as planned first, whatever has failed since.
-                    (Ok(()), Some(x)) => self.filter.check_run(&self.filter.plan, x, y)?,
-                    (result, _) => result?,
-                }
-                self.spare[COPIES].extend(copy);
-            }
+            // It ran as planned first, whatever has failed since.
+            (Ok(()), Some(x)) => self.filter.check_run(&self.filter.plan, x, y)?,
+            (result, _) => result?,
         }
+        self.spare[COPIES].extend(x);
         Ok(())
     }
 
     /// Room for so many samples, used before or new.
     fn take(&mut self, kind: usize, len: usize) -> Result<Vec<T>> {
         self.spare[kind].pop().map_or_else(|| allocate(len, "the frame"), Ok)
+    }
+}
+
+/// Copies samples in standard order into an array of any layout.
+fn assign<T: Copy, D: Dimension>(y: &mut ArrayRef<T, D>, samples: &[T]) {
+    match y.as_slice_mut() {
+        Some(y) => y.copy_from_slice(samples),
+        None => y.iter_mut().zip(samples).for_each(|(y, sample)| *y = *sample),
     }
 }
 
