@@ -33,6 +33,29 @@ pub fn fastest(mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
     Ok(best.as_secs_f64())
 }
 
+/// Times of one probe that are apart by no more than this say the same.
+const APART: f64 = 1.25;
+
+/// What times of one probe, taken some time apart, agree on: the shortest, where another one says the
+/// same. Whatever disturbed the fastest of several runs has hardly disturbed those of another time by
+/// just as much.
+pub fn agreed(times: &[f64]) -> Option<f64> {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted[..] {
+        [least, next, ..] if least > 0.0 && next <= least * APART => Some(least),
+        _ => None,
+    }
+}
+
+/// What waking another thread takes, from the times of one job on one thread and on two.
+///
+/// None where two took no less than one: the other thread came too late to help, and whatever else ran
+/// on its core is a likelier reason than its waking.
+pub fn wake(alone: f64, shared: f64) -> Option<f64> {
+    (shared < alone).then_some(shared - alone / 2.0)
+}
+
 /// Sets the constant so that `expected` becomes what was measured; leaves it where no sane value
 /// does, or where the probe says little of it.
 pub fn solve<R: Clone>(
@@ -94,6 +117,33 @@ mod tests {
         assert!((rates[0] - 4.0).abs() < 1e-6, "{rates:?}");
         assert!(solve(&mut rates, &term(|rates| &mut rates[1]), 0.5, expected, 3.0));
         assert!((rates[1] - 2.0).abs() < 1e-6, "{rates:?}");
+    }
+
+    #[test]
+    fn times_count_where_another_says_the_same() {
+        assert_eq!(agreed(&[1.0, 1.1]), Some(1.0));
+        assert_eq!(agreed(&[1.1, 1.0]), Some(1.0));
+        // One that was disturbed, whichever it was, is outvoted by the two others.
+        for times in [[8.0, 1.0, 1.2], [1.0, 8.0, 1.2], [1.0, 1.2, 8.0]] {
+            assert_eq!(agreed(&times[..2]).is_some(), times[2] == 8.0);
+            assert_eq!(agreed(&times), Some(1.0));
+        }
+        for times in [&[][..], &[1.0], &[1.0, 1.3], &[1.0, 2.0, 2.0], &[0.0, 0.0]] {
+            assert_eq!(agreed(times), None, "{times:?}");
+        }
+        assert_eq!(agreed(&[f64::NAN, 1.0, 1.0]), Some(1.0));
+        assert_eq!(agreed(&[1.0, f64::NAN]), None);
+    }
+
+    #[test]
+    fn a_thread_that_came_too_late_says_nothing_of_its_waking() {
+        let waking = wake(100e-6, 60e-6).expect("it helped");
+        assert!((waking - 10e-6).abs() < 1e-12, "{waking}");
+        // No sane value, as the caller finds.
+        assert!(wake(100e-6, 49e-6).expect("it helped") < 0.0);
+        for shared in [100e-6, 130e-6, f64::NAN] {
+            assert_eq!(wake(100e-6, shared), None);
+        }
     }
 
     #[test]

@@ -63,8 +63,9 @@ pub struct Rate {
     pub shipped: f64,
     /// What holds on this machine.
     pub value: f64,
-    /// Whether a probe measured it. `fft_start` goes with `fft`; what else none could tell, or what came out absurd (not between a
-    /// hundredth and a hundred times what is shipped), is as shipped.
+    /// Whether a probe measured it. `fft_start` goes with `fft`; what else none could tell, what came
+    /// out differently each time, or what came out absurd (not between a hundredth and a hundred times
+    /// what is shipped) is as shipped.
     pub measured: bool,
 }
 
