@@ -109,6 +109,9 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// with [`Error::FailedCheck`]. An output takes as many multiplications as the kernel has taps; an
     /// FFT method needs one look at all samples besides.
     ///
+    /// A sum that overflows on its way to a finite result makes a check fail as well: see
+    /// [`Filter::verify`].
+    ///
     /// Holds for `apply`, `apply_into`, pictures and streams. What stays on the GPU
     /// ([`Filter::apply_gpu`], [`Filter::encode`], [`Filter::encode_texture`], all of which only submit
     /// or record work) cannot be checked: there a filter with checks is an error,

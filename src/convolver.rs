@@ -240,7 +240,7 @@ impl Convolver {
     /// A plan for a problem of which no data is there yet.
     ///
     /// # Errors
-    /// [`Error::Inadmissible`] where the request insists on something
+    /// [`Error::Inadmissible`](crate::Error::Inadmissible) where the request insists on something
     /// that cannot do it.
     pub fn plan(&self, problem: &Problem, kernel: &KernelFacts, request: Request) -> Result<Plan> {
         let model = &self.shared.model;

@@ -111,6 +111,13 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Runs every admissible method on every device on `x` and compares: with the definition in
     /// `f64` at sampled outputs, and with this filter's own result at all of them.
     ///
+    /// Error bounds assume that no sum overflows on its way. Where samples and taps are so large that
+    /// terms, added up in the type that is computed in, pass its largest number (3.4e38 for `f32`)
+    /// before others would bring them back, one method ends in an infinity or NaN and another, which
+    /// adds in another order or scales, may not: that is reported as a difference. Scale the input
+    /// down, filter in `f64`, or ask for [`Precision::High`](crate::Precision::High). A result that is
+    /// itself beyond the type is infinite in the definition too.
+    ///
     /// # Errors
     /// [`Error::Disagreement`], with the whole report, where a difference exceeds the methods'
     /// error bounds; those of [`Filter::apply`].

@@ -1,7 +1,9 @@
 //! Sizes and values at the edge of what the types hold.
 
 use convolve::reference::Oracle;
-use convolve::{Boundary, Convolver, Device, Element, Method, Mode, Options};
+use convolve::{
+    Boundary, Check, Convolver, Device, Element, Error, Method, Mode, Options, Precision,
+};
 use ndarray::{Array, Array1, Array2, Dimension, arr1, arr2};
 
 use crate::common::convolver;
@@ -78,6 +80,35 @@ fn samples_near_the_largest_float() {
     let large = Array1::from_shape_fn(3000, |i| if i % 2 == 0 { 1e-3f64 } else { 2e-3 });
     let steep = Array1::from_shape_fn(101, |i| if i % 2 == 0 { 1e307 } else { -1e307 });
     verified(&large, &steep, Boundary::Zero);
+}
+
+/// Finite samples, finite results, and sums on the way to them that no `f32` holds: what comes out is
+/// up to the method. Checks say so, and what they are documented to advise helps.
+#[test]
+fn sums_that_overflow_on_the_way_are_reported() {
+    let x = Array2::from_elem((40, 50), 3e38f32);
+    let k = Array2::from_shape_fn((4, 3), |(i, _)| [1.0, 1.0, -1.0, -1.0][i]);
+    let filter = |method: Method| {
+        let filter = convolver().filter(&k).boundary(Boundary::Wrap).check(Check::Sampled(8));
+        filter.device(Device::Cpu).method(method)
+    };
+    let planned = |method| filter(method).for_shape(x.dim()).expect("admissible");
+    for method in [Method::Direct, Method::Separable] {
+        let infinite = planned(method).apply(&x);
+        assert!(matches!(infinite, Err(Error::FailedCheck { .. })), "{infinite:?}");
+        let apart = planned(method).verify(&x);
+        assert!(matches!(apart, Err(Error::Disagreement(_))), "{apart:?}");
+    }
+    // A transform is scaled, and right.
+    assert!(planned(Method::Fft).apply(&x).expect("right").iter().all(|y| y.is_finite()));
+    assert!(planned(Method::Fft).verify(&x).is_err(), "but the others are not");
+
+    for method in [Method::Direct, Method::Separable, Method::Fft] {
+        planned(method).verify(&(&x / 1024.0)).expect("scaled");
+        let wider = filter(method).precision(Precision::High).for_shape(x.dim());
+        wider.expect("admissible").verify(&x).expect("summed in f64");
+    }
+    verified(&x.mapv(f64::from), &k.mapv(f64::from), Boundary::Wrap);
 }
 
 /// Nor must a small kernel vanish in a transform's scale.
