@@ -128,7 +128,7 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
         samples: Self::Vector<S>,
     ) -> Self::Sum<S>;
     /// Writes the sums to the first `count` places.
-    fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]);
+    fn store<S: Simd>(simd: S, sum: Self::Sum<S>, to: &mut [Self]);
     /// The samples from `SHIFT` on of two vectors, one after the other.
     fn slide<S: Simd, const SHIFT: usize>(
         near: Self::Vector<S>,
@@ -184,7 +184,7 @@ macro_rules! lanes {
                 $mul_add
             }
             #[inline(always)]
-            fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]) {
+            fn store<S: Simd>(_simd: S, sum: Self::Sum<S>, to: &mut [Self]) {
                 sum.store_slice(&mut to[..S::$vector::LEN]);
             }
             #[inline(always)]
@@ -251,14 +251,15 @@ macro_rules! complex_lanes {
                 [x.mul_add(tap[0], sum[0]), x.mul_add(tap[1], sum[1])]
             }
             #[inline(always)]
-            fn store<S: Simd>(sum: Self::Sum<S>, to: &mut [Self]) {
-                let [re, im] = [sum[0].as_slice(), sum[1].as_slice()];
-                for (l, to) in to[..Self::count::<S>()].iter_mut().enumerate() {
-                    *to = Complex::new(
-                        re[2 * l] - im[2 * l + 1],
-                        re[2 * l + 1] + im[2 * l],
-                    );
-                }
+            fn store<S: Simd>(simd: S, sum: Self::Sum<S>, to: &mut [Self]) {
+                let [re, im] = sum;
+                // Vector operations throughout: a slice of the sums would keep them all in memory.
+                let (real, imaginary) = (im.unzip_low(im), im.unzip_high(im));
+                let turned = imaginary.zip_low(real);
+                let one = S::$vector::splat(simd, 1.0);
+                let signs = (-one).zip_low(one);
+                let y = turned.mul_add(signs, re);
+                y.store_slice(bytemuck::cast_slice_mut(&mut to[..Self::count::<S>()]));
             }
             #[inline(always)]
             fn slide<S: Simd, const SHIFT: usize>(

@@ -194,7 +194,7 @@ fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize, const
         let lanes = A::count::<S>();
         let y = &mut job.y[r * job.pitch + at..][..V * lanes];
         for (sum, y) in sums.iter().zip(y.chunks_exact_mut(lanes)) {
-            A::store(*sum, y);
+            A::store(simd, *sum, y);
         }
     }
 }

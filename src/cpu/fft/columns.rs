@@ -98,6 +98,6 @@ fn tile<S: Simd, C: Spectral, const R: usize>(
         }
     }
     for r in 0..R {
-        C::store(sums[r], &mut column[r * slab..]);
+        C::store(simd, sums[r], &mut column[r * slab..]);
     }
 }
