@@ -120,12 +120,12 @@ fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize, const T: usize>(
         if left >= V * lanes || (left * 2 > V * lanes && columns >= V * lanes) {
             // The last tile may compute again what the one before it has.
             let at = done.min(columns - V * lanes);
-            // One tap and three taps in a row are worth straight code.
+            // One tap in a row is worth straight code, and so are three in a small tile.
             match job.offsets.len() {
                 1 if const { R > 1 && T == LOADED } => {
                     tile::<S, A, R, V, 1, T>(simd, &mut job, at);
                 }
-                3 if const { R == 4 && T == LOADED } => {
+                3 if const { R == 4 && V <= 2 } => {
                     tile::<S, A, R, V, 3, T>(simd, &mut job, at);
                 }
                 _ => tile::<S, A, R, V, 0, T>(simd, &mut job, at),
