@@ -4,41 +4,90 @@
 
 use crate::element::DType;
 use crate::geometry::Geometry;
-use crate::kernel::KernelFacts;
+use crate::kernel::{self, KernelFacts};
 
 /// Rounding errors of one complex multiplication and addition against those of a real one
 /// (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.5: `2 sqrt(2)`).
 const COMPLEX: f64 = 2.83;
 
-/// `eps * taps * max|x| * sum|k|`: twice the classical `gamma_taps * sum |k| |x|` (Higham, eq.
-/// 3.5), since eps is twice the unit roundoff. Holds for any order of summation.
-pub fn direct(dtype: DType, taps: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
+/// The share of a window, `sum |k_t| |x_t|`, that an error in this precision may reach at most where a
+/// method's error is not of the window alone: in `f32` three digits are kept, in `f64` nine, however
+/// quiet the window is beside others. Both are far above what ordinary samples leave.
+pub fn share(epsilon: f64) -> f64 {
+    if epsilon < 1e-12 { 1e-9 } else { 1e-3 }
+}
+
+/// An error of results that are rounded to whole levels, far below the half of one that rounding may
+/// take: what is off by no more needs no second look, however quiet its window is.
+pub const LEVEL: f64 = 1.0 / 32.0;
+
+/// What an output is judged by: `sum |k_t|`, `sum |k_t| |x_t|` and the largest `|x_t|` over its window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Window {
+    /// `sum |k_t|`.
+    pub taps: f64,
+    /// `sum |k_t| |x_t|`.
+    pub products: f64,
+    /// `max |x_t|`, or more.
+    pub largest: f64,
+}
+
+impl Window {
+    /// Adds a tap and the sample under it. What is not finite ends in something that is not finite
+    /// either, which is compared in kind; errors are those of the rest.
+    pub fn add(&mut self, tap: f64, sample: f64) {
+        let [tap, sample] = [tap, sample].map(|part| if part.is_finite() { part } else { 0.0 });
+        self.taps += tap;
+        self.products += tap * sample;
+        self.largest = self.largest.max(sample);
+    }
+}
+
+/// The rounding errors of the definition itself, which is a sum in `f64`; nothing for integers.
+pub fn definition(dtype: DType, taps: usize, window: Window) -> f64 {
+    match dtype {
+        _ if dtype.is_integer() => 0.0,
+        _ if dtype.is_complex() => direct(DType::Complex64, taps, window),
+        _ => direct(DType::F64, taps, window),
+    }
+}
+
+/// `eps * taps * sum |k_t| |x_t|`: twice the classical `gamma_taps` (Higham, eq. 3.5), since eps is
+/// twice the unit roundoff. Holds for any order of summation.
+pub fn direct(dtype: DType, taps: usize, window: Window) -> f64 {
     let complex = if dtype.is_complex() { COMPLEX } else { 1.0 };
-    let rounding = dtype.epsilon() * taps as f64 * largest_input * kernel.sum;
-    complex * (rounding + underflow(dtype, taps, kernel, largest_input))
+    let rounding = dtype.epsilon() * taps as f64 * window.products;
+    complex * (rounding + underflow(dtype, taps, window.taps, window.largest))
 }
 
 /// What is lost where a product, a tap or a sample is subnormal: a GPU may take it for zero.
-fn underflow(dtype: DType, taps: usize, kernel: &KernelFacts, largest_input: f64) -> f64 {
-    dtype.smallest_normal() * (taps as f64 * (1.0 + largest_input) + kernel.sum)
+fn underflow(dtype: DType, taps: usize, sum: f64, largest_input: f64) -> f64 {
+    dtype.smallest_normal() * (taps as f64 * (1.0 + largest_input) + sum)
 }
 
-/// The direct bound with the taps of one pass after another, those of all terms where they are
-/// added up, and a rounding of every factor and of the kernel that they stand for. Several terms
-/// may be larger than the kernel: it is their gain that errors grow with.
-pub fn separable(
-    dtype: DType,
-    geometry: &Geometry,
-    kernel: &KernelFacts,
-    largest_input: f64,
-) -> f64 {
-    let passes: usize = geometry.axes.iter().map(|axis| axis.taps + 1).sum();
-    let added = match &geometry.axes[..] {
-        [.., rows, _] => kernel.terms.saturating_sub(1) * rows.taps,
+/// Roundings on the way through passes along all axes of a kernel: one for each tap of every pass,
+/// those of all terms where they are added up, and those by which the factors' products are off the
+/// taps.
+pub fn separable_roundings(kernel: &[usize], terms: usize) -> usize {
+    let passes: usize = kernel.iter().sum();
+    let added = match kernel {
+        [.., rows, _] => terms.saturating_sub(1) * rows,
         _ => 0,
     };
-    let terms = KernelFacts { sum: kernel.gain, ..kernel.clone() };
-    direct(dtype, passes + added + 1, &terms, largest_input)
+    passes + added + kernel::ROUNDINGS * kernel.len()
+}
+
+/// The direct bound with the roundings of one pass after another. Several terms may be larger than the
+/// taps that they add up to: it is their gain that errors grow with, to a [`share`] of the window at
+/// most.
+pub fn separable(dtype: DType, geometry: &Geometry, kernel: &KernelFacts, window: Window) -> f64 {
+    let roundings = separable_roundings(&geometry.kernel(), kernel.terms);
+    if kernel.terms <= 1 {
+        return direct(dtype, roundings, window);
+    }
+    let [taps, products] = [window.taps, window.products].map(|sum| kernel.gain * sum);
+    let terms = direct(dtype, roundings, Window { taps, products, ..window });
+    terms.min(share(dtype.epsilon()) * window.products).max(direct(dtype, roundings, window))
 }
 
 /// How the errors of transforms spread: each output has something of all samples that it was
@@ -71,10 +120,25 @@ impl Spread {
     }
 }
 
-/// `eps * log2(N) * |x_block|_2 * |k|_2` for blocks of `N` samples.
+/// `eps * log2(N) * |x_block|_2 * |k|_2` for blocks of `N` samples of at most `largest_input`: what a
+/// transform may be off by anywhere.
 pub fn fft(dtype: DType, spread: Spread, kernel: &KernelFacts, largest_input: f64) -> f64 {
     transform(dtype.epsilon(), spread, kernel, largest_input)
-        + underflow(dtype, spread.samples() as usize, kernel, largest_input)
+        + underflow(dtype, spread.samples() as usize, kernel.sum, largest_input)
+}
+
+/// What an output of the FFT method may be off by: what a transform may, and no more than a [`share`]
+/// of its window. Outputs that could be off by more are computed directly.
+pub fn fft_output(
+    dtype: DType,
+    spread: Spread,
+    taps: usize,
+    kernel: &KernelFacts,
+    largest_input: f64,
+    window: Window,
+) -> f64 {
+    let everywhere = fft(dtype, spread, kernel, largest_input);
+    everywhere.min(share(dtype.epsilon()) * window.products).max(direct(dtype, taps, window))
 }
 
 /// Whether rounding the result of an `f64` transform gives the exact integers, for inputs of at

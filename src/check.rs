@@ -3,6 +3,7 @@
 use ndarray::{ArrayView, IxDyn};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::bounds::{self, Window};
 use crate::cpu::extended::Odometer;
 use crate::element::Element;
 use crate::element::number::Wide;
@@ -82,15 +83,15 @@ impl<A: Element> Checker<A> {
             let far = match recipe(plan) {
                 Recipe::CpuFft { .. } => {
                     let all = x.iter().map(|x| x.to_element().magnitude());
-                    Some(verify::largest_finite(all).max(result.outside))
+                    verify::largest_finite(all).max(result.outside)
                 }
-                _ => None,
+                _ => 0.0,
             };
             let sample = |at: &[usize]| x[flat(at, &plan.problem.input)].to_element();
             for place in flats {
                 let at = Odometer::starting_at(shape.clone(), place);
-                let (exact, near) = definition.with_largest(sample, at.at());
-                compare(plan, at.at(), y[place], exact, far.unwrap_or(near))?;
+                let (exact, window) = definition.with_window(sample, at.at());
+                compare(plan, at.at(), y[place], exact, window, far)?;
             }
             return Ok(());
         }
@@ -101,7 +102,8 @@ impl<A: Element> Checker<A> {
         let largest = verify::largest_finite(result.original.iter().map(|a| a.magnitude()));
         for place in flats {
             let at = Odometer::starting_at(shape.clone(), place);
-            compare(plan, at.at(), y[place], oracle.at(at.at()), largest)?;
+            let (exact, window) = oracle.with_window(at.at());
+            compare(plan, at.at(), y[place], exact, window, largest)?;
         }
         Ok(())
     }
@@ -163,19 +165,21 @@ fn compare<A: Element, T: FrameSample<A>>(
     at: &[usize],
     value: T,
     exact: A::Wide,
+    window: Window,
     largest: f64,
 ) -> Result<()> {
     let element = A::narrow(exact);
     // What is not finite must be just that.
     let magnitude = if element.is_finite() { element.magnitude() } else { 0.0 };
     let (recipe, facts) = (recipe(plan), &plan.kernel);
-    let bound = verify::bound(plan.inside(), recipe, &plan.geometry, facts, largest)
-        + verify::stored(A::DTYPE, plan, recipe, facts, magnitude);
+    let bound = verify::bound(plan.inside(), recipe, &plan.geometry, facts, largest, window)
+        + verify::stored(A::DTYPE, plan, recipe, facts, magnitude)
+        + bounds::definition(A::DTYPE, plan.geometry.taps(), window);
     let agrees = match T::BITS {
         None => verify::deviation(value.to_element(), exact) <= bound,
         // Rounded and saturated: what is within the bound is rounded to something in between.
         Some(_) => {
-            let slack = bound + crate::bounds::rounding(A::DTYPE, magnitude);
+            let slack = bound.max(bounds::LEVEL) + bounds::rounding(A::DTYPE, magnitude);
             let [low, high] = [-slack, slack].map(|off| {
                 let end = A::from_complex(element.to_complex() + off);
                 T::from_element(end).to_element().to_complex().re

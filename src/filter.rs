@@ -4,6 +4,7 @@ use ndarray::{Array, ArrayD, ArrayRef, Dimension};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use crate::bounds;
 use crate::check::{Checked, Checker};
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
@@ -206,7 +207,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         if T::BITS.is_none() {
             // `T` is `A` then.
-            return self.attempt_plain(bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+            let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+            return self.attempt_plain(x, y, 0.0);
         }
         let [mut wide, mut sums] = [x.len(), y.len()].map(|len| {
             let mut samples = self.scratch.take(Vec::new);
@@ -214,22 +216,23 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             samples
         });
         wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
-        let result = self.attempt_plain(&wide, &mut sums);
+        let result = self.attempt_plain(&wide, &mut sums, bounds::LEVEL);
         y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = T::from_element(*sum));
         self.scratch.keep(wide);
         self.scratch.keep(sums);
         result
     }
 
-    fn attempt_plain(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    fn attempt_plain(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
         if let Some(runner) = self.runner() {
-            return runner.run(x, y);
+            return runner.run(x, y, bearable);
         }
         let (extension, data, weights) = self.canonical(x);
         let plan = self.plan_for(&weights)?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let precision = plan.request.precision;
-        Runner::new(precision, recipe, &extension, &weights, &self.convolver)?.run(&data, y)
+        let runner = Runner::new(precision, recipe, &extension, &weights, &self.convolver)?;
+        runner.run(&data, y, bearable)
     }
 
     /// What runs, where that is the GPU and all of the data at once.

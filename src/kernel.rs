@@ -19,8 +19,9 @@ pub struct KernelFacts {
     /// Outer products whose sum the kernel is: 1 for one of one vector per axis, more for several
     /// on the last two axes, 0 where none are known.
     pub terms: usize,
-    /// The sum over the terms of the product of their vectors' `sum |f|`; `sum |k|` for a single
-    /// term, more where several cancel.
+    /// The most that the terms are larger than a tap that they add up to, over all taps:
+    /// `sum over terms of |product of factors| / |k|`. 1 for a single term, more where several cancel;
+    /// what the error of their passes is multiplied by.
     pub gain: f64,
     /// Whether the factors of a single term have the sign of each tap, and are zero just where it
     /// is, so that passes over an infinity end in what the kernel itself ends in.
@@ -37,7 +38,7 @@ impl KernelFacts {
             sum: taps,
             norm: taps.sqrt(),
             terms: 0,
-            gain: taps,
+            gain: 1.0,
             keeps_signs: false,
         }
     }
@@ -62,14 +63,13 @@ impl KernelFacts {
         // Squares of the largest magnitudes are beyond f64.
         let unit = if max > 0.0 { max } else { 1.0 };
         let squares: f64 = magnitudes().map(|magnitude| (magnitude / unit).powi(2)).sum();
-        let sum = magnitudes().sum();
         Self {
             finite: w.iter().all(|w| w.is_finite()),
             max,
-            sum,
+            sum: magnitudes().sum(),
             norm: unit * squares.sqrt(),
             terms: 0,
-            gain: sum,
+            gain: 1.0,
             keeps_signs: false,
         }
     }
@@ -84,10 +84,12 @@ impl KernelFacts {
 ///
 /// The vectors are the fibres through the largest tap (cross approximation of rank one, exact for
 /// a tensor of rank one). For integers the product must equal the kernel exactly. For floating
-/// point the factors, already rounded to the element type, are accepted where
-/// `sum |k - product| <= (axes + 1) * eps * sum |k|`: a rounding of every factor and of the kernel
-/// itself, which is below what the direct sum is allowed anyway. A kernel that is long on fewer
-/// than two axes has nothing to separate.
+/// point the factors, already rounded to the element type, are accepted where they keep *every* tap
+/// ([`keeps`]): where large samples meet small taps only, the small taps are all that counts. A
+/// kernel that is long on fewer than two axes has nothing to separate.
+///
+/// Factors of a kernel without negative taps (a blur) add up to what the kernel does, as far as their
+/// type can say: rounded one by one they would darken or brighten every flat area.
 pub fn factors<A: Element>(w: &[A], shape: &[usize]) -> Option<Vec<Vec<A>>> {
     let long: Vec<usize> = shape.iter().copied().filter(|&taps| taps > 1).collect();
     if long.len() < 2 || !w.iter().all(|w| w.is_finite()) {
@@ -141,28 +143,83 @@ fn real_factors<A: Element>(
         .map(|gain| 2f64.powf(-gain.log2().ceil()))
         .collect();
     let rest: f64 = shares[1..].iter().product();
-    let factors: Vec<Vec<A>> = fibres
+    let scaled: Vec<Vec<Complex<f64>>> = fibres
         .iter()
         .zip(&shares)
         .enumerate()
         .map(|(axis, ((fibre, _), share))| {
             let scaled =
                 |tap: Complex<f64>| if axis == 0 { tap / rest } else { tap / pivot * *share };
-            fibre.iter().map(|tap| A::from_complex(scaled(tap.to_complex()))).collect()
+            fibre.iter().map(|tap| scaled(tap.to_complex())).collect()
         })
         .collect();
+    let mut factors: Vec<Vec<A>> = scaled
+        .iter()
+        .map(|factor| factor.iter().map(|&tap| A::from_complex(tap)).collect())
+        .collect();
+    // A sum beyond the type proves nothing.
     let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
-    let allowed = (shape.len() + 1) as f64 * A::DTYPE.epsilon() * sum;
-    let mut residual = 0.0;
+    if !sum.is_finite() || !factors.iter().flatten().all(|f| f.is_finite()) {
+        return None;
+    }
+    if !A::DTYPE.is_complex() && w.iter().all(|w| w.to_complex().re >= 0.0) {
+        let sums: Vec<f64> =
+            scaled.iter().map(|factor| factor.iter().map(|tap| tap.norm()).sum()).collect();
+        let wanted = sum / sums.iter().product::<f64>();
+        for (axis, factor) in factors.iter_mut().enumerate() {
+            let wanted = if axis == 0 { wanted * sums[0] } else { sums[axis] };
+            add_up_to(factor, wanted);
+        }
+    }
+    let mut kept = true;
     for_each_product(shape, &mut |index, at| {
         let product =
             at.iter().zip(&factors).map(|(&t, f)| f[t].to_complex()).product::<Complex<f64>>();
-        residual += (w[index].to_complex() - product).norm();
-        residual <= allowed
+        let tap = w[index].to_complex();
+        kept = keeps::<A>(tap, tap - product, tap.norm(), shape.len());
+        kept
     });
-    // A sum beyond the type proves nothing.
-    let small = sum.is_finite() && residual <= allowed;
-    (small && factors.iter().flatten().all(|f| f.is_finite())).then_some(factors)
+    kept.then_some(factors)
+}
+
+/// Roundings that a tap may be off by that is a product along one axis more: those of the factor, of
+/// the two taps that it is a ratio of, and one more for kernels whose taps were computed in their own
+/// type.
+pub(crate) const ROUNDINGS: usize = 4;
+
+/// Whether a tap that is left with this difference is kept to a few roundings of itself, given the
+/// magnitude of the products along `axes` axes that add up to it. What is too small for the type may
+/// be off by a few of its smallest numbers.
+pub(crate) fn keeps<A: Element>(
+    tap: Complex<f64>,
+    difference: Complex<f64>,
+    products: f64,
+    axes: usize,
+) -> bool {
+    let roundings = (ROUNDINGS * axes) as f64 * A::DTYPE.epsilon();
+    let smallest = A::DTYPE.smallest_normal();
+    difference.norm() <= roundings * (tap.norm().max(products) + smallest)
+}
+
+/// Moves the largest of these taps, none of them negative, by up to two roundings each until they add
+/// up to `wanted`. Pairs of equal taps at the same distance from both ends stay equal.
+fn add_up_to<A: Element>(factor: &mut [A], wanted: f64) {
+    let value = |tap: A| tap.to_complex().re;
+    let mut order: Vec<usize> = (0..factor.len().div_ceil(2)).collect();
+    order.sort_by(|&a, &b| value(factor[b]).total_cmp(&value(factor[a])));
+    let mut missing = wanted - factor.iter().map(|&tap| value(tap)).sum::<f64>();
+    for low in order {
+        let high = factor.len() - 1 - low;
+        let places = if low != high && factor[low] == factor[high] { 2.0 } else { 1.0 };
+        let tap = value(factor[low]);
+        let most = 2.0 * A::DTYPE.epsilon() * tap;
+        let moved = A::from_complex((tap + (missing / places).clamp(-most, most)).into());
+        if places == 2.0 {
+            factor[high] = moved;
+        }
+        factor[low] = moved;
+        missing -= places * (value(moved) - tap);
+    }
 }
 
 /// By Gauss's lemma the product of primitive vectors is primitive, so a kernel of rank one over
@@ -288,6 +345,34 @@ mod tests {
     fn passes_before_the_last_gain_nothing() {
         let found = factors(&[1.0f32 / 81.0; 81], &[9, 9]).expect("rank one");
         assert!(found[1].iter().sum::<f32>() <= 1.0);
+    }
+
+    #[test]
+    fn factors_of_a_blur_add_up_to_it() {
+        for sigma in [0.5, 1.0, 2.0, 4.0, 9.0, 20.0, 60.0] {
+            let blur = crate::filters::gaussian::<f32>(sigma).expect("a sigma");
+            let (n, taps) = (blur.nrows(), blur.as_slice().expect("standard"));
+            let found = factors(taps, &[n, n]).expect("rank one");
+            let sum = |taps: &[f32]| taps.iter().map(|&tap| f64::from(tap)).sum::<f64>();
+            let both: f64 = found.iter().map(|factor| sum(factor)).product();
+            assert!((both - sum(taps)).abs() < 1e-8, "sigma {sigma}: {}", both - sum(taps));
+            assert!((both - 1.0).abs() < 1e-7, "sigma {sigma}: {}", both - 1.0);
+            for factor in &found {
+                assert!(factor.iter().eq(factor.iter().rev()), "both sides are the same");
+            }
+        }
+    }
+
+    /// A star under a kernel of large and small taps: small ones are all that a window may meet.
+    #[test]
+    fn every_tap_is_kept_or_there_are_no_factors() {
+        let glare = |wings: f64| -> Vec<f32> {
+            let r = |i: usize| ((i / 9) as f64 - 4.0).hypot((i % 9) as f64 - 4.0);
+            (0..81).map(|i| if i == 40 { 1.0 } else { (wings / r(i).powf(1.5)) as f32 }).collect()
+        };
+        for wings in [1e-3, 6e-6, 1e-9, 1e-20] {
+            assert!(factors(&glare(wings), &[9, 9]).is_none(), "{wings}");
+        }
     }
 
     #[test]

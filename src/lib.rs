@@ -54,7 +54,7 @@ pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};
 pub use profile::{DeviceTimes, Profile};
 pub use stream::{Results, Stream};
-pub use verify::{Deviation, Verification, Verified};
+pub use verify::{Deviation, Difference, Verification, Verified};
 
 #[cfg(feature = "f16")]
 pub use half;

@@ -116,12 +116,13 @@ impl<A: Element> Runner<A> {
         }
     }
 
-    /// Computes all of `y`; both slices have the planned lengths, in standard order.
-    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    /// Computes all of `y`; both slices have the planned lengths, in standard order. An error of an
+    /// output that is no larger than `bearable` is not looked for.
+    pub fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
         match self {
-            Self::Native(executor) => executor.run(x, y),
-            Self::Inside(widened) => widened.run(x, y),
-            Self::High(widened) => widened.run(x, y),
+            Self::Native(executor) => executor.run(x, y, bearable),
+            Self::Inside(widened) => widened.run(x, y, bearable),
+            Self::High(widened) => widened.run(x, y, bearable),
         }
     }
 }
@@ -154,14 +155,14 @@ impl<A: Element, W: Element + Wider<A>> Widened<A, W> {
         })
     }
 
-    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
         let [mut wide, mut sums] = self.buffers.take(Default::default);
         fit(&mut wide, x.len(), "the widened input")?;
         fit(&mut sums, y.len(), "the output before it is rounded")?;
         threads::for_each_piece(&mut wide, self.threads, GROUP, |start, wide| {
             W::widen_all(&x[start..start + wide.len()], wide);
         });
-        self.executor.run(&wide, &mut sums)?;
+        self.executor.run(&wide, &mut sums, bearable)?;
         threads::for_each_piece(y, self.threads, GROUP, |start, y| {
             W::round_all(&sums[start..start + y.len()], y);
         });

@@ -6,6 +6,7 @@
 use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn};
 
 use crate::boundary::Boundary;
+use crate::bounds::Window;
 use crate::element::Element;
 use crate::element::number::Wide;
 use crate::error::Result;
@@ -71,6 +72,12 @@ impl<A: Element> Oracle<A> {
         sum
     }
 
+    /// One sample of the result, as [`Oracle::at`], and the sums over its window that error bounds are
+    /// made of.
+    pub fn with_window(&self, o: &[usize]) -> (A::Wide, Window) {
+        self.definition.with_window(|at| self.x[IxDyn(at)], o)
+    }
+
     /// The whole result, in the oracle's own type.
     pub fn wide(&self) -> ArrayD<A::Wide> {
         ArrayD::from_shape_fn(self.shape(), |o| self.at(o.slice()))
@@ -118,17 +125,14 @@ impl<A: Element> Definition<A> {
         Ok(Self { k, input, boundary, start, stride, dilation, output })
     }
 
-    /// One sample of the result, and the largest finite magnitude in its window.
-    pub fn with_largest(&self, x: impl Fn(&[usize]) -> A, o: &[usize]) -> (A::Wide, f64) {
-        let (mut sum, mut largest) = (A::Wide::default(), 0.0f64);
+    /// One sample of the result, and what its error is judged by.
+    pub fn with_window(&self, x: impl Fn(&[usize]) -> A, o: &[usize]) -> (A::Wide, Window) {
+        let (mut sum, mut window) = (A::Wide::default(), Window::default());
         self.window(x, o, |k, x| {
             sum = sum.mul_add(k.widen(), x.widen());
-            let magnitude = x.magnitude();
-            if magnitude.is_finite() {
-                largest = largest.max(magnitude);
-            }
+            window.add(k.magnitude(), x.magnitude());
         });
-        (sum, largest)
+        (sum, window)
     }
 
     /// Visits the taps and samples that make one sample of the result.

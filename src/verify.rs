@@ -3,12 +3,16 @@
 use ndarray::ArrayViewD;
 use std::fmt;
 
-use crate::bounds;
+use crate::bounds::{self, Window};
 use crate::convolver::Convolver;
+use crate::cpu::direct::Direct;
 use crate::cpu::extended::{Extension, Odometer};
+use crate::cpu::simd::InstructionSet;
+use crate::cpu::threads;
 use crate::element::number::Wide;
 use crate::element::{DType, Element};
 use crate::error::Result;
+use crate::filter::allocate;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
 use crate::plan::{self, Device, Method, Plan, Recipe, Verdict};
@@ -38,20 +42,36 @@ pub struct Verified {
     pub outcome: Result<Deviation, String>,
 }
 
-/// Largest absolute differences of one method, and what they may be.
+/// The largest differences of one method, absolute and in units of what they may be. Each output has
+/// a bound of its own, which goes with what is in its window.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Deviation {
     /// From the definition in `f64`, at the sampled outputs.
-    pub from_definition: f64,
+    pub from_definition: Difference,
     /// From the filter's own result, at all outputs.
-    pub from_chosen: f64,
-    /// The method's error bound.
-    pub bound: f64,
-    /// The sum of the bounds of this method and of the filter's own.
-    pub joint_bound: f64,
+    pub from_chosen: Difference,
     /// The largest of all differences of this method in units of what it may be: from the definition,
     /// from the filter's own result, and from the result of every other method.
     pub share: f64,
+}
+
+/// How far two results are apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The largest absolute difference.
+    pub largest: f64,
+    /// The largest difference in units of what it may be, at its own output.
+    pub share: f64,
+}
+
+impl Difference {
+    /// Counts one output's difference, and what it may be.
+    fn add(&mut self, difference: f64, bound: f64) {
+        self.largest = self.largest.max(difference);
+        self.share = self.share.max(share(difference, bound));
+    }
 }
 
 impl Deviation {
@@ -91,8 +111,8 @@ impl fmt::Display for Verification {
                     f,
                     "{name:<14} {}  off the definition by {}, off the result by {}",
                     if d.agrees() { "agrees   " } else { "DISAGREES" },
-                    Share(d.from_definition, d.bound),
-                    Share(d.from_chosen, d.joint_bound),
+                    d.from_definition,
+                    d.from_chosen,
                 )?,
                 Err(reason) => writeln!(f, "{name:<14} not run    {reason}")?,
             }
@@ -110,19 +130,16 @@ impl fmt::Display for Verification {
     }
 }
 
-/// An error, and how much of its bound it is.
-struct Share(f64, f64);
-
-impl fmt::Display for Share {
+impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(error, bound) = *self;
-        match error / bound {
-            _ if error == 0.0 => write!(f, "nothing"),
-            share if share < 0.01 => write!(f, "{error:.1e} (under 1 % of the bound)"),
+        let Self { largest, share } = *self;
+        match share {
+            _ if largest == 0.0 => write!(f, "nothing"),
+            share if share < 0.01 => write!(f, "{largest:.1e} (under 1 % of the bound)"),
             share if share.is_finite() => {
-                write!(f, "{error:.1e} ({:.0} % of the bound)", 100.0 * share)
+                write!(f, "{largest:.1e} (up to {:.0} % of the bound)", 100.0 * share)
             }
-            _ => write!(f, "{error:.1e} (the bound is {bound:.1e})"),
+            _ => write!(f, "{largest:.1e} (where nothing may be)"),
         }
     }
 }
@@ -156,8 +173,9 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let largest = largest_magnitude(x.iter().chain(&extension.values));
 
     let outputs = geometry.output_len();
+    let taps = geometry.taps();
     let oracle = Oracle::new(subject.input, subject.kernel, subject.options)?;
-    let sampled = (ORACLE_BUDGET / geometry.taps()).clamp(64, 65_536).min(outputs);
+    let sampled = (ORACLE_BUDGET / taps).clamp(64, 65_536).min(outputs);
     let samples: Vec<(usize, A::Wide)> = (0..sampled)
         .map(|i| {
             // Evenly spread, from the very first output to the very last.
@@ -165,11 +183,15 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
             (flat, oracle.at(Odometer::starting_at(oracle.shape().to_vec(), flat).at()))
         })
         .collect();
+    let windows = Windows::new(extension, x, weights, &facts, largest)?;
 
     let judged = |y: Vec<A>, recipe: &Recipe| {
-        let bound = bound(plan.inside(), recipe, geometry, &facts, largest);
-        let bound = bound + stored(A::DTYPE, plan, recipe, &facts, largest_magnitude(&y));
-        Run { y, bound }
+        let bound = |flat: usize| {
+            let window = windows.at(flat);
+            bound(plan.inside(), recipe, geometry, &facts, largest, window)
+                + stored(A::DTYPE, plan, recipe, &facts, window.products)
+        };
+        Run { y, bounds: (0..outputs).map(bound).collect() }
     };
     let runs = everything
         .candidates
@@ -180,7 +202,7 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
                 let runner = Runner::new(precision, recipe, extension, weights, convolver)?;
                 // Anything that is left untouched must show.
                 let mut y = vec![poison::<A>(); outputs];
-                runner.run(x, &mut y)?;
+                runner.run(x, &mut y, 0.0)?;
                 Ok(Ok(judged(y, recipe)))
             }
         })
@@ -188,18 +210,23 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
     let own = judged(own, recipe);
     let apart = |a: &Run<A>, b: &Run<A>| {
-        let everywhere = a.y.iter().zip(&b.y).map(|(&a, &b)| deviation(a, b.widen()));
-        everywhere.fold(0.0, f64::max)
+        let mut all = Difference::default();
+        for (flat, (&a_y, &b_y)) in a.y.iter().zip(&b.y).enumerate() {
+            all.add(deviation(a_y, b_y.widen()), a.bounds[flat] + b.bounds[flat]);
+        }
+        all
     };
     let compare = |run: &Run<A>| {
-        let at_samples = samples.iter().map(|&(flat, exact)| deviation(run.y[flat], exact));
-        let from_definition = at_samples.fold(0.0, f64::max);
-        let (from_chosen, joint_bound) = (apart(run, &own), run.bound + own.bound);
+        let mut from_definition = Difference::default();
+        for &(flat, exact) in &samples {
+            let own = bounds::definition(A::DTYPE, taps, windows.at(flat));
+            from_definition.add(deviation(run.y[flat], exact), run.bounds[flat] + own);
+        }
+        let from_chosen = apart(run, &own);
         let others = runs.iter().flatten().filter(|other| !std::ptr::eq(*other, run));
-        let from_others = others.map(|other| share(apart(run, other), run.bound + other.bound));
-        let own_shares = [share(from_definition, run.bound), share(from_chosen, joint_bound)];
-        let share = from_others.chain(own_shares).fold(0.0, f64::max);
-        Deviation { from_definition, from_chosen, bound: run.bound, joint_bound, share }
+        let others = others.map(|other| apart(run, other).share);
+        let share = others.chain([from_definition.share, from_chosen.share]).fold(0.0, f64::max);
+        Deviation { from_definition, from_chosen, share }
     };
     let methods = everything
         .candidates
@@ -224,10 +251,50 @@ fn share(error: f64, bound: f64) -> f64 {
     }
 }
 
-/// What one method gave.
+/// What one method gave, and how far each of it may be off.
 struct Run<A> {
     y: Vec<A>,
-    bound: f64,
+    bounds: Vec<f64>,
+}
+
+/// What every output is judged by.
+struct Windows<D> {
+    /// `sum |k_t| |x_t|`; empty for integers, whose outputs are exact.
+    products: Vec<D>,
+    taps: f64,
+    largest: f64,
+}
+
+impl<D: Element> Windows<D> {
+    fn new<A: Element<Double = D>>(
+        extension: &Extension<A>,
+        x: &[A],
+        weights: &[A],
+        facts: &KernelFacts,
+        largest: f64,
+    ) -> Result<Self> {
+        let mut products = Vec::new();
+        if !A::DTYPE.is_integer() {
+            let magnitudes = |values: &[A]| -> Vec<D> {
+                let magnitude = |value: &A| {
+                    D::from_complex(if value.is_finite() { value.magnitude() } else { 0.0 }.into())
+                };
+                values.iter().map(magnitude).collect()
+            };
+            let geometry = extension.geometry.clone();
+            let extension = Extension { geometry, values: magnitudes(&extension.values) };
+            products = allocate(extension.geometry.output_len(), "what errors are judged by")?;
+            let (instructions, threads) = (InstructionSet::detect(), threads::available());
+            Direct::new(extension, &magnitudes(weights), instructions, threads)
+                .run(&magnitudes(x), &mut products);
+        }
+        Ok(Self { products, taps: facts.sum, largest })
+    }
+
+    fn at(&self, flat: usize) -> Window {
+        let products = self.products.get(flat).map_or(0.0, |products| products.magnitude());
+        Window { taps: self.taps, products, largest: self.largest }
+    }
 }
 
 /// The largest finite magnitude.
@@ -256,23 +323,23 @@ pub(crate) fn stored(
     bounds::rounding(dtype, largest_output) + flushed
 }
 
-/// How far a recipe may be off that is computed in `dtype`.
+/// How far an output may be off that a recipe computes in `dtype`, with inputs of at most `largest`.
 pub(crate) fn bound(
     dtype: DType,
     recipe: &Recipe,
     geometry: &Geometry,
     kernel: &KernelFacts,
     largest: f64,
+    window: Window,
 ) -> f64 {
-    let direct = bounds::direct(dtype, geometry.taps(), kernel, largest);
+    let taps = geometry.taps();
     match recipe {
-        Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => direct,
+        Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => bounds::direct(dtype, taps, window),
         Recipe::CpuSeparable { .. } | Recipe::GpuSeparable(_) => {
-            bounds::separable(dtype, geometry, kernel, largest)
+            bounds::separable(dtype, geometry, kernel, window)
         }
-        // Blocks that the transform is not trusted with are computed directly.
         Recipe::CpuFft { blocks, .. } => {
-            bounds::fft(dtype, blocks.spread(), kernel, largest).max(direct)
+            bounds::fft_output(dtype, blocks.spread(), taps, kernel, largest, window)
         }
     }
 }

@@ -3,6 +3,7 @@
 mod common;
 
 #[cfg(feature = "serde")]
+mod adversarial;
 mod calibration;
 mod check;
 #[cfg(feature = "gpu")]

@@ -72,11 +72,12 @@ fn a_nan_changes_nothing_elsewhere() {
         let filter = clean.filter(convolver(), way).expect("admissible");
         let without = filter.apply(&x).expect("runs");
         let with = filter.apply(&spoiled(&x, &[(12_345, f32::NAN)])).expect("runs");
-        let tolerance = 2.0 * clean.tolerance(filter.plan()) as f32;
+        let tolerance = 2.0 * clean.tolerance(filter.plan());
         for (i, (a, b)) in without.iter().zip(&with).enumerate() {
             let holds = (12_345 - 25..=12_345 + 25).contains(&i);
             assert_eq!(b.is_nan(), holds, "{way:?} {i}");
-            assert!(holds || (a - b).abs() <= tolerance, "{way:?} {i}: {a} {b}");
+            let off = f64::from((a - b).abs());
+            assert!(holds || off <= tolerance[i], "{way:?} {i}: {a} {b}");
         }
     }
 }
@@ -147,7 +148,7 @@ fn silence_beside_noise_keeps_its_digits() {
         let y = filter.apply(&x).expect("runs");
         for (i, (&y, &exact)) in y.iter().zip(&subject.exact).enumerate() {
             let error = (f64::from(y) - exact).abs();
-            assert!(error <= 1e-2 * exact, "at {i} of {n}: {y} for {exact}");
+            assert!(error <= 1e-3 * exact, "at {i} of {n}: {y} for {exact}");
         }
     }
 }

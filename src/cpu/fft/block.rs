@@ -6,12 +6,14 @@ use std::sync::OnceLock;
 
 use super::blocks::Blocks;
 use super::boxes::rows_of;
+use super::guard::{Bearable, Doubt, Guard, Scratch};
 use super::kernel::spectrum;
 use super::pack::pack;
-use super::range::{Level, Window, exponent_into_range, reach};
+use super::range::{Gain, Level, exponent_into_range};
 use super::sample::{MOST_LANES, Sample};
 use super::share::{self, most_rows};
 use super::survey::Survey;
+use super::sweep::{Packing, clean};
 use super::transform::{Extent, Space, Transform};
 use crate::bounds;
 use crate::cpu::direct::Direct;
@@ -20,6 +22,7 @@ use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
+use crate::geometry::Axis;
 use crate::kernel::KernelFacts;
 use crate::pool::Pool;
 
@@ -36,11 +39,11 @@ pub struct Fft<A: Element> {
     kernel: KernelFacts,
     /// The kernel was scaled by this power of two, to keep its spectrum in range.
     pub(super) exponent: i32,
-    /// The windows along each axis.
-    pub(super) windows: Vec<Window>,
+    /// Finds the outputs that a transform cannot be trusted with.
+    pub(super) guard: Guard,
     /// The most rows of outputs that a block has.
     pub(super) rows: usize,
-    /// Computes the blocks that a transform cannot be trusted with, once there is one.
+    /// Computes what a transform cannot be trusted with, once there is something.
     direct: OnceLock<Direct<A>>,
     weights: Vec<A>,
     threads: usize,
@@ -53,6 +56,7 @@ pub struct Fft<A: Element> {
 pub(super) struct Workspace<A: Element> {
     pub parts: [Part; MOST_LANES],
     pub survey: Survey<Real<A>>,
+    pub scratch: Scratch<Real<A>>,
     pub extent: Extent,
     pub space: Space<Real<A>>,
     /// Rows of the extended input, where they are not stored in one piece.
@@ -64,6 +68,7 @@ impl<A: Element> Workspace<A> {
         Self {
             parts: Default::default(),
             survey: Survey::default(),
+            scratch: Scratch::default(),
             extent: Extent::default(),
             space: transform.space(),
             gathered: Default::default(),
@@ -95,11 +100,15 @@ impl<A: Element> Fft<A> {
         let workspaces = Pool::default();
         workspaces.keep(first);
         let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
-        let reach = reach(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
-        let windows = axes.iter().zip(reach);
-        let windows = windows
-            .map(|(axis, reach)| Window { taps: axis.taps, step: axis.tap_step(), reach })
-            .collect();
+        let steps: Vec<usize> = axes.iter().map(Axis::tap_step).collect();
+        let (spread, epsilon) = (blocks.spread(), A::DTYPE.epsilon());
+        let mean = transform.gain(&spectrum) * 2f64.powi(-exponent);
+        let gain = Gain { mean, largest: kernel.max };
+        let shape = extension.geometry.kernel();
+        let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, epsilon, gain);
+        if let (Some(axis), Some(summed)) = (blocks.summed_axis(), blocks.summed) {
+            guard = guard.with_summed(axis, summed.reach());
+        }
         let rows = most_rows(&extension, &blocks);
         Self {
             extension,
@@ -108,7 +117,7 @@ impl<A: Element> Fft<A> {
             spectrum,
             kernel,
             exponent,
-            windows,
+            guard,
             rows,
             direct: OnceLock::new(),
             weights,
@@ -118,14 +127,14 @@ impl<A: Element> Fft<A> {
         }
     }
 
-    /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) {
+    /// Computes all outputs. An error that is no larger than `bearable` needs no second look.
+    pub fn run(&self, x: &[A], y: &mut [A], bearable: f64) {
         let mut rows: Vec<&mut [A]> = self.lists.take(Vec::new);
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows);
         let lanes = A::Sample::LANES;
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
             let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform));
-            self.blocks(x, i * lanes, rows, &mut workspace);
+            self.blocks(x, i * lanes, rows, bearable, &mut workspace);
             self.workspaces.keep(workspace);
         });
         // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
@@ -134,7 +143,14 @@ impl<A: Element> Fft<A> {
     }
 
     /// Computes the blocks from `first` on that share a transform.
-    fn blocks(&self, x: &[A], first: usize, rows: &mut [&mut [A]], workspace: &mut Workspace<A>) {
+    fn blocks(
+        &self,
+        x: &[A],
+        first: usize,
+        rows: &mut [&mut [A]],
+        bearable: f64,
+        workspace: &mut Workspace<A>,
+    ) {
         let lanes = rows.len() / self.rows;
         let mut exponents = [None; MOST_LANES];
         for (lane, exponent) in exponents.iter_mut().enumerate().take(lanes) {
@@ -144,62 +160,160 @@ impl<A: Element> Fft<A> {
             return;
         }
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
-        self.sweep(x, exponents, rows, workspace);
-        let mut levels = [None; MOST_LANES];
-        for lane in 0..MOST_LANES {
-            if exponents[lane].is_none() {
-                continue;
-            }
-            let level = workspace.survey.level(A::Sample::parts(lane), 0);
-            let safe = level.exponent == exponent_into_range::<A::Sample>(level.largest)
-                && self.is_safe(&level, lane, lane, workspace);
-            levels[lane] = Some((level, safe));
+        let mut packing = Packing { exponents, cleaned: false };
+        self.sweep(x, packing, rows, workspace);
+        if A::DTYPE.is_integer() {
+            return self.prove(x, exponents, rows, workspace);
         }
-        if self.fits_as_it_is(&levels) {
-            return;
+        if let Some(better) = self.better(x, packing, bearable, workspace) {
+            packing = better;
+            self.sweep(x, packing, rows, workspace);
         }
-        let mut fit = [None; MOST_LANES];
-        for lane in 0..MOST_LANES {
-            let Some((level, safe)) = levels[lane] else { continue };
-            fit[lane] = if safe { Some(level) } else { self.level(x, &level, lane, workspace) };
-            if fit[lane].is_none() {
+        for (lane, exponent) in packing.exponents.into_iter().enumerate() {
+            if let Some(exponent) = exponent {
+                self.find_doubts(lane, Bearable { error: bearable, exponent }, workspace);
                 let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-                self.leave_to_direct(x, &workspace.parts[lane], rows);
-            }
-        }
-        match fit {
-            [Some(a), Some(b)] if self.is_exact_together(&a, &b) => {
-                let exponents = a.partners(&b).map(Some);
-                self.sweep(x, exponents, rows, workspace);
-            }
-            [a, b] => {
-                for only in [[a, None], [None, b]] {
-                    if only != [None, None] {
-                        let exponents = only.map(|level| level.map(|level| level.exponent));
-                        self.sweep(x, exponents, rows, workspace);
-                    }
-                }
+                self.recompute(x, &workspace.parts[lane], &workspace.scratch.doubts, rows);
             }
         }
     }
 
-    /// Whether blocks can be transformed together and without scaling, given their levels and
-    /// whether each of them is safe.
-    fn fits_as_it_is(&self, levels: &[Option<(Level, bool)>; MOST_LANES]) -> bool {
-        levels.iter().flatten().all(|(_, safe)| *safe)
-            && match levels {
-                [Some((a, _)), Some((b, _))] => {
-                    a.partners(b) == [0, 0] && self.is_exact_together(a, b)
-                }
-                _ => true,
+    /// Blocks of integers that were transformed are right where that is proved, alone or together.
+    fn prove(
+        &self,
+        x: &[A],
+        exponents: [Option<i32>; MOST_LANES],
+        rows: &mut [&mut [A]],
+        workspace: &mut Workspace<A>,
+    ) {
+        let mut fit = [None; MOST_LANES];
+        for lane in (0..MOST_LANES).filter(|&lane| exponents[lane].is_some()) {
+            let level = workspace.survey.level(A::Sample::parts(lane), 0, 1);
+            if bounds::fft_is_exact(self.blocks.spread(), &self.kernel, level.largest) {
+                fit[lane] = Some(level);
+            } else {
+                let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
+                self.leave_to_direct(x, &workspace.parts[lane], rows);
             }
+        }
+        let together = match fit {
+            [Some(a), Some(b)] => self.is_exact_together(&a, &b),
+            _ => fit.map(|level| level.is_some()) == exponents.map(|e| e.is_some()),
+        };
+        if together {
+            return;
+        }
+        for lane in (0..MOST_LANES).filter(|&lane| fit[lane].is_some()) {
+            let mut exponents = [None; MOST_LANES];
+            exponents[lane] = Some(0);
+            self.sweep(x, Packing { exponents, cleaned: false }, rows, workspace);
+        }
+    }
+
+    /// Another packing of blocks that went through a transform as they are, where that could not be or
+    /// leaves doubts.
+    fn better(
+        &self,
+        x: &[A],
+        packing: Packing,
+        bearable: f64,
+        workspace: &mut Workspace<A>,
+    ) -> Option<Packing> {
+        let is_here = |&lane: &usize| packing.exponents[lane].is_some();
+        let mut levels = [None; MOST_LANES];
+        for lane in (0..MOST_LANES).filter(is_here) {
+            let level = workspace.survey.level(A::Sample::parts(lane), 0, self.slabs_of_output());
+            levels[lane] = Some(level);
+        }
+        let fits = |level: &Level| {
+            level.largest.is_finite() && exponent_into_range::<A::Sample>(level.largest) == 0
+        };
+        let fit = levels.iter().flatten().all(fits);
+        let mut cleaned = false;
+        if !fit {
+            for lane in (0..MOST_LANES).filter(is_here) {
+                let (level, finite) = self.level(x, lane, workspace);
+                levels[lane] = Some(level);
+                cleaned |= !finite;
+            }
+        }
+        let exponents = match levels {
+            [Some(a), Some(b)] => a.partners(&b).map(Some),
+            _ => levels.map(|level| level.map(|level| level.exponent)),
+        };
+        let better = Packing { exponents, cleaned };
+        if !fit {
+            return Some(better);
+        }
+        let mut doubtful = |lane: usize| {
+            self.find_doubts(lane, Bearable { error: bearable, exponent: 0 }, workspace);
+            workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros)
+        };
+        (better != packing && (0..MOST_LANES).filter(is_here).any(&mut doubtful)).then_some(better)
+    }
+
+    /// Slabs that what becomes of one output stands in.
+    fn slabs_of_output(&self) -> usize {
+        self.blocks.summed.map_or(1, |summed| summed.reach() + 1)
+    }
+
+    /// Finds what is to be computed again of the block in a lane.
+    fn find_doubts(&self, lane: usize, bearable: Bearable, workspace: &mut Workspace<A>) {
+        let Workspace { parts, survey, scratch, .. } = workspace;
+        let needed = &parts[lane].extent.needed;
+        self.guard.doubts(survey, A::Sample::parts(lane), needed, bearable, scratch);
+    }
+
+    /// Computes outputs of a block again.
+    fn recompute(&self, x: &[A], part: &Part, doubts: &[Doubt], rows: &mut [&mut [A]]) {
+        let axes = &self.extension.geometry.axes;
+        let last = axes.len() - 1;
+        // The outputs of some patches along an axis, counted from the block's first.
+        let outputs = |a: usize, patches: Range<usize>| -> Range<usize> {
+            let (all, places) = (&part.outputs[a], self.guard.outputs(a, patches));
+            let output = |place: usize| {
+                axes[a].first_output_from(part.origin[a] + place).clamp(all.start, all.end)
+            };
+            output(places.start)..output(places.end)
+        };
+        for doubt in doubts {
+            let columns = outputs(last, doubt.patches.clone());
+            let mut outer = vec![0..0; last];
+            let mut rest = doubt.row;
+            for a in (0..last).rev() {
+                let patches = self.guard.patches(a, part.extent.needed[a]);
+                outer[a] = outputs(a, rest % patches..rest % patches + 1);
+                rest /= patches;
+            }
+            if columns.is_empty() || outer.iter().any(Range::is_empty) {
+                continue;
+            }
+            let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
+            loop {
+                let (mut row, mut target) = (0, 0);
+                for (a, range) in outer.iter().enumerate() {
+                    let (o, all) = (range.start + at.at()[a], &part.outputs[a]);
+                    row = row * axes[a].outputs() + o;
+                    target = target * all.len() + o - all.start;
+                }
+                let first = part.outputs[last].start;
+                let out = &mut rows[target][columns.start - first..columns.end - first];
+                match doubt.zeros {
+                    true => out.fill(A::default()),
+                    false => self.direct().rows(x, row, columns.clone(), out),
+                }
+                if !at.advance() {
+                    break;
+                }
+            }
+        }
     }
 
     /// Whether two blocks that are fit for a transform are still so together: the bound for
     /// integers is in terms of the norm of all that is transformed.
     fn is_exact_together(&self, a: &Level, b: &Level) -> bool {
         let largest = a.largest.hypot(b.largest);
-        !A::DTYPE.is_integer() || bounds::fft_is_exact(self.blocks.spread(), &self.kernel, largest)
+        bounds::fft_is_exact(self.blocks.spread(), &self.kernel, largest)
     }
 
     /// Says what is in a block; false where nothing is, as where a stride is longer than a block.
@@ -228,56 +342,43 @@ impl<A: Element> Fft<A> {
         true
     }
 
-    /// Whether a transform can be trusted with a block of this level, which was surveyed as the
-    /// lane `at`.
-    fn is_safe(&self, level: &Level, lane: usize, at: usize, workspace: &mut Workspace<A>) -> bool {
-        let spread = self.blocks.spread();
-        if A::DTYPE.is_integer() {
-            return bounds::fft_is_exact(spread, &self.kernel, level.largest);
+    /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
+    fn level(&self, x: &[A], lane: usize, workspace: &mut Workspace<A>) -> (Level, bool) {
+        let Workspace { parts, survey, space, gathered, .. } = workspace;
+        let part = &parts[lane];
+        let rows = rows_of(&part.extent.used);
+        let (mut largest, mut finite) = (0.0f64, true);
+        for row in 0..rows {
+            for value in self.row(x, part, row, &mut gathered[0]) {
+                if value.is_finite() {
+                    largest = largest.max(value.magnitude());
+                } else {
+                    finite = false;
+                }
+            }
         }
-        let Workspace { parts, survey, .. } = workspace;
-        let (used, epsilon) = (&parts[lane].extent.used, A::DTYPE.epsilon());
-        level.largest.is_finite()
-            && survey.is_safe(A::Sample::parts(at), &self.windows, used, epsilon, spread)
+        let exponent = exponent_into_range::<A::Sample>(largest);
+        survey.start(&self.guard, &part.extent.used, self.slab_rows(&part.extent.used));
+        let line = &mut space.line[..self.blocks.size[part.origin.len() - 1]];
+        for row in 0..rows {
+            let row = self.row(x, part, row, &mut gathered[0]);
+            pack([row, &[]], [exponent, 0], line);
+            clean(&mut line[..row.len()], survey);
+            survey.add(line);
+        }
+        (survey.level(A::Sample::parts(0), exponent, self.slabs_of_output()), finite)
     }
 
-    /// How loud a block is that did not pass the first look, or `None` where a transform cannot be
-    /// trusted with it even when it is scaled, or looked at more closely.
-    fn level(
-        &self,
-        x: &[A],
-        first: &Level,
-        lane: usize,
-        workspace: &mut Workspace<A>,
-    ) -> Option<Level> {
-        if A::DTYPE.is_integer() || !first.largest.is_finite() {
-            return None;
-        }
-        let exponent = exponent_into_range::<A::Sample>(first.largest);
-        // In tiles it has been looked at already, unless it has to be scaled.
-        let looks: &[bool] = if exponent == 0 { &[false] } else { &[true, false] };
-        looks.iter().find_map(|&tiled| {
-            let Workspace { parts, survey, space, gathered, .. } = workspace;
-            let part = &parts[lane];
-            survey.start(&self.windows, &part.extent.used, tiled, self.group(&part.extent.used));
-            let line = &mut space.line[..self.blocks.size[part.origin.len() - 1]];
-            for row in 0..rows_of(&part.extent.used) {
-                let row = self.row(x, part, row, &mut gathered[0]);
-                pack([row, &[]], [exponent, 0], line);
-                survey.add(line);
-            }
-            let level = survey.level(A::Sample::parts(0), exponent);
-            self.is_safe(&level, lane, 0, workspace).then_some(level)
+    /// What computes without a transform. Blocks run on all threads already.
+    fn direct(&self) -> &Direct<A> {
+        self.direct.get_or_init(|| {
+            Direct::new(self.extension.clone(), &self.weights, InstructionSet::detect(), 1)
         })
     }
 
     /// Computes the outputs of a block without a transform.
     fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");
-        // Blocks run on all threads already.
-        let direct = self.direct.get_or_init(|| {
-            Direct::new(self.extension.clone(), &self.weights, InstructionSet::detect(), 1)
-        });
         let axes = self.extension.outer();
         let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
         for out in rows.iter_mut().take(outer.iter().map(Range::len).product()) {
@@ -285,8 +386,115 @@ impl<A: Element> Fft<A> {
                 .iter()
                 .enumerate()
                 .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            direct.rows(x, row, columns.clone(), out);
+            self.direct().rows(x, row, columns.clone(), out);
             at.advance();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::blocks::Summed;
+    use super::super::range;
+    use super::*;
+    use crate::boundary::Edge;
+    use crate::geometry::Geometry;
+
+    /// One block that holds all of a plane.
+    fn one_block(n: [usize; 2], taps: [usize; 2], summed: bool) -> (Extension<f32>, Blocks) {
+        let axis = |a: usize| {
+            let (offset, out) = (0, n[a] - taps[a] + 1);
+            Axis { n: n[a], taps: taps[a], out, offset, edge: Edge::Zero, ..Axis::one_sample() }
+        };
+        let axes: Vec<Axis> = vec![axis(0), axis(1)];
+        let step: Vec<usize> = axes.iter().map(Axis::outputs).collect();
+        let summed = (summed && n[0] > 1).then(|| Summed::new(taps[0], 1, step[0]));
+        let blocks = Blocks { size: n.to_vec(), step, count: vec![1, 1], summed };
+        (Extension { geometry: Geometry { axes }, values: vec![0.0; 2] }, blocks)
+    }
+
+    /// Samples, or taps, of all kinds.
+    fn kinds(shape: [usize; 2]) -> Vec<Vec<f32>> {
+        let noise = |i: usize| ((i * 7919 % 10_007) as f32 - 5003.0) / 5003.0;
+        let [rows, columns] = shape;
+        let plane = |value: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {
+            (0..rows * columns).map(|i| value(i / columns, i % columns)).collect()
+        };
+        let bump = |i: usize, n: usize| {
+            let at = (i as f32 - n as f32 / 2.0) / (n as f32 / 6.0);
+            (-at * at / 2.0).exp()
+        };
+        vec![
+            plane(&|i, j| noise(i * columns + j)),
+            plane(&|i, j| noise(i * columns + j).abs()),
+            plane(&|_, _| 0.7),
+            plane(&|i, j| f32::from(u8::from((i, j) == (rows / 3, columns / 3)))),
+            plane(&|i, j| f32::from(u8::from(i * columns + j > rows * columns / 2))),
+            plane(&|i, j| bump(i, rows) * bump(j, columns)),
+            plane(&|i, j| ((i + 2 * j) as f32 * 0.7).sin()),
+            plane(&|i, j| if (i + j) % 2 == 0 { 0.9 } else { -0.9 }),
+            plane(&|i, j| 1.0 + 1e-3 * noise(i * columns + j)),
+            plane(&|i, j| if j % 16 == 3 { noise(i) } else { 0.0 }),
+            plane(&|i, j| f32::from(u8::from((i * columns + j) % 32 == 5))),
+            plane(&|i, j| f32::from(u8::from(i % 4 == 0 && j % 64 == 9))),
+            plane(&|i, j| if j % 8 < 2 && i % 3 == 0 { 1.0 } else { 0.0 }),
+        ]
+    }
+
+    #[test]
+    fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
+        let mut most = 0.0f64;
+        for (n, taps) in
+            [([1, 64], [1, 9]), ([1, 1000], [1, 101]), ([1, 4096], [1, 31]), ([96, 360], [31, 5])]
+        {
+            for summed in [false, true] {
+                if summed && n[0] == 1 {
+                    continue;
+                }
+                for kernel in kinds(taps) {
+                    let (extension, blocks) = one_block(n, taps, summed);
+                    let wide = |values: &[f32]| values.iter().map(|&v| v.into()).collect();
+                    let magnitudes = |wide: &Vec<f64>| wide.iter().map(|v| v.abs()).collect();
+                    let direct = |weights: &Vec<f64>| {
+                        let geometry = extension.geometry.clone();
+                        let extension = Extension { geometry, values: vec![0.0; 2] };
+                        Direct::new(extension, weights, InstructionSet::detect(), 1)
+                    };
+                    let weights: Vec<f64> = wide(&kernel);
+                    let [exact, products] = [direct(&weights), direct(&magnitudes(&weights))];
+                    let fft = Fft::new(extension, kernel, blocks, 1);
+                    for x in kinds(n) {
+                        let outputs = fft.extension.geometry.output_len();
+                        let (mut y, mut sums) = (vec![f32::NAN; outputs], vec![0.0; outputs]);
+                        let mut windows = vec![0.0; outputs];
+                        fft.run(&x, &mut y, f64::INFINITY);
+                        let wide: Vec<f64> = wide(&x);
+                        exact.run(&wide, &mut sums);
+                        products.run(&magnitudes(&wide), &mut windows);
+                        // Of the rows under an output, where rows are summed.
+                        let rows: Vec<f64> =
+                            wide.chunks(n[1]).map(|row| row.iter().map(|x| x * x).sum()).collect();
+                        let largest = wide.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+                        let reach = if summed { taps[0] } else { n[0] };
+                        let columns = n[1] - taps[1] + 1;
+                        for (o, (y, sum)) in y.iter().zip(&sums).enumerate() {
+                            // Where the window itself is loud, so may the error be.
+                            let own = 4.0 * f64::from(f32::EPSILON) * windows[o];
+                            let first = if summed { o / columns } else { 0 };
+                            let squares = rows[first..first + reach].iter().sum();
+                            let spread = fft.blocks.spread();
+                            let samples = range::Samples { squares, largest };
+                            let gain = fft.guard.gain();
+                            let unit = range::error(f32::EPSILON.into(), spread, samples, gain)
+                                / range::SAFETY;
+                            let share = ((f64::from(*y) - sum).abs() - own) / (unit + 1e-30);
+                            most = most.max(share);
+                        }
+                    }
+                }
+            }
+        }
+        assert!(most < range::SAFETY / 2.0, "{most}");
+        assert!(most > range::SAFETY / 100.0, "{most}: nothing was measured");
     }
 }

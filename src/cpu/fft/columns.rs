@@ -48,6 +48,20 @@ pub fn weights<R: Real>(
     bytemuck::cast_vec(weights)
 }
 
+/// The most that the squared magnitudes of the taps of one frequency add up to.
+pub fn most_energy<R: Real>(weights: &[Complex<R>], taps: usize) -> f64 {
+    let lanes = R::lanes();
+    let parts: &[R] = bytemuck::cast_slice(weights);
+    let mut most = 0.0;
+    for vector in parts.chunks_exact(2 * lanes * taps) {
+        for lane in 0..lanes {
+            let of_lane = vector.iter().skip(lane).step_by(lanes).map(|&part| part.into());
+            most = of_lane.map(|part: f64| part * part).sum::<f64>().max(most);
+        }
+    }
+    most
+}
+
 /// Numbers of a vector.
 #[inline(always)]
 pub fn lanes<S: Simd, C: Spectral>(_: S) -> usize {

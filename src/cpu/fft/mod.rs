@@ -12,6 +12,8 @@ mod block;
 pub(crate) mod blocks;
 mod boxes;
 mod columns;
+mod core;
+mod guard;
 mod kernel;
 mod pack;
 mod range;

@@ -6,7 +6,8 @@ use super::block::Real;
 use super::sample::{MOST_LANES, Sample};
 use crate::element::Element;
 
-/// Joins a row of each lane, and zeros beyond.
+/// Joins a row of each lane, and zeros beyond. What is not zero is not zero either when it is scaled:
+/// whoever looks at it must see where windows are zeros.
 #[inline(always)]
 pub fn pack<A: Element>(
     [first, second]: [&[A]; MOST_LANES],
@@ -14,6 +15,11 @@ pub fn pack<A: Element>(
     line: &mut [Complex<Real<A>>],
 ) {
     let zero = A::Sample::default();
+    let scaled = |value: &A, exponent| {
+        let sample = value.to_sample();
+        let scaled = sample.scaled(exponent);
+        if scaled == zero && sample != zero { A::Sample::smallest() } else { scaled }
+    };
     let both = first.len().min(second.len());
     let (joint, rest) = line.split_at_mut(both);
     if exponents == [0, 0] {
@@ -22,16 +28,15 @@ pub fn pack<A: Element>(
         }
     } else {
         for ((value, a), b) in joint.iter_mut().zip(first).zip(second) {
-            let (a, b) = (a.to_sample().scaled(exponents[0]), b.to_sample().scaled(exponents[1]));
-            *value = A::Sample::join(a, b);
+            *value = A::Sample::join(scaled(a, exponents[0]), scaled(b, exponents[1]));
         }
     }
     let (alone, rest) = rest.split_at_mut(first.len().max(second.len()) - both);
     for (value, a) in alone.iter_mut().zip(&first[both..]) {
-        *value = A::Sample::join(a.to_sample().scaled(exponents[0]), zero);
+        *value = A::Sample::join(scaled(a, exponents[0]), zero);
     }
     for (value, b) in alone.iter_mut().zip(&second[both..]) {
-        *value = A::Sample::join(zero, b.to_sample().scaled(exponents[1]));
+        *value = A::Sample::join(zero, scaled(b, exponents[1]));
     }
     rest.fill(Complex::default());
 }

@@ -38,6 +38,9 @@ pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod {
     /// The larger one; `self` where the other is NaN.
     fn larger(self, other: Self) -> Self;
 
+    /// Whether it is neither NaN nor infinite.
+    fn is_finite(self) -> bool;
+
     /// `2^exponent`, for up to that exponent.
     fn power_of_two(exponent: i32) -> Self;
 
@@ -56,7 +59,7 @@ pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod {
 }
 
 /// A real or a complex number.
-pub trait Sample: Copy + Default + Send + Sync + 'static {
+pub trait Sample: Copy + Default + PartialEq + Send + Sync + 'static {
     /// Its precision.
     type Real: Real;
 
@@ -72,6 +75,8 @@ pub trait Sample: Copy + Default + Send + Sync + 'static {
     fn of_lane(value: Complex<Self::Real>, lane: usize) -> Self;
     /// `self * 2^exponent`, for any exponent that the result has a number for.
     fn scaled(self, exponent: i32) -> Self;
+    /// The smallest number that is not zero.
+    fn smallest() -> Self;
     /// Which parts of a complex number that lanes were joined into belong to one of them.
     fn parts(lane: usize) -> Range<usize>;
 }
@@ -100,6 +105,11 @@ macro_rules! sample {
             #[inline(always)]
             fn larger(self, other: Self) -> Self {
                 self.max(other)
+            }
+
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                self.is_finite()
             }
 
             #[inline(always)]
@@ -148,6 +158,9 @@ macro_rules! sample {
             fn scaled(self, exponent: i32) -> Self {
                 scaled(self, exponent)
             }
+            fn smallest() -> Self {
+                $t::from_bits(1)
+            }
             fn parts(lane: usize) -> Range<usize> {
                 lane..lane + 1
             }
@@ -169,6 +182,9 @@ macro_rules! sample {
             #[inline(always)]
             fn scaled(self, exponent: i32) -> Self {
                 Complex::new(scaled(self.re, exponent), scaled(self.im, exponent))
+            }
+            fn smallest() -> Self {
+                Complex::new($t::from_bits(1), 0.0)
             }
             fn parts(_: usize) -> Range<usize> {
                 0..2

@@ -6,11 +6,21 @@ use std::ops::Range;
 use super::block::{Fft, Part, Real, Workspace};
 use super::boxes::{embed, rows_of, within};
 use super::pack::pack;
-use super::sample::{MOST_LANES, Sample};
+use super::sample::{self, MOST_LANES, Sample};
+use super::survey::Survey;
 use super::vectorized;
 use crate::cpu::extended::Row;
 use crate::cpu::simd::prefetch;
 use crate::element::Element;
+
+/// How blocks that share a transform are packed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Packing {
+    /// Powers of two that their samples are scaled by; none where there is no block.
+    pub exponents: [Option<i32>; MOST_LANES],
+    /// Whether samples that are not finite count as zero.
+    pub cleaned: bool,
+}
 
 impl<A: Element> Fft<A> {
     /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
@@ -18,40 +28,42 @@ impl<A: Element> Fft<A> {
     pub(super) fn sweep(
         &self,
         x: &[A],
-        exponents: [Option<i32>; MOST_LANES],
+        packing: Packing,
         rows: &mut [&mut [A]],
         workspace: &mut Workspace<A>,
     ) {
         let Workspace { parts, survey, extent, .. } = workspace;
         extent.unite(
-            parts.iter().zip(&exponents).filter(|(_, e)| e.is_some()).map(|(p, _)| &p.extent),
+            parts
+                .iter()
+                .zip(&packing.exponents)
+                .filter(|(_, e)| e.is_some())
+                .map(|(p, _)| &p.extent),
         );
-        survey.start(&self.windows, &extent.used, true, self.group(&extent.used));
+        survey.start(&self.guard, &extent.used, self.slab_rows(&extent.used));
         let [used, needed] = [&extent.used, &extent.needed].map(|part| self.transform.slabs(part));
         let Some(summed) = self.blocks.summed else {
-            self.forward(x, exponents, 0..used, 0, workspace);
+            self.forward(x, packing, 0..used, 0, workspace);
             self.transform.filter(&self.spectrum, &workspace.extent, &mut workspace.space);
-            return self.inverse(exponents, 0..needed, 0, rows, workspace);
+            return self.inverse(packing.exponents, 0..needed, 0, rows, workspace);
         };
         let reach = summed.reach();
-        self.forward(x, exponents, 0..reach, 0, workspace);
+        self.forward(x, packing, 0..reach, 0, workspace);
         for first in (0..needed).step_by(summed.together) {
             let sums = first..needed.min(first + summed.together);
             let next = sums.start + reach..sums.end + reach;
-            self.forward(x, exponents, next, first, workspace);
+            self.forward(x, packing, next, first, workspace);
             self.transform.sum(&self.spectrum, sums.len(), &mut workspace.space);
-            self.inverse(exponents, sums.clone(), first, rows, workspace);
+            self.inverse(packing.exponents, sums.clone(), first, rows, workspace);
             self.transform.advance(sums.len(), &mut workspace.space);
         }
     }
 
-    /// Rows of a part of a block that are transformed or summed together.
-    pub(super) fn group(&self, used: &[usize]) -> usize {
+    /// Rows of a part of a block that are looked at as one: those of a slab where slabs are summed, all
+    /// where they are transformed together.
+    pub(super) fn slab_rows(&self, used: &[usize]) -> usize {
         let rows = rows_of(used);
-        match self.blocks.summed {
-            Some(summed) => (summed.reach() + 1) * (rows / self.transform.slabs(used)),
-            None => rows,
-        }
+        if self.blocks.summed.is_some() { rows / self.transform.slabs(used) } else { rows }
     }
 
     /// Where a row of the used part of a block comes from, and its first sample there; rows are
@@ -102,12 +114,12 @@ impl<A: Element> Fft<A> {
     fn forward(
         &self,
         x: &[A],
-        exponents: [Option<i32>; MOST_LANES],
+        Packing { exponents, cleaned }: Packing,
         slabs: Range<usize>,
         first: usize,
         workspace: &mut Workspace<A>,
     ) {
-        let Workspace { parts, survey, extent, space, gathered } = workspace;
+        let Workspace { parts, survey, extent, space, gathered, .. } = workspace;
         let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
         let used = &extent.used[..outer.len()];
         let in_slab = rows_of(&extent.used) / self.transform.slabs(&extent.used);
@@ -127,6 +139,9 @@ impl<A: Element> Fft<A> {
                 #[inline(always)]
                 || pack(sources, exponents.map(|e| e.unwrap_or(0)), line),
             );
+            if cleaned {
+                clean(line, survey);
+            }
             survey.add(line);
             // While this row is transformed, the next one comes in.
             for (part, exponent) in parts.iter().zip(exponents) {
@@ -232,6 +247,18 @@ impl<A: Element> Fft<A> {
         } else {
             for (&value, out) in line.iter().zip(out) {
                 *out = A::from_sample(A::Sample::of_lane(value, lane));
+            }
+        }
+    }
+}
+
+/// Replaces what is not finite by zero, and notes where it was.
+pub(super) fn clean<R: sample::Real>(line: &mut [Complex<R>], survey: &mut Survey<R>) {
+    for (column, value) in line.iter_mut().enumerate() {
+        for (part, value) in [&mut value.re, &mut value.im].into_iter().enumerate() {
+            if !value.is_finite() {
+                *value = R::default();
+                survey.spoil(column, part);
             }
         }
     }

@@ -158,6 +158,18 @@ impl<R: Real> Transform<R> {
         spectrum
     }
 
+    /// How much larger the mean square of a result can be than that of the samples that it is made of, as
+    /// a root, under the kernel of this spectrum: the largest magnitude of a frequency, or, where slabs
+    /// are summed, of all of a frequency's taps.
+    pub fn gain(&self, spectrum: &[Complex<R>]) -> f64 {
+        let most = match self.summed {
+            None => spectrum.iter().map(|k| k.norm_sqr().into()).fold(0.0, f64::max),
+            Some(Summed { taps, .. }) => columns::most_energy(spectrum, taps),
+        };
+        let transformed: usize = self.ways.iter().map(|[way, _]| way.len()).product();
+        most.sqrt() * transformed as f64
+    }
+
     /// Takes a block whose slabs are transformed to its product with a spectrum, transformed back
     /// along the outermost axis.
     pub fn filter(&self, spectrum: &[Complex<R>], extent: &Extent, space: &mut Space<R>) {

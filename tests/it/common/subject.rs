@@ -1,12 +1,12 @@
 //! One problem with its data and its exact result: the runner and the comparer.
 
+use convolve::bounds::Window;
 use convolve::plan::Recipe;
 use convolve::reference::Oracle;
 use convolve::{
-    Boundary, Convolver, DType, Filter, KernelFacts, Options, PerAxis, Plan, Precision, Result,
-    bounds,
+    Boundary, Convolver, Filter, KernelFacts, Options, PerAxis, Plan, Precision, Result, bounds,
 };
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Dimension, IxDyn};
 
 use super::{Value, Way};
 
@@ -20,13 +20,34 @@ pub struct Subject<A: Value> {
     pub options: Options<A>,
     pub precision: Precision,
     pub exact: ArrayD<A::Wide>,
+    /// What the error of every output is judged by.
+    pub windows: ArrayD<Window>,
+}
+
+/// The error allowed to each output.
+pub trait Tolerance {
+    fn at(&self, output: &IxDyn) -> f64;
+}
+
+impl Tolerance for f64 {
+    fn at(&self, _: &IxDyn) -> f64 {
+        *self
+    }
+}
+
+impl Tolerance for ArrayD<f64> {
+    fn at(&self, output: &IxDyn) -> f64 {
+        self[output]
+    }
 }
 
 impl<A: Value> Subject<A> {
     /// A subject whose result comes from the definition.
     pub fn new(x: ArrayD<A>, k: ArrayD<A>, options: Options<A>) -> Self {
-        let exact = Oracle::new(x.view(), k.view(), &options).expect("a valid problem").wide();
-        Self { x, k, options, precision: Precision::Native, exact }
+        let oracle = Oracle::new(x.view(), k.view(), &options).expect("a valid problem");
+        let windows = ArrayD::from_shape_fn(oracle.shape(), |o| oracle.with_window(o.slice()).1);
+        let exact = oracle.wide();
+        Self { x, k, options, precision: Precision::Native, exact, windows }
     }
 
     /// The same in another precision.
@@ -46,9 +67,9 @@ impl<A: Value> Subject<A> {
         builder.for_shape(self.x.raw_dim())
     }
 
-    /// The error allowed to what a plan runs, from `convolve::bounds`; the exact result is one of
-    /// `f64` arithmetic and has an error of its own.
-    pub fn tolerance(&self, plan: &Plan) -> f64 {
+    /// The error allowed to each output of what a plan runs, from `convolve::bounds`; the exact result
+    /// is one of `f64` arithmetic and has an error of its own.
+    pub fn tolerance(&self, plan: &Plan) -> ArrayD<f64> {
         let swapped = plan.problem.swapped;
         let (data, weights) = if swapped { (&self.k, &self.x) } else { (&self.x, &self.k) };
         // What is not finite is compared in kind; the errors are those of the rest.
@@ -66,41 +87,41 @@ impl<A: Value> Subject<A> {
         let largest =
             data.iter().chain(&constants).map(|a| finite(a).magnitude()).fold(0.0, f64::max);
         let taps = plan.geometry.taps();
-        let direct = |dtype| bounds::direct(dtype, taps, &facts, largest);
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let dtype = plan.inside();
-        let bound = match recipe {
-            Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => direct(dtype),
-            Recipe::CpuSeparable { .. } | Recipe::GpuSeparable(_) => {
-                bounds::separable(dtype, &plan.geometry, &facts, largest)
+        self.windows.mapv(|window| {
+            let bound = match recipe {
+                Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => {
+                    bounds::direct(dtype, taps, window)
+                }
+                Recipe::CpuSeparable { .. } | Recipe::GpuSeparable(_) => {
+                    bounds::separable(dtype, &plan.geometry, &facts, window)
+                }
+                Recipe::CpuFft { blocks, .. } => {
+                    bounds::fft_output(dtype, blocks.spread(), taps, &facts, largest, window)
+                }
+            };
+            let mut rounding = match dtype == A::DTYPE {
+                true => 0.0,
+                false => bounds::rounding(A::DTYPE, window.products),
+            };
+            if dtype != A::DTYPE && recipe.is_on_gpu() {
+                rounding += bounds::stored(A::DTYPE, &facts);
             }
-            // Some blocks may have been left to the direct method.
-            Recipe::CpuFft { blocks, .. } => {
-                bounds::fft(dtype, blocks.spread(), &facts, largest).max(direct(dtype))
-            }
-        };
-        let results = self.rounded().into_iter().filter(|y| y.is_finite()).map(A::magnitude);
-        let mut rounding = match dtype == A::DTYPE {
-            true => 0.0,
-            false => bounds::rounding(A::DTYPE, results.fold(0.0, f64::max)),
-        };
-        if dtype != A::DTYPE && recipe.is_on_gpu() {
-            rounding += bounds::stored(A::DTYPE, &facts);
-        }
-        let oracle = if A::DTYPE.is_integer() { 0.0 } else { direct(DType::Complex64) };
-        ALLOWANCE * (bound + rounding + oracle)
+            ALLOWANCE * (bound + rounding + bounds::definition(A::DTYPE, taps, window))
+        })
     }
 
     /// Runs `compute(x, k, options, y)` on poisoned outputs, twice, and compares.
     pub fn check(
         &self,
-        tolerance: f64,
+        tolerance: impl Tolerance,
         mut compute: impl FnMut(&ArrayD<A>, &ArrayD<A>, &Options<A>, &mut ArrayD<A>) -> Result<()>,
     ) -> Result<(), String> {
         for round in 0..2 {
             let mut y = ArrayD::from_elem(self.exact.raw_dim(), A::poison(round));
             compute(&self.x, &self.k, &self.options, &mut y).map_err(|error| error.to_string())?;
-            compare(&y, &self.exact, tolerance)?;
+            compare(&y, &self.exact, &tolerance)?;
         }
         Ok(())
     }
@@ -130,33 +151,24 @@ fn constant<A: Value>(boundary: &Boundary<A>) -> A {
 pub fn compare<A: Value>(
     got: &ArrayD<A>,
     exact: &ArrayD<A::Wide>,
-    tolerance: f64,
+    tolerance: &impl Tolerance,
 ) -> Result<(), String> {
     if got.shape() != exact.shape() {
         return Err(format!("expected shape {:?}, got {:?}", exact.shape(), got.shape()));
     }
-    if !tolerance.is_finite() {
-        return Err(format!("a tolerance of {tolerance} would accept anything"));
-    }
     for (at, &value) in got.indexed_iter() {
+        let tolerance = tolerance.at(&at);
+        if !tolerance.is_finite() {
+            return Err(format!("a tolerance of {tolerance} would accept anything"));
+        }
         let error = value.error(exact[&at]);
         if error.is_nan() || error > tolerance {
             let expected = A::narrow(exact[&at]);
             return Err(format!(
                 "at {:?}: expected {expected:?}, got {value:?}: off by {error:e}, {tolerance:e} allowed",
-                at.slice_ref()
+                at.slice()
             ));
         }
     }
     Ok(())
-}
-
-trait SliceRef {
-    fn slice_ref(&self) -> &[usize];
-}
-
-impl SliceRef for IxDyn {
-    fn slice_ref(&self) -> &[usize] {
-        ndarray::Dimension::slice(self)
-    }
 }

@@ -1,0 +1,180 @@
+//! What of a kernel bounds its windows from below.
+
+use std::ops::Range;
+
+/// A box of taps, all of which but a few are at least so large.
+///
+/// With `n` samples under it, `holes` of its taps below `least`, `A = sum |x|` and `Q = sum |x|^2`
+/// over any part of it, a window's `sum |k| |x|` is at least `least * (A - sqrt(holes * Q))`: of the
+/// samples, no more than `holes` lie under smaller taps, and `m` samples add up to
+/// `sqrt(m * Q)` at most (Cauchy and Schwarz).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Core {
+    /// The box.
+    pub taps: Vec<Range<usize>>,
+    /// What all of its taps but `holes` reach.
+    pub least: f64,
+    /// Taps of the box that do not reach it.
+    pub holes: usize,
+}
+
+/// Shares of a kernel's sum that boxes leave out at both ends of each axis. The last one leaves the
+/// middle alone of a kernel that is nearly an impulse.
+const TRIMS: [f64; 6] = [0.0, 1.0 / 64.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 7.0 / 16.0];
+
+/// Shares of a box that may be holes.
+const HOLES: [f64; 5] = [0.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 3.0 / 8.0];
+
+/// Bits of an `f64` below those that magnitudes are counted by: four bins an octave.
+const BIN: u32 = 50;
+
+impl Core {
+    /// The best one for evenly spread samples, of a kernel of these magnitudes.
+    ///
+    /// `covered` says how many places of a range of taps along an axis are counted together whatever
+    /// the window.
+    pub fn of(
+        magnitudes: &[f64],
+        shape: &[usize],
+        covered: impl Fn(usize, &Range<usize>) -> usize,
+    ) -> Self {
+        let sums = marginals(magnitudes, shape);
+        let mut best: Option<(f64, Self)> = None;
+        for trim in TRIMS {
+            let taps: Vec<_> = sums.iter().map(|sums| trimmed(sums, trim)).collect();
+            if best.as_ref().is_some_and(|(_, core)| core.taps == taps) {
+                continue;
+            }
+            let bins = Bins::new(magnitudes, shape, &taps);
+            let n: usize = taps.iter().enumerate().map(|(a, range)| covered(a, range)).product();
+            for share in HOLES {
+                let (least, holes) = bins.quantile(share);
+                // Samples that are uniform in -1 .. 1.
+                let seen = 0.5 * n as f64 - (holes.min(n) as f64 * n as f64 / 3.0).sqrt();
+                let score = least * seen;
+                if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                    best = Some((score, Self { taps: taps.clone(), least, holes }));
+                }
+            }
+        }
+        best.expect("there are trims").1
+    }
+}
+
+/// The sums of magnitudes at each place along each axis.
+fn marginals(magnitudes: &[f64], shape: &[usize]) -> Vec<Vec<f64>> {
+    let mut inner = magnitudes.len();
+    let along = |&taps: &usize| {
+        inner /= taps;
+        let mut sums = vec![0.0; taps];
+        for (flat, part) in magnitudes.chunks_exact(inner).enumerate() {
+            sums[flat % taps] += part.iter().sum::<f64>();
+        }
+        sums
+    };
+    shape.iter().map(along).collect()
+}
+
+/// What is left of an axis without a share of the sum at both ends; at least one place.
+fn trimmed(sums: &[f64], share: f64) -> Range<usize> {
+    let cut = share * sums.iter().sum::<f64>();
+    let ends = |sums: &mut dyn Iterator<Item = &f64>| {
+        let mut left = cut;
+        sums.take_while(|&&sum| {
+            left -= sum;
+            left >= 0.0
+        })
+        .count()
+    };
+    let (first, last) = (ends(&mut sums.iter()), ends(&mut sums.iter().rev()));
+    let first = first.min(sums.len() - 1);
+    first..(sums.len() - last).max(first + 1)
+}
+
+/// How many taps of a box are of about which magnitude.
+struct Bins {
+    counts: Vec<usize>,
+    all: usize,
+}
+
+impl Bins {
+    fn new(magnitudes: &[f64], shape: &[usize], taps: &[Range<usize>]) -> Self {
+        let mut counts = vec![0; (f64::INFINITY.to_bits() >> BIN) as usize + 1];
+        let (inner, outer) = taps.split_last().expect("at least one axis");
+        let width = shape[outer.len()];
+        let rows: usize = outer.iter().map(Range::len).product();
+        for row in 0..rows {
+            let (mut rest, mut flat, mut stride) = (row, 0, width);
+            for (range, taps) in outer.iter().zip(shape).rev() {
+                flat += (range.start + rest % range.len()) * stride;
+                rest /= range.len();
+                stride *= taps;
+            }
+            for magnitude in &magnitudes[flat + inner.start..flat + inner.end] {
+                counts[(magnitude.to_bits() >> BIN) as usize] += 1;
+            }
+        }
+        Self { counts, all: rows * inner.len() }
+    }
+
+    /// The largest magnitude that all taps but a share of them reach, and how many do not.
+    fn quantile(&self, share: f64) -> (f64, usize) {
+        let most = (share * self.all as f64) as usize;
+        let mut holes = 0;
+        for (bin, count) in self.counts.iter().enumerate() {
+            if holes + count > most {
+                return (f64::from_bits((bin as u64) << BIN), holes);
+            }
+            holes += count;
+        }
+        (0.0, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn core(magnitudes: &[f64]) -> Core {
+        Core::of(magnitudes, &[magnitudes.len()], |_, range| range.len())
+    }
+
+    #[test]
+    fn even_taps_are_all_of_a_core() {
+        assert_eq!(core(&[0.25; 9]), Core { taps: vec![0..9], least: 0.25, holes: 0 });
+    }
+
+    #[test]
+    fn small_tails_are_none_of_it() {
+        let mut taps = [1e-9; 31];
+        taps[15] = 1.0;
+        assert_eq!(core(&taps), Core { taps: vec![15..16], least: 1.0, holes: 0 });
+    }
+
+    #[test]
+    fn a_few_small_taps_are_holes() {
+        let mut taps = [1.0; 64];
+        taps[20] = 0.0;
+        taps[40] = 1e-3;
+        assert_eq!(core(&taps), Core { taps: vec![0..64], least: 1.0, holes: 2 });
+    }
+
+    #[test]
+    fn zeros_have_nothing_to_lose() {
+        assert_eq!(core(&[0.0; 5]).least, 0.0);
+    }
+
+    #[test]
+    fn planes_are_cut_along_both_axes() {
+        let mut plane = vec![1e-6; 20 * 30];
+        for i in 5..15 {
+            plane[i * 30 + 10..i * 30 + 20].fill(1.0);
+        }
+        let found = Core::of(&plane, &[20, 30], |_, range| range.len());
+        assert_eq!((found.holes, found.least), (0, 1.0));
+        let inside = |range: &Range<usize>, box_: Range<usize>| {
+            range.start >= box_.start && range.end <= box_.end && range.len() >= 8
+        };
+        assert!(inside(&found.taps[0], 5..15) && inside(&found.taps[1], 10..20), "{found:?}");
+    }
+}
