@@ -101,11 +101,11 @@ impl<A: Element> Fft<A> {
         workspaces.keep(first);
         let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
         let steps: Vec<usize> = axes.iter().map(Axis::tap_step).collect();
-        let (spread, epsilon) = (blocks.spread(), A::DTYPE.epsilon());
+        let spread = blocks.spread();
         let mean = transform.gain(&spectrum) * 2f64.powi(-exponent);
         let gain = Gain { mean, largest: kernel.max };
         let shape = extension.geometry.kernel();
-        let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, epsilon, gain);
+        let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, A::DTYPE, gain);
         if let (Some(axis), Some(summed)) = (blocks.summed_axis(), blocks.summed) {
             guard = guard.with_summed(axis, summed.reach());
         }
@@ -278,32 +278,32 @@ impl<A: Element> Fft<A> {
         };
         for doubt in doubts {
             let columns = outputs(last, doubt.patches.clone());
-            let mut outer = vec![0..0; last];
-            let mut rest = doubt.row;
-            for a in (0..last).rev() {
-                let patches = self.guard.patches(a, part.extent.needed[a]);
-                outer[a] = outputs(a, rest % patches..rest % patches + 1);
-                rest /= patches;
-            }
-            if columns.is_empty() || outer.iter().any(Range::is_empty) {
-                continue;
-            }
-            let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
-            loop {
-                let (mut row, mut target) = (0, 0);
-                for (a, range) in outer.iter().enumerate() {
-                    let (o, all) = (range.start + at.at()[a], &part.outputs[a]);
-                    row = row * axes[a].outputs() + o;
-                    target = target * all.len() + o - all.start;
+            // The outputs of the doubt's row of patches along an outer axis.
+            let outer = |axis: usize| {
+                let mut rest = doubt.row;
+                for a in (axis + 1..last).rev() {
+                    rest /= self.guard.patches(a, part.extent.needed[a]);
                 }
-                let first = part.outputs[last].start;
+                let p = rest % self.guard.patches(axis, part.extent.needed[axis]);
+                outputs(axis, p..p + 1)
+            };
+            let first = part.outputs[last].start;
+            for flat in 0..(0..last).map(|a| outer(a).len()).product() {
+                let (mut rest, mut row, mut target) = (flat, 0, 0);
+                let (mut row_stride, mut target_stride) = (1, 1);
+                for a in (0..last).rev() {
+                    let (range, all) = (outer(a), &part.outputs[a]);
+                    let o = range.start + rest % range.len();
+                    rest /= range.len();
+                    row += o * row_stride;
+                    target += (o - all.start) * target_stride;
+                    row_stride *= axes[a].outputs();
+                    target_stride *= all.len();
+                }
                 let out = &mut rows[target][columns.start - first..columns.end - first];
                 match doubt.zeros {
                     true => out.fill(A::default()),
                     false => self.direct().rows(x, row, columns.clone(), out),
-                }
-                if !at.advance() {
-                    break;
                 }
             }
         }

@@ -12,6 +12,7 @@ use super::sample::Real;
 use super::survey::{Parts, Slab, Survey};
 use super::vectorized;
 use crate::bounds::{Spread, share};
+use crate::element::DType;
 
 /// What is known of a kernel's windows, whatever the samples.
 #[derive(Debug)]
@@ -27,8 +28,9 @@ pub struct Guard {
     gain: Gain,
     /// How errors spread.
     spread: Spread,
-    /// The precision of the transforms.
+    /// The precision of the transforms, and their smallest number with all digits.
     epsilon: f64,
+    smallest: f64,
     /// The axis whose slabs are summed, and the slabs from the first tap to the last.
     summed: Option<(usize, usize)>,
 }
@@ -138,7 +140,7 @@ impl Guard {
         shape: &[usize],
         steps: &[usize],
         spread: Spread,
-        epsilon: f64,
+        dtype: DType,
         gain: Gain,
     ) -> Self {
         let core = Core::of(magnitudes, shape, |a, range| {
@@ -151,7 +153,8 @@ impl Guard {
             .collect();
         let floor = floor(magnitudes, shape, steps, &axes);
         let (least, holes) = (core.least, core.holes as f64);
-        Self { axes, least, holes, floor, gain, spread, epsilon, summed: None }
+        let (epsilon, smallest) = (dtype.epsilon(), dtype.smallest_normal());
+        Self { axes, least, holes, floor, gain, spread, epsilon, smallest, summed: None }
     }
 
     /// The same where the slabs along an axis are summed, of which so many lie between the first tap and
@@ -295,7 +298,9 @@ impl Guard {
         needs.clear();
         // Both parts: what shares a transform has one error.
         let error = |slabs: &[Slab]| {
-            let squares = slabs.iter().flat_map(|slab| slab.squares).sum::<f64>();
+            // Squares may be too small for the type, and so may samples that were scaled.
+            let lost = self.smallest * self.spread.transformed as f64;
+            let squares = lost + slabs.iter().flat_map(|slab| slab.squares).sum::<f64>();
             let largest = slabs.iter().flat_map(|slab| slab.largest).fold(0.0, f64::max);
             error(self.epsilon, self.spread, Samples { squares, largest }, self.gain)
         };
