@@ -1,9 +1,8 @@
 //! A device, what it can do, and its pipelines.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -12,6 +11,7 @@ use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
 use crate::gpu::convert::{Compiled, Conversion};
 use crate::gpu::pipelines::Pipelines;
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
+use crate::recent::Recent;
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +121,9 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::PIPELINE_CACHE)
     .union(wgpu::Features::TIMESTAMP_QUERY);
 
+/// Conversions that are kept: all there are.
+const CONVERSIONS: usize = 16;
+
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
 pub struct Context {
@@ -132,7 +135,7 @@ pub struct Context {
     pub buffers: Arc<Buffers>,
     backlog: Backlog,
     pub pipelines: Pipelines,
-    conversions: Mutex<HashMap<Conversion, Compiled>>,
+    conversions: Recent<Conversion, Compiled>,
     capabilities: GpuCapabilities,
     /// Why the device was lost, once it is.
     lost: Arc<OnceLock<String>>,
@@ -187,7 +190,7 @@ impl Context {
             buffers,
             backlog: Backlog::default(),
             pipelines,
-            conversions: Mutex::default(),
+            conversions: Recent::new(CONVERSIONS),
             capabilities,
             lost,
         })
@@ -242,13 +245,7 @@ impl Context {
 
     /// The pipeline of a conversion; compiled at its first use.
     pub fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
-        let mut conversions = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(compiled) = conversions.get(&conversion) {
-            return Ok(compiled.clone());
-        }
-        let compiled = conversion.compile(self)?;
-        conversions.insert(conversion, compiled.clone());
-        Ok(compiled)
+        self.conversions.get(conversion, |conversion| conversion.compile(self))
     }
 
     /// A buffer that holds these bytes from now on.

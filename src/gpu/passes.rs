@@ -328,14 +328,13 @@ impl<A: Element> Passes<A> {
 
     /// A buffer for the input or the output of any part.
     fn gathered(&self, place: usize) -> Result<Arc<Pooled>> {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(buffer) = &gathered[place] {
+        let lock = || self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffer) = &lock()[place] {
             return Ok(buffer.clone());
         }
         let bytes = self.parts.iter().map(|part| length(&part.runs[place])).max().unwrap_or(0);
         let buffer = Arc::new(unsubmitted(&self.context, bytes, "a block")?);
-        gathered[place] = Some(buffer.clone());
-        Ok(buffer)
+        Ok(lock()[place].get_or_insert(buffer).clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Filters on arrays that stay on the GPU.
 
 use ndarray::Dimension;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -20,6 +20,12 @@ pub struct Resident<A> {
 impl<A> Default for Resident<A> {
     fn default() -> Self {
         Self { passes: Mutex::default() }
+    }
+}
+
+impl<A> Resident<A> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Passes<A>>>> {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,12 +117,16 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(passes) = own.filter(current) {
             return check_resident(passes.clone());
         }
-        // Held while planning: a second thread in want of the same waits for it.
-        let mut resident = self.resident.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.resident.lock().clone();
+        if let Some(passes) = known.filter(|passes| current(&passes)) {
+            return Ok(passes);
+        }
+        // Not under the lock. Where several threads plan at one time the first one's passes are kept.
+        let passes = check_resident(self.plan_passes(&context)?)?;
+        let mut resident = self.resident.lock();
         if let Some(passes) = resident.as_ref().filter(current) {
             return Ok(passes.clone());
         }
-        let passes = check_resident(self.plan_passes(&context)?)?;
         *resident = Some(passes.clone());
         Ok(passes)
     }

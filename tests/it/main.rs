@@ -33,6 +33,8 @@ mod properties;
 mod resident;
 mod scipy;
 mod stream;
+#[cfg(feature = "rayon")]
+mod stress;
 mod summed;
 mod tiles;
 mod transforms;
