@@ -176,7 +176,7 @@ impl ConvolverBuilder {
     /// Those of [`Convolver::with_device`].
     #[cfg(feature = "gpu")]
     pub fn build_with_device(self, device: wgpu::Device, queue: wgpu::Queue) -> Result<Convolver> {
-        let context = Context::new(device, queue, &self.gpu)?;
+        let context = Context::of_caller(device, queue, &self.gpu)?;
         Ok(self.with_gpu(GpuSource::Given(Arc::new(context))))
     }
 
@@ -212,8 +212,9 @@ impl Convolver {
         ConvolverBuilder::default()
     }
 
-    /// Runs on the caller's device. Its limits and features are used as they are, and its
-    /// device-lost callback is set, since wgpu has no other way to say that a device is lost.
+    /// Runs on the caller's device. Its limits and features are used as they are, and its callbacks
+    /// (for errors, and for its loss, of which a device has one) stay the caller's: that it is lost is
+    /// found out by asking it for a little memory before and after each run.
     ///
     /// # Errors
     /// [`Error::Gpu`] where the device has no compute shaders.

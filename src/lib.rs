@@ -47,7 +47,7 @@ pub use filter::Filter;
 pub use frame::FrameSample;
 pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
-pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, adapters};
+pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
 pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
 pub use precision::Precision;

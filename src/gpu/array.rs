@@ -47,7 +47,7 @@ impl GpuDevice {
 
     /// The device itself.
     pub fn device(&self) -> &wgpu::Device {
-        &self.context.device
+        self.context.show()
     }
 
     /// Its queue.

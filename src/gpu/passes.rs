@@ -291,6 +291,27 @@ impl<A: Element> Passes<A> {
         stamps: Option<Stamps>,
         [first, last]: [bool; 2],
     ) -> Result<()> {
+        // Before anything is recorded: what cannot be bound leaves the encoder as it was.
+        let groups = part.steps.iter().map(|step| {
+            let span = |place: Place| match place {
+                Place::Input => input.clone(),
+                Place::Output => output.clone(),
+                Place::Between(i) => {
+                    self.between[i].as_ref().expect("a place that stages write").span()
+                }
+            };
+            let Way { params, bindings } = &step.ways[way];
+            bindings.get([span(step.from), span(step.to)], |[from, to]| {
+                let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &self.params,
+                    offset: *params,
+                    size: wgpu::BufferSize::new(size_of::<Params>() as u64),
+                });
+                let weights = self.weights[step.weights].as_entire_binding();
+                self.context.bind(&step.layout, [params, from.binding(), weights, to.binding()])
+            })
+        });
+        let groups = groups.collect::<Result<Vec<_>>>()?;
         let stamps = stamps.filter(|_| first || last);
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("convolve"),
@@ -300,27 +321,9 @@ impl<A: Element> Passes<A> {
                 end_of_pass_write_index: last.then_some(stamps.end),
             }),
         });
-        for step in &part.steps {
-            let span = |place: Place| match place {
-                Place::Input => input.clone(),
-                Place::Output => output.clone(),
-                Place::Between(i) => {
-                    self.between[i].as_ref().expect("a place that stages write").span()
-                }
-            };
-            let Way { params, bindings } = &step.ways[way];
-            let group = bindings.get([span(step.from), span(step.to)], |[from, to]| {
-                let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &self.params,
-                    offset: *params,
-                    size: wgpu::BufferSize::new(size_of::<Params>() as u64),
-                });
-                let weights = self.weights[step.weights].as_entire_binding();
-                let all = [params, from.binding(), weights, to.binding()];
-                Ok(self.context.bind(&step.layout, all))
-            })?;
+        for (step, group) in part.steps.iter().zip(&groups) {
             pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &group, &[]);
+            pass.set_bind_group(0, group, &[]);
             pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
         }
         Ok(())

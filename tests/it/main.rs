@@ -22,6 +22,8 @@ mod large;
 mod low_rank;
 mod machines;
 mod measured;
+#[cfg(feature = "gpu")]
+mod misuse;
 mod nonfinite;
 mod parity;
 mod planner;
