@@ -9,6 +9,7 @@ use crate::element::number::Wide;
 use crate::error::{Error, Result};
 use crate::frame::FrameSample;
 use crate::geometry::Geometry;
+use crate::memory;
 use crate::plan::{Plan, Recipe};
 use crate::problem::Options;
 use crate::reference::{Definition, Oracle};
@@ -56,7 +57,10 @@ impl<A: Element> Checker<A> {
         let Check::Sampled(samples) = check else { return Ok(None) };
         let definition = match plan.problem.swapped {
             true => None,
-            false => Some(Definition::new(&plan.problem.input, kernel.clone(), options)?),
+            false => {
+                let kernel = memory::copied_array(kernel, "a copy of the kernel")?;
+                Some(Definition::new(&plan.problem.input, kernel, options)?)
+            }
         };
         Ok(Some(Self { definition, samples: samples as u64, calls: AtomicU64::new(0) }))
     }
@@ -95,7 +99,8 @@ impl<A: Element> Checker<A> {
             return Ok(());
         }
         // The definition has the two in their places.
-        let x: Vec<A> = x.iter().map(|x| x.to_element()).collect();
+        let len = x.len();
+        let x: Vec<A> = memory::collected(x.iter().map(|x| x.to_element()), len, "the input")?;
         let view = ArrayView::from_shape(IxDyn(&plan.problem.input), &x).expect("planned");
         let oracle = Oracle::new(view, result.original.view(), result.options)?;
         let largest = verify::largest_finite(result.original.iter().map(|a| a.magnitude()));

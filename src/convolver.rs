@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::measured::{self, Known};
+use crate::memory;
 use crate::plan::{
     self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
     Method, Plan, Recipe, Request,
@@ -225,7 +226,7 @@ impl Convolver {
 
     /// A filter with this kernel: options and then a shape make it complete.
     pub fn filter<A: Element, D: Dimension>(&self, kernel: &ArrayRef<A, D>) -> FilterBuilder<A, D> {
-        FilterBuilder::new(self.clone(), kernel.to_owned())
+        FilterBuilder::new(self.clone(), memory::copied_array(kernel, "a copy of the kernel"))
     }
 
     /// What this machine can do. Looks for a GPU.

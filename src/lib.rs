@@ -14,6 +14,7 @@ mod error;
 mod executor;
 mod filter;
 pub mod filters;
+mod fold;
 mod frame;
 mod geometry;
 #[cfg(feature = "gpu")]
@@ -24,6 +25,7 @@ mod invented;
 mod kernel;
 mod low_rank;
 mod measured;
+mod memory;
 pub mod plan;
 mod pool;
 mod precision;

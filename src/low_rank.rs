@@ -5,7 +5,9 @@ use num_complex::Complex;
 
 use crate::element::Element;
 use crate::element::number::Number;
+use crate::error::Result;
 use crate::kernel;
+use crate::memory;
 
 /// A kernel as a sum of outer products.
 pub struct Terms<A> {
@@ -31,32 +33,35 @@ const MOST_GAIN: f64 = 4.0;
 /// the element type, are accepted where `sum |k - sum of products| <= eps * (sum |k| + 2 gain)`: a
 /// rounding of the kernel and of both factors of every term, as for a single one, where the gain is
 /// `sum |k|`. Integers have one term at most: the fibres of a residual are fractions.
-pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Option<Terms<A>> {
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory): the search works on a copy of the taps.
+pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
     if let Some(factors) = kernel::factors(w, shape) {
         let gain = w.iter().map(|w| w.magnitude()).sum();
-        return Some(Terms { factors: vec![factors], gain });
+        return Ok(Some(Terms { factors: vec![factors], gain }));
     }
-    let [before @ .., rows, columns] = shape else { return None };
+    let [before @ .., rows, columns] = shape else { return Ok(None) };
     let (rows, columns) = (*rows, *columns);
     // As many as take fewer multiplications than the kernel has taps.
     let most = ((rows * columns - 1) / (rows + columns)).min(MOST_TERMS);
     let plane = before.iter().all(|&taps| taps == 1);
     if A::DTYPE.is_integer() || !plane || most < 2 || !w.iter().all(|w| w.is_finite()) {
-        return None;
+        return Ok(None);
     }
     let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
     if !sum.is_finite() {
-        return None;
+        return Ok(None);
     }
     let allowed = |gain: f64| A::DTYPE.epsilon() * (sum + 2.0 * gain);
-    if has_more_terms(w, columns, most, allowed(MOST_GAIN * sum)) {
-        return None;
+    if has_more_terms(w, columns, most, allowed(MOST_GAIN * sum))? {
+        return Ok(None);
     }
     let one = A::from_complex(1.0.into());
-    let mut left = Residual::new(w, columns);
+    let mut left = Residual::new(w, columns)?;
     let mut terms = Terms { factors: Vec::new(), gain: 0.0 };
     while terms.factors.len() < most {
-        let [down, across] = left.take_term()?;
+        let Some([down, across]) = left.take_term() else { return Ok(None) };
         let length = |f: &[A]| f.iter().map(|f| f.magnitude()).sum::<f64>();
         let [down, across] = rounded([&down, &across]);
         terms.gain += length(&down) * length(&across);
@@ -64,29 +69,30 @@ pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Option<Terms<A>> {
         factors.extend([down, across]);
         terms.factors.push(factors);
         if terms.gain > MOST_GAIN * sum {
-            return None;
+            return Ok(None);
         }
-        if left.sum <= allowed(terms.gain) && residual(w, &terms.factors) <= allowed(terms.gain) {
-            return Some(terms);
+        if left.sum <= allowed(terms.gain) && residual(w, &terms.factors)? <= allowed(terms.gain) {
+            return Ok(Some(terms));
         }
     }
-    None
+    Ok(None)
 }
 
 /// Whether a plane of taps is not, but for errors of `allowed` in all, a sum of up to `most` outer
 /// products: a few of its rows and columns would be one, too. With the largest tap as pivot, the
 /// errors hardly grow from term to term; here they may double.
-fn has_more_terms<A: Element>(w: &[A], columns: usize, most: usize, allowed: f64) -> bool {
+fn has_more_terms<A: Element>(w: &[A], columns: usize, most: usize, allowed: f64) -> Result<bool> {
     const SAMPLE: usize = 24;
     let rows = w.len() / columns;
     if rows.min(columns) < 2 * SAMPLE {
-        return false;
+        return Ok(false);
     }
     let place = |i: usize, n: usize| i * n / SAMPLE;
     let row = |i: usize| (0..SAMPLE).map(move |j| w[place(i, rows) * columns + place(j, columns)]);
     let sample: Vec<A> = (0..SAMPLE).flat_map(row).collect();
-    let mut left = Residual::new(&sample, SAMPLE);
-    (0..most).all(|_| left.take_term().is_some()) && left.sum > 2f64.powi(most as i32) * allowed
+    let mut left = Residual::new(&sample, SAMPLE)?;
+    let all = (0..most).all(|_| left.take_term().is_some());
+    Ok(all && left.sum > 2f64.powi(most as i32) * allowed)
 }
 
 /// What is left of a plane of taps.
@@ -106,11 +112,12 @@ fn size<D: Element>(value: D) -> f64 {
 }
 
 impl<D: Element> Residual<D> {
-    fn new<A: Element<Double = D>>(w: &[A], columns: usize) -> Self {
-        let taps: Vec<D> = w.iter().map(|w| w.to_double()).collect();
+    fn new<A: Element<Double = D>>(w: &[A], columns: usize) -> Result<Self> {
+        let what = "the search for outer products";
+        let taps = memory::collected(w.iter().map(|w| w.to_double()), w.len(), what)?;
         let mut left = Self { taps, columns, pivot: 0, sum: 0.0 };
-        left.subtract(&vec![D::default(); w.len() / columns], &vec![D::default(); columns]);
-        left
+        left.subtract(&memory::zeros(w.len() / columns, what)?, &memory::zeros(columns, what)?);
+        Ok(left)
     }
 
     /// Takes away the product of the fibres through the largest tap.
@@ -164,16 +171,16 @@ fn rounded<A: Element>([down, across]: [&[A::Double]; 2]) -> [Vec<A>; 2] {
 }
 
 /// `sum |k - sum of products|`.
-fn residual<A: Element>(w: &[A], terms: &[Vec<Vec<A>>]) -> f64 {
+fn residual<A: Element>(w: &[A], terms: &[Vec<Vec<A>>]) -> Result<f64> {
     let columns = terms[0].last().map_or(1, Vec::len);
     let wide = |taps: &[A]| taps.iter().map(|tap| tap.to_double()).collect::<Vec<_>>();
-    let mut left = Residual::new(w, columns);
+    let mut left = Residual::new(w, columns)?;
     for term in terms {
         if let [.., down, across] = &term[..] {
             left.subtract(&wide(down), &wide(across));
         }
     }
-    left.taps.iter().map(|tap| tap.magnitude()).sum()
+    Ok(left.taps.iter().map(|tap| tap.magnitude()).sum())
 }
 
 #[cfg(test)]
@@ -202,11 +209,11 @@ mod tests {
         fn of<A: Element>(w: &[f64], unit: Complex<f64>) -> usize {
             let n = w.len().isqrt();
             let w: Vec<A> = w.iter().map(|&w| A::from_complex(unit * w)).collect();
-            let Some(found) = terms(&w, &[1, n, n]) else { return 0 };
+            let Some(found) = terms(&w, &[1, n, n]).expect("memory") else { return 0 };
             let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
             assert!(found.gain <= MOST_GAIN * sum);
             let allowed = A::DTYPE.epsilon() * (sum + 2.0 * found.gain);
-            assert!(residual(&w, &found.factors) <= allowed);
+            assert!(residual(&w, &found.factors).expect("memory") <= allowed);
             for term in &found.factors {
                 assert_eq!(term.iter().map(Vec::len).collect::<Vec<_>>(), [1, n, n]);
                 let across: f64 = term[2].iter().map(|tap| tap.magnitude()).sum();
@@ -259,14 +266,15 @@ mod tests {
     #[test]
     fn sums_beyond_the_type_prove_nothing() {
         let steep: Vec<f64> = (0..400).map(|i| [1.7e308, -1.7e308, 1e308][i % 3]).collect();
-        assert!(terms(&steep, &[20, 20]).is_none());
-        assert!(terms(&[0.0f64; 49], &[7, 7]).is_none());
+        assert!(matches!(terms(&steep, &[20, 20]), Ok(None)));
+        assert!(matches!(terms(&[0.0f64; 49], &[7, 7]), Ok(None)));
     }
 
     #[test]
     fn integers_have_one_term_at_most() {
         let cross: Vec<i32> = (0..81).map(|i| i32::from(i / 9 == 4 || i % 9 == 4)).collect();
-        assert!(terms(&cross, &[9, 9]).is_none());
-        assert_eq!(terms(&[2; 81], &[9, 9]).map(|found| found.factors.len()), Some(1));
+        assert!(matches!(terms(&cross, &[9, 9]), Ok(None)));
+        let found = terms(&[2; 81], &[9, 9]).expect("memory");
+        assert_eq!(found.map(|found| found.factors.len()), Some(1));
     }
 }

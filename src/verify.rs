@@ -11,6 +11,7 @@ use crate::element::{DType, Element};
 use crate::error::Result;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
+use crate::memory;
 use crate::plan::{self, Device, Method, Plan, Recipe, Verdict};
 use crate::precision::Runner;
 use crate::problem::Options;
@@ -148,7 +149,7 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let Subject { convolver, plan, own, extension, x, weights, .. } = subject;
     let geometry = &extension.geometry;
     let precision = plan.request.precision;
-    let facts = precision.facts(weights, &geometry.kernel());
+    let facts = precision.facts(weights, &geometry.kernel())?;
     let capabilities = convolver.capabilities();
     let model = convolver.model().with(&capabilities.gpu);
     let everything = plan::design(&plan.problem, &facts, &capabilities, &model, plan.request)?;
@@ -156,15 +157,16 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let largest = largest_magnitude(x.iter().chain(&extension.values));
 
     let outputs = geometry.output_len();
+    // The definition knows no folded kernel.
+    let taps = if plan.problem.swapped { geometry.taps() } else { subject.kernel.len() };
     let oracle = Oracle::new(subject.input, subject.kernel, subject.options)?;
-    let sampled = (ORACLE_BUDGET / geometry.taps()).clamp(64, 65_536).min(outputs);
-    let samples: Vec<(usize, A::Wide)> = (0..sampled)
-        .map(|i| {
-            // Evenly spread, from the very first output to the very last.
-            let flat = if sampled == 1 { 0 } else { i * (outputs - 1) / (sampled - 1) };
-            (flat, oracle.at(Odometer::starting_at(oracle.shape().to_vec(), flat).at()))
-        })
-        .collect();
+    let sampled = (ORACLE_BUDGET / taps).clamp(64, 65_536).min(outputs);
+    let samples = (0..sampled).map(|i| {
+        // Evenly spread, from the very first output to the very last.
+        let flat = if sampled == 1 { 0 } else { i * (outputs - 1) / (sampled - 1) };
+        (flat, oracle.at(Odometer::starting_at(oracle.shape().to_vec(), flat).at()))
+    });
+    let samples = memory::collected(samples, sampled, "outputs of the definition")?;
 
     let judged = |y: Vec<A>, recipe: &Recipe| {
         let bound = bound(plan.inside(), recipe, geometry, &facts, largest);
@@ -179,7 +181,8 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
             Verdict::Admissible(recipe, _) => {
                 let runner = Runner::new(precision, recipe, extension, weights, convolver)?;
                 // Anything that is left untouched must show.
-                let mut y = vec![poison::<A>(); outputs];
+                let mut y = memory::zeros(outputs, "the output of a method")?;
+                y.fill(poison::<A>());
                 runner.run(x, &mut y)?;
                 Ok(Ok(judged(y, recipe)))
             }

@@ -1,4 +1,7 @@
-//! The only file that knows how work is spread over threads.
+//! The only file that knows how work is spread over threads. After an error, which is returned, work
+//! that has not begun is left out.
+
+use crate::error::Result;
 
 /// Threads that work can be spread over.
 #[cfg(feature = "rayon")]
@@ -26,18 +29,18 @@ pub fn for_each_chunk<T: Send>(
     items: &mut [T],
     len: usize,
     threads: usize,
-    work: impl Fn(usize, &mut [T]) + Sync + Send,
-) {
+    work: impl Fn(usize, &mut [T]) -> Result<()> + Sync + Send,
+) -> Result<()> {
     #[cfg(feature = "rayon")]
     if threads > 1 && items.len() > len {
         use rayon::prelude::*;
         let chunks = items.len().div_ceil(len);
         let least = if threads >= available() { 1 } else { chunks.div_ceil(threads) };
         let chunks = items.par_chunks_mut(len).enumerate().with_min_len(least);
-        return chunks.for_each(|(i, chunk)| work(i, chunk));
+        return chunks.try_for_each(|(i, chunk)| work(i, chunk));
     }
     let _ = threads;
-    items.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    items.chunks_mut(len).enumerate().try_for_each(|(i, chunk)| work(i, chunk))
 }
 
 /// Cuts `out` into contiguous pieces of whole groups, each of `group` elements, and calls `work` with
@@ -46,14 +49,15 @@ pub fn for_each_piece<A: Send>(
     out: &mut [A],
     threads: usize,
     group: usize,
-    work: impl Fn(usize, &mut [A]) + Sync + Send,
-) {
+    work: impl Fn(usize, &mut [A]) -> Result<()> + Sync + Send,
+) -> Result<()> {
     #[cfg(feature = "rayon")]
     if threads > 1 {
         use rayon::prelude::*;
         let len = out.len().div_ceil(group).div_ceil(pieces(threads)) * group;
-        return out.par_chunks_mut(len).enumerate().for_each(|(i, piece)| work(i * len, piece));
+        let pieces = out.par_chunks_mut(len).enumerate();
+        return pieces.try_for_each(|(i, piece)| work(i * len, piece));
     }
     let _ = (threads, group);
-    work(0, out);
+    work(0, out)
 }

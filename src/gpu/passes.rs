@@ -116,8 +116,8 @@ impl<A: Element> Passes<A> {
         let size = size_of::<A>();
         let whole = &extension.geometry;
         let alignment = context.capabilities().offset_alignment as usize;
-        let extended = widened_extension::<A, A::Inside>(extension);
-        let kernel = widened::<A, A::Inside>(weights);
+        let extended = widened_extension::<A, A::Inside>(extension)?;
+        let kernel = widened::<A, A::Inside>(weights)?;
         let source = Weights::new(&extended, &kernel, schedule.terms)?;
         let mut params = Packed::new(alignment.max(4));
         let mut buffers: Vec<wgpu::Buffer> = Vec::new();
@@ -141,7 +141,7 @@ impl<A: Element> Passes<A> {
                     Some(&i) => i,
                     None => {
                         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM;
-                        let bytes = source.of(taps);
+                        let bytes = source.of(taps)?;
                         buffers.push(context.constant("convolve kernel", &bytes, usage)?);
                         uploaded.insert(taps.clone(), buffers.len() - 1);
                         buffers.len() - 1

@@ -10,6 +10,7 @@ use crate::filter::Filter;
 use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
+use crate::memory;
 use crate::plan::{Device, Method, Plan, Request};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
@@ -143,7 +144,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     fn plan_passes(&self, context: &Arc<Context>) -> Result<Recorded<A>> {
         let plan = self.gpu_plan()?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
-        let (extension, weights) = (self.extension.clone(), self.kernel.clone());
+        let weights = memory::copied(&self.kernel, "a copy of the kernel")?;
+        let extension = self.extension.clone();
         let executor = Executor::new(recipe, extension, weights, &self.convolver)?;
         match executor.host().map(|host| host.passes()) {
             Some(passes) if Arc::ptr_eq(passes.context(), context) => {

@@ -12,6 +12,7 @@ mod encode_texture;
 mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
+mod folding;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -22,6 +23,7 @@ mod large;
 mod low_rank;
 mod machines;
 mod measured;
+mod memory;
 #[cfg(feature = "gpu")]
 mod misuse;
 mod nonfinite;

@@ -20,7 +20,9 @@ use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
+use crate::error::Result;
 use crate::kernel::KernelFacts;
+use crate::memory;
 use crate::pool::Pool;
 
 /// The precision of the transforms for a type.
@@ -60,14 +62,14 @@ pub(super) struct Workspace<A: Element> {
 }
 
 impl<A: Element> Workspace<A> {
-    fn new(transform: &Transform<Real<A>>) -> Self {
-        Self {
+    fn new(transform: &Transform<Real<A>>) -> Result<Self> {
+        Ok(Self {
             parts: Default::default(),
             survey: Survey::default(),
             extent: Extent::default(),
-            space: transform.space(),
+            space: transform.space()?,
             gathered: Default::default(),
-        }
+        })
     }
 }
 
@@ -84,24 +86,31 @@ pub(super) struct Part {
 
 impl<A: Element> Fft<A> {
     /// Transforms the kernel.
-    pub fn new(extension: Extension<A>, weights: Vec<A>, blocks: Blocks, threads: usize) -> Self {
+    pub fn new(
+        extension: Extension<A>,
+        weights: Vec<A>,
+        blocks: Blocks,
+        threads: usize,
+    ) -> Result<Self> {
         let axes = &extension.geometry.axes;
         let transform = Transform::new(&blocks);
         let kernel = KernelFacts::norms(&weights);
         let exponent = exponent_into_range::<A::Sample>(kernel.max);
-        let mut first = Workspace::new(&transform);
+        let mut first = Workspace::new(&transform)?;
         let spectrum =
-            spectrum(&extension, &weights, &blocks, &transform, exponent, &mut first.space);
-        let workspaces = Pool::default();
+            spectrum(&extension, &weights, &blocks, &transform, exponent, &mut first.space)?;
+        let workspaces = Pool::new(1, transform.space_bytes());
         workspaces.keep(first);
-        let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
+        let magnitudes = weights.iter().map(|w| w.magnitude());
+        let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
         let reach = reach(&magnitudes, &extension.geometry.kernel(), A::DTYPE.epsilon());
         let windows = axes.iter().zip(reach);
         let windows = windows
             .map(|(axis, reach)| Window { taps: axis.taps, step: axis.tap_step(), reach })
             .collect();
         let rows = most_rows(&extension, &blocks);
-        Self {
+        let list = (blocks.total() * rows).saturating_mul(size_of::<&[A]>());
+        Ok(Self {
             extension,
             blocks,
             transform,
@@ -114,37 +123,45 @@ impl<A: Element> Fft<A> {
             weights,
             threads,
             workspaces,
-            lists: Pool::default(),
-        }
+            lists: Pool::new(1, list),
+        })
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) {
-        let mut rows: Vec<&mut [A]> = self.lists.take(Vec::new);
-        share::share(&self.extension, &self.blocks, self.rows, y, &mut rows);
+    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        let mut rows: Vec<&mut [A]> = self.lists.take(|| Ok(Vec::new()))?;
+        share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
         let lanes = A::Sample::LANES;
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
-            let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform));
-            self.blocks(x, i * lanes, rows, &mut workspace);
+            let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform))?;
+            self.blocks(x, i * lanes, rows, &mut workspace)?;
             self.workspaces.keep(workspace);
-        });
+            Ok(())
+        })?;
         // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
         rows.clear();
         self.lists.keep(rows.into_iter().map(|_| -> &mut [A] { &mut [] }).collect());
+        Ok(())
     }
 
     /// Computes the blocks from `first` on that share a transform.
-    fn blocks(&self, x: &[A], first: usize, rows: &mut [&mut [A]], workspace: &mut Workspace<A>) {
+    fn blocks(
+        &self,
+        x: &[A],
+        first: usize,
+        rows: &mut [&mut [A]],
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
         let lanes = rows.len() / self.rows;
         let mut exponents = [None; MOST_LANES];
         for (lane, exponent) in exponents.iter_mut().enumerate().take(lanes) {
             *exponent = self.locate(first + lane, &mut workspace.parts[lane]).then_some(0);
         }
         if exponents == [None; MOST_LANES] {
-            return;
+            return Ok(());
         }
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
-        self.sweep(x, exponents, rows, workspace);
+        self.sweep(x, exponents, rows, workspace)?;
         let mut levels = [None; MOST_LANES];
         for lane in 0..MOST_LANES {
             if exponents[lane].is_none() {
@@ -156,31 +173,32 @@ impl<A: Element> Fft<A> {
             levels[lane] = Some((level, safe));
         }
         if self.fits_as_it_is(&levels) {
-            return;
+            return Ok(());
         }
         let mut fit = [None; MOST_LANES];
         for lane in 0..MOST_LANES {
             let Some((level, safe)) = levels[lane] else { continue };
-            fit[lane] = if safe { Some(level) } else { self.level(x, &level, lane, workspace) };
+            fit[lane] = if safe { Some(level) } else { self.level(x, &level, lane, workspace)? };
             if fit[lane].is_none() {
                 let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-                self.leave_to_direct(x, &workspace.parts[lane], rows);
+                self.leave_to_direct(x, &workspace.parts[lane], rows)?;
             }
         }
         match fit {
             [Some(a), Some(b)] if self.is_exact_together(&a, &b) => {
                 let exponents = a.partners(&b).map(Some);
-                self.sweep(x, exponents, rows, workspace);
+                self.sweep(x, exponents, rows, workspace)?;
             }
             [a, b] => {
                 for only in [[a, None], [None, b]] {
                     if only != [None, None] {
                         let exponents = only.map(|level| level.map(|level| level.exponent));
-                        self.sweep(x, exponents, rows, workspace);
+                        self.sweep(x, exponents, rows, workspace)?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// Whether blocks can be transformed together and without scaling, given their levels and
@@ -249,35 +267,43 @@ impl<A: Element> Fft<A> {
         first: &Level,
         lane: usize,
         workspace: &mut Workspace<A>,
-    ) -> Option<Level> {
+    ) -> Result<Option<Level>> {
         if A::DTYPE.is_integer() || !first.largest.is_finite() {
-            return None;
+            return Ok(None);
         }
         let exponent = exponent_into_range::<A::Sample>(first.largest);
         // In tiles it has been looked at already, unless it has to be scaled.
         let looks: &[bool] = if exponent == 0 { &[false] } else { &[true, false] };
-        looks.iter().find_map(|&tiled| {
+        for &tiled in looks {
             let Workspace { parts, survey, space, gathered, .. } = workspace;
             let part = &parts[lane];
-            survey.start(&self.windows, &part.extent.used, tiled, self.group(&part.extent.used));
+            survey.start(&self.windows, &part.extent.used, tiled, self.group(&part.extent.used))?;
             let line = &mut space.line[..self.blocks.size[part.origin.len() - 1]];
             for row in 0..rows_of(&part.extent.used) {
-                let row = self.row(x, part, row, &mut gathered[0]);
+                let row = self.row(x, part, row, &mut gathered[0])?;
                 pack([row, &[]], [exponent, 0], line);
                 survey.add(line);
             }
             let level = survey.level(A::Sample::parts(0), exponent);
-            self.is_safe(&level, lane, 0, workspace).then_some(level)
-        })
+            if self.is_safe(&level, lane, 0, workspace) {
+                return Ok(Some(level));
+            }
+        }
+        Ok(None)
     }
 
     /// Computes the outputs of a block without a transform.
-    fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) {
+    fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) -> Result<()> {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");
         // Blocks run on all threads already.
-        let direct = self.direct.get_or_init(|| {
-            Direct::new(self.extension.clone(), &self.weights, InstructionSet::detect(), 1)
-        });
+        let direct = match self.direct.get() {
+            Some(direct) => direct,
+            None => {
+                let (extension, instructions) = (self.extension.clone(), InstructionSet::detect());
+                let made = Direct::new(extension, &self.weights, instructions, 1)?;
+                self.direct.get_or_init(|| made)
+            }
+        };
         let axes = self.extension.outer();
         let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
         for out in rows.iter_mut().take(outer.iter().map(Range::len).product()) {
@@ -285,8 +311,9 @@ impl<A: Element> Fft<A> {
                 .iter()
                 .enumerate()
                 .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            direct.rows(x, row, columns.clone(), out);
+            direct.rows(x, row, columns.clone(), out)?;
             at.advance();
         }
+        Ok(())
     }
 }

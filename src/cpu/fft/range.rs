@@ -119,7 +119,7 @@ mod tests {
 
     fn survey(block: &[f32], window: &Window, tiled: bool) -> Survey<f32> {
         let mut survey = Survey::default();
-        survey.start(std::slice::from_ref(window), &[block.len()], tiled, 1);
+        survey.start(std::slice::from_ref(window), &[block.len()], tiled, 1).expect("memory");
         let row: Vec<_> = block.iter().map(|&x| Complex::new(x, 0.0)).collect();
         survey.add(&row);
         survey
@@ -181,7 +181,7 @@ mod tests {
             |taps| Window { taps, step: 1, reach: Reach { support: 0..taps, visible: 0..taps } };
         let windows = [window(2), window(2)];
         let mut survey = Survey::<f32>::default();
-        survey.start(&windows, &[32, 8], true, 2);
+        survey.start(&windows, &[32, 8], true, 2).expect("memory");
         for row in 0..32 {
             let burst = if row / 2 == 7 { 4.0 } else { 0.0 };
             survey.add(&[Complex::new(1.0, burst); 8]);

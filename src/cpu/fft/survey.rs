@@ -11,6 +11,8 @@ use super::range::{Level, PARTNER, SHARE, Window};
 use super::sample::Real;
 use super::vectorized;
 use crate::bounds::Spread;
+use crate::error::Result;
+use crate::memory;
 
 /// A look at a block before it is transformed; memory is kept from block to block.
 ///
@@ -53,19 +55,32 @@ const FOLD: usize = 8;
 impl<R: Real> Survey<R> {
     /// Starts on a block of which `used` samples are read, in tiles or sample by sample. What becomes
     /// of one output stands in up to `group` neighbouring rows.
-    pub fn start(&mut self, windows: &[Window], used: &[usize], tiled: bool, group: usize) {
+    pub fn start(
+        &mut self,
+        windows: &[Window],
+        used: &[usize],
+        tiled: bool,
+        group: usize,
+    ) -> Result<()> {
         self.used.clear();
         self.used.extend_from_slice(used);
         self.sides.clear();
         self.sides.extend(windows.iter().map(|w| if tiled { w.tile() } else { 1 }));
         self.tiles.clear();
         self.tiles.extend(used.iter().zip(&self.sides).map(|(used, side)| used.div_ceil(*side)));
+        let (what, tiles) = ("a look at a block", self.tiles.iter().product());
         self.columns.clear();
-        self.columns.resize(used[used.len() - 1], Default::default());
-        self.maxima.clear();
-        self.maxima.resize(self.tiles.iter().product(), Default::default());
+        memory::fit(&mut self.columns, used[used.len() - 1], what)?;
+        self.columns.fill(Default::default());
+        memory::fit(&mut self.maxima, tiles, what)?;
+        self.maxima.fill(Default::default());
+        for maxima in [&mut self.seen, &mut self.all] {
+            maxima.clear();
+            memory::reserve(maxima, tiles, what)?;
+        }
         (self.row, self.squares, self.group) = (0, [0.0; 2], group);
         (self.groups, self.loudest) = Default::default();
+        Ok(())
     }
 
     /// The next row, perhaps with padding at its end.
