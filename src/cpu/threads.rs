@@ -6,7 +6,20 @@ use crate::error::Result;
 /// Threads that work can be spread over.
 #[cfg(feature = "rayon")]
 pub fn available() -> usize {
-    rayon::current_num_threads()
+    if has_pool() { rayon::current_num_threads() } else { 1 }
+}
+
+/// Whether there is a pool of threads: rayon panics at every use of one that could not be started.
+#[cfg(feature = "rayon")]
+fn has_pool() -> bool {
+    use std::error::Error;
+    static STARTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    let start = || match rayon::ThreadPoolBuilder::new().build_global() {
+        Ok(()) => true,
+        // That somebody else has started it before is an error without a cause.
+        Err(error) => error.source().is_none(),
+    };
+    rayon::current_thread_index().is_some() || *STARTED.get_or_init(start)
 }
 
 /// Threads that work can be spread over: without the feature `rayon`, the caller's.
@@ -32,7 +45,7 @@ pub fn for_each_chunk<T: Send>(
     work: impl Fn(usize, &mut [T]) -> Result<()> + Sync + Send,
 ) -> Result<()> {
     #[cfg(feature = "rayon")]
-    if threads > 1 && items.len() > len {
+    if threads > 1 && items.len() > len && has_pool() {
         use rayon::prelude::*;
         let chunks = items.len().div_ceil(len);
         let least = if threads >= available() { 1 } else { chunks.div_ceil(threads) };
@@ -52,7 +65,7 @@ pub fn for_each_piece<A: Send>(
     work: impl Fn(usize, &mut [A]) -> Result<()> + Sync + Send,
 ) -> Result<()> {
     #[cfg(feature = "rayon")]
-    if threads > 1 {
+    if threads > 1 && has_pool() {
         use rayon::prelude::*;
         let len = out.len().div_ceil(group).div_ceil(pieces(threads)) * group;
         let pieces = out.par_chunks_mut(len).enumerate();

@@ -42,10 +42,10 @@ fn filter(convolver: &Convolver, i: usize, round: usize) {
     let mut random = Random::new((64 * round + i) as u64);
     let shape = (40 + i % 8, 64 + 3 * (i / 8));
     let kernel = random.array::<f32>(&[9 + i % 5, 9 + i % 7]);
-    let method = if i % 4 == 0 { Method::Measured } else { Method::Auto };
+    let method = if i.is_multiple_of(4) { Method::Measured } else { Method::Auto };
     let filter = convolver.filter(&kernel).method(method).device(Device::Cpu);
     let filter = filter.for_shape(ndarray::IxDyn(&[shape.0, shape.1])).expect("valid");
-    if i % 3 == 0 {
+    if i.is_multiple_of(3) {
         let x = Array2::<f32>::ones(shape).into_dyn();
         filter.apply(&x).expect("runs");
     }
