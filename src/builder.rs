@@ -161,12 +161,20 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// cannot do the problem.
     pub fn for_shape(self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
         let (input, given) = (shape.into_dimension(), self.kernel?);
-        let mut problem = Problem::new(input.slice(), given.shape(), &self.options)?;
-        // Taps are of the stored type, where sums must be more precise they cannot be folded.
-        let folded = match self.request.precision.widens(A::DTYPE) {
+        let whole = Problem::new(input.slice(), given.shape(), &self.options)?;
+        let (mut problem, Request { precision, method, .. }) = (whole.clone(), self.request);
+        // Taps are of the stored type: where sums must be more precise they cannot be folded.
+        let mut folded = match precision.widens(A::DTYPE) {
             true => None,
             false => fold::fold(&mut problem, &given)?,
         };
+        // Sums of taps of both signs keep the rounding of an outer product, but not its size: what is
+        // asked for by name must stay possible.
+        if let (Some(kernel), Method::Separable) = (&folded, method)
+            && !precision.facts(kernel, &problem.geometry().kernel())?.is_separable()
+        {
+            (problem, folded) = (whole, None);
+        }
         let mut output = input.clone();
         for (axis, &n) in problem.output.iter().enumerate() {
             output[axis] = n;
