@@ -10,8 +10,10 @@ use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::filter::{Fallback, Filter};
+use crate::fold;
 use crate::kernel::KernelFacts;
 use crate::measured;
+use crate::memory;
 use crate::plan::{Device, Method, Plan, Request};
 use crate::pool::Pool;
 use crate::precision::{Precision, Runner};
@@ -21,14 +23,15 @@ use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
 #[derive(Clone, Debug)]
 pub struct FilterBuilder<A, D: Dimension> {
     pub(crate) convolver: Convolver,
-    pub(crate) kernel: Array<A, D>,
+    /// An error where there was no memory for it.
+    pub(crate) kernel: Result<Array<A, D>>,
     pub(crate) options: Options<A>,
     pub(crate) request: Request,
     pub(crate) check: Check,
 }
 
 impl<A: Element, D: Dimension> FilterBuilder<A, D> {
-    pub(crate) fn new(convolver: Convolver, kernel: Array<A, D>) -> Self {
+    pub(crate) fn new(convolver: Convolver, kernel: Result<Array<A, D>>) -> Self {
         let (options, request, check) = Default::default();
         Self { convolver, kernel, options, request, check }
     }
@@ -157,22 +160,38 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// Those of [`Problem::new`], and [`Error::Inadmissible`] where a forced method or device
     /// cannot do the problem.
     pub fn for_shape(self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
-        let input = shape.into_dimension();
-        let problem = Problem::new(input.slice(), self.kernel.shape(), &self.options)?;
+        let (input, given) = (shape.into_dimension(), self.kernel?);
+        let whole = Problem::new(input.slice(), given.shape(), &self.options)?;
+        let (mut problem, Request { precision, method, .. }) = (whole.clone(), self.request);
+        // Taps are of the stored type: where sums must be more precise they cannot be folded.
+        let mut folded = match precision.widens(A::DTYPE) {
+            true => None,
+            false => fold::fold(&mut problem, &given)?,
+        };
+        // Sums of taps of both signs keep the rounding of an outer product, but not its size: what is
+        // asked for by name must stay possible.
+        if let (Some(kernel), Method::Separable) = (&folded, method)
+            && !precision.facts(kernel, &problem.geometry().kernel())?.is_separable()
+        {
+            (problem, folded) = (whole, None);
+        }
         let mut output = input.clone();
         for (axis, &n) in problem.output.iter().enumerate() {
             output[axis] = n;
         }
         let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
         let extension = Extension::new(&problem, &boundary);
-        let kernel = canonical_kernel(&self.kernel, &problem);
+        let kernel = match folded {
+            Some(folded) => folded,
+            None => canonical_kernel(&given, &problem)?,
+        };
         let facts = if problem.swapped {
             // The input will be the kernel. What is asked for by name is decided when it is there.
             let terms = usize::from(self.request.method == Method::Separable);
             let taps = problem.input.iter().product();
             KernelFacts { terms, ..KernelFacts::unknown(taps) }
         } else {
-            self.request.precision.facts(&kernel, &extension.geometry.kernel())
+            self.request.precision.facts(&kernel, &extension.geometry.kernel())?
         };
         let plan = self.convolver.plan(&problem, &facts, self.request)?;
         let plan = measured::measured(plan, &extension, &kernel, &self.convolver)?;
@@ -183,7 +202,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             }
             _ => Ok(None),
         };
-        let original = self.kernel.into_dyn();
+        let original = given.into_dyn();
         let checker = Checker::new(self.check, &plan, &original, &self.options)?;
         let fallback = OnceLock::new();
         let runner = match prepare(&plan) {
@@ -195,6 +214,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             }
             runner => runner?,
         };
+        let samples = input.size().max(output.size()).saturating_mul(size_of::<A>());
         Ok(Filter {
             fallback,
             convolver: self.convolver,
@@ -207,7 +227,8 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             plan,
             runner,
             checker,
-            scratch: Pool::default(),
+            // An input and an output.
+            scratch: Pool::new(2, samples),
             #[cfg(feature = "gpu")]
             resident: Default::default(),
             #[cfg(feature = "gpu")]
@@ -218,8 +239,11 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
 
 /// The kernel in the order that the canonical form wants. Where input and kernel have changed
 /// places this is the data that the input, as a kernel, runs over.
-fn canonical_kernel<A: Element, D: Dimension>(kernel: &Array<A, D>, problem: &Problem) -> Vec<A> {
-    let mut taps: Vec<A> = kernel.iter().copied().collect();
+fn canonical_kernel<A: Element, D: Dimension>(
+    kernel: &Array<A, D>,
+    problem: &Problem,
+) -> Result<Vec<A>> {
+    let mut taps = memory::collected(kernel.iter().copied(), kernel.len(), "a copy of the kernel")?;
     let correlates = problem.operation == Operation::Correlate;
     if correlates {
         taps.iter_mut().for_each(|tap| *tap = tap.conj());
@@ -229,5 +253,5 @@ fn canonical_kernel<A: Element, D: Dimension>(kernel: &Array<A, D>, problem: &Pr
     if correlates == problem.swapped {
         taps.reverse();
     }
-    taps
+    Ok(taps)
 }

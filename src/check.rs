@@ -10,6 +10,7 @@ use crate::element::number::Wide;
 use crate::error::{Error, Result};
 use crate::frame::FrameSample;
 use crate::geometry::Geometry;
+use crate::memory;
 use crate::plan::{Plan, Recipe};
 use crate::problem::Options;
 use crate::reference::{Definition, Oracle};
@@ -57,7 +58,10 @@ impl<A: Element> Checker<A> {
         let Check::Sampled(samples) = check else { return Ok(None) };
         let definition = match plan.problem.swapped {
             true => None,
-            false => Some(Definition::new(&plan.problem.input, kernel.clone(), options)?),
+            false => {
+                let kernel = memory::copied_array(kernel, "a copy of the kernel")?;
+                Some(Definition::new(&plan.problem.input, kernel, options)?)
+            }
         };
         Ok(Some(Self { definition, samples: samples as u64, calls: AtomicU64::new(0) }))
     }
@@ -78,6 +82,8 @@ impl<A: Element> Checker<A> {
             if i % 2 == 0 { place } else { at_seam(place, i / 2, plan) }
         }));
         let shape = &plan.problem.output;
+        // The definition knows no folded kernel.
+        let terms = if plan.problem.swapped { x.len() } else { result.original.len() };
         if let Some(definition) = &self.definition {
             // A transform's errors come from everywhere, those of sums from the window alone.
             let far = match recipe(plan) {
@@ -91,19 +97,20 @@ impl<A: Element> Checker<A> {
             for place in flats {
                 let at = Odometer::starting_at(shape.clone(), place);
                 let (exact, window) = definition.with_window(sample, at.at());
-                compare(plan, at.at(), y[place], exact, window, far)?;
+                compare(plan, at.at(), y[place], exact, window, terms, far)?;
             }
             return Ok(());
         }
         // The definition has the two in their places.
-        let x: Vec<A> = x.iter().map(|x| x.to_element()).collect();
+        let len = x.len();
+        let x: Vec<A> = memory::collected(x.iter().map(|x| x.to_element()), len, "the input")?;
         let view = ArrayView::from_shape(IxDyn(&plan.problem.input), &x).expect("planned");
         let oracle = Oracle::new(view, result.original.view(), result.options)?;
         let largest = verify::largest_finite(result.original.iter().map(|a| a.magnitude()));
         for place in flats {
             let at = Odometer::starting_at(shape.clone(), place);
             let (exact, window) = oracle.with_window(at.at());
-            compare(plan, at.at(), y[place], exact, window, largest)?;
+            compare(plan, at.at(), y[place], exact, window, terms, largest)?;
         }
         Ok(())
     }
@@ -166,6 +173,7 @@ fn compare<A: Element, T: FrameSample<A>>(
     value: T,
     exact: A::Wide,
     window: Window,
+    terms: usize,
     largest: f64,
 ) -> Result<()> {
     let element = A::narrow(exact);
@@ -174,7 +182,7 @@ fn compare<A: Element, T: FrameSample<A>>(
     let (recipe, facts) = (recipe(plan), &plan.kernel);
     let bound = verify::bound(plan.inside(), recipe, &plan.geometry, facts, largest, window)
         + verify::stored(A::DTYPE, plan, recipe, facts, magnitude)
-        + bounds::definition(A::DTYPE, plan.geometry.taps(), window);
+        + bounds::definition(A::DTYPE, terms, window);
     let agrees = match T::BITS {
         None => verify::deviation(value.to_element(), exact) <= bound,
         // Rounded and saturated: what is within the bound is rounded to something in between.

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::measured::{self, Known};
+use crate::memory;
 use crate::plan::{
     self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
     Method, Plan, Recipe, Request,
@@ -176,7 +177,7 @@ impl ConvolverBuilder {
     /// Those of [`Convolver::with_device`].
     #[cfg(feature = "gpu")]
     pub fn build_with_device(self, device: wgpu::Device, queue: wgpu::Queue) -> Result<Convolver> {
-        let context = Context::new(device, queue, &self.gpu)?;
+        let context = Context::of_caller(device, queue, &self.gpu)?;
         Ok(self.with_gpu(GpuSource::Given(Arc::new(context))))
     }
 
@@ -212,8 +213,9 @@ impl Convolver {
         ConvolverBuilder::default()
     }
 
-    /// Runs on the caller's device. Its limits and features are used as they are, and its
-    /// device-lost callback is set, since wgpu has no other way to say that a device is lost.
+    /// Runs on the caller's device. Its limits and features are used as they are, and its callbacks
+    /// (for errors, and for its loss, of which a device has one) stay the caller's: that it is lost is
+    /// found out by asking it for a little memory before and after each run.
     ///
     /// # Errors
     /// [`Error::Gpu`] where the device has no compute shaders.
@@ -224,7 +226,7 @@ impl Convolver {
 
     /// A filter with this kernel: options and then a shape make it complete.
     pub fn filter<A: Element, D: Dimension>(&self, kernel: &ArrayRef<A, D>) -> FilterBuilder<A, D> {
-        FilterBuilder::new(self.clone(), kernel.to_owned())
+        FilterBuilder::new(self.clone(), memory::copied_array(kernel, "a copy of the kernel"))
     }
 
     /// What this machine can do. Looks for a GPU.

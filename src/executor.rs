@@ -53,10 +53,11 @@ impl<A: Element> Executor<A> {
         debug_assert!(computes || recipe.is_on_gpu(), "{} is widened on the CPU", A::DTYPE);
         Ok(match recipe {
             Recipe::CpuDirect { threads, instructions } => {
-                Self::CpuDirect(Box::new(Direct::new(extension, &weights, *instructions, *threads)))
+                let direct = Direct::new(extension, &weights, *instructions, *threads)?;
+                Self::CpuDirect(Box::new(direct))
             }
             Recipe::CpuSeparable { threads, instructions, .. } => {
-                let found = low_rank::terms(&weights, &extension.geometry.kernel());
+                let found = low_rank::terms(&weights, &extension.geometry.kernel())?;
                 let Some(low_rank::Terms { factors, .. }) = found else {
                     return Err(Error::Inadmissible {
                         wanted: "method separable".into(),
@@ -65,15 +66,15 @@ impl<A: Element> Executor<A> {
                 };
                 let shape = extension.geometry.kernel();
                 if factors.len() > 1 || !kernel::keeps_signs(&weights, &shape, &factors[0]) {
-                    let sum = Sum::new(extension, &weights, &factors, *instructions, *threads);
+                    let sum = Sum::new(extension, &weights, &factors, *instructions, *threads)?;
                     Self::CpuSum(Box::new(sum))
                 } else {
-                    let separable = Separable::new(&extension, &factors, *instructions, *threads);
+                    let separable = Separable::new(&extension, &factors, *instructions, *threads)?;
                     Self::CpuSeparable(separable)
                 }
             }
             Recipe::CpuFft { blocks, threads, .. } => {
-                Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)))
+                Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)?))
             }
             #[cfg(feature = "gpu")]
             Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => {
@@ -106,15 +107,15 @@ impl<A: Element> Executor<A> {
             Self::CpuSum(sum) => sum.run(x, y),
             Self::CpuFft(fft) => fft.run(x, y, bearable),
             #[cfg(feature = "gpu")]
-            Self::Gpu(host) => return host.run(x, y),
+            Self::Gpu(host) => host.run(x, y),
             Self::Spoiled(whole, output) => {
                 whole.run(x, y, bearable)?;
                 // Off by more than any error bound: 2^20 in floating point, a bit in an integer.
                 let wrong = if A::DTYPE.is_integer() { 1 } else { 1 << 20 };
                 let one = A::from_integer(1);
                 y[*output] = one.mul_add(A::from_integer(wrong), y[*output]);
+                Ok(())
             }
         }
-        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! A planned convolution.
 
-use ndarray::{Array, ArrayD, ArrayRef, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayView, Dimension, IxDyn};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::frame::FrameSample;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
+use crate::memory;
 use crate::plan::Plan;
 use crate::pool::Pool;
 use crate::precision::Runner;
@@ -82,7 +83,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// [`FilterBuilder::check`]: crate::FilterBuilder::check
     pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
         self.check_shape("input", &self.input, &x.raw_dim())?;
-        let mut y = allocate(self.extension.geometry.output_len(), "the output")?;
+        let mut y = memory::zeros(self.extension.geometry.output_len(), "the output")?;
         self.with_slice(x, |x| self.run(x, &mut y))?;
         Ok(Array::from_shape_vec(self.output.clone(), y).expect("the length is the shape's"))
     }
@@ -99,8 +100,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(y) = y.as_slice_mut() {
             return self.with_slice(x, |x| self.run(x, y));
         }
-        let mut packed = self.scratch.take(Vec::new);
-        packed.resize(self.output.size(), A::default());
+        let mut packed = self.scratch.take(|| Ok(Vec::new()))?;
+        memory::fit(&mut packed, self.output.size(), "a copy of the output")?;
         let result = self.with_slice(x, |x| self.run(x, &mut packed));
         for (y, value) in y.iter_mut().zip(&packed) {
             *y = *value;
@@ -124,12 +125,14 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// error bounds; those of [`Filter::apply`].
     pub fn verify(&self, x: &ArrayRef<A, D>) -> Result<Verification> {
         self.check_shape("input", &self.input, &x.raw_dim())?;
-        let view = x.to_owned().into_dyn();
         let report = self.with_slice(x, |slice| {
-            let (extension, data, weights) = self.canonical(slice);
+            let view = ArrayView::from_shape(IxDyn(self.input.slice()), slice);
+            let view = view.expect("the length is the shape's");
+            let (extension, data, weights) = self.canonical(slice)?;
             let plan = self.plan_for(&weights)?;
             // Anything that is left untouched must show.
-            let mut own = vec![verify::poison::<A>(); self.output.size()];
+            let mut own = memory::zeros(self.output.size(), "the output")?;
+            own.fill(verify::poison::<A>());
             self.compute(slice, &mut own)?;
             verify::verify(verify::Subject {
                 convolver: &self.convolver,
@@ -138,7 +141,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                 extension: &extension,
                 x: &data,
                 weights: &weights,
-                input: view.view(),
+                input: view,
                 kernel: self.original.view(),
                 options: &self.options,
             })
@@ -147,13 +150,15 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// What runs over what: the extension, the data and the weights in canonical order.
-    fn canonical<'x>(&'x self, x: &'x [A]) -> (Extension<A>, Cow<'x, [A]>, Cow<'x, [A]>) {
+    #[expect(clippy::type_complexity, reason = "three things that belong together")]
+    fn canonical<'x>(&'x self, x: &'x [A]) -> Result<(Extension<A>, Cow<'x, [A]>, Cow<'x, [A]>)> {
         let extension = self.extension.clone();
         if self.plan.problem.swapped {
-            let weights = x.iter().rev().copied().collect();
-            (extension, Cow::Borrowed(&self.kernel), Cow::Owned(weights))
+            let weights = x.iter().rev().copied();
+            let weights = memory::collected(weights, x.len(), "the input as a kernel")?;
+            Ok((extension, Cow::Borrowed(&self.kernel), Cow::Owned(weights)))
         } else {
-            (extension, Cow::Borrowed(x), Cow::Borrowed(&self.kernel))
+            Ok((extension, Cow::Borrowed(x), Cow::Borrowed(&self.kernel)))
         }
     }
 
@@ -175,7 +180,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let plan = match self.plan.problem.swapped {
             false => Cow::Borrowed(by),
             true => {
-                let weights: Vec<A> = x.iter().rev().map(|x| x.to_element()).collect();
+                let weights = x.iter().rev().map(|x| x.to_element());
+                let weights = memory::collected(weights, x.len(), "the input as a kernel")?;
                 Cow::Owned(self.plan_for(&weights)?.into_owned())
             }
         };
@@ -210,11 +216,12 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
             return self.attempt_plain(x, y, 0.0);
         }
-        let [mut wide, mut sums] = [x.len(), y.len()].map(|len| {
-            let mut samples = self.scratch.take(Vec::new);
-            samples.resize(len, A::default());
-            samples
-        });
+        let samples = |len: usize| {
+            let mut samples = self.scratch.take(|| Ok(Vec::new()))?;
+            memory::fit(&mut samples, len, "samples to compute with")?;
+            Ok(samples)
+        };
+        let (mut wide, mut sums) = (samples(x.len())?, samples(y.len())?);
         wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
         let result = self.attempt_plain(&wide, &mut sums, bounds::LEVEL);
         y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = T::from_element(*sum));
@@ -227,7 +234,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(runner) = self.runner() {
             return runner.run(x, y, bearable);
         }
-        let (extension, data, weights) = self.canonical(x);
+        let (extension, data, weights) = self.canonical(x)?;
         let plan = self.plan_for(&weights)?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let precision = plan.request.precision;
@@ -274,7 +281,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if self.runner().is_some() {
             return Ok(Cow::Borrowed(own));
         }
-        let facts = own.request.precision.facts(weights, &self.extension.geometry.kernel());
+        let facts = own.request.precision.facts(weights, &self.extension.geometry.kernel())?;
         let plan = match self.fell_back() {
             Some(why) => self.convolver.plan_on_cpu(own, &facts, why)?,
             None => self.convolver.plan(&own.problem, &facts, own.request)?,
@@ -291,9 +298,9 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(x) = x.as_slice() {
             return run(x);
         }
-        let mut packed = self.scratch.take(Vec::new);
-        packed.clear();
-        packed.extend(x.iter().copied());
+        let mut packed = self.scratch.take(|| Ok(Vec::new()))?;
+        memory::fit(&mut packed, x.len(), "a copy of the input")?;
+        packed.iter_mut().zip(x.iter()).for_each(|(packed, x)| *packed = *x);
         let result = run(&packed);
         self.scratch.keep(packed);
         result
@@ -312,14 +319,4 @@ impl<A: Element, D: Dimension> std::fmt::Debug for Filter<A, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Filter").field("plan", self.plan()).finish_non_exhaustive()
     }
-}
-
-/// Zeroed memory, or an error where the system has none.
-pub(crate) fn allocate<T: Clone + Default>(len: usize, what: &'static str) -> Result<Vec<T>> {
-    let mut probe: Vec<T> = Vec::new();
-    let bytes = len * size_of::<T>();
-    probe.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { what, bytes })?;
-    // Zeroed pages come untouched from the system, where a filled Vec would touch each of them.
-    drop(probe);
-    Ok(vec![T::default(); len])
 }

@@ -17,12 +17,14 @@
 //! Taps are computed in `f64` and rounded once. Every kernel is an error
 //! ([`Error::KernelParameter`]) where its parameters make no sense, where it would have more than
 //! [`MAX_LENGTH`] taps along an axis or [`MAX_TAPS`] in all, and where a tap is no value of an
-//! integer element type: `box_mean::<u8>(3)` has taps of 1/9.
+//! integer element type: `box_mean::<u8>(3)` has taps of 1/9. Where the system has no memory for the
+//! taps it is [`Error::OutOfMemory`].
 
 use ndarray::Array2;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Taps along one axis of a built-in kernel: more than any picture is wide, as a rule, and few
 /// enough that a mistyped parameter is an error and not an hour of work.
@@ -160,9 +162,13 @@ pub fn disk<A: Element>(r: f64) -> Result<Array2<A>> {
     check_taps("disk", [n, n])?;
     let middle = n / 2;
     // One octant, for the other seven are the same, to the last bit.
-    let quadrant = Array2::from_shape_fn((middle + 1, middle + 1), |(i, j)| {
+    let side = middle + 1;
+    let areas = (0..side * side).map(|at| {
+        let (i, j) = (at / side, at % side);
         disk_in_square(i.max(j) as f64, i.min(j) as f64, r)
     });
+    let areas = memory::collected(areas, side * side, "a quadrant of the disk")?;
+    let quadrant = Array2::from_shape_vec((side, side), areas).expect("as many");
     let at = |i: usize, j: usize| quadrant[[i.abs_diff(middle), j.abs_diff(middle)]];
     let area: f64 = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| at(i, j)).sum();
     build("disk", [n, n], |i, j| at(i, j) / area)
@@ -306,7 +312,8 @@ fn build<A: Element>(
     tap: impl Fn(usize, usize) -> f64,
 ) -> Result<Array2<A>> {
     check_taps(kernel, shape)?;
-    let mut taps = Array2::default(shape);
+    let zeros = memory::zeros(shape[0] * shape[1], "the taps of a built-in kernel")?;
+    let mut taps = Array2::from_shape_vec(shape, zeros).expect("the length is the shape's");
     for ((i, j), cell) in taps.indexed_iter_mut() {
         let value = tap(i, j);
         *cell = A::from_real(value).ok_or_else(|| {

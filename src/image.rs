@@ -7,11 +7,12 @@ use crate::boundary::Boundary;
 use crate::builder::FilterBuilder;
 use crate::convolver::Convolver;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, allocate};
+use crate::filter::Filter;
 use crate::frame::FrameSample;
 use crate::frame::sealed::Sealed;
+use crate::memory;
 use crate::plan::Plan;
-use crate::problem::{Mode, Operation, Options, PerAxis};
+use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
 use crate::profile::Profile;
 use crate::verify::Verification;
 
@@ -54,16 +55,19 @@ impl FilterBuilder<f32, Ix2> {
         let channels = channels(color)?;
         let alpha = color.has_alpha().then(|| channels - 1);
         // Written so that a sum that is no number does not keep constants.
+        let given = self.kernel?;
         let keeps_constants =
-            (self.kernel.iter().map(|&tap| f64::from(tap)).sum::<f64>() - 1.0).abs() <= 1e-3;
+            (given.iter().map(|&tap| f64::from(tap)).sum::<f64>() - 1.0).abs() <= 1e-3;
         let options = with_channels(&self.options)?;
         let outside =
             [0, 1].map(|axis| self.options.boundary.resolve("boundary", 2).map(|b| b[axis]));
-        check_valid(&self.options, [height as usize, width as usize], self.kernel.dim())?;
-        let kernel = self.kernel.insert_axis(Axis(2));
-        let mut builder = FilterBuilder::new(self.convolver, kernel).options(options);
+        check_valid(&self.options, [height as usize, width as usize], given.dim())?;
+        let kernel = given.insert_axis(Axis(2));
+        let shape = [height as usize, width as usize, channels];
+        let problem = Problem::new(&shape, kernel.shape(), &options)?;
+        let mut builder = FilterBuilder::new(self.convolver, Ok(kernel)).options(options);
         (builder.request, builder.check) = (self.request, self.check);
-        let filter = builder.for_shape((height as usize, width as usize, channels))?;
+        let filter = builder.for_shape(shape)?;
         let output = filter.output_dim();
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
             return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));
@@ -71,7 +75,7 @@ impl FilterBuilder<f32, Ix2> {
         let carried = match alpha {
             Some(channel) if !keeps_constants => {
                 let [down, across] = outside;
-                Some(Carried::new(channel, filter.plan(), [down?, across?]))
+                Some(Carried::new(channel, &problem, [down?, across?]))
             }
             _ => None,
         };
@@ -213,7 +217,7 @@ impl PictureFilter {
         picture: &ImageBuffer<P, Vec<P::Subpixel>>,
     ) -> Result<ImageBuffer<P, Vec<P::Subpixel>>> {
         let x = self.raw(picture)?;
-        let mut y = allocate(self.filter.output_dim().size(), "the picture's samples")?;
+        let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
         // Integers go to the GPU as they are.
         self.filter.run(x, &mut y)?;
         if let Some(carried) = &self.carried {
@@ -266,8 +270,8 @@ struct Carried {
 }
 
 impl Carried {
-    fn new(channel: usize, plan: &Plan, boundary: [Boundary<f32>; 2]) -> Self {
-        let problem = &plan.problem;
+    /// For a problem whose kernel is not folded: it has a middle.
+    fn new(channel: usize, problem: &Problem, boundary: [Boundary<f32>; 2]) -> Self {
         let [rows, columns] = [0, 1].map(|i| {
             let axis = &problem.axes[i];
             let middle = (axis.taps - 1) / 2;

@@ -3,6 +3,7 @@
 use num_complex::Complex;
 
 use crate::element::Element;
+use crate::error::Result;
 use crate::low_rank;
 
 /// Numbers about a kernel that the planner reads; no data.
@@ -43,17 +44,23 @@ impl KernelFacts {
         }
     }
 
-    /// The facts of the weights `w`, an array of shape `shape` in standard order.
+    /// The facts of the weights `w`, an array of shape `shape` in standard order. No outer products are
+    /// known where there is no memory to look for them.
     pub fn of<A: Element>(w: &[A], shape: &[usize]) -> Self {
+        Self::found(w, shape).unwrap_or_else(|_| Self::norms(w))
+    }
+
+    /// [`KernelFacts::of`], or an error where there is no memory.
+    pub(crate) fn found<A: Element>(w: &[A], shape: &[usize]) -> Result<Self> {
         let norms = Self::norms(w);
-        match low_rank::terms(w, shape) {
+        Ok(match low_rank::terms(w, shape)? {
             Some(found) => {
                 let terms = found.factors.len();
                 let keeps_signs = terms == 1 && keeps_signs(w, shape, &found.factors[0]);
                 Self { terms, gain: found.gain, keeps_signs, ..norms }
             }
             None => norms,
-        }
+        })
     }
 
     /// The facts without a search for outer products: none is known.

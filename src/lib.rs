@@ -14,6 +14,7 @@ mod error;
 mod executor;
 mod filter;
 pub mod filters;
+mod fold;
 mod frame;
 mod geometry;
 #[cfg(feature = "gpu")]
@@ -24,6 +25,7 @@ mod invented;
 mod kernel;
 mod low_rank;
 mod measured;
+mod memory;
 pub mod plan;
 mod pool;
 mod precision;
@@ -47,7 +49,7 @@ pub use filter::Filter;
 pub use frame::FrameSample;
 pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
-pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, adapters};
+pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
 pub use kernel::KernelFacts;
 pub use plan::{Device, Method, Plan};
 pub use precision::Precision;

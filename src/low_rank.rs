@@ -6,7 +6,9 @@ use num_complex::Complex;
 use crate::bounds;
 use crate::element::Element;
 use crate::element::number::Number;
+use crate::error::Result;
 use crate::kernel;
+use crate::memory;
 
 /// What several terms are off by, in eps of their own magnitude: with up to 61 x 61 taps the roundings
 /// of both passes added up to 3 at most, where half of some two hundred are expected to cancel.
@@ -37,33 +39,36 @@ const MOST_TOTAL: f64 = 4.0;
 /// passes' error is a small share of every window, whatever it holds: of terms that cancel in a tap
 /// an impulse under it would leave nothing but rounding errors. Integers have one term at most: the
 /// fibres of a residual are fractions.
-pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Option<Terms<A>> {
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory): the search works on a copy of the taps.
+pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
     if let Some(factors) = kernel::factors(w, shape) {
-        return Some(Terms { factors: vec![factors], gain: 1.0 });
+        return Ok(Some(Terms { factors: vec![factors], gain: 1.0 }));
     }
-    let [before @ .., rows, columns] = shape else { return None };
+    let [before @ .., rows, columns] = shape else { return Ok(None) };
     let (rows, columns) = (*rows, *columns);
     // As many as take fewer multiplications than the kernel has taps.
     let most = ((rows * columns - 1) / (rows + columns)).min(MOST_TERMS);
     let plane = before.iter().all(|&taps| taps == 1);
     if A::DTYPE.is_integer() || !plane || most < 2 || !w.iter().all(|w| w.is_finite()) {
-        return None;
+        return Ok(None);
     }
     let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
     if !sum.is_finite() {
-        return None;
+        return Ok(None);
     }
     // What is left in all where every tap is kept.
     let allowed = |total: f64| (2 * kernel::ROUNDINGS) as f64 * A::DTYPE.epsilon() * (sum + total);
-    if has_more_terms(w, columns, most, allowed(MOST_TOTAL * sum)) {
-        return None;
+    if has_more_terms(w, columns, most, allowed(MOST_TOTAL * sum))? {
+        return Ok(None);
     }
     let one = A::from_complex(1.0.into());
-    let mut left = Residual::new(w, columns);
+    let mut left = Residual::new(w, columns)?;
     let mut terms = Terms { factors: Vec::new(), gain: 1.0 };
     let mut total = 0.0;
     while terms.factors.len() < most {
-        let [down, across] = left.take_term()?;
+        let Some([down, across]) = left.take_term() else { return Ok(None) };
         let length = |f: &[A]| f.iter().map(|f| f.magnitude()).sum::<f64>();
         let [down, across] = rounded([&down, &across]);
         total += length(&down) * length(&across);
@@ -71,17 +76,17 @@ pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Option<Terms<A>> {
         factors.extend([down, across]);
         terms.factors.push(factors);
         if total > MOST_TOTAL * sum {
-            return None;
+            return Ok(None);
         }
         if left.sum <= allowed(total)
             && let Some(gain) = gain(w, &terms.factors)
         {
             terms.gain = gain;
             let loss = TERMS_LOSE * A::DTYPE.epsilon() * gain;
-            return (loss <= bounds::share(A::DTYPE.epsilon())).then_some(terms);
+            return Ok((loss <= bounds::share(A::DTYPE.epsilon())).then_some(terms));
         }
     }
-    None
+    Ok(None)
 }
 
 /// The most that these terms are larger than the tap that they add up to; `None` where a tap is not
@@ -109,17 +114,18 @@ fn gain<A: Element>(w: &[A], terms: &[Vec<Vec<A>>]) -> Option<f64> {
 /// Whether a plane of taps is not, but for errors of `allowed` in all, a sum of up to `most` outer
 /// products: a few of its rows and columns would be one, too. With the largest tap as pivot, the
 /// errors hardly grow from term to term; here they may double.
-fn has_more_terms<A: Element>(w: &[A], columns: usize, most: usize, allowed: f64) -> bool {
+fn has_more_terms<A: Element>(w: &[A], columns: usize, most: usize, allowed: f64) -> Result<bool> {
     const SAMPLE: usize = 24;
     let rows = w.len() / columns;
     if rows.min(columns) < 2 * SAMPLE {
-        return false;
+        return Ok(false);
     }
     let place = |i: usize, n: usize| i * n / SAMPLE;
     let row = |i: usize| (0..SAMPLE).map(move |j| w[place(i, rows) * columns + place(j, columns)]);
     let sample: Vec<A> = (0..SAMPLE).flat_map(row).collect();
-    let mut left = Residual::new(&sample, SAMPLE);
-    (0..most).all(|_| left.take_term().is_some()) && left.sum > 2f64.powi(most as i32) * allowed
+    let mut left = Residual::new(&sample, SAMPLE)?;
+    let all = (0..most).all(|_| left.take_term().is_some());
+    Ok(all && left.sum > 2f64.powi(most as i32) * allowed)
 }
 
 /// What is left of a plane of taps.
@@ -139,11 +145,12 @@ fn size<D: Element>(value: D) -> f64 {
 }
 
 impl<D: Element> Residual<D> {
-    fn new<A: Element<Double = D>>(w: &[A], columns: usize) -> Self {
-        let taps: Vec<D> = w.iter().map(|w| w.to_double()).collect();
+    fn new<A: Element<Double = D>>(w: &[A], columns: usize) -> Result<Self> {
+        let what = "the search for outer products";
+        let taps = memory::collected(w.iter().map(|w| w.to_double()), w.len(), what)?;
         let mut left = Self { taps, columns, pivot: 0, sum: 0.0 };
-        left.subtract(&vec![D::default(); w.len() / columns], &vec![D::default(); columns]);
-        left
+        left.subtract(&memory::zeros(w.len() / columns, what)?, &memory::zeros(columns, what)?);
+        Ok(left)
     }
 
     /// Takes away the product of the fibres through the largest tap.
@@ -222,7 +229,7 @@ mod tests {
         fn of<A: Element>(w: &[f64], unit: Complex<f64>) -> usize {
             let n = w.len().isqrt();
             let w: Vec<A> = w.iter().map(|&w| A::from_complex(unit * w)).collect();
-            let Some(found) = terms(&w, &[1, n, n]) else { return 0 };
+            let Some(found) = terms(&w, &[1, n, n]).expect("memory") else { return 0 };
             let gain = gain(&w, &found.factors).expect("every tap is kept");
             assert!(
                 (found.gain - gain).abs() < 1e-5 && TERMS_LOSE * A::DTYPE.epsilon() * gain < 1e-3
@@ -279,14 +286,15 @@ mod tests {
     #[test]
     fn sums_beyond_the_type_prove_nothing() {
         let steep: Vec<f64> = (0..400).map(|i| [1.7e308, -1.7e308, 1e308][i % 3]).collect();
-        assert!(terms(&steep, &[20, 20]).is_none());
-        assert!(terms(&[0.0f64; 49], &[7, 7]).is_none());
+        assert!(matches!(terms(&steep, &[20, 20]), Ok(None)));
+        assert!(matches!(terms(&[0.0f64; 49], &[7, 7]), Ok(None)));
     }
 
     #[test]
     fn integers_have_one_term_at_most() {
         let cross: Vec<i32> = (0..81).map(|i| i32::from(i / 9 == 4 || i % 9 == 4)).collect();
-        assert!(terms(&cross, &[9, 9]).is_none());
-        assert_eq!(terms(&[2; 81], &[9, 9]).map(|found| found.factors.len()), Some(1));
+        assert!(matches!(terms(&cross, &[9, 9]), Ok(None)));
+        let found = terms(&[2; 81], &[9, 9]).expect("memory");
+        assert_eq!(found.map(|found| found.factors.len()), Some(1));
     }
 }

@@ -8,8 +8,8 @@ use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::Result;
-use crate::filter::allocate;
 use crate::invented::invented;
+use crate::memory;
 use crate::plan::{Candidate, Method, Plan, Recipe, Request};
 use crate::precision::Runner;
 use crate::problem::Problem;
@@ -65,8 +65,9 @@ fn time<A: Element>(
 ) -> Result<f64> {
     let runner = Runner::new(plan.request.precision, recipe, extension, weights, convolver)?;
     let geometry = &extension.geometry;
-    let mut x: Vec<A> = allocate(geometry.input_len(), "samples to time a method with")?;
-    let mut y: Vec<A> = allocate(geometry.output_len(), "the output of a method that is timed")?;
+    let mut x: Vec<A> = memory::zeros(geometry.input_len(), "samples to time a method with")?;
+    let mut y: Vec<A> =
+        memory::zeros(geometry.output_len(), "the output of a method that is timed")?;
     x.iter_mut().zip(invented(geometry.input_len())).for_each(|(x, invented)| *x = invented);
     fastest(|| {
         let start = Instant::now();

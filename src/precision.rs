@@ -8,11 +8,12 @@ use crate::cpu::extended::Extension;
 use crate::cpu::threads;
 use crate::element::wider::Wider;
 use crate::element::{DType, Element};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::executor::Executor;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::KernelFacts;
+use crate::memory;
 use crate::plan::Recipe;
 use crate::pool::Pool;
 
@@ -54,27 +55,28 @@ impl Precision {
 
     /// The facts of the weights in the type that is computed in: what is an outer product to the
     /// rounding of `f32` need not be one to that of `f64`.
-    pub(crate) fn facts<A: Element>(self, w: &[A], shape: &[usize]) -> KernelFacts {
+    pub(crate) fn facts<A: Element>(self, w: &[A], shape: &[usize]) -> Result<KernelFacts> {
         match self {
-            _ if !self.widens(A::DTYPE) => KernelFacts::of(w, shape),
-            Self::Native => KernelFacts::of(&widened::<A, A::Inside>(w), shape),
-            Self::High => KernelFacts::of(&widened::<A, A::Double>(w), shape),
+            _ if !self.widens(A::DTYPE) => KernelFacts::found(w, shape),
+            Self::Native => KernelFacts::found(&widened::<A, A::Inside>(w)?, shape),
+            Self::High => KernelFacts::found(&widened::<A, A::Double>(w)?, shape),
         }
     }
 }
 
 /// The same values in a type that holds them.
-pub(crate) fn widened<A, W: Element + Wider<A>>(values: &[A]) -> Vec<W> {
-    let mut wide = vec![W::default(); values.len()];
+pub(crate) fn widened<A, W: Element + Wider<A>>(values: &[A]) -> Result<Vec<W>> {
+    let mut wide = memory::zeros(values.len(), "the widened kernel")?;
     W::widen_all(values, &mut wide);
-    wide
+    Ok(wide)
 }
 
 /// The same for all that stands outside.
 pub(crate) fn widened_extension<A, W: Element + Wider<A>>(
     extension: &Extension<A>,
-) -> Extension<W> {
-    Extension { geometry: extension.geometry.clone(), values: widened(&extension.values) }
+) -> Result<Extension<W>> {
+    let values = widened(&extension.values)?;
+    Ok(Extension { geometry: extension.geometry.clone(), values })
 }
 
 /// An executor in the precision that was asked for.
@@ -99,7 +101,8 @@ impl<A: Element> Runner<A> {
         Ok(match precision {
             // Shaders widen what they load themselves.
             _ if recipe.is_on_gpu() || !precision.widens(A::DTYPE) => {
-                let (extension, weights) = (extension.clone(), weights.to_vec());
+                let weights = memory::copied(weights, "a copy of the kernel")?;
+                let extension = extension.clone();
                 Self::Native(Executor::new(recipe, extension, weights, convolver)?)
             }
             Precision::Native => Self::Inside(Widened::new(recipe, extension, weights, convolver)?),
@@ -146,36 +149,30 @@ impl<A: Element, W: Element + Wider<A>> Widened<A, W> {
         weights: &[A],
         convolver: &Convolver,
     ) -> Result<Self> {
-        let (extension, weights) = (widened_extension(extension), widened(weights));
+        let (extension, weights) = (widened_extension(extension)?, widened(weights)?);
+        let samples = extension.geometry.input_len() + extension.geometry.output_len();
         Ok(Self {
             executor: Executor::new(recipe, extension, weights, convolver)?,
             threads: recipe.threads(),
-            buffers: Pool::default(),
+            buffers: Pool::new(1, samples.saturating_mul(size_of::<W>())),
             element: PhantomData,
         })
     }
 
     fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
-        let [mut wide, mut sums] = self.buffers.take(Default::default);
-        fit(&mut wide, x.len(), "the widened input")?;
-        fit(&mut sums, y.len(), "the output before it is rounded")?;
+        let [mut wide, mut sums] = self.buffers.take(|| Ok(Default::default()))?;
+        memory::fit(&mut wide, x.len(), "the widened input")?;
+        memory::fit(&mut sums, y.len(), "the output before it is rounded")?;
         threads::for_each_piece(&mut wide, self.threads, GROUP, |start, wide| {
             W::widen_all(&x[start..start + wide.len()], wide);
-        });
+            Ok(())
+        })?;
         self.executor.run(&wide, &mut sums, bearable)?;
         threads::for_each_piece(y, self.threads, GROUP, |start, y| {
             W::round_all(&sums[start..start + y.len()], y);
-        });
+            Ok(())
+        })?;
         self.buffers.keep([wide, sums]);
         Ok(())
     }
-}
-
-/// Gives an empty buffer its length, or an error where the system has no memory for it.
-fn fit<T: Clone + Default>(buffer: &mut Vec<T>, len: usize, what: &'static str) -> Result<()> {
-    let bytes = len * size_of::<T>();
-    let missing = len - buffer.len();
-    buffer.try_reserve_exact(missing).map_err(|_| Error::OutOfMemory { what, bytes })?;
-    buffer.resize(len, T::default());
-    Ok(())
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::filter::{Filter, allocate};
+use crate::filter::Filter;
 use crate::frame::FrameSample;
+use crate::memory;
 use crate::plan::{Device, Method, Seconds};
 
 /// Where the time of one run went: see [`Filter::profile`].
@@ -84,7 +85,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
     /// The same for samples of another type, in standard order.
     pub(crate) fn profile_of<T: FrameSample<A>>(&self, x: &[T]) -> Result<Profile> {
-        let mut y = allocate(self.output.size(), "the output")?;
+        let mut y = memory::zeros(self.output.size(), "the output")?;
         // Pipelines, buffers and pages are there from now on.
         self.compute(x, &mut y)?;
         #[cfg(feature = "gpu")]

@@ -1,7 +1,7 @@
 //! A few things by their keys: those that were used last.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 
@@ -20,20 +20,43 @@ impl<K: PartialEq, V: Clone> Recent<K, V> {
     }
 
     /// The value of a key; made where there is none.
+    ///
+    /// No lock is held while it is made: what is made may hand work to a pool of threads, whose
+    /// threads may want the same lock meanwhile, this one among them. Two that want the same at one
+    /// time may both make it; all get the value of the first that is done.
     pub fn get(&self, key: K, make: impl FnOnce(&K) -> Result<V>) -> Result<V> {
-        // Held while making: a second thread in want of the same waits for it.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().position(|(other, _)| *other == key);
-        let value = match found.and_then(|i| kept.remove(i)) {
-            Some((_, value)) => value,
-            None => make(&key)?,
-        };
+        if let Some(value) = self.find(&key) {
+            return Ok(value);
+        }
+        let made = make(&key)?;
+        let mut kept = self.lock();
+        if let Some(value) = touch(&mut kept, &key) {
+            return Ok(value);
+        }
         if kept.len() == self.most {
             kept.pop_front();
         }
-        kept.push_back((key, value.clone()));
-        Ok(value)
+        kept.push_back((key, made.clone()));
+        Ok(made)
     }
+
+    /// The value of a key that has one.
+    pub fn find(&self, key: &K) -> Option<V> {
+        touch(&mut self.lock(), key)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(K, V)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The value of a key, which becomes the one used last.
+fn touch<K: PartialEq, V: Clone>(kept: &mut VecDeque<(K, V)>, key: &K) -> Option<V> {
+    let found = kept.iter().position(|(other, _)| other == key)?;
+    let entry = kept.remove(found)?;
+    let value = entry.1.clone();
+    kept.push_back(entry);
+    Some(value)
 }
 
 #[cfg(test)]
@@ -56,6 +79,18 @@ mod tests {
         assert!(get(1) && get(2) && !get(1));
         // 2 was used before 1, and makes room.
         assert!(get(3) && !get(1) && get(2));
+    }
+
+    #[test]
+    fn making_one_may_want_another_or_the_same() {
+        let recent = Recent::new(4);
+        let value = recent.get(1, |_| {
+            assert_eq!(recent.get(2, |_| Ok(20)), Ok(20));
+            // Whoever is done first has made it for all.
+            assert_eq!(recent.get(1, |_| Ok(10)), Ok(10));
+            Ok(11)
+        });
+        assert_eq!((value, recent.find(&1), recent.find(&3)), (Ok(10), Some(10), None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::bounds::Window;
 use crate::element::Element;
 use crate::element::number::Wide;
 use crate::error::Result;
+use crate::memory;
 use crate::problem::{Mode, Operation, Options, Problem};
 
 /// The exact (for floating point: `f64`) result of one problem, sample by sample.
@@ -48,8 +49,9 @@ impl<A: Element> Oracle<A> {
     /// Those of [`Problem::new`].
     pub fn new(x: ArrayViewD<A>, k: ArrayViewD<A>, options: &Options<A>) -> Result<Self> {
         let problem = Problem::new(x.shape(), k.shape(), options)?;
-        let k = of_a_convolution(k.to_owned(), options.operation);
-        let (x, k) = if problem.swapped { (k, x.to_owned()) } else { (x.to_owned(), k) };
+        let [x, k] = [x, k].map(|array| memory::copied_array(&array, "a copy for the definition"));
+        let (x, k) = (x?, of_a_convolution(k?, options.operation));
+        let (x, k) = if problem.swapped { (k, x) } else { (x, k) };
         let definition = Definition::of(&problem, x.shape(), k, options)?;
         Ok(Self { x, definition })
     }

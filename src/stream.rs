@@ -9,10 +9,11 @@ use crate::element::Element;
 #[cfg(feature = "gpu")]
 use crate::error::Error;
 use crate::error::Result;
-use crate::filter::{Filter, allocate};
+use crate::filter::Filter;
 use crate::frame::FrameSample;
 #[cfg(feature = "gpu")]
 use crate::gpu::host;
+use crate::memory;
 
 /// Frames of one filter, one after the other: while the GPU works on one, the next ones are on
 /// their way there, and earlier ones on their way back.
@@ -161,7 +162,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
             Some(Frame::Done(y)) => y,
             #[cfg(feature = "gpu")]
             Some(Frame::Running(running, x)) => {
-                let mut y = allocate(self.filter.output.size(), "the frame")?;
+                let mut y = memory::zeros(self.filter.output.size(), "the frame")?;
                 self.finish(running, x, &mut y)?;
                 y
             }
@@ -296,7 +297,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
 
     /// Room for so many samples, used before or new.
     fn take(&mut self, kind: usize, len: usize) -> Result<Vec<T>> {
-        self.spare[kind].pop().map_or_else(|| allocate(len, "the frame"), Ok)
+        self.spare[kind].pop().map_or_else(|| memory::zeros(len, "the frame"), Ok)
     }
 }
 

@@ -12,9 +12,9 @@ use crate::cpu::threads;
 use crate::element::number::Wide;
 use crate::element::{DType, Element};
 use crate::error::Result;
-use crate::filter::allocate;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
+use crate::memory;
 use crate::plan::{self, Device, Method, Plan, Recipe, Verdict};
 use crate::precision::Runner;
 use crate::problem::Options;
@@ -165,7 +165,7 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let Subject { convolver, plan, own, extension, x, weights, .. } = subject;
     let geometry = &extension.geometry;
     let precision = plan.request.precision;
-    let facts = precision.facts(weights, &geometry.kernel());
+    let facts = precision.facts(weights, &geometry.kernel())?;
     let capabilities = convolver.capabilities();
     let model = convolver.model().with(&capabilities.gpu);
     let everything = plan::design(&plan.problem, &facts, &capabilities, &model, plan.request)?;
@@ -173,16 +173,16 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let largest = largest_magnitude(x.iter().chain(&extension.values));
 
     let outputs = geometry.output_len();
-    let taps = geometry.taps();
+    // The definition knows no folded kernel.
+    let taps = if plan.problem.swapped { geometry.taps() } else { subject.kernel.len() };
     let oracle = Oracle::new(subject.input, subject.kernel, subject.options)?;
     let sampled = (ORACLE_BUDGET / taps).clamp(64, 65_536).min(outputs);
-    let samples: Vec<(usize, A::Wide)> = (0..sampled)
-        .map(|i| {
-            // Evenly spread, from the very first output to the very last.
-            let flat = if sampled == 1 { 0 } else { i * (outputs - 1) / (sampled - 1) };
-            (flat, oracle.at(Odometer::starting_at(oracle.shape().to_vec(), flat).at()))
-        })
-        .collect();
+    let samples = (0..sampled).map(|i| {
+        // Evenly spread, from the very first output to the very last.
+        let flat = if sampled == 1 { 0 } else { i * (outputs - 1) / (sampled - 1) };
+        (flat, oracle.at(Odometer::starting_at(oracle.shape().to_vec(), flat).at()))
+    });
+    let samples = memory::collected(samples, sampled, "outputs of the definition")?;
     let windows = Windows::new(extension, x, weights, &facts, largest)?;
 
     let judged = |y: Vec<A>, recipe: &Recipe| {
@@ -191,7 +191,8 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
             bound(plan.inside(), recipe, geometry, &facts, largest, window)
                 + stored(A::DTYPE, plan, recipe, &facts, window.products)
         };
-        Run { y, bounds: (0..outputs).map(bound).collect() }
+        let bounds = memory::collected((0..outputs).map(bound), outputs, "bounds of a method")?;
+        Ok(Run { y, bounds })
     };
     let runs = everything
         .candidates
@@ -201,14 +202,15 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
             Verdict::Admissible(recipe, _) => {
                 let runner = Runner::new(precision, recipe, extension, weights, convolver)?;
                 // Anything that is left untouched must show.
-                let mut y = vec![poison::<A>(); outputs];
+                let mut y = memory::zeros(outputs, "the output of a method")?;
+                y.fill(poison::<A>());
                 runner.run(x, &mut y, 0.0)?;
-                Ok(Ok(judged(y, recipe)))
+                Ok(Ok(judged(y, recipe)?))
             }
         })
         .collect::<Result<Vec<Result<Run<A>, String>>>>()?;
     let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
-    let own = judged(own, recipe);
+    let own = judged(own, recipe)?;
     let apart = |a: &Run<A>, b: &Run<A>| {
         let mut all = Difference::default();
         for (flat, (&a_y, &b_y)) in a.y.iter().zip(&b.y).enumerate() {
@@ -275,18 +277,18 @@ impl<D: Element> Windows<D> {
     ) -> Result<Self> {
         let mut products = Vec::new();
         if !A::DTYPE.is_integer() {
-            let magnitudes = |values: &[A]| -> Vec<D> {
-                let magnitude = |value: &A| {
-                    D::from_complex(if value.is_finite() { value.magnitude() } else { 0.0 }.into())
-                };
-                values.iter().map(magnitude).collect()
+            let what = "what errors are judged by";
+            let magnitude = |value: &A| {
+                D::from_complex(if value.is_finite() { value.magnitude() } else { 0.0 }.into())
             };
+            let magnitudes =
+                |values: &[A]| memory::collected(values.iter().map(magnitude), values.len(), what);
             let geometry = extension.geometry.clone();
-            let extension = Extension { geometry, values: magnitudes(&extension.values) };
-            products = allocate(extension.geometry.output_len(), "what errors are judged by")?;
+            let extension = Extension { geometry, values: magnitudes(&extension.values)? };
+            products = memory::zeros(extension.geometry.output_len(), what)?;
             let (instructions, threads) = (InstructionSet::detect(), threads::available());
-            Direct::new(extension, &magnitudes(weights), instructions, threads)
-                .run(&magnitudes(x), &mut products);
+            let direct = Direct::new(extension, &magnitudes(weights)?, instructions, threads)?;
+            direct.run(&magnitudes(x)?, &mut products)?;
         }
         Ok(Self { products, taps: facts.sum, largest })
     }

@@ -4,6 +4,9 @@ use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use crate::error::Result;
+use crate::memory;
+
 /// Elements that begin with a line of the cache: vectors of them do not lie in two.
 #[derive(Clone, Debug)]
 pub struct Lines<A> {
@@ -17,9 +20,9 @@ struct Line([u8; 64]);
 
 impl<A: Pod> Lines<A> {
     /// At least as many zeros.
-    pub fn new(len: usize) -> Self {
+    pub fn new(len: usize, what: &'static str) -> Result<Self> {
         let lines = (len * size_of::<A>()).div_ceil(size_of::<Line>());
-        Self { lines: vec![Line::zeroed(); lines], elements: PhantomData }
+        Ok(Self { lines: memory::zeros(lines, what)?, elements: PhantomData })
     }
 }
 

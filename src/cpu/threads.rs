@@ -1,9 +1,25 @@
-//! The only file that knows how work is spread over threads.
+//! The only file that knows how work is spread over threads. After an error, which is returned, work
+//! that has not begun is left out.
+
+use crate::error::Result;
 
 /// Threads that work can be spread over.
 #[cfg(feature = "rayon")]
 pub fn available() -> usize {
-    rayon::current_num_threads()
+    if has_pool() { rayon::current_num_threads() } else { 1 }
+}
+
+/// Whether there is a pool of threads: rayon panics at every use of one that could not be started.
+#[cfg(feature = "rayon")]
+fn has_pool() -> bool {
+    use std::error::Error;
+    static STARTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    let start = || match rayon::ThreadPoolBuilder::new().build_global() {
+        Ok(()) => true,
+        // That somebody else has started it before is an error without a cause.
+        Err(error) => error.source().is_none(),
+    };
+    rayon::current_thread_index().is_some() || *STARTED.get_or_init(start)
 }
 
 /// Threads that work can be spread over: without the feature `rayon`, the caller's.
@@ -26,18 +42,18 @@ pub fn for_each_chunk<T: Send>(
     items: &mut [T],
     len: usize,
     threads: usize,
-    work: impl Fn(usize, &mut [T]) + Sync + Send,
-) {
+    work: impl Fn(usize, &mut [T]) -> Result<()> + Sync + Send,
+) -> Result<()> {
     #[cfg(feature = "rayon")]
-    if threads > 1 && items.len() > len {
+    if threads > 1 && items.len() > len && has_pool() {
         use rayon::prelude::*;
         let chunks = items.len().div_ceil(len);
         let least = if threads >= available() { 1 } else { chunks.div_ceil(threads) };
         let chunks = items.par_chunks_mut(len).enumerate().with_min_len(least);
-        return chunks.for_each(|(i, chunk)| work(i, chunk));
+        return chunks.try_for_each(|(i, chunk)| work(i, chunk));
     }
     let _ = threads;
-    items.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    items.chunks_mut(len).enumerate().try_for_each(|(i, chunk)| work(i, chunk))
 }
 
 /// Cuts `out` into contiguous pieces of whole groups, each of `group` elements, and calls `work` with
@@ -46,14 +62,15 @@ pub fn for_each_piece<A: Send>(
     out: &mut [A],
     threads: usize,
     group: usize,
-    work: impl Fn(usize, &mut [A]) + Sync + Send,
-) {
+    work: impl Fn(usize, &mut [A]) -> Result<()> + Sync + Send,
+) -> Result<()> {
     #[cfg(feature = "rayon")]
-    if threads > 1 {
+    if threads > 1 && has_pool() {
         use rayon::prelude::*;
         let len = out.len().div_ceil(group).div_ceil(pieces(threads)) * group;
-        return out.par_chunks_mut(len).enumerate().for_each(|(i, piece)| work(i * len, piece));
+        let pieces = out.par_chunks_mut(len).enumerate();
+        return pieces.try_for_each(|(i, piece)| work(i * len, piece));
     }
     let _ = (threads, group);
-    work(0, out);
+    work(0, out)
 }

@@ -11,6 +11,7 @@ use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::context::Context;
 use crate::gpu::passes::Span;
 use crate::gpu::staging::{Download, Upload};
+use crate::memory;
 use crate::plan::GpuCapabilities;
 
 /// The GPU of a [`Convolver`](crate::Convolver), for arrays that stay there.
@@ -47,7 +48,7 @@ impl GpuDevice {
 
     /// The device itself.
     pub fn device(&self) -> &wgpu::Device {
-        &self.context.device
+        self.context.show()
     }
 
     /// Its queue.
@@ -64,8 +65,14 @@ impl GpuDevice {
     pub fn upload<A: Element, D: Dimension>(&self, x: &ArrayRef<A, D>) -> Result<GpuArray<A, D>> {
         let context = &self.context;
         let y = GpuArray::new(context, x.raw_dim())?;
-        let packed = x.as_standard_layout();
-        let samples = packed.as_slice().expect("an array in standard layout is a slice");
+        let packed;
+        let samples = match x.as_slice() {
+            Some(samples) => samples,
+            None => {
+                packed = memory::collected(x.iter().copied(), x.len(), "a copy of the array")?;
+                &packed
+            }
+        };
         let upload = Upload::new(context, bytemuck::cast_slice(samples), "the upload")?;
         context.guarded(|| {
             let mut encoder = context.device.create_command_encoder(&Default::default());
@@ -140,7 +147,8 @@ impl<A: Element, D: Dimension> GpuArray<A, D> {
     /// # Errors
     /// [`Error::Gpu`] where the device is lost or fails, also while it does earlier work.
     pub fn download(&self) -> Result<Array<A, D>> {
-        let mut y = Array::from_elem(self.dim.clone(), A::default());
+        let y = memory::zeros(self.dim.size(), "the download")?;
+        let mut y = Array::from_shape_vec(self.dim.clone(), y).expect("the length is the shape's");
         self.download_into(&mut y)?;
         Ok(y)
     }

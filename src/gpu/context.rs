@@ -1,9 +1,8 @@
 //! A device, what it can do, and its pipelines.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -12,6 +11,7 @@ use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
 use crate::gpu::convert::{Compiled, Conversion};
 use crate::gpu::pipelines::Pipelines;
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
+use crate::recent::Recent;
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +121,9 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::PIPELINE_CACHE)
     .union(wgpu::Features::TIMESTAMP_QUERY);
 
+/// Conversions that are kept: all there are.
+const CONVERSIONS: usize = 16;
+
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
 pub struct Context {
@@ -132,10 +135,14 @@ pub struct Context {
     pub buffers: Arc<Buffers>,
     backlog: Backlog,
     pub pipelines: Pipelines,
-    conversions: Mutex<HashMap<Conversion, Compiled>>,
+    conversions: Recent<Conversion, Compiled>,
     capabilities: GpuCapabilities,
-    /// Why the device was lost, once it is.
+    /// Why the device was lost, once that is known.
     lost: Arc<OnceLock<String>>,
+    /// Whether the device is the caller's.
+    theirs: bool,
+    /// Whether the caller has the device, and so may have made something on it.
+    shown: AtomicBool,
 }
 
 impl Context {
@@ -154,11 +161,25 @@ impl Context {
         let (device, queue) = pollster::block_on(request).map_err(|error| {
             Error::Gpu(format!("{} could not be started: {error}", adapter.get_info().name))
         })?;
-        Self::new(device, queue, settings)
+        let context = Self::new(device, queue, settings)?;
+        let flag = context.lost.clone();
+        context.device.set_device_lost_callback(move |reason, message| {
+            let _ = flag.set(format!("{reason:?} {message}"));
+        });
+        Ok(context)
     }
 
-    /// Uses a device that is there already, with the limits and features that it was started with.
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue, settings: &GpuSettings) -> Result<Self> {
+    /// Uses the caller's device, with the limits and features that it was started with. Its callbacks
+    /// are the caller's: a device has one for its loss.
+    pub fn of_caller(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        settings: &GpuSettings,
+    ) -> Result<Self> {
+        Ok(Self { theirs: true, shown: true.into(), ..Self::new(device, queue, settings)? })
+    }
+
+    fn new(device: wgpu::Device, queue: wgpu::Queue, settings: &GpuSettings) -> Result<Self> {
         let found = capabilities(&device.adapter_info(), &device.limits(), device.features());
         let mut capabilities = GpuCapabilities { memory: settings.memory, ..found };
         if let Some(adapt) = settings.adapt {
@@ -167,11 +188,6 @@ impl Context {
         if capabilities.max_invocations == 0 {
             return Err(Error::Gpu(format!("{} has no compute shaders", capabilities.name)));
         }
-        let lost = Arc::new(OnceLock::new());
-        let flag = lost.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            let _ = flag.set(format!("{reason:?} {message}"));
-        });
         let pipelines = Pipelines::new(&device, settings)?;
         let limits = Limits {
             buffer: capabilities.max_buffer,
@@ -187,9 +203,11 @@ impl Context {
             buffers,
             backlog: Backlog::default(),
             pipelines,
-            conversions: Mutex::default(),
+            conversions: Recent::new(CONVERSIONS),
             capabilities,
-            lost,
+            lost: Arc::default(),
+            theirs: false,
+            shown: false.into(),
         })
     }
 
@@ -203,17 +221,102 @@ impl Context {
         self.capabilities.offset_alignment.into()
     }
 
+    /// The device, for the caller.
+    pub fn show(&self) -> &wgpu::Device {
+        self.shown.store(true, Ordering::Relaxed);
+        &self.device
+    }
+
+    /// An error where nothing of the caller's can be on this device.
+    pub fn check_shown(&self) -> Result<()> {
+        if self.shown.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let reason = "the encoder is on another device than the filter, whose convolver has found one of \
+                      its own that nobody has asked for: expected one of Convolver::with_device, or an \
+                      encoder made on GpuDevice::device";
+        Err(Error::Gpu(reason.into()))
+    }
+
+    /// An error where a buffer of the caller's is on another device. To be called where wgpu's errors
+    /// are caught, for buffers that are copied and never bound: of copies wgpu tells only when the
+    /// encoder is finished.
+    pub fn check_buffers(&self, buffers: [&wgpu::Buffer; 2]) -> Result<()> {
+        let entry = wgpu::BindGroupLayoutEntry {
+            binding: 0,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: true },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let layout = self.guarded(|| {
+            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some("convolve"),
+                entries: &[entry],
+            })
+        })?;
+        let size = wgpu::BufferSize::new(4);
+        buffers.into_iter().try_for_each(|buffer| {
+            let start = wgpu::BufferBinding { buffer, offset: 0, size };
+            self.bind(&layout, [wgpu::BindingResource::Buffer(start)]).map(drop)
+        })
+    }
+
+    /// An error where a texture of the caller's is on another device, be it one of another instance of
+    /// wgpu, where this device may have a texture of the same number. What a texture refuses is an
+    /// error of its own device, and so caught here only where that is this one.
+    pub fn check_texture(&self, texture: &wgpu::Texture) -> Result<()> {
+        let refused = guarded(&self.device, || {
+            texture.create_view(&wgpu::TextureViewDescriptor {
+                base_mip_level: texture.mip_level_count(),
+                mip_level_count: Some(1),
+                ..Default::default()
+            })
+        });
+        match refused {
+            Err(_) => Ok(()),
+            Ok(_) => Err(Error::Gpu("a texture is on another device than the filter".into())),
+        }
+    }
+
     /// An error where the device was lost.
     pub fn check_alive(&self) -> Result<()> {
+        // Of the caller's device nobody tells.
+        if self.theirs { self.ask() } else { self.check_known() }
+    }
+
+    fn check_known(&self) -> Result<()> {
         match self.lost.get() {
             Some(reason) => Err(Error::Gpu(format!("the device was lost: {reason}"))),
             None => Ok(()),
         }
     }
 
+    /// Finds out whether the device is lost, without waiting for anything: a lost one still takes all
+    /// calls, without an error, but gives no memory.
+    fn ask(&self) -> Result<()> {
+        self.check_known()?;
+        let memory = guarded(&self.device, || {
+            let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("convolve"),
+                size: 8,
+                usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
+                mapped_at_creation: true,
+            });
+            buffer.get_mapped_range_mut(..).is_ok()
+        });
+        if memory == Ok(false) {
+            let _ = self.lost.set("it takes no more work".into());
+        }
+        self.check_known()
+    }
+
     /// Runs `work`; whatever wgpu finds wrong with it becomes an error.
     pub fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
-        self.check_alive()?;
+        self.check_known()?;
         guarded(&self.device, work).map_err(|error| self.explain(error))
     }
 
@@ -222,12 +325,22 @@ impl Context {
         self.guarded(work)?.map_err(|error| self.explain(error))
     }
 
-    /// Calls on a lost device fail in many ways, and wgpu says that it is lost only when polled, and
-    /// when what was submitted before is done.
+    /// [`Context::attempt`] for work with what the caller has brought. Where that comes from another
+    /// instance of wgpu, wgpu may panic, or take it for something of this device's that has the same
+    /// number there.
+    pub fn attempt_with_theirs<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.attempt(|| {
+            catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                let reason =
+                    "the encoder, a buffer or a texture is on another device than the filter";
+                Err(Error::Gpu(reason.into()))
+            })
+        })
+    }
+
+    /// Calls on a lost device fail in many ways.
     fn explain(&self, error: Error) -> Error {
-        let patience = Some(Duration::from_secs(2));
-        let _ = self.poll(wgpu::PollType::Wait { submission_index: None, timeout: patience });
-        self.check_alive().err().unwrap_or(error)
+        self.ask().err().unwrap_or(error)
     }
 
     /// Polls the device. In wgpu 30 that panics where the driver reports a lost device or a lack of
@@ -242,13 +355,7 @@ impl Context {
 
     /// The pipeline of a conversion; compiled at its first use.
     pub fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
-        let mut conversions = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(compiled) = conversions.get(&conversion) {
-            return Ok(compiled.clone());
-        }
-        let compiled = conversion.compile(self)?;
-        conversions.insert(conversion, compiled.clone());
-        Ok(compiled)
+        self.conversions.get(conversion, |conversion| conversion.compile(self))
     }
 
     /// A buffer that holds these bytes from now on.
@@ -270,21 +377,24 @@ impl Context {
         })
     }
 
-    /// Binds four buffers in the order of the shaders' bindings.
-    pub fn bind(
+    /// Binds these in the order of the shaders' bindings. What cannot be bound is an error here, and so
+    /// never kept.
+    pub fn bind<'a>(
         &self,
         layout: &wgpu::BindGroupLayout,
-        resources: [wgpu::BindingResource; 4],
-    ) -> wgpu::BindGroup {
+        resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+    ) -> Result<wgpu::BindGroup> {
         let entries: Vec<wgpu::BindGroupEntry> = resources
             .into_iter()
             .zip(0..)
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
-        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("convolve"),
-            layout,
-            entries: &entries,
+        self.guarded(|| {
+            self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("convolve"),
+                layout,
+                entries: &entries,
+            })
         })
     }
 

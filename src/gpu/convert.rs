@@ -262,24 +262,26 @@ impl Convert {
         source: Bound,
         destination: Bound,
     ) -> Result<()> {
-        let group = self.bindings.get([source, destination], |bound| {
+        let group = self.bind(source, destination)?;
+        self.record_bound(encoder, &group);
+        Ok(())
+    }
+
+    /// Binds what it reads and writes; an error where that cannot be.
+    pub fn bind(&self, source: Bound, destination: Bound) -> Result<wgpu::BindGroup> {
+        self.bindings.get([source, destination], |bound| {
             let params = self.params.as_ref().map(|params| params.as_entire_binding());
             let resources = params.into_iter().chain(bound.iter().map(Bound::resource));
-            let entries: Vec<_> = resources
-                .zip(0..)
-                .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
-                .collect();
-            Ok(self.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("convolve layout"),
-                layout: &self.compiled.layout,
-                entries: &entries,
-            }))
-        })?;
+            self.context.bind(&self.compiled.layout, resources)
+        })
+    }
+
+    /// Records the pass over what was bound.
+    pub fn record_bound(&self, encoder: &mut wgpu::CommandEncoder, group: &wgpu::BindGroup) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&self.compiled.pipeline);
-        pass.set_bind_group(0, &group, &[]);
+        pass.set_bind_group(0, group, &[]);
         pass.dispatch_workgroups(self.groups[0], self.groups[1], 1);
-        Ok(())
     }
 }
 

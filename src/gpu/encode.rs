@@ -14,11 +14,15 @@ use crate::gpu::encode_texture::{OnTextures, TexturesKey};
 use crate::gpu::layout::Layout;
 use crate::gpu::passes::{Passes, Span};
 use crate::gpu::recent::Recent;
+use crate::gpu::texture::ViewKey;
+use crate::plan::{Device, GpuKind};
 
 /// What a filter keeps to be recorded again and again.
 pub struct Frames<A> {
     buffers: Recent<BuffersKey, Arc<OnBuffers<A>>>,
     pub(crate) textures: Recent<TexturesKey, Arc<OnTextures<A>>>,
+    /// Views of our own of the caller's textures.
+    pub(crate) views: Recent<ViewKey, wgpu::TextureView>,
 }
 
 /// Layouts that are kept for one filter: a frame may use one filter in a few places.
@@ -26,9 +30,15 @@ const KEPT: usize = 8;
 
 impl<A> Default for Frames<A> {
     fn default() -> Self {
-        Self { buffers: Recent::new(KEPT), textures: Recent::new(KEPT) }
+        let (buffers, textures, views) = (Recent::new(KEPT), Recent::new(KEPT), Recent::new(KEPT));
+        Self { buffers, textures, views }
     }
 }
+
+/// Seconds beyond which work is not recorded unless the GPU was asked for by name. Drivers reset a
+/// device that is busy with one submission for about two seconds (Windows: `TdrDelay`), and the
+/// caller's whole frame goes with it. What is expected of a GPU is cautious: it may be a quarter.
+const LONGEST: f64 = 2.0;
 
 /// Layouts; arrays that differ in their buffers alone share one entry.
 #[derive(Clone, Copy, PartialEq)]
@@ -85,9 +95,18 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// # }
     /// ```
     ///
+    /// **Another device.** A convolver that looks for a device by itself has one of its own, which an
+    /// application's encoder is never on: then this is an error, unless the encoder was made on
+    /// [`GpuDevice::device`](crate::GpuDevice::device). Buffers and textures of another device of the
+    /// same `wgpu::Instance` are an error here, too. Of encoders wgpu does not tell: one of another
+    /// device is an error of its own when it is finished.
+    ///
     /// # Errors
     /// Those of [`Filter::gpu_plan`]; [`Error::Gpu`] where a buffer is too small, has another
-    /// usage or a layout that cannot be, and where the device is lost.
+    /// usage or a layout that cannot be, where it is on another device, and where the device is lost;
+    /// [`Error::Inadmissible`] where the work is expected to take more than two seconds, after which
+    /// drivers reset a GPU, on one that is no software and was not asked for by name
+    /// ([`Device::Gpu`](crate::Device::Gpu)). Nothing of an error is in the encoder, and none waits.
     pub fn encode<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -95,8 +114,9 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         destination: impl Into<GpuSlice<'a>>,
     ) -> Result<()> {
         let (source, destination) = (source.into(), destination.into());
-        let passes = self.passes()?;
+        let (passes, seconds) = self.recorded()?;
         let context = passes.context().clone();
+        context.check_shown()?;
         let key = BuffersKey {
             device: context.id,
             source: source.layout("source", self.input.slice(), size_of::<A>())?,
@@ -107,9 +127,33 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             source.check_usage("source", wgpu::BufferUsages::COPY_SRC)?;
             destination.check_usage("destination", wgpu::BufferUsages::COPY_DST)?;
         }
+        self.check_length(&context, seconds)?;
+        let copies = passes.copies();
         let frame =
             self.frames.buffers.get(key, |key| OnBuffers::new(passes, key).map(Arc::new))?;
-        context.attempt(|| frame.record(encoder, &key, source.buffer, destination.buffer))
+        context.attempt_with_theirs(|| {
+            if copies {
+                context.check_buffers([source.buffer, destination.buffer])?;
+            }
+            frame.record(encoder, &key, source.buffer, destination.buffer)
+        })
+    }
+
+    /// An error where recorded work of so many seconds might cost the caller the device.
+    pub(crate) fn check_length(&self, context: &Context, seconds: f64) -> Result<()> {
+        let forced = self.plan.request.device == Device::Gpu;
+        let gpu = context.capabilities();
+        if forced || gpu.kind == GpuKind::Software || seconds <= LONGEST {
+            return Ok(());
+        }
+        Err(Error::Inadmissible {
+            wanted: "recording into an encoder".into(),
+            reason: format!(
+                "expected to take {seconds:.1} s on {}, and drivers reset a GPU that is busy with one \
+                 submission for about {LONGEST} s: insist with Device::Gpu, or cut the work up",
+                gpu.name
+            ),
+        })
     }
 }
 
@@ -139,14 +183,22 @@ impl<A: Element> OnBuffers<A> {
         };
         let input = span(source, &key.source, &self.gather);
         let output = span(destination, &key.destination, &self.scatter);
-        if let Some(gather) = &self.gather {
+        // Before anything is recorded.
+        let gather = self.gather.as_ref().map(|gather| {
             let theirs = Bound::Buffer(gather.theirs(source));
-            gather.copy.record(encoder, theirs, Bound::Buffer(input.clone()))?;
+            Ok((&gather.copy, gather.copy.bind(theirs, Bound::Buffer(input.clone()))?))
+        });
+        let scatter = self.scatter.as_ref().map(|scatter| {
+            let theirs = Bound::Buffer(scatter.theirs(destination));
+            Ok((&scatter.copy, scatter.copy.bind(Bound::Buffer(output.clone()), theirs)?))
+        });
+        let (gather, scatter) = (gather.transpose()?, scatter.transpose()?);
+        if let Some((copy, bound)) = &gather {
+            copy.record_bound(encoder, bound);
         }
         self.passes.record(encoder, &input, &output, None)?;
-        if let Some(scatter) = &self.scatter {
-            let theirs = Bound::Buffer(scatter.theirs(destination));
-            scatter.copy.record(encoder, Bound::Buffer(output), theirs)?;
+        if let Some((copy, bound)) = &scatter {
+            copy.record_bound(encoder, bound);
         }
         Ok(())
     }

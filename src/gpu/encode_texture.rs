@@ -1,6 +1,6 @@
 //! Filters inside the caller's frame, on the caller's textures.
 
-use ndarray::{Dimension, Ix2};
+use ndarray::Ix2;
 use std::sync::Arc;
 
 use crate::element::Element;
@@ -9,6 +9,7 @@ use crate::filter::Filter;
 use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::convert::{Bound, Conversion, Convert, Planes, storage_format};
 use crate::gpu::passes::{Passes, Span};
+use crate::gpu::texture::GpuTexture;
 
 /// What differs between textures that need passes of their own.
 #[derive(Clone, Copy, PartialEq)]
@@ -41,10 +42,10 @@ impl Filter<f32, Ix2> {
     /// The filter is one for arrays of `(height, width)`. The source has that size, usage
     /// `TEXTURE_BINDING` and any format whose texels are floating-point numbers to a shader; the
     /// destination has the size of the output, usage `STORAGE_BINDING`, format `Rgba8Unorm`,
-    /// `Rgba16Float`, `R32Float` or `Rgba32Float`, and as many channels as the source. Both views
-    /// show one layer, and their texture's first mip level. Values, and a boundary's constants,
-    /// are what a shader sees: 0 to 1 in the `unorm` formats, which clamp what is written. Alpha is
-    /// a channel like the others: premultiplied colours blur as they should.
+    /// `Rgba16Float`, `R32Float` or `Rgba32Float`, and as many channels as the source. Each is one
+    /// mip level of one layer: a texture, a view of one, or a [`GpuTexture`], which says which. Values,
+    /// and a boundary's constants, are what a shader sees: 0 to 1 in the `unorm` formats, which clamp
+    /// what is written. Alpha is a channel like the others: premultiplied colours blur as they should.
     ///
     /// **sRGB.** A view in an sRGB format is decoded as it is read, so the filter works in linear
     /// light, as a blur should. No sRGB format can be a storage texture: write linear values to
@@ -57,56 +58,49 @@ impl Filter<f32, Ix2> {
     ///
     /// # Errors
     /// Those of [`Filter::gpu_plan`]; [`Error::Gpu`] where a texture's size, format or usage is
-    /// another one, and where the device is lost.
-    pub fn encode_texture(
+    /// another one, where it is on another device, and where the device is lost;
+    /// [`Error::Inadmissible`] where the work is too long for one submission. All as in
+    /// [`Filter::encode`].
+    pub fn encode_texture<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        source: &wgpu::TextureView,
-        destination: &wgpu::TextureView,
+        source: impl Into<GpuTexture<'a>>,
+        destination: impl Into<GpuTexture<'a>>,
     ) -> Result<()> {
-        let passes = self.passes()?;
+        let (source, destination) = (source.into(), destination.into());
+        let (passes, seconds) = self.recorded()?;
         let context = passes.context().clone();
-        let format = destination.texture().format();
+        context.check_shown()?;
+        let format = destination.seen_as();
         let (.., channels) = storage_format(format)?;
-        check("source", source.texture(), &self.input, wgpu::TextureUsages::TEXTURE_BINDING)?;
-        let usage = wgpu::TextureUsages::STORAGE_BINDING;
-        check("destination", destination.texture(), &self.output, usage)?;
-        check_source(source.texture().format(), channels, context.device.features())?;
+        let sizes = [&self.input, &self.output].map(|dim| [dim[0], dim[1]]);
+        source.check("source", sizes[0], wgpu::TextureUsages::TEXTURE_BINDING)?;
+        destination.check("destination", sizes[1], wgpu::TextureUsages::STORAGE_BINDING)?;
+        check_source(source.seen_as(), channels, context.device.features())?;
+        self.check_length(&context, f64::from(channels) * seconds)?;
         let key = TexturesKey { device: context.id, format };
         let (input, output) = (size(&self.input), size(&self.output));
         let frame = self
             .frames
             .textures
             .get(key, |_| OnTextures::new(passes, format, channels, input, output).map(Arc::new))?;
-        context.attempt(|| frame.record(encoder, source, destination))
+        context.attempt_with_theirs(|| {
+            let view = |texture: GpuTexture| match texture.view() {
+                Ok(view) => Ok(view.clone()),
+                Err(key) => self.frames.views.get(key, |key| context.guarded(|| key.make())),
+            };
+            let bound = frame.bind(view(source)?, view(destination)?)?;
+            for texture in [source.texture, destination.texture] {
+                context.check_texture(texture)?;
+            }
+            frame.record(encoder, &bound)
+        })
     }
 }
 
 /// Width and height; textures are no larger than 32 bits can count.
 fn size(dim: &Ix2) -> [u32; 2] {
     [dim[1] as u32, dim[0] as u32]
-}
-
-fn check(what: &str, texture: &wgpu::Texture, dim: &Ix2, usage: wgpu::TextureUsages) -> Result<()> {
-    let error = |reason: String| Err(Error::Gpu(format!("the {what} texture: {reason}")));
-    if texture.dimension() != wgpu::TextureDimension::D2 || texture.sample_count() != 1 {
-        let (dimension, samples) = (texture.dimension(), texture.sample_count());
-        return error(format!(
-            "expected 2 dimensions and 1 sample per texel, got {dimension:?} and {samples}"
-        ));
-    }
-    let (width, height) = (texture.width() as usize, texture.height() as usize);
-    if [height, width] != dim.slice() {
-        let [h, w] = [dim[0], dim[1]];
-        return error(format!(
-            "expected {w} x {h} texels (width x height), got {width} x {height}"
-        ));
-    }
-    if !texture.usage().contains(usage) {
-        let name = usage.iter_names().map(|(name, _)| name).collect::<String>();
-        return error(format!("expected usage {name}, got {:?}", texture.usage()));
-    }
-    Ok(())
 }
 
 fn check_source(
@@ -167,21 +161,31 @@ impl<A: Element> OnTextures<A> {
         })
     }
 
+    /// Binds the caller's views.
+    fn bind(
+        &self,
+        source: wgpu::TextureView,
+        destination: wgpu::TextureView,
+    ) -> Result<[wgpu::BindGroup; 2]> {
+        let planes = |channels: &Channels| Bound::Buffer(channels.planes.span());
+        Ok([
+            self.from.bind(Bound::Texture(source), planes(&self.input))?,
+            self.to.bind(planes(&self.output), Bound::Texture(destination))?,
+        ])
+    }
+
     fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        source: &wgpu::TextureView,
-        destination: &wgpu::TextureView,
+        [source, destination]: &[wgpu::BindGroup; 2],
     ) -> Result<()> {
-        let (source, destination) = (source.clone(), destination.clone());
-        let planes = Bound::Buffer(self.input.planes.span());
-        self.from.record(encoder, Bound::Texture(source), planes)?;
+        self.from.record_bound(encoder, source);
         for channel in 0..self.input.count {
             let (input, output) = (self.input.plane(channel), self.output.plane(channel));
             self.passes.record(encoder, &input, &output, None)?;
         }
-        let planes = Bound::Buffer(self.output.planes.span());
-        self.to.record(encoder, planes, Bound::Texture(destination))
+        self.to.record_bound(encoder, destination);
+        Ok(())
     }
 }
 

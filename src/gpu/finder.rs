@@ -1,6 +1,6 @@
 //! The device of a convolver that looks for one by itself, and for another one when that is lost.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -36,10 +36,26 @@ impl Finder {
 
     /// The device: never one that is known to be lost.
     pub fn find(&self) -> Result<Arc<Context>> {
-        // Held while looking: a second thread in want of a device waits for it.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match &*self.lock() {
+            State::Found(context) => Some(context.clone()),
+            _ => None,
+        };
+        // Not asked under the lock: wgpu may call the caller's own code back, which may want a device.
+        if let Some(context) = &known
+            && context.reclaim().is_ok()
+        {
+            return Ok(context.clone());
+        }
+        // Held while looking, so that a second thread in want of a device waits for this one's. Nothing
+        // in there hands work to other threads or calls anybody back.
+        let mut state = self.lock();
         let had_one = match &*state {
-            State::Found(context) if context.reclaim().is_ok() => return Ok(context.clone()),
+            // Another thread has found one meanwhile.
+            State::Found(context)
+                if known.as_ref().is_none_or(|lost| !Arc::ptr_eq(lost, context)) =>
+            {
+                return Ok(context.clone());
+            }
             State::Absent { error, again } if again.is_none_or(|again| Instant::now() < again) => {
                 return Err(error.clone());
             }
@@ -58,5 +74,9 @@ impl Finder {
                 Err(error)
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

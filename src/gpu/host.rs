@@ -12,6 +12,7 @@ use crate::gpu::integers::Integers;
 use crate::gpu::passes::{Passes, Span, length};
 use crate::gpu::staging::{Download, Upload};
 use crate::gpu::timer::Timer;
+use crate::memory;
 
 /// From and to host memory with one submission and one wait, or one of each for every part where
 /// the whole is too large for the device.
@@ -51,7 +52,11 @@ impl<A: Element> Host<A> {
             let (input, output) = (passes.input_runs(part), passes.output_runs(part));
             let x = match input {
                 [run] => Cow::Borrowed(&x[at(run)]),
-                runs => runs.iter().flat_map(|run| &x[at(run)]).copied().collect(),
+                runs => {
+                    let bytes = runs.iter().flat_map(|run| &x[at(run)]).copied();
+                    let len = length(runs) as usize;
+                    Cow::Owned(memory::collected(bytes, len, "a part of the input")?)
+                }
             };
             let running = self.submit(&x, length(output), None, |encoder, input, output| {
                 passes.record_part(part, encoder, input, output, None)

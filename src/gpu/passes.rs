@@ -116,8 +116,8 @@ impl<A: Element> Passes<A> {
         let size = size_of::<A>();
         let whole = &extension.geometry;
         let alignment = context.capabilities().offset_alignment as usize;
-        let extended = widened_extension::<A, A::Inside>(extension);
-        let kernel = widened::<A, A::Inside>(weights);
+        let extended = widened_extension::<A, A::Inside>(extension)?;
+        let kernel = widened::<A, A::Inside>(weights)?;
         let source = Weights::new(&extended, &kernel, schedule.terms)?;
         let mut params = Packed::new(alignment.max(4));
         let mut buffers: Vec<wgpu::Buffer> = Vec::new();
@@ -141,7 +141,7 @@ impl<A: Element> Passes<A> {
                     Some(&i) => i,
                     None => {
                         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM;
-                        let bytes = source.of(taps);
+                        let bytes = source.of(taps)?;
                         buffers.push(context.constant("convolve kernel", &bytes, usage)?);
                         uploaded.insert(taps.clone(), buffers.len() - 1);
                         buffers.len() - 1
@@ -291,6 +291,27 @@ impl<A: Element> Passes<A> {
         stamps: Option<Stamps>,
         [first, last]: [bool; 2],
     ) -> Result<()> {
+        // Before anything is recorded: what cannot be bound leaves the encoder as it was.
+        let groups = part.steps.iter().map(|step| {
+            let span = |place: Place| match place {
+                Place::Input => input.clone(),
+                Place::Output => output.clone(),
+                Place::Between(i) => {
+                    self.between[i].as_ref().expect("a place that stages write").span()
+                }
+            };
+            let Way { params, bindings } = &step.ways[way];
+            bindings.get([span(step.from), span(step.to)], |[from, to]| {
+                let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &self.params,
+                    offset: *params,
+                    size: wgpu::BufferSize::new(size_of::<Params>() as u64),
+                });
+                let weights = self.weights[step.weights].as_entire_binding();
+                self.context.bind(&step.layout, [params, from.binding(), weights, to.binding()])
+            })
+        });
+        let groups = groups.collect::<Result<Vec<_>>>()?;
         let stamps = stamps.filter(|_| first || last);
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("convolve"),
@@ -300,27 +321,9 @@ impl<A: Element> Passes<A> {
                 end_of_pass_write_index: last.then_some(stamps.end),
             }),
         });
-        for step in &part.steps {
-            let span = |place: Place| match place {
-                Place::Input => input.clone(),
-                Place::Output => output.clone(),
-                Place::Between(i) => {
-                    self.between[i].as_ref().expect("a place that stages write").span()
-                }
-            };
-            let Way { params, bindings } = &step.ways[way];
-            let group = bindings.get([span(step.from), span(step.to)], |[from, to]| {
-                let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &self.params,
-                    offset: *params,
-                    size: wgpu::BufferSize::new(size_of::<Params>() as u64),
-                });
-                let weights = self.weights[step.weights].as_entire_binding();
-                let all = [params, from.binding(), weights, to.binding()];
-                Ok(self.context.bind(&step.layout, all))
-            })?;
+        for (step, group) in part.steps.iter().zip(&groups) {
             pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &group, &[]);
+            pass.set_bind_group(0, group, &[]);
             pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
         }
         Ok(())
@@ -328,14 +331,13 @@ impl<A: Element> Passes<A> {
 
     /// A buffer for the input or the output of any part.
     fn gathered(&self, place: usize) -> Result<Arc<Pooled>> {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(buffer) = &gathered[place] {
+        let lock = || self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffer) = &lock()[place] {
             return Ok(buffer.clone());
         }
         let bytes = self.parts.iter().map(|part| length(&part.runs[place])).max().unwrap_or(0);
         let buffer = Arc::new(unsubmitted(&self.context, bytes, "a block")?);
-        gathered[place] = Some(buffer.clone());
-        Ok(buffer)
+        Ok(lock()[place].get_or_insert(buffer).clone())
     }
 }
 

@@ -1,14 +1,14 @@
 //! Compiled pipelines: kept in memory up to a bound, and on disk where the driver can.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cache;
 use crate::error::{Error, Result};
 use crate::gpu::context::guarded;
 use crate::gpu::shaders;
 use crate::plan::{GpuSettings, Variant};
+use crate::recent::Recent;
 
 /// Pipelines kept for their next filter. Filters keep their own, so that this bounds memory and not
 /// what can run.
@@ -45,8 +45,7 @@ pub struct Pipelines {
     layouts: [wgpu::BindGroupLayout; 2],
     /// Whether shaders check every index and count every loop.
     checked: bool,
-    /// The one used last stands at the end.
-    kept: Mutex<VecDeque<(Variant, wgpu::ComputePipeline)>>,
+    kept: Recent<Variant, wgpu::ComputePipeline>,
     disk: Option<Disk>,
 }
 
@@ -78,7 +77,7 @@ impl Pipelines {
         };
         let layouts = guarded(device, || [layout(false), layout(true)])?;
         let disk = settings.cache.as_deref().and_then(|directory| Disk::open(device, directory));
-        let kept = Mutex::default();
+        let kept = Recent::new(MOST);
         let checked = settings.checked_shaders;
         Ok(Self { device: device.clone(), layouts, checked, kept, disk })
     }
@@ -90,19 +89,7 @@ impl Pipelines {
 
     /// The pipeline of a variant; compiled where it is not kept.
     pub fn get(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
-        // Held while compiling: a second thread in want of the same pipeline waits for it.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().position(|(key, _)| key == variant);
-        let entry = match found.and_then(|i| kept.remove(i)) {
-            Some(entry) => entry,
-            None => (variant.clone(), self.compile(variant)?),
-        };
-        let pipeline = entry.1.clone();
-        if kept.len() == MOST {
-            kept.pop_front();
-        }
-        kept.push_back(entry);
-        Ok(pipeline)
+        self.kept.get(variant.clone(), |variant| self.compile(variant))
     }
 
     fn compile(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
@@ -150,7 +137,7 @@ impl Pipelines {
 struct Disk {
     cache: wgpu::PipelineCache,
     path: PathBuf,
-    compiled: Mutex<usize>,
+    compiled: AtomicUsize,
 }
 
 impl Disk {
@@ -170,14 +157,13 @@ impl Disk {
             guarded(device, || unsafe { device.create_pipeline_cache(&descriptor) }).ok()
         };
         let cache = create(data.as_deref()).or_else(|| create(None))?;
-        Some(Self { cache, path, compiled: Mutex::new(0) })
+        Some(Self { cache, path, compiled: AtomicUsize::new(0) })
     }
 
     /// Counts one more pipeline. The file is written after the first, second, fourth, ... of them, and
     /// so as often as it is worth it.
     fn compiled(&self) {
-        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        *compiled += 1;
+        let compiled = self.compiled.fetch_add(1, Ordering::Relaxed) + 1;
         if compiled.is_power_of_two() {
             self.store();
         }
@@ -192,7 +178,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let compiled = *self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = *self.compiled.get_mut();
         if compiled > 0 && !compiled.is_power_of_two() {
             self.store();
         }
@@ -242,8 +228,8 @@ mod tests {
         let variants = crate::gpu::shaders::tests::variants(DType::F32);
         let variant = variants.iter().find(|variant| variant.uniform.is_none());
         let variant = variant.expect("weights in storage");
+        assert_eq!(context.pipelines.kept.find(variant), None);
         let first = context.pipelines.get(variant).expect("compiled");
         assert_eq!(context.pipelines.get(variant).expect("kept"), first);
-        assert_eq!(context.pipelines.kept.lock().expect("whole").len(), 1);
     }
 }

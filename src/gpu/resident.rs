@@ -1,7 +1,7 @@
 //! Filters on arrays that stay on the GPU.
 
 use ndarray::Dimension;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -10,16 +10,26 @@ use crate::filter::Filter;
 use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
+use crate::memory;
 use crate::plan::{Device, Method, Plan, Request};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
 pub struct Resident<A> {
-    passes: Mutex<Option<Arc<Passes<A>>>>,
+    passes: Mutex<Option<Recorded<A>>>,
 }
+
+/// Passes, and the seconds that they are expected to take.
+type Recorded<A> = (Arc<Passes<A>>, f64);
 
 impl<A> Default for Resident<A> {
     fn default() -> Self {
         Self { passes: Mutex::default() }
+    }
+}
+
+impl<A> Resident<A> {
+    fn lock(&self) -> MutexGuard<'_, Option<Recorded<A>>> {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,6 +109,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
     /// What is recorded for data on the GPU.
     pub(crate) fn passes(&self) -> Result<Arc<Passes<A>>> {
+        self.recorded().map(|(passes, _)| passes)
+    }
+
+    /// The same, and how long it is expected to take.
+    pub(crate) fn recorded(&self) -> Result<(Arc<Passes<A>>, f64)> {
         if self.checker.is_some() {
             let reason = "results that stay on the GPU are not there yet when a call returns: only \
                           results in host memory can be checked";
@@ -106,28 +121,36 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         let context = self.convolver.gpu_context()?;
         context.check_alive()?;
-        let current = |passes: &&Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
+        let current = |passes: &Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
         let own = self.runner.as_ref().and_then(|runner| runner.host()).map(|host| host.passes());
-        if let Some(passes) = own.filter(current) {
-            return check_resident(passes.clone());
+        if let Some(passes) = own.filter(|passes| current(passes)) {
+            return Ok((check_resident(passes.clone())?, self.plan.cost().work));
         }
-        // Held while planning: a second thread in want of the same waits for it.
-        let mut resident = self.resident.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(passes) = resident.as_ref().filter(current) {
-            return Ok(passes.clone());
+        let known = self.resident.lock().clone();
+        if let Some(known) = known.filter(|(passes, _)| current(passes)) {
+            return Ok(known);
         }
-        let passes = check_resident(self.plan_passes(&context)?)?;
-        *resident = Some(passes.clone());
-        Ok(passes)
+        // Not under the lock. Where several threads plan at one time the first one's passes are kept.
+        let (passes, seconds) = self.plan_passes(&context)?;
+        let planned = (check_resident(passes)?, seconds);
+        let mut resident = self.resident.lock();
+        if let Some(known) = resident.as_ref().filter(|(passes, _)| current(passes)) {
+            return Ok(known.clone());
+        }
+        *resident = Some(planned.clone());
+        Ok(planned)
     }
 
-    fn plan_passes(&self, context: &Arc<Context>) -> Result<Arc<Passes<A>>> {
+    fn plan_passes(&self, context: &Arc<Context>) -> Result<Recorded<A>> {
         let plan = self.gpu_plan()?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
-        let (extension, weights) = (self.extension.clone(), self.kernel.clone());
+        let weights = memory::copied(&self.kernel, "a copy of the kernel")?;
+        let extension = self.extension.clone();
         let executor = Executor::new(recipe, extension, weights, &self.convolver)?;
         match executor.host().map(|host| host.passes()) {
-            Some(passes) if Arc::ptr_eq(passes.context(), context) => Ok(passes.clone()),
+            Some(passes) if Arc::ptr_eq(passes.context(), context) => {
+                Ok((passes.clone(), plan.cost().work))
+            }
             _ => Err(Error::Gpu("the device changed while the filter was planned".into())),
         }
     }

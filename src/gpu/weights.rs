@@ -4,6 +4,7 @@ use crate::cpu::extended::Extension;
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::low_rank;
+use crate::memory;
 use crate::plan::{MAX_RANK, QUAD, Taps};
 
 /// What the weights of each stage are made of.
@@ -19,7 +20,7 @@ impl<'a, A: Element> Weights<'a, A> {
     pub fn new(extension: &'a Extension<A>, kernel: &'a [A], terms: usize) -> Result<Self> {
         let found = match terms {
             0 => Vec::new(),
-            _ => low_rank::terms(kernel, &extension.geometry.kernel())
+            _ => low_rank::terms(kernel, &extension.geometry.kernel())?
                 .map_or(Vec::new(), |found| found.factors),
         };
         if found.len() != terms {
@@ -32,7 +33,7 @@ impl<'a, A: Element> Weights<'a, A> {
     }
 
     /// The contents of a buffer of weights.
-    pub fn of(&self, taps: &Taps) -> Vec<u8> {
+    pub fn of(&self, taps: &Taps) -> Result<Vec<u8>> {
         let axes = &self.extension.geometry.axes;
         let inner = axes[axes.len() - 1].taps;
         let values = &self.extension.values;
@@ -70,8 +71,12 @@ impl<'a, A: Element> Weights<'a, A> {
 }
 
 /// The values, MAX_RANK of them, and then rows of this many taps each.
-fn packed<A: Element>(values: &[A], kernels: &[(&[A], usize)]) -> Vec<u8> {
-    let mut all = values.to_vec();
+fn packed<A: Element>(values: &[A], kernels: &[(&[A], usize)]) -> Result<Vec<u8>> {
+    let what = "the kernel for the GPU";
+    let quads = |(taps, row): &(&[A], usize)| taps.len() / row * row.next_multiple_of(QUAD);
+    let len = MAX_RANK + kernels.iter().map(quads).sum::<usize>();
+    let mut all = memory::room(len.next_multiple_of(QUAD), what)?;
+    all.extend_from_slice(values);
     all.resize(MAX_RANK, A::default());
     for (taps, row) in kernels {
         for row in taps.chunks(*row) {
@@ -86,8 +91,9 @@ fn packed<A: Element>(values: &[A], kernels: &[(&[A], usize)]) -> Vec<u8> {
                 let real = quad.iter().step_by(2);
                 real.chain(quad.iter().skip(1).step_by(2)).copied()
             });
-            bytemuck::cast_slice(&quads.collect::<Vec<f32>>()).to_vec()
+            let quads = memory::collected(quads, parts.len(), what)?;
+            memory::copied(bytemuck::cast_slice(&quads), what)
         }
-        _ => bytemuck::cast_slice(&all).to_vec(),
+        _ => memory::copied(bytemuck::cast_slice(&all), what),
     }
 }

@@ -333,7 +333,7 @@ fn long_kernels_take_two_passes() {
         [([3, 101], Boundary::Reflect), ([101, 3], Boundary::Wrap), ([67, 70], Boundary::Nearest)]
     {
         let options = Options { boundary: boundary.into(), ..Options::<f32>::default() };
-        let subject = subject(&[40, 45], &kernel, options);
+        let subject = subject(&[110, 130], &kernel, options);
         let filter = subject.filter(convolver, GPU_SEPARABLE).expect("an outer product");
         assert_eq!(schedule(filter.plan()).parts[0].stages.len(), 2, "{}", filter.plan());
         subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));

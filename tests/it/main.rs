@@ -13,6 +13,7 @@ mod encode_texture;
 mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
+mod folding;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -23,6 +24,9 @@ mod large;
 mod low_rank;
 mod machines;
 mod measured;
+mod memory;
+#[cfg(feature = "gpu")]
+mod misuse;
 mod nonfinite;
 mod parity;
 mod planner;
@@ -34,6 +38,8 @@ mod properties;
 mod resident;
 mod scipy;
 mod stream;
+#[cfg(feature = "rayon")]
+mod stress;
 mod summed;
 mod tiles;
 mod transforms;

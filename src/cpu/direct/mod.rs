@@ -14,7 +14,9 @@ use crate::cpu::extended::{Extension, Place, Row};
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
+use crate::error::Result;
 use crate::geometry::Axis;
+use crate::memory;
 use crate::pool::Pool;
 use shape::{Tiles, Work};
 use tile::ZEROS;
@@ -80,13 +82,14 @@ impl<A: Element> Direct<A> {
         weights: &[A],
         instructions: InstructionSet,
         threads: usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let inner = extension.inner();
         let rows = extension.outer().last().cloned().unwrap_or_else(Axis::one_sample);
-        let tiles = [false, true].map(|single| Tiles::new(&rows, weights, inner.taps, single));
+        let tiles = |single| Tiles::new(&rows, weights, inner.taps, single);
+        let tiles = [tiles(false)?, tiles(true)?];
         let before = extension.outer().split_last().map_or(&[][..], |(_, before)| before);
-        let mut planes = Vec::new();
         let total: usize = before.iter().map(|axis| axis.taps).product();
+        let mut planes = memory::room(total * before.len(), "the planes of the kernel")?;
         for plane in 0..total {
             let mut rest = plane;
             let start = planes.len();
@@ -96,31 +99,36 @@ impl<A: Element> Direct<A> {
             }
             planes[start..].reverse();
         }
-        Self {
+        let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
+        let offsets = memory::collected(offsets, inner.taps, "the places of the taps")?;
+        let window = Window::new(inner, Self::UNIT)?;
+        let found = tiles[0].sources.saturating_mul(total).saturating_mul(window.len);
+        let workspaces = Pool::new(1, found.saturating_mul(size_of::<A>()));
+        Ok(Self {
             rows,
             planes,
             tiles,
-            offsets: (0..inner.taps).map(|t| t * inner.tap_step()).collect(),
-            window: Window::new(inner, Self::UNIT),
+            offsets,
+            window,
             finite: weights.iter().all(|w| w.is_finite()),
             instructions,
             threads,
-            workspaces: Pool::default(),
+            workspaces,
             extension,
-        }
+        })
     }
 
     /// Samples of the widest vector.
     pub const UNIT: usize = VECTOR / size_of::<A>();
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) {
+    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let width = self.extension.inner().outputs();
         let tiles = self.tiles[0].rows * self.tiles[0].spacing * width;
         // Few rows are cut anywhere.
         let group = if y.len() / tiles < 2 * self.threads { Self::UNIT } else { tiles };
         threads::for_each_piece(y, self.threads, group, |start, piece| {
-            let mut workspace = self.workspaces.take(|| self.workspace());
+            let mut workspace = self.workspaces.take(|| self.workspace())?;
             let mut done = 0;
             while done < piece.len() {
                 let (row, column) = ((start + done) / width, (start + done) % width);
@@ -132,36 +140,38 @@ impl<A: Element> Direct<A> {
                     (left / width, 0..width)
                 };
                 let len = rows * columns.len();
-                self.block(x, row, columns, &mut piece[done..done + len], &mut workspace);
+                self.block(x, row, columns, &mut piece[done..done + len], &mut workspace)?;
                 done += len;
             }
             self.workspaces.keep(workspace);
-        });
+            Ok(())
+        })
     }
 
     /// Computes the outputs `columns` of the rows from `row` on, as many as `out` holds; rows are
     /// counted in standard order.
-    pub fn rows(&self, x: &[A], row: usize, columns: Range<usize>, out: &mut [A]) {
-        let mut workspace = self.workspaces.take(|| self.workspace());
-        self.block(x, row, columns, out, &mut workspace);
+    pub fn rows(&self, x: &[A], row: usize, columns: Range<usize>, out: &mut [A]) -> Result<()> {
+        let mut workspace = self.workspaces.take(|| self.workspace())?;
+        self.block(x, row, columns, out, &mut workspace)?;
         self.workspaces.keep(workspace);
+        Ok(())
     }
 
-    fn workspace(&self) -> Workspace<A> {
+    fn workspace(&self) -> Result<Workspace<A>> {
         let inner = self.extension.inner();
         // Where no window lies in the input nothing is read in place, however far taps reach.
         let in_place = if inner.interior().is_empty() { 0 } else { inner.reach() };
         let reach = self.window.offsets.iter().fold(in_place, |most, &offset| most.max(offset));
         let leaves = self.extension.outer().iter().any(Axis::leaves_input);
         let zeros = if leaves { reach + TILE_VECTORS * Self::UNIT } else { 0 };
-        Workspace {
+        Ok(Workspace {
             outer: Vec::new(),
             rows: Vec::new(),
             sources: Vec::new(),
             window: Vec::new(),
             out: Vec::new(),
-            zeros: vec![A::default(); zeros],
-        }
+            zeros: memory::zeros(zeros, "rows of zeros")?,
+        })
     }
 
     /// [`Direct::rows`], plane by plane and tile by tile.
@@ -172,7 +182,7 @@ impl<A: Element> Direct<A> {
         columns: Range<usize>,
         out: &mut [A],
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let width = columns.len();
         let plane_rows = self.rows.outputs();
         let (mut row, mut out) = (row, out);
@@ -181,9 +191,10 @@ impl<A: Element> Direct<A> {
             let count = (plane_rows - first).min(out.len() / width);
             self.set_outer(row / plane_rows, &mut workspace.outer);
             let (plane, rest) = std::mem::take(&mut out).split_at_mut(count * width);
-            self.plane(x, first, columns.clone(), plane, workspace);
+            self.plane(x, first, columns.clone(), plane, workspace)?;
             (row, out) = (row + count, rest);
         }
+        Ok(())
     }
 
     /// The index, along the axes before the rows', of a plane of outputs.
@@ -205,7 +216,7 @@ impl<A: Element> Direct<A> {
         columns: Range<usize>,
         out: &mut [A],
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let width = columns.len();
         let count = out.len() / width;
         let [high, single] = &self.tiles;
@@ -217,17 +228,18 @@ impl<A: Element> Direct<A> {
                     let at = start + r * spacing;
                     let part =
                         Part { tiles, rows, columns: columns.clone(), pitch: width * spacing };
-                    let in_place = self.find_rows(&part, first + at, workspace);
-                    self.part(x, &part, in_place, &mut out[at * width..], workspace);
+                    let in_place = self.find_rows(&part, first + at, workspace)?;
+                    self.part(x, &part, in_place, &mut out[at * width..], workspace)
                 };
                 // A few rows that are left would waste most of a high tile.
                 if rows * 2 > high.rows {
-                    tile(high, 0, rows);
+                    tile(high, 0, rows)?;
                 } else {
-                    (0..rows).for_each(|r| tile(single, r, 1));
+                    (0..rows).try_for_each(|r| tile(single, r, 1))?;
                 }
             }
         }
+        Ok(())
     }
 
     /// Computes a part of the result over the rows that the workspace names.
@@ -238,7 +250,7 @@ impl<A: Element> Direct<A> {
         in_place: bool,
         out: &mut [A],
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let inner = self.extension.inner();
         let columns = &part.columns;
         let mut inside = if in_place && inner.stride == 1 { inner.interior() } else { 0..0 };
@@ -253,17 +265,17 @@ impl<A: Element> Direct<A> {
         let both = edges.iter().all(|edge| !edge.is_empty());
         if both && self.window.step > 0 && joined <= self.window.columns {
             // Both ends of the rows, one beside the other.
-            self.window(x, part, edges, out, workspace);
+            self.window(x, part, edges, out, workspace)?;
         } else {
             for edge in edges {
                 for start in edge.clone().step_by(self.window.columns) {
                     let end = edge.end.min(start + self.window.columns);
-                    self.window(x, part, [start..end, end..end], out, workspace);
+                    self.window(x, part, [start..end, end..end], out, workspace)?;
                 }
             }
         }
         if inside.is_empty() {
-            return;
+            return Ok(());
         }
         let start = inner.start(inside.start);
         let Workspace { rows, sources, zeros, .. } = workspace;
@@ -289,20 +301,29 @@ impl<A: Element> Direct<A> {
                 columns,
             },
         );
+        Ok(())
     }
 
     /// Finds the rows of the extended input that a tile at `row` reads. True where they can be read in
     /// place: none of them has to be built.
-    fn find_rows(&self, part: &Part<'_, A>, row: usize, workspace: &mut Workspace<A>) -> bool {
-        let Workspace { outer, rows, .. } = workspace;
+    fn find_rows(
+        &self,
+        part: &Part<'_, A>,
+        row: usize,
+        workspace: &mut Workspace<A>,
+    ) -> Result<bool> {
+        let Workspace { outer, rows, sources, .. } = workspace;
         let tiles = part.tiles;
         rows.clear();
+        sources.clear();
         // Where the tile has more rows than there are, the kernel reads what is there.
         let last = tiles.sources - 1 - (tiles.rows - part.rows) * tiles.stride;
         let (start, step) = (self.rows.start(row), self.rows.tap_step());
         let extension = &self.extension;
         let mut in_place = true;
         let planes = self.planes.len().checked_div(outer.len()).unwrap_or(1);
+        memory::reserve(rows, planes * tiles.sources, "the rows under a tile")?;
+        memory::reserve(sources, planes * tiles.sources, "the rows under a tile")?;
         for plane in 0..planes {
             let taps = &self.planes[plane * outer.len()..];
             let mut place = Place::start();
@@ -321,7 +342,7 @@ impl<A: Element> Direct<A> {
                 rows.push(row);
             }
         }
-        in_place
+        Ok(in_place)
     }
 
     /// Whether a row is zeros wherever it is read, and zeros times taps are nothing.
@@ -338,18 +359,18 @@ impl<A: Element> Direct<A> {
         stretches: [Range<usize>; 2],
         out: &mut [A],
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let Workspace { rows: found, sources, window, out: results, zeros, .. } = workspace;
         let len = self.window.len;
         let [first, second] = stretches.each_ref().map(Range::len);
         if first + second == 0 {
-            return;
+            return Ok(());
         }
         // The second stretch starts where the windows of the first end.
         let after = first + self.extension.inner().reach();
         let columns = if second > 0 { after + second } else { first };
         let pitch = columns.next_multiple_of(Self::UNIT);
-        window.resize(found.len() * len, A::default());
+        memory::fit(window, found.len().saturating_mul(len), "pieces of the rows under a tile")?;
         sources.clear();
         for (&row, (i, window)) in found.iter().zip(window.chunks_exact_mut(len).enumerate()) {
             if self.adds_nothing(row) {
@@ -363,7 +384,7 @@ impl<A: Element> Direct<A> {
             }
             sources.push(i * len);
         }
-        results.resize(part.rows * pitch, A::default());
+        memory::fit(results, part.rows * pitch, "outputs at the ends of rows")?;
         part.tiles.run(
             self.instructions,
             Work {
@@ -388,5 +409,6 @@ impl<A: Element> Direct<A> {
                 }
             }
         }
+        Ok(())
     }
 }

@@ -6,7 +6,9 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use super::tile::Job;
 use crate::cpu::simd::{InstructionSet, Lanes};
 use crate::element::Element;
+use crate::error::Result;
 use crate::geometry::Axis;
+use crate::memory;
 
 /// Tiles of one height.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ impl<A: Element> Tiles<A> {
     ///
     /// Sample rows are shared where `stride` and `dilation` make them meet: rows of a tile are
     /// `dilation / gcd` positions apart, and sample rows `dilation`.
-    pub fn new(axis: &Axis, weights: &[A], row_taps: usize, single: bool) -> Self {
+    pub fn new(axis: &Axis, weights: &[A], row_taps: usize, single: bool) -> Result<Self> {
         let common = gcd(axis.stride, axis.dilation);
         let stride = axis.stride / common;
         // Farther apart than there are rows is as good as any such distance.
@@ -70,7 +72,7 @@ impl<A: Element> Tiles<A> {
                 .expect("a single row fits all kernels");
             rows
         };
-        let mut taps = Vec::with_capacity(weights.len() * rows);
+        let mut taps = memory::room(weights.len().saturating_mul(rows), "the kernel's taps")?;
         for plane in weights.chunks_exact(axis.taps * row_taps) {
             for q in 0..axis.taps {
                 for t in 0..row_taps {
@@ -83,14 +85,14 @@ impl<A: Element> Tiles<A> {
                 }
             }
         }
-        Self {
+        Ok(Self {
             rows,
             spacing,
             sources: axis.taps + (rows - 1) * stride,
             stride,
             runs: (0..rows).map(|r| axis.taps.min(r * stride)).chain([axis.taps]).collect(),
             taps,
-        }
+        })
     }
 
     /// Computes a stretch of columns of a tile's rows.

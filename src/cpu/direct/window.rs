@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::cpu::extended::{Extension, Row};
 use crate::element::Element;
+use crate::error::Result;
 use crate::geometry::Axis;
+use crate::memory;
 
 /// How the samples under a stretch of outputs are laid out so that neighbouring outputs read
 /// neighbouring samples: one segment for all taps that are whole strides apart, or, where taps are
@@ -33,21 +35,24 @@ struct Segment {
     len: usize,
 }
 
+/// What lists of taps are.
+const TAPS: &str = "the places of the taps";
+
 impl Window {
     /// A layout for stretches whose length is a multiple of `unit`.
-    pub fn new(axis: &Axis, unit: usize) -> Self {
+    pub fn new(axis: &Axis, unit: usize) -> Result<Self> {
         let most = axis.outputs().next_multiple_of(unit);
         // Long enough that the overlap of two stretches does not cost more than the stretches.
         let reach = axis.reach() / axis.stride;
-        let shared = Self::by_phase(axis, (reach + 6 * unit).next_multiple_of(unit).min(most));
-        let apart = Self::by_tap(axis, (24 * unit).min(most));
+        let shared = Self::by_phase(axis, (reach + 6 * unit).next_multiple_of(unit).min(most))?;
+        let apart = Self::by_tap(axis, (24 * unit).min(most))?;
         let per_output = |window: &Self| window.len as f64 / window.columns as f64;
-        if per_output(&shared) <= per_output(&apart) { shared } else { apart }
+        Ok(if per_output(&shared) <= per_output(&apart) { shared } else { apart })
     }
 
     /// The layout for stretches of this length in which taps share samples: as long as the stretch
     /// and the reach of the taps together.
-    pub fn by_phase(axis: &Axis, columns: usize) -> Self {
+    pub fn by_phase(axis: &Axis, columns: usize) -> Result<Self> {
         let place = |t: usize| (t * axis.dilation % axis.stride, t * axis.dilation / axis.stride);
         // The first and the last whole stride of each phase.
         let mut phases: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
@@ -69,19 +74,21 @@ impl Window {
             start + (strides - first) * axis.lanes
         };
         let step = if axis.stride == 1 { axis.tap_step() } else { 0 };
-        Self { columns, segments, offsets: (0..axis.taps).map(offset).collect(), step, len }
+        let offsets = memory::collected((0..axis.taps).map(offset), axis.taps, TAPS)?;
+        Ok(Self { columns, segments, offsets, step, len })
     }
 
-    fn by_tap(axis: &Axis, columns: usize) -> Self {
+    fn by_tap(axis: &Axis, columns: usize) -> Result<Self> {
         let segment =
             |t: usize| Segment { at: t * columns, from: t * axis.tap_step(), len: columns };
-        Self {
+        let offsets = (0..axis.taps).map(|t| t * columns);
+        Ok(Self {
             columns,
-            segments: (0..axis.taps).map(segment).collect(),
-            offsets: (0..axis.taps).map(|t| t * columns).collect(),
+            segments: memory::collected((0..axis.taps).map(segment), axis.taps, TAPS)?,
+            offsets: memory::collected(offsets, axis.taps, TAPS)?,
             step: 0,
             len: axis.taps.saturating_mul(columns),
-        }
+        })
     }
 
     /// Fills `out` with what `columns` outputs from `first` on read of a row.

@@ -22,8 +22,10 @@ use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
+use crate::error::Result;
 use crate::geometry::Axis;
 use crate::kernel::KernelFacts;
+use crate::memory;
 use crate::pool::Pool;
 
 /// The precision of the transforms for a type.
@@ -64,15 +66,15 @@ pub(super) struct Workspace<A: Element> {
 }
 
 impl<A: Element> Workspace<A> {
-    fn new(transform: &Transform<Real<A>>) -> Self {
-        Self {
+    fn new(transform: &Transform<Real<A>>) -> Result<Self> {
+        Ok(Self {
             parts: Default::default(),
             survey: Survey::default(),
             scratch: Scratch::default(),
             extent: Extent::default(),
-            space: transform.space(),
+            space: transform.space()?,
             gathered: Default::default(),
-        }
+        })
     }
 }
 
@@ -89,17 +91,23 @@ pub(super) struct Part {
 
 impl<A: Element> Fft<A> {
     /// Transforms the kernel.
-    pub fn new(extension: Extension<A>, weights: Vec<A>, blocks: Blocks, threads: usize) -> Self {
+    pub fn new(
+        extension: Extension<A>,
+        weights: Vec<A>,
+        blocks: Blocks,
+        threads: usize,
+    ) -> Result<Self> {
         let axes = &extension.geometry.axes;
         let transform = Transform::new(&blocks);
         let kernel = KernelFacts::norms(&weights);
         let exponent = exponent_into_range::<A::Sample>(kernel.max);
-        let mut first = Workspace::new(&transform);
+        let mut first = Workspace::new(&transform)?;
         let spectrum =
-            spectrum(&extension, &weights, &blocks, &transform, exponent, &mut first.space);
-        let workspaces = Pool::default();
+            spectrum(&extension, &weights, &blocks, &transform, exponent, &mut first.space)?;
+        let workspaces = Pool::new(1, transform.space_bytes());
         workspaces.keep(first);
-        let magnitudes: Vec<f64> = weights.iter().map(|w| w.magnitude()).collect();
+        let magnitudes = weights.iter().map(|w| w.magnitude());
+        let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
         let steps: Vec<usize> = axes.iter().map(Axis::tap_step).collect();
         let spread = blocks.spread();
         let mean = transform.gain(&spectrum) * 2f64.powi(-exponent);
@@ -110,7 +118,8 @@ impl<A: Element> Fft<A> {
             guard = guard.with_summed(axis, summed.reach());
         }
         let rows = most_rows(&extension, &blocks);
-        Self {
+        let list = (blocks.total() * rows).saturating_mul(size_of::<&[A]>());
+        Ok(Self {
             extension,
             blocks,
             transform,
@@ -123,23 +132,25 @@ impl<A: Element> Fft<A> {
             weights,
             threads,
             workspaces,
-            lists: Pool::default(),
-        }
+            lists: Pool::new(1, list),
+        })
     }
 
     /// Computes all outputs. An error that is no larger than `bearable` needs no second look.
-    pub fn run(&self, x: &[A], y: &mut [A], bearable: f64) {
-        let mut rows: Vec<&mut [A]> = self.lists.take(Vec::new);
-        share::share(&self.extension, &self.blocks, self.rows, y, &mut rows);
+    pub fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
+        let mut rows: Vec<&mut [A]> = self.lists.take(|| Ok(Vec::new()))?;
+        share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
         let lanes = A::Sample::LANES;
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
-            let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform));
-            self.blocks(x, i * lanes, rows, bearable, &mut workspace);
+            let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform))?;
+            self.blocks(x, i * lanes, rows, bearable, &mut workspace)?;
             self.workspaces.keep(workspace);
-        });
+            Ok(())
+        })?;
         // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
         rows.clear();
         self.lists.keep(rows.into_iter().map(|_| -> &mut [A] { &mut [] }).collect());
+        Ok(())
     }
 
     /// Computes the blocks from `first` on that share a transform.
@@ -150,32 +161,33 @@ impl<A: Element> Fft<A> {
         rows: &mut [&mut [A]],
         bearable: f64,
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let lanes = rows.len() / self.rows;
         let mut exponents = [None; MOST_LANES];
         for (lane, exponent) in exponents.iter_mut().enumerate().take(lanes) {
             *exponent = self.locate(first + lane, &mut workspace.parts[lane]).then_some(0);
         }
         if exponents == [None; MOST_LANES] {
-            return;
+            return Ok(());
         }
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
         let mut packing = Packing { exponents, cleaned: false };
-        self.sweep(x, packing, rows, workspace);
+        self.sweep(x, packing, rows, workspace)?;
         if A::DTYPE.is_integer() {
             return self.prove(x, exponents, rows, workspace);
         }
-        if let Some(better) = self.better(x, packing, bearable, workspace) {
+        if let Some(better) = self.better(x, packing, bearable, workspace)? {
             packing = better;
-            self.sweep(x, packing, rows, workspace);
+            self.sweep(x, packing, rows, workspace)?;
         }
         for (lane, exponent) in packing.exponents.into_iter().enumerate() {
             if let Some(exponent) = exponent {
-                self.find_doubts(lane, Bearable { error: bearable, exponent }, workspace);
+                self.find_doubts(lane, Bearable { error: bearable, exponent }, workspace)?;
                 let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-                self.recompute(x, &workspace.parts[lane], &workspace.scratch.doubts, rows);
+                self.recompute(x, &workspace.parts[lane], &workspace.scratch.doubts, rows)?;
             }
         }
+        Ok(())
     }
 
     /// Blocks of integers that were transformed are right where that is proved, alone or together.
@@ -185,7 +197,7 @@ impl<A: Element> Fft<A> {
         exponents: [Option<i32>; MOST_LANES],
         rows: &mut [&mut [A]],
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let mut fit = [None; MOST_LANES];
         for lane in (0..MOST_LANES).filter(|&lane| exponents[lane].is_some()) {
             let level = workspace.survey.level(A::Sample::parts(lane), 0, 1);
@@ -193,7 +205,7 @@ impl<A: Element> Fft<A> {
                 fit[lane] = Some(level);
             } else {
                 let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-                self.leave_to_direct(x, &workspace.parts[lane], rows);
+                self.leave_to_direct(x, &workspace.parts[lane], rows)?;
             }
         }
         let together = match fit {
@@ -201,13 +213,14 @@ impl<A: Element> Fft<A> {
             _ => fit.map(|level| level.is_some()) == exponents.map(|e| e.is_some()),
         };
         if together {
-            return;
+            return Ok(());
         }
         for lane in (0..MOST_LANES).filter(|&lane| fit[lane].is_some()) {
             let mut exponents = [None; MOST_LANES];
             exponents[lane] = Some(0);
-            self.sweep(x, Packing { exponents, cleaned: false }, rows, workspace);
+            self.sweep(x, Packing { exponents, cleaned: false }, rows, workspace)?;
         }
+        Ok(())
     }
 
     /// Another packing of blocks that went through a transform as they are, where that could not be or
@@ -218,7 +231,7 @@ impl<A: Element> Fft<A> {
         packing: Packing,
         bearable: f64,
         workspace: &mut Workspace<A>,
-    ) -> Option<Packing> {
+    ) -> Result<Option<Packing>> {
         let is_here = |&lane: &usize| packing.exponents[lane].is_some();
         let mut levels = [None; MOST_LANES];
         for lane in (0..MOST_LANES).filter(is_here) {
@@ -232,7 +245,7 @@ impl<A: Element> Fft<A> {
         let mut cleaned = false;
         if !fit {
             for lane in (0..MOST_LANES).filter(is_here) {
-                let (level, finite) = self.level(x, lane, workspace);
+                let (level, finite) = self.level(x, lane, workspace)?;
                 levels[lane] = Some(level);
                 cleaned |= !finite;
             }
@@ -243,13 +256,15 @@ impl<A: Element> Fft<A> {
         };
         let better = Packing { exponents, cleaned };
         if !fit {
-            return Some(better);
+            return Ok(Some(better));
         }
-        let mut doubtful = |lane: usize| {
-            self.find_doubts(lane, Bearable { error: bearable, exponent: 0 }, workspace);
-            workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros)
-        };
-        (better != packing && (0..MOST_LANES).filter(is_here).any(&mut doubtful)).then_some(better)
+        for lane in (0..MOST_LANES).filter(is_here).filter(|_| better != packing) {
+            self.find_doubts(lane, Bearable { error: bearable, exponent: 0 }, workspace)?;
+            if workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros) {
+                return Ok(Some(better));
+            }
+        }
+        Ok(None)
     }
 
     /// Slabs that what becomes of one output stands in.
@@ -258,14 +273,25 @@ impl<A: Element> Fft<A> {
     }
 
     /// Finds what is to be computed again of the block in a lane.
-    fn find_doubts(&self, lane: usize, bearable: Bearable, workspace: &mut Workspace<A>) {
+    fn find_doubts(
+        &self,
+        lane: usize,
+        bearable: Bearable,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
         let Workspace { parts, survey, scratch, .. } = workspace;
         let needed = &parts[lane].extent.needed;
-        self.guard.doubts(survey, A::Sample::parts(lane), needed, bearable, scratch);
+        self.guard.doubts(survey, A::Sample::parts(lane), needed, bearable, scratch)
     }
 
     /// Computes outputs of a block again.
-    fn recompute(&self, x: &[A], part: &Part, doubts: &[Doubt], rows: &mut [&mut [A]]) {
+    fn recompute(
+        &self,
+        x: &[A],
+        part: &Part,
+        doubts: &[Doubt],
+        rows: &mut [&mut [A]],
+    ) -> Result<()> {
         let axes = &self.extension.geometry.axes;
         let last = axes.len() - 1;
         // The outputs of some patches along an axis, counted from the block's first.
@@ -303,10 +329,11 @@ impl<A: Element> Fft<A> {
                 let out = &mut rows[target][columns.start - first..columns.end - first];
                 match doubt.zeros {
                     true => out.fill(A::default()),
-                    false => self.direct().rows(x, row, columns.clone(), out),
+                    false => self.direct()?.rows(x, row, columns.clone(), out)?,
                 }
             }
         }
+        Ok(())
     }
 
     /// Whether two blocks that are fit for a transform are still so together: the bound for
@@ -343,13 +370,13 @@ impl<A: Element> Fft<A> {
     }
 
     /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
-    fn level(&self, x: &[A], lane: usize, workspace: &mut Workspace<A>) -> (Level, bool) {
+    fn level(&self, x: &[A], lane: usize, workspace: &mut Workspace<A>) -> Result<(Level, bool)> {
         let Workspace { parts, survey, space, gathered, .. } = workspace;
         let part = &parts[lane];
         let rows = rows_of(&part.extent.used);
         let (mut largest, mut finite) = (0.0f64, true);
         for row in 0..rows {
-            for value in self.row(x, part, row, &mut gathered[0]) {
+            for value in self.row(x, part, row, &mut gathered[0])? {
                 if value.is_finite() {
                     largest = largest.max(value.magnitude());
                 } else {
@@ -358,26 +385,30 @@ impl<A: Element> Fft<A> {
             }
         }
         let exponent = exponent_into_range::<A::Sample>(largest);
-        survey.start(&self.guard, &part.extent.used, self.slab_rows(&part.extent.used));
+        survey.start(&self.guard, &part.extent.used, self.slab_rows(&part.extent.used))?;
         let line = &mut space.line[..self.blocks.size[part.origin.len() - 1]];
         for row in 0..rows {
-            let row = self.row(x, part, row, &mut gathered[0]);
+            let row = self.row(x, part, row, &mut gathered[0])?;
             pack([row, &[]], [exponent, 0], line);
             clean(&mut line[..row.len()], survey);
             survey.add(line);
         }
-        (survey.level(A::Sample::parts(0), exponent, self.slabs_of_output()), finite)
+        let level = survey.level(A::Sample::parts(0), exponent, self.slabs_of_output());
+        Ok((level, finite))
     }
 
     /// What computes without a transform. Blocks run on all threads already.
-    fn direct(&self) -> &Direct<A> {
-        self.direct.get_or_init(|| {
-            Direct::new(self.extension.clone(), &self.weights, InstructionSet::detect(), 1)
-        })
+    fn direct(&self) -> Result<&Direct<A>> {
+        if let Some(direct) = self.direct.get() {
+            return Ok(direct);
+        }
+        let (extension, instructions) = (self.extension.clone(), InstructionSet::detect());
+        let made = Direct::new(extension, &self.weights, instructions, 1)?;
+        Ok(self.direct.get_or_init(|| made))
     }
 
     /// Computes the outputs of a block without a transform.
-    fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) {
+    fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) -> Result<()> {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");
         let axes = self.extension.outer();
         let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
@@ -386,9 +417,10 @@ impl<A: Element> Fft<A> {
                 .iter()
                 .enumerate()
                 .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            self.direct().rows(x, row, columns.clone(), out);
+            self.direct()?.rows(x, row, columns.clone(), out)?;
             at.advance();
         }
+        Ok(())
     }
 }
 
@@ -459,18 +491,19 @@ mod tests {
                         let geometry = extension.geometry.clone();
                         let extension = Extension { geometry, values: vec![0.0; 2] };
                         Direct::new(extension, weights, InstructionSet::detect(), 1)
+                            .expect("memory")
                     };
                     let weights: Vec<f64> = wide(&kernel);
                     let [exact, products] = [direct(&weights), direct(&magnitudes(&weights))];
-                    let fft = Fft::new(extension, kernel, blocks, 1);
+                    let fft = Fft::new(extension, kernel, blocks, 1).expect("memory");
                     for x in kinds(n) {
                         let outputs = fft.extension.geometry.output_len();
                         let (mut y, mut sums) = (vec![f32::NAN; outputs], vec![0.0; outputs]);
                         let mut windows = vec![0.0; outputs];
-                        fft.run(&x, &mut y, f64::INFINITY);
+                        fft.run(&x, &mut y, f64::INFINITY).expect("memory");
                         let wide: Vec<f64> = wide(&x);
-                        exact.run(&wide, &mut sums);
-                        products.run(&magnitudes(&wide), &mut windows);
+                        exact.run(&wide, &mut sums).expect("memory");
+                        products.run(&magnitudes(&wide), &mut windows).expect("memory");
                         // Of the rows under an output, where rows are summed.
                         let rows: Vec<f64> =
                             wide.chunks(n[1]).map(|row| row.iter().map(|x| x * x).sum()).collect();

@@ -11,6 +11,8 @@ use num_complex::Complex;
 use super::blocks::TILE;
 use super::sample::Real;
 use crate::cpu::simd::Spectral;
+use crate::error::Result;
+use crate::memory;
 
 /// Sums over slabs, in the place of those slabs.
 pub struct Job<'a, C> {
@@ -35,9 +37,9 @@ pub fn weights<R: Real>(
     slab: usize,
     taps: usize,
     scale: R,
-) -> Vec<Complex<R>> {
+) -> Result<Vec<Complex<R>>> {
     let lanes = R::lanes();
-    let mut weights: Vec<R> = Vec::with_capacity(2 * slab * taps);
+    let mut weights: Vec<R> = memory::room(2 * slab * taps, "the kernel's spectrum")?;
     for vector in (0..slab).step_by(lanes) {
         for tap in 0..taps {
             let values = &spectra[tap * slab + vector..][..lanes];
@@ -45,7 +47,7 @@ pub fn weights<R: Real>(
             weights.extend(values.iter().map(|w| w.im * scale));
         }
     }
-    bytemuck::cast_vec(weights)
+    Ok(bytemuck::cast_vec(weights))
 }
 
 /// The most that the squared magnitudes of the taps of one frequency add up to.

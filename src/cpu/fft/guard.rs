@@ -13,6 +13,8 @@ use super::survey::{Parts, Slab, Survey};
 use super::vectorized;
 use crate::bounds::{Spread, share};
 use crate::element::DType;
+use crate::error::Result;
+use crate::memory;
 
 /// What is known of a kernel's windows, whatever the samples.
 #[derive(Debug)]
@@ -198,15 +200,19 @@ impl Guard {
         needed: &[usize],
         bearable: Bearable,
         scratch: &mut Scratch<R>,
-    ) {
+    ) -> Result<()> {
         let Scratch { sums, squares, support, spoiled, powers, floor, needs, patches, doubts } =
             scratch;
         doubts.clear();
         let spoils = survey.spoiled.iter().any(|(_, part)| parts.contains(part));
         if !self.needs(survey, needed, bearable, needs) && !spoils {
-            return;
+            return Ok(());
         }
         let tiles = &survey.tiles;
+        for values in [&mut *sums, squares, support, spoiled, powers] {
+            values.clear();
+            memory::reserve(values, survey.sums[0].len(), "a look at a block")?;
+        }
         // A complex number is at least the sum of its parts over the root of two.
         let unit = if parts.len() > 1 { 0.5f64.sqrt() } else { 1.0 };
         let of_parts = |all: &[[R; 2]], out: &mut Vec<R>| {
@@ -284,6 +290,7 @@ impl Guard {
                 }
             }
         }
+        Ok(())
     }
 
     /// What the sum under a window must reach, for each row of patches along the axis that is summed, or

@@ -9,6 +9,7 @@ use super::sample::Sample;
 use super::transform::{Space, Transform};
 use crate::cpu::extended::{Extension, Odometer};
 use crate::element::Element;
+use crate::error::Result;
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
 /// scale divided out. `space` is new: zeros.
@@ -19,7 +20,7 @@ pub fn spectrum<A: Element>(
     transform: &Transform<Real<A>>,
     exponent: i32,
     space: &mut Space<Real<A>>,
-) -> Vec<Complex<Real<A>>> {
+) -> Result<Vec<Complex<Real<A>>>> {
     let axes = &extension.geometry.axes;
     let outer = &blocks.size[..axes.len() - 1];
     // y[p] = sum over t of w[t] * x[p + t * step] is a convolution with w reversed about 0; an axis

@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::blocks::Blocks;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
+use crate::error::Result;
 use crate::geometry::Axis;
+use crate::memory;
 
 /// The outputs of block `b` along one axis: those whose unstrided places lie in its step.
 pub fn outputs(axis: &Axis, step: usize, b: usize) -> Range<usize> {
@@ -30,7 +32,9 @@ pub fn share<'y, A: Element>(
     most: usize,
     y: &'y mut [A],
     rows: &mut Vec<&'y mut [A]>,
-) {
+) -> Result<()> {
+    rows.clear();
+    memory::reserve(rows, blocks.total() * most, "a list of rows")?;
     rows.resize_with(blocks.total() * most, Default::default);
     let (inner, axes) = (extension.inner(), extension.outer());
     let (step, count) = (blocks.step[axes.len()], blocks.count[axes.len()]);
@@ -54,4 +58,5 @@ pub fn share<'y, A: Element>(
             out = rest;
         }
     }
+    Ok(())
 }

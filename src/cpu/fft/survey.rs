@@ -6,6 +6,8 @@ use super::guard::Guard;
 use super::range::Level;
 use super::sample::Real;
 use super::vectorized;
+use crate::error::Result;
+use crate::memory;
 
 /// What is known of the samples of a block, in tiles; memory is kept from block to block.
 ///
@@ -49,7 +51,7 @@ const STEP: usize = 16;
 
 impl<R: Real> Survey<R> {
     /// Starts on blocks of which `used` samples are read, in slabs of so many rows.
-    pub fn start(&mut self, guard: &Guard, used: &[usize], slab_rows: usize) {
+    pub fn start(&mut self, guard: &Guard, used: &[usize], slab_rows: usize) -> Result<()> {
         self.used.clear();
         self.used.extend_from_slice(used);
         self.sides.clear();
@@ -60,13 +62,14 @@ impl<R: Real> Survey<R> {
         let [columns, tiles] = [used[used.len() - 1], self.tiles.iter().product()];
         for (which, wanted) in [true, self.squared].into_iter().enumerate() {
             for (sums, len) in [(&mut self.columns, columns), (&mut self.sums, tiles)] {
-                sums[which].clear();
-                sums[which].resize(if wanted { len } else { 0 }, Default::default());
+                memory::fit(&mut sums[which], if wanted { len } else { 0 }, "a look at a block")?;
+                sums[which].fill(Default::default());
             }
         }
         (self.row, self.slab_rows) = (0, slab_rows);
         self.slabs.clear();
         self.spoiled.clear();
+        Ok(())
     }
 
     /// The next row, perhaps with padding at its end.

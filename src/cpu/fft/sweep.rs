@@ -12,6 +12,8 @@ use super::vectorized;
 use crate::cpu::extended::Row;
 use crate::cpu::simd::prefetch;
 use crate::element::Element;
+use crate::error::Result;
+use crate::memory;
 
 /// How blocks that share a transform are packed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,7 +33,7 @@ impl<A: Element> Fft<A> {
         packing: Packing,
         rows: &mut [&mut [A]],
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let Workspace { parts, survey, extent, .. } = workspace;
         extent.unite(
             parts
@@ -40,23 +42,25 @@ impl<A: Element> Fft<A> {
                 .filter(|(_, e)| e.is_some())
                 .map(|(p, _)| &p.extent),
         );
-        survey.start(&self.guard, &extent.used, self.slab_rows(&extent.used));
+        survey.start(&self.guard, &extent.used, self.slab_rows(&extent.used))?;
         let [used, needed] = [&extent.used, &extent.needed].map(|part| self.transform.slabs(part));
         let Some(summed) = self.blocks.summed else {
-            self.forward(x, packing, 0..used, 0, workspace);
+            self.forward(x, packing, 0..used, 0, workspace)?;
             self.transform.filter(&self.spectrum, &workspace.extent, &mut workspace.space);
-            return self.inverse(packing.exponents, 0..needed, 0, rows, workspace);
+            self.inverse(packing.exponents, 0..needed, 0, rows, workspace);
+            return Ok(());
         };
         let reach = summed.reach();
-        self.forward(x, packing, 0..reach, 0, workspace);
+        self.forward(x, packing, 0..reach, 0, workspace)?;
         for first in (0..needed).step_by(summed.together) {
             let sums = first..needed.min(first + summed.together);
             let next = sums.start + reach..sums.end + reach;
-            self.forward(x, packing, next, first, workspace);
+            self.forward(x, packing, next, first, workspace)?;
             self.transform.sum(&self.spectrum, sums.len(), &mut workspace.space);
             self.inverse(packing.exponents, sums.clone(), first, rows, workspace);
             self.transform.advance(sums.len(), &mut workspace.space);
         }
+        Ok(())
     }
 
     /// Rows of a part of a block that are looked at as one: those of a slab where slabs are summed, all
@@ -87,7 +91,7 @@ impl<A: Element> Fft<A> {
         part: &Part,
         row: usize,
         gathered: &'a mut Vec<A>,
-    ) -> &'a [A] {
+    ) -> Result<&'a [A]> {
         let last = part.origin.len() - 1;
         let (used, samples) = (part.extent.used[last], self.extension.inner().samples());
         let (source, start) = self.source(part, row);
@@ -95,11 +99,11 @@ impl<A: Element> Fft<A> {
             && start >= 0
             && start as usize + used <= samples
         {
-            return &x[at + start as usize..][..used];
+            return Ok(&x[at + start as usize..][..used]);
         }
-        gathered.resize(used, A::default());
+        memory::fit(gathered, used, "a row of the continued input")?;
         self.extension.fill(x, source, start, gathered);
-        gathered
+        Ok(gathered)
     }
 
     /// Asks for what [`Self::row`] will read.
@@ -118,7 +122,7 @@ impl<A: Element> Fft<A> {
         slabs: Range<usize>,
         first: usize,
         workspace: &mut Workspace<A>,
-    ) {
+    ) -> Result<()> {
         let Workspace { parts, survey, extent, space, gathered, .. } = workspace;
         let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
         let used = &extent.used[..outer.len()];
@@ -131,7 +135,7 @@ impl<A: Element> Fft<A> {
                 if exponents[lane].is_some()
                     && let Some(row) = row_of(row, &parts[lane])
                 {
-                    sources[lane] = self.row(x, &parts[lane], row, gathered);
+                    sources[lane] = self.row(x, &parts[lane], row, gathered)?;
                 }
             }
             let line = &mut space.line[..*n];
@@ -157,6 +161,7 @@ impl<A: Element> Fft<A> {
                 self.transform.forward_slab(row / in_slab - first, &extent.used, space);
             }
         }
+        Ok(())
     }
 
     /// Transforms slabs of results back and writes the outputs in them. `first` is the one that has

@@ -15,6 +15,8 @@ use super::columns::{self, Job};
 use super::sample::Real;
 use super::transpose::Turn;
 use super::vectorized;
+use crate::error::Result;
+use crate::memory;
 
 /// Columns that are transformed together: eight neighbours fill the cache lines that a column
 /// touches.
@@ -87,20 +89,26 @@ impl<R: Real> Transform<R> {
         Self { size, pitch, ways, outermost, summed }
     }
 
+    /// Bytes of the memory for one block.
+    pub fn space_bytes(&self) -> usize {
+        let slabs = self.summed.map_or_else(|| self.slabs(&self.size), |summed| summed.held());
+        (slabs * self.rows_of_slab() * self.pitch).saturating_mul(size_of::<Complex<R>>())
+    }
+
     /// Memory for one block.
-    pub fn space(&self) -> Space<R> {
+    pub fn space(&self) -> Result<Space<R>> {
         let last = self.size.len() - 1;
         let slabs = self.summed.map_or_else(|| self.slabs(&self.size), |summed| summed.held());
         let rows = slabs * self.rows_of_slab();
         let longest = self.ways[..last].iter().map(|[way, _]| way.len()).max().unwrap_or(0);
         let scratch = self.ways.iter().flatten().map(|fft| fft.get_outofplace_scratch_len());
-        let zeros = |len| vec![Complex::default(); len];
-        Space {
-            block: zeros(rows * self.pitch + LINE),
-            panels: [PANEL, PANEL].map(|columns| zeros(columns * padded(longest))),
-            scratch: zeros(scratch.max().unwrap_or(0)),
-            line: zeros(self.size[last]),
-        }
+        let zeros = |len| memory::zeros(len, "a block to transform");
+        Ok(Space {
+            block: zeros(rows * self.pitch + LINE)?,
+            panels: [zeros(PANEL * padded(longest))?, zeros(PANEL * padded(longest))?],
+            scratch: zeros(scratch.max().unwrap_or(0))?,
+            line: zeros(self.size[last])?,
+        })
     }
 
     /// Transforms the line of `space`, which is used up, into one row of the block.
@@ -133,7 +141,7 @@ impl<R: Real> Transform<R> {
 
     /// The spectrum of a block whose slabs are transformed, in the order that [`Self::filter`]
     /// reads it, times `scale`.
-    pub fn spectrum(&self, scale: R, space: &mut Space<R>) -> Vec<Complex<R>> {
+    pub fn spectrum(&self, scale: R, space: &mut Space<R>) -> Result<Vec<Complex<R>>> {
         if let Some(Summed { taps, .. }) = self.summed {
             return columns::weights(
                 aligned(&mut space.block),
@@ -142,11 +150,11 @@ impl<R: Real> Transform<R> {
                 scale,
             );
         }
-        let mut spectrum = Vec::with_capacity(self.size.iter().product());
+        let mut spectrum = memory::room(self.size.iter().product(), "the kernel's spectrum")?;
         let n = self.size[self.outermost];
         if self.outermost == self.size.len() - 1 {
             spectrum.extend(aligned(&mut space.block)[..n].iter().map(|value| value.scale(scale)));
-            return spectrum;
+            return Ok(spectrum);
         }
         self.panels(self.outermost, 0, [n, n], space, |panels, columns, scratch| {
             for c in 0..columns {
@@ -155,7 +163,7 @@ impl<R: Real> Transform<R> {
                 spectrum.extend(column[..n].iter().map(|value| value.scale(scale)));
             }
         });
-        spectrum
+        Ok(spectrum)
     }
 
     /// How much larger the mean square of a result can be than that of the samples that it is made of, as

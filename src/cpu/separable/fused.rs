@@ -12,7 +12,9 @@ use crate::cpu::lines::Lines;
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
+use crate::error::Result;
 use crate::geometry::Axis;
+use crate::memory;
 use crate::pool::Pool;
 
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
@@ -55,31 +57,33 @@ impl<A: Element> Fused<A> {
         terms: Vec<Factors<A>>,
         instructions: InstructionSet,
         threads: usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let inner = extension.inner().clone();
         let rows = extension.outer().last().expect("two axes").clone();
         let taps: Vec<A> = terms.iter().flat_map(|term| term[0].iter().copied()).collect();
-        let vertical = Tiles::new(&rows, &taps, 1, false);
+        let vertical = Tiles::new(&rows, &taps, 1, false)?;
         let one = Axis::one_sample();
-        let horizontal =
-            terms.iter().map(|term| Tiles::new(&one, &term[1], inner.taps, true)).collect();
+        let horizontal = terms.iter().map(|term| Tiles::new(&one, &term[1], inner.taps, true));
+        let horizontal = horizontal.collect::<Result<Vec<_>>>()?;
         let row_bytes = vertical.sources * terms.len() * size_of::<A>();
         let unit = Direct::<A>::UNIT;
         let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);
         let strips = inner.outputs().div_ceil(fits);
         let strip = inner.outputs().div_ceil(strips).next_multiple_of(unit).min(inner.outputs());
-        Self {
+        let pitch = strip.next_multiple_of(unit) + unit;
+        let ring = pitch * vertical.sources * terms.len() * size_of::<A>();
+        Ok(Self {
             extension,
             horizontal,
             offsets: (0..inner.taps).map(|t| t * inner.tap_step()).collect(),
-            window: Window::by_phase(&inner, strip),
+            window: Window::by_phase(&inner, strip)?,
             vertical,
             strip,
-            pitch: strip.next_multiple_of(unit) + unit,
+            pitch,
             instructions,
             threads,
-            rings: Pool::default(),
-        }
+            rings: Pool::new(1, ring),
+        })
     }
 
     /// The axis of the vertical pass.
@@ -88,14 +92,14 @@ impl<A: Element> Fused<A> {
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) {
+    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let width = self.extension.inner().outputs();
         // Each piece filters the rows above it again: pieces are long against the taps.
         let tall = (4 * self.vertical.sources).next_multiple_of(self.vertical.rows);
         let share = y.len() / width / self.threads;
         let rows = tall.min(share).max(self.vertical.rows);
         threads::for_each_piece(y, self.threads, rows * width, |start, piece| {
-            let mut ring = self.rings.take(|| self.ring());
+            let mut ring = self.rings.take(|| self.ring())?;
             let plane_rows = self.rows().outputs();
             let (mut row, mut rest) = (start / width, piece);
             while !rest.is_empty() {
@@ -111,17 +115,19 @@ impl<A: Element> Fused<A> {
                 (row, rest) = (row + count, after);
             }
             self.rings.keep(ring);
-        });
+            Ok(())
+        })
     }
 
-    fn ring(&self) -> Ring<A> {
+    fn ring(&self) -> Result<Ring<A>> {
         let rows = self.horizontal.len() * self.vertical.sources;
-        Ring {
-            rows: Lines::new(rows * self.pitch),
-            sources: Vec::with_capacity(rows),
-            ahead: Vec::with_capacity(self.vertical.rows * self.vertical.stride),
-            window: vec![A::default(); self.window.len],
-        }
+        let what = "rows between two passes";
+        Ok(Ring {
+            rows: Lines::new(rows * self.pitch, what)?,
+            sources: memory::room(rows, what)?,
+            ahead: memory::room(self.vertical.rows * self.vertical.stride, what)?,
+            window: memory::zeros(self.window.len, what)?,
+        })
     }
 
     /// Computes some columns of the rows from `first` on of one plane.

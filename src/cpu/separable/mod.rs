@@ -9,7 +9,9 @@ use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::simd::InstructionSet;
 use crate::element::Element;
+use crate::error::Result;
 use crate::geometry::{Axis, Geometry};
+use crate::memory;
 use crate::pool::Pool;
 use fused::Fused;
 pub use sum::Sum;
@@ -44,7 +46,7 @@ impl<A: Element> Separable<A> {
         terms: &[Factors<A>],
         instructions: InstructionSet,
         threads: usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut axes = extension.geometry.axes.clone();
         let mut values = extension.values.clone();
         let (mut passes, mut lengths) = (Vec::new(), Vec::new());
@@ -64,10 +66,10 @@ impl<A: Element> Separable<A> {
             lengths.push(extension.geometry.output_len());
             passes.push(if pass.len() == 2 {
                 let terms = terms.iter().map(part).collect();
-                Pass::Fused(Box::new(Fused::new(extension, terms, instructions, threads)))
+                Pass::Fused(Box::new(Fused::new(extension, terms, instructions, threads)?))
             } else {
                 let taps = &terms[0][pass.start];
-                Pass::Single(Box::new(Direct::new(extension, taps, instructions, threads)))
+                Pass::Single(Box::new(Direct::new(extension, taps, instructions, threads)?))
             });
             // What lies outside along the other axes is filtered by this pass too.
             let others = values.iter_mut().enumerate().filter(|(b, _)| !pass.contains(b));
@@ -83,29 +85,31 @@ impl<A: Element> Separable<A> {
             end = pass.start;
         }
         lengths.pop();
-        Self { passes, lengths, buffers: Pool::default() }
+        let longest = lengths.iter().max().map_or(0, |len| 2 * len * size_of::<A>());
+        Ok(Self { passes, lengths, buffers: Pool::new(1, longest) })
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) {
-        let [mut from, mut to] = self.buffers.take(Default::default);
+    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        let [mut from, mut to] = self.buffers.take(|| Ok(Default::default()))?;
         let last = self.passes.len() - 1;
         for (p, pass) in self.passes.iter().enumerate() {
             let source = if p == 0 { x } else { &from };
             if p == last {
-                pass.run(source, y);
+                pass.run(source, y)?;
             } else {
-                to.resize(self.lengths[p], A::default());
-                pass.run(source, &mut to);
+                memory::fit(&mut to, self.lengths[p], "samples between two passes")?;
+                pass.run(source, &mut to)?;
                 std::mem::swap(&mut from, &mut to);
             }
         }
         self.buffers.keep([from, to]);
+        Ok(())
     }
 }
 
 impl<A: Element> Pass<A> {
-    fn run(&self, x: &[A], y: &mut [A]) {
+    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         match self {
             Self::Fused(fused) => fused.run(x, y),
             Self::Single(direct) => direct.run(x, y),

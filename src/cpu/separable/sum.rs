@@ -9,6 +9,7 @@ use crate::cpu::extended::Extension;
 use crate::cpu::simd::InstructionSet;
 use crate::cpu::threads;
 use crate::element::Element;
+use crate::error::Result;
 
 /// The sum of several outer products, or one whose signs are not those of the kernel.
 ///
@@ -32,35 +33,37 @@ impl<A: Element> Sum<A> {
         terms: &[Factors<A>],
         instructions: InstructionSet,
         threads: usize,
-    ) -> Self {
-        Self {
-            separable: Separable::new(&extension, terms, instructions, threads),
+    ) -> Result<Self> {
+        Ok(Self {
+            separable: Separable::new(&extension, terms, instructions, threads)?,
             width: extension.inner().outputs(),
-            direct: Direct::new(extension, weights, instructions, 1),
+            direct: Direct::new(extension, weights, instructions, 1)?,
             threads,
-        }
+        })
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) {
-        self.separable.run(x, y);
+    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        self.separable.run(x, y)?;
         threads::for_each_piece(y, self.threads, self.width, |start, piece| {
             for (i, row) in piece.chunks_mut(self.width).enumerate() {
                 // All of them are looked at, without a branch, for vectors.
                 if !row.iter().fold(true, |finite, y| finite & y.is_finite()) {
-                    self.mend(x, start / self.width + i, row);
+                    self.mend(x, start / self.width + i, row)?;
                 }
             }
-        });
+            Ok(())
+        })
     }
 
     /// Computes again what is not finite in one row.
-    fn mend(&self, x: &[A], row: usize, out: &mut [A]) {
+    fn mend(&self, x: &[A], row: usize, out: &mut [A]) -> Result<()> {
         let mut from = 0;
         while let Some(columns) = not_finite(out, from) {
-            self.direct.rows(x, row, columns.clone(), &mut out[columns.clone()]);
+            self.direct.rows(x, row, columns.clone(), &mut out[columns.clone()])?;
             from = columns.end;
         }
+        Ok(())
     }
 }
 

@@ -75,7 +75,9 @@ impl<A: Value> Subject<A> {
         // What is not finite is compared in kind; the errors are those of the rest.
         let finite = |&a: &A| if a.is_finite() { a } else { A::default() };
         let weights: Vec<A> = weights.iter().map(finite).collect();
-        let mut facts = KernelFacts::of(&weights, &plan.geometry.kernel());
+        // The caller's kernel, folded or not.
+        let shape = if swapped { plan.geometry.kernel() } else { self.k.shape().to_vec() };
+        let mut facts = KernelFacts::of(&weights, &shape);
         if !swapped {
             // Those of the type that is computed in.
             (facts.terms, facts.gain) = (plan.kernel.terms, plan.kernel.gain);

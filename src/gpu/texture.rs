@@ -1,0 +1,131 @@
+//! Which part of a caller's texture a filter reads or writes.
+
+use crate::error::{Error, Result};
+
+/// One mip level of one layer of a caller's texture.
+///
+/// A `&wgpu::TextureView` is what the view shows. wgpu does not tell which mip level that is, so a
+/// view goes only where its texture has no other: of a texture with several, name the level, as in
+/// `GpuTexture::new(&texture).mip_level(1)`. A `&wgpu::Texture` is its first level and layer.
+#[derive(Clone, Copy, Debug)]
+pub struct GpuTexture<'a> {
+    pub(crate) texture: &'a wgpu::Texture,
+    view: Option<&'a wgpu::TextureView>,
+    mip_level: u32,
+    layer: u32,
+    format: Option<wgpu::TextureFormat>,
+}
+
+impl<'a> From<&'a wgpu::Texture> for GpuTexture<'a> {
+    fn from(texture: &'a wgpu::Texture) -> Self {
+        Self::new(texture)
+    }
+}
+
+impl<'a> From<&'a wgpu::TextureView> for GpuTexture<'a> {
+    fn from(view: &'a wgpu::TextureView) -> Self {
+        Self { view: Some(view), ..Self::new(view.texture()) }
+    }
+}
+
+/// What a view of our own is of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ViewKey {
+    texture: wgpu::Texture,
+    mip_level: u32,
+    layer: u32,
+    format: Option<wgpu::TextureFormat>,
+}
+
+impl<'a> GpuTexture<'a> {
+    /// The first mip level of a texture's first layer.
+    pub fn new(texture: &'a wgpu::Texture) -> Self {
+        Self { texture, view: None, mip_level: 0, layer: 0, format: None }
+    }
+
+    /// Another mip level: each has half the width and height of the one before it.
+    pub fn mip_level(self, mip_level: u32) -> Self {
+        Self { mip_level, view: None, ..self }
+    }
+
+    /// Another layer.
+    pub fn layer(self, layer: u32) -> Self {
+        Self { layer, view: None, ..self }
+    }
+
+    /// Seen in another format, one of the texture's `view_formats`.
+    pub fn format(self, format: wgpu::TextureFormat) -> Self {
+        Self { format: Some(format), view: None, ..self }
+    }
+
+    /// The format that it is seen in; of a caller's view, that of its texture.
+    pub(crate) fn seen_as(&self) -> wgpu::TextureFormat {
+        self.format.unwrap_or_else(|| self.texture.format())
+    }
+
+    /// Checks that it is a plane of `height` x `width` texels with this usage.
+    pub(crate) fn check(
+        &self,
+        what: &str,
+        [height, width]: [usize; 2],
+        usage: wgpu::TextureUsages,
+    ) -> Result<()> {
+        let error = |reason: String| Err(Error::Gpu(format!("the {what} texture: {reason}")));
+        let Self { texture, mip_level, layer, .. } = *self;
+        if texture.dimension() != wgpu::TextureDimension::D2 || texture.sample_count() != 1 {
+            let (dimension, samples) = (texture.dimension(), texture.sample_count());
+            return error(format!(
+                "expected 2 dimensions and 1 sample per texel, got {dimension:?} and {samples}"
+            ));
+        }
+        let (levels, layers) = (texture.mip_level_count(), texture.depth_or_array_layers());
+        if self.view.is_some() && levels > 1 {
+            return error(format!(
+                "wgpu does not tell which of its {levels} mip levels a view shows: expected a \
+                 texture with one level, or GpuTexture::new(&texture).mip_level(..)"
+            ));
+        }
+        for (name, at, count) in [("mip level", mip_level, levels), ("layer", layer, layers)] {
+            if at >= count {
+                return error(format!("expected a {name} below {count}, got {at}"));
+            }
+        }
+        let [w, h] = [texture.width(), texture.height()].map(|n| (n >> mip_level).max(1) as usize);
+        if [h, w] != [height, width] {
+            let level = if levels > 1 { format!(" in mip level {mip_level}") } else { "".into() };
+            return error(format!(
+                "expected {width} x {height} texels (width x height), got {w} x {h}{level}"
+            ));
+        }
+        if !texture.usage().contains(usage) {
+            let name = usage.iter_names().map(|(name, _)| name).collect::<String>();
+            return error(format!("expected usage {name}, got {:?}", texture.usage()));
+        }
+        Ok(())
+    }
+
+    /// The caller's view, or what one is to be made of.
+    pub(crate) fn view(&self) -> Result<&'a wgpu::TextureView, ViewKey> {
+        let Self { mip_level, layer, format, .. } = *self;
+        self.view.ok_or_else(|| {
+            let texture = self.texture.clone();
+            ViewKey { texture, mip_level, layer, format }
+        })
+    }
+}
+
+impl ViewKey {
+    /// A view of it. To be called where wgpu's errors are caught.
+    pub(crate) fn make(&self) -> wgpu::TextureView {
+        self.texture.create_view(&wgpu::TextureViewDescriptor {
+            label: Some("convolve"),
+            format: self.format,
+            dimension: Some(wgpu::TextureViewDimension::D2),
+            base_mip_level: self.mip_level,
+            mip_level_count: Some(1),
+            base_array_layer: self.layer,
+            array_layer_count: Some(1),
+            ..Default::default()
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! Memory that cannot be had is an error, wherever it is missing, and never the end of the process;
+//! what is kept between calls is bounded.
+
+use convolve::{
+    Boundary, Check, Convolver, Error, Filter, Method, Mode, Precision, convolve, filters,
+};
+use ndarray::{Array1, Array2, Ix2};
+use std::process::Command;
+
+use crate::common::allocations::{held, refuse};
+use crate::common::*;
+
+type Outcome = convolve::Result<()>;
+type Scenario = fn() -> Outcome;
+
+/// Bytes from which allocations are refused: what does not grow with data is smaller.
+const LARGE: usize = 16 << 10;
+
+/// What is run with one allocation after another refused.
+const SCENARIOS: [(&str, Scenario); 16] = [
+    ("direct", || planar(Method::Direct, noise(66, 66), 72)),
+    ("direct in a volume", || volume(Method::Direct, noise(400, 25))),
+    ("direct along a line", line),
+    ("separable", || planar(Method::Separable, filters::gaussian(9.0)?, 90)),
+    ("separable in a volume", || {
+        volume(Method::Separable, refuse_nothing(|| Array2::from_elem((500, 20), 0.25)))
+    }),
+    ("a sum of outer products", || {
+        let [narrow, wide] =
+            [4.0, 12.0].map(|sigma| filters::Gaussian::new(sigma).radius(36).kernel::<f32>());
+        planar(Method::Separable, wide? - narrow?, 120)
+    }),
+    ("fft", || planar(Method::Fft, noise(66, 66), 140)),
+    ("fft in a volume", || volume(Method::Fft, noise(400, 25))),
+    ("whatever is fastest", || planar(Method::Measured, noise(66, 66), 90)),
+    ("in more precision", || {
+        let builder = cpu().filter(&noise(66, 66)).precision(Precision::High);
+        use_in_every_way(&builder.for_shape((90, 100))?, &noise(90, 100))
+    }),
+    ("the input as a kernel", || {
+        let filter = cpu().filter(&noise(120, 130)).mode(Mode::Valid).for_shape((100, 100))?;
+        filter.apply(&noise(100, 100)).map(drop)
+    }),
+    ("the input as a checked kernel", || {
+        let builder = cpu().filter(&noise(120, 130)).mode(Mode::Valid).check(Check::Sampled(3));
+        builder.for_shape((100, 100))?.apply(&noise(100, 100)).map(drop)
+    }),
+    ("verified", || {
+        let filter = cpu().filter(&noise(66, 66)).stride(4).for_shape((100, 100))?;
+        filter.verify(&noise(100, 100)).map(drop)
+    }),
+    ("in one line", || convolve(&noise(100, 100), &noise(66, 66), Mode::Full).map(drop)),
+    ("built-in kernels", || {
+        filters::gaussian::<f32>(12.0)?;
+        filters::disk::<f32>(120.0)?;
+        filters::motion::<f32>(200.0, 30.0)?;
+        filters::box_mean::<f32>(92).map(drop)
+    }),
+    ("pictures", pictures),
+];
+
+fn cpu() -> Convolver {
+    Convolver::builder().gpu(false).calibrated(false).threads(2).build()
+}
+
+/// Made without an allocation that may be refused: what a caller has is there already.
+fn noise(rows: usize, columns: usize) -> Array2<f32> {
+    refuse_nothing(|| {
+        let noise = Random::new(7).array::<f32>(&[rows, columns]);
+        noise.into_dimensionality::<Ix2>().expect("two axes")
+    })
+}
+
+fn refuse_nothing<T>(work: impl FnOnce() -> T) -> T {
+    crate::common::allocations::paused(work)
+}
+
+fn planar(method: Method, kernel: Array2<f32>, n: usize) -> Outcome {
+    let builder = cpu().filter(&kernel).boundary(Boundary::Mirror).method(method);
+    let filter = builder.check(Check::Sampled(2)).for_shape((n, n + 10))?;
+    let mut x = noise(n, n + 10);
+    use_in_every_way(&filter, &x)?;
+    // A quiet passage, and then none: what an FFT leaves to the direct method.
+    x.slice_mut(ndarray::s![..n - 5, ..]).fill(1e-9);
+    filter.apply(&x)?;
+    x[[3, 4]] = f32::NAN;
+    filter.apply(&x).map(drop)
+}
+
+fn volume(method: Method, kernel: Array2<f32>) -> Outcome {
+    let [outer, inner] = [20, kernel.nrows() / 20];
+    let columns = kernel.ncols();
+    let shape = (outer, inner, columns);
+    let kernel = refuse_nothing(|| kernel.into_shape_with_order(shape).expect("as many"));
+    let x = noise(24 * 26, 30);
+    let x = refuse_nothing(|| x.into_shape_with_order((24, 26, 30)).expect("as many"));
+    let filter = cpu().filter(&kernel).method(method).for_shape((24, 26, 30))?;
+    filter.apply(&x).map(drop)
+}
+
+fn line() -> Outcome {
+    let of = |n: usize| refuse_nothing(|| Array1::from_iter(noise(1, n)));
+    let builder = cpu().filter(&of(10_000)).boundary(Boundary::Reflect).method(Method::Direct);
+    builder.for_shape(12_000)?.apply(&of(12_000)).map(drop)
+}
+
+/// Layouts of all kinds, streams of bytes, profiles.
+fn use_in_every_way(filter: &Filter<f32, Ix2>, x: &Array2<f32>) -> Outcome {
+    filter.apply(x)?;
+    let turned = refuse_nothing(|| x.t().to_owned());
+    let mut y = refuse_nothing(|| Array2::zeros(x.t().dim()));
+    filter.apply_into(&turned.t(), &mut y.view_mut().reversed_axes())?;
+    filter.profile(x)?;
+    let bytes = refuse_nothing(|| turned.mapv(|x| (100.0 * x.abs()) as u8));
+    let mut stream = filter.stream_of::<u8>();
+    stream.push(&bytes.t())?;
+    Ok(())
+}
+
+#[cfg(feature = "image")]
+fn pictures() -> Outcome {
+    let picture = refuse_nothing(|| {
+        let pixel = |x, y| image::Rgba([x as u8, y as u8, 7, 255]);
+        image::DynamicImage::from(image::RgbaImage::from_fn(120, 110, pixel))
+    });
+    let filter = cpu().picture_filter(&noise(9, 9)).for_picture(&picture)?;
+    filter.apply(&picture)?;
+    filter.verify(&picture).map(drop)
+}
+
+#[cfg(not(feature = "image"))]
+fn pictures() -> Outcome {
+    Ok(())
+}
+
+/// In a process of its own: an allocation that is not prepared to fail ends it.
+#[test]
+#[ignore = "the tests below start it"]
+fn child() {
+    let Ok(name) = std::env::var("CONVOLVE_TEST_CHILD") else { return };
+    let (_, work) = SCENARIOS.iter().find(|(other, _)| *other == name).expect("listed");
+    // Threads, tables and the like are there from the first run on.
+    work().expect("there is memory");
+    let (result, count) = refuse(LARGE, None, work);
+    result.expect("there is memory");
+    assert!(count > 0, "nothing was large");
+    let mut errors = 0;
+    for number in 0..count {
+        match refuse(LARGE, Some(number), work).0 {
+            Ok(()) => {}
+            Err(Error::OutOfMemory { bytes, .. }) => {
+                assert!(bytes >= LARGE, "{bytes}");
+                errors += 1;
+            }
+            Err(other) => panic!("{number} of {count}: {other}"),
+        }
+    }
+    assert!(2 * errors > count, "{errors} errors for {count} refusals");
+    // And it still runs.
+    work().expect("there is memory again");
+}
+
+/// In a process of its own: all of its memory is counted.
+#[test]
+#[ignore = "the test below starts it"]
+fn kept_child() {
+    let convolver = Convolver::builder().gpu(false).calibrated(false).build();
+    let threads = convolver.capabilities().threads;
+    let x = noise(200, 200);
+    let turned = x.t();
+    for (method, precision) in [
+        (Method::Direct, Precision::Native),
+        (Method::Separable, Precision::Native),
+        (Method::Fft, Precision::Native),
+        (Method::Direct, Precision::High),
+    ] {
+        let kernel = filters::gaussian::<f32>(3.0).expect("a kernel");
+        let builder = convolver.filter(&kernel).method(method).precision(precision);
+        let filter = builder.for_shape(x.dim()).expect("admissible");
+        let planned = held();
+        let run = || {
+            let mut y = Array2::zeros(x.dim());
+            filter.apply_into(&turned, &mut y.view_mut().reversed_axes()).expect("runs");
+        };
+        run();
+        let after_one = held() - planned;
+        let start = std::sync::Barrier::new(16);
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    start.wait();
+                    (0..3).for_each(|_| run());
+                });
+            }
+        });
+        let after_all = held() - planned;
+        let bound = threads * after_one + (256 << 10);
+        assert!(after_all <= bound, "{method} {precision}: {after_all} bytes, {bound} allowed");
+    }
+}
+
+fn run_child(test: &str, scenario: &str) {
+    let program = std::env::current_exe().expect("this program");
+    let mut child = Command::new(&program);
+    child.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);
+    let output = child.env("CONVOLVE_TEST_CHILD", scenario).output().expect("it starts");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{test} {scenario}: {}\n{words}", output.status);
+}
+
+#[test]
+fn any_allocation_may_fail() {
+    SCENARIOS.iter().for_each(|(name, _)| run_child("memory::child", name));
+}
+
+#[test]
+fn what_sixteen_threads_used_at_once_is_not_kept() {
+    run_child("memory::kept_child", "");
+}
