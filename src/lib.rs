@@ -24,6 +24,7 @@ mod invented;
 mod kernel;
 mod low_rank;
 mod measured;
+mod normalized;
 pub mod plan;
 mod pool;
 mod precision;
@@ -35,7 +36,7 @@ mod stream;
 mod verify;
 
 #[cfg(feature = "image")]
-pub use self::image::PictureFilter;
+pub use self::image::{Alpha, PictureFilter};
 pub use boundary::{Boundary, Edge};
 pub use builder::FilterBuilder;
 pub use calibration::{Calibration, DeviceRates, Rate, Unit};
@@ -49,6 +50,7 @@ pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, adapters};
 pub use kernel::KernelFacts;
+pub use normalized::NanFilter;
 pub use plan::{Device, Method, Plan};
 pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};

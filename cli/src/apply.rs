@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use convolve::Convolver;
+use convolve::{Convolver, FilterBuilder};
 use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Dimension;
 
 use crate::args::Apply;
 use crate::array;
+use crate::dtype::Value;
 use crate::jobs::{Jobs, Kind};
 use crate::kernel::Kernel;
+use crate::leftovers;
 use crate::output::Outputs;
 use crate::picture::Pictures;
 use crate::report;
@@ -27,6 +30,7 @@ pub fn run(args: &Apply) -> Result<()> {
     let kernel = Kernel::load(&args.kernel)?;
     let bar = progress_bar(jobs.len());
     let session = Session { args, convolver: Convolver::new(), kernel, bar };
+    leftovers::remove_on_signals()?;
     let mut outputs = Outputs::default();
     if let Some(folder) = &folder {
         outputs.make_folder(folder)?;
@@ -59,6 +63,19 @@ impl Session<'_> {
     /// Prints to standard error, above the progress bar.
     pub fn note(&self, text: &str) {
         self.bar.suspend(|| report::note(text));
+    }
+
+    /// The filter of these taps with the method, the device and the checks that were asked for.
+    pub fn planned<A: Value, D: Dimension>(
+        &self,
+        filter: FilterBuilder<A, D>,
+    ) -> FilterBuilder<A, D> {
+        let meaning = &self.args.meaning;
+        filter
+            .method(meaning.method.into())
+            .device(meaning.device.into())
+            .precision(meaning.precision.into())
+            .check(self.args.check())
     }
 
     /// Prints a plan if plans are asked for.

@@ -80,13 +80,6 @@ impl Jobs {
                     output.display()
                 )
             }
-            (Kind::Picture, Kind::Array) => {
-                bail!(
-                    "a picture stays a picture: expected an output that ends in {}, got {}",
-                    picture::EXTENSIONS,
-                    output.display()
-                )
-            }
             _ => {}
         }
         check_parent(output)?;

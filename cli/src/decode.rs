@@ -1,0 +1,201 @@
+//! Pictures from files: whole ones, within limits, and as many as there are.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+
+use crate::raster::Raster;
+use crate::tiff;
+
+/// A picture, or samples that no picture of the `image` crate can have.
+pub enum Picture {
+    Image(DynamicImage),
+    Raster(Raster),
+}
+
+impl Picture {
+    pub fn oriented(mut self, orientation: Option<Orientation>) -> Self {
+        let Some(orientation) = orientation else { return self };
+        match self {
+            Self::Image(ref mut picture) => {
+                picture.apply_orientation(orientation);
+                self
+            }
+            Self::Raster(raster) => Self::Raster(raster.oriented(orientation)),
+        }
+    }
+}
+
+/// What is in a file.
+pub enum Contents {
+    One(Picture),
+    Tiff(tiff::Pages),
+}
+
+/// What a file may make us allocate.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pixels: u64,
+    /// Bytes of the file.
+    pub file: u64,
+    /// Bytes of decoded samples, and of what decoders allocate besides.
+    pub bytes: u64,
+}
+
+impl Limits {
+    /// For a file of so many bytes, and pictures of so many pixels.
+    fn new(file: u64, pixels: u64) -> Self {
+        // A file of a few bytes must not claim all memory, but a large file may be a large picture:
+        // no format here packs more than some thousand bytes into one.
+        let packed = file.saturating_mul(2048).max(512 << 20);
+        // The largest pixel: four channels in 64 bits.
+        Self { pixels, file, bytes: packed.min(pixels.saturating_mul(32).max(1 << 20)) }
+    }
+
+    /// An error where a picture of this size is larger than what may be read.
+    pub fn check_size(&self, width: u32, height: u32) -> Result<()> {
+        let pixels = u64::from(width) * u64::from(height);
+        ensure!(
+            pixels <= self.pixels,
+            "a picture of {width} x {height} has {pixels} pixels, more than {}: --max-pixels \
+             {pixels} would let it in",
+            self.pixels
+        );
+        Ok(())
+    }
+
+    /// An error where so many bytes of samples are more than the file can mean, or than there are.
+    pub fn check_bytes(&self, bytes: u64, width: u32, height: u32) -> Result<()> {
+        ensure!(
+            bytes <= self.bytes,
+            "a picture of {width} x {height} pixels does not fit into a file of this size"
+        );
+        // Allocations of decoders abort where they fail.
+        Vec::<u8>::new()
+            .try_reserve_exact(usize::try_from(bytes)?)
+            .with_context(|| format!("no memory for a picture of {width} x {height} pixels"))
+    }
+}
+
+/// Opens a file of one picture or more, each of at most so many pixels.
+pub fn open(path: &Path, pixels: u64) -> Result<Contents> {
+    let limits = Limits::new(fs::metadata(path)?.len(), pixels);
+    let reader = ImageReader::open(path)?.with_guessed_format()?;
+    let format = reader.format();
+    match format {
+        Some(ImageFormat::Tiff) => {
+            return Ok(Contents::Tiff(tiff::Pages::open(path, limits)?));
+        }
+        Some(ImageFormat::Png) => check_frames(path, png_frames)?,
+        Some(ImageFormat::WebP) => check_frames(path, webp_frames)?,
+        Some(ImageFormat::Jpeg) => check_jpeg(&fs::read(path)?)?,
+        _ => {}
+    }
+    read(reader, limits).map(|picture| Contents::One(Picture::Image(picture)))
+}
+
+/// Reads a picture, the way up that its file says it should be seen.
+fn read(mut reader: ImageReader<BufReader<File>>, limits: Limits) -> Result<DynamicImage> {
+    let mut allowed = image::Limits::no_limits();
+    allowed.max_alloc = Some(limits.bytes);
+    reader.limits(allowed);
+    let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    limits.check_size(width, height)?;
+    limits.check_bytes(decoder.total_bytes(), width, height)?;
+    let orientation = decoder.orientation()?;
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    let bytes = picture.as_bytes().len() as u64;
+    if orientation != Orientation::NoTransforms {
+        limits.check_bytes(bytes, width, height)?;
+    }
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+/// Refuses a file with several frames, by what counts them.
+fn check_frames(path: &Path, count: fn(&mut Chunks) -> Result<Option<u64>>) -> Result<()> {
+    let frames = count(&mut BufReader::new(File::open(path)?))?.unwrap_or(1);
+    ensure!(
+        frames <= 1,
+        "an animation of {frames} frames: expected a single picture (animations are not filtered; \
+         save its frames as files of their own, or as the pages of a TIFF)"
+    );
+    Ok(())
+}
+
+type Chunks = BufReader<File>;
+
+/// Frames of an animated PNG; none where what is wrong will be said when it is decoded.
+fn png_frames(file: &mut Chunks) -> Result<Option<u64>> {
+    file.seek(SeekFrom::Start(8))?;
+    let (mut frames, mut first_is_one) = (None, false);
+    while let (Some(length), Some(name)) = (word(file)?, word(file)?) {
+        match &name {
+            b"acTL" => {
+                frames = word(file)?.map(|count| u64::from(u32::from_be_bytes(count)));
+                file.seek_relative(i64::from(u32::from_be_bytes(length)))?;
+            }
+            b"IDAT" => break,
+            // A frame's header before the picture: that is the first frame.
+            b"fcTL" => {
+                first_is_one = true;
+                file.seek_relative(i64::from(u32::from_be_bytes(length)) + 4)?;
+            }
+            _ => file.seek_relative(i64::from(u32::from_be_bytes(length)) + 4)?,
+        }
+    }
+    Ok(frames.map(|frames| frames + u64::from(!first_is_one)))
+}
+
+/// Frames of an animated WebP.
+fn webp_frames(file: &mut Chunks) -> Result<Option<u64>> {
+    file.seek(SeekFrom::Start(12))?;
+    let mut frames = 0;
+    while let (Some(name), Some(length)) = (word(file)?, word(file)?) {
+        frames += u64::from(&name == b"ANMF");
+        let length = i64::from(u32::from_le_bytes(length));
+        // Chunks have an even number of bytes.
+        file.seek_relative(length + length % 2)?;
+    }
+    Ok((frames > 0).then_some(frames))
+}
+
+/// The next four bytes; none at the end.
+fn word(file: &mut impl Read) -> Result<Option<[u8; 4]>> {
+    let mut bytes = [0; 4];
+    match file.read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Checks that a JPEG has its end: decoders make up what is missing, in grey.
+fn check_jpeg(file: &[u8]) -> Result<()> {
+    const END: u8 = 0xd9;
+    let mut rest = file;
+    // Compressed data goes on up to the next marker; in it, 0xff is followed by 0, or by one of the
+    // eight restart markers.
+    while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
+        rest = &rest[at + 1..];
+        let Some(&marker) = rest.first() else { break };
+        let length = match marker {
+            END => return Ok(()),
+            // The next one may be the marker.
+            0xff => continue,
+            0 | 0x01 | 0xd0..=0xd8 => 0,
+            // A segment that says how long it is: nothing in it is a marker.
+            _ => match rest.get(1..3) {
+                Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => break,
+            },
+        };
+        rest = rest.get(1 + length..).unwrap_or_default();
+    }
+    bail!("truncated: the file of {} bytes ends before the picture does", file.len())
+}
