@@ -26,7 +26,7 @@ pub struct Session<'a> {
 }
 
 pub fn run(args: &Apply) -> Result<()> {
-    let Jobs { jobs, folder } = Jobs::new(&args.inputs, &args.output)?;
+    let Jobs { jobs, folder, passed_over } = Jobs::new(&args.inputs, &args.output)?;
     let kernel = Kernel::load(&args.kernel)?;
     let bar = progress_bar(jobs.len());
     let session = Session { args, convolver: Convolver::new(), kernel, bar };
@@ -38,15 +38,21 @@ pub fn run(args: &Apply) -> Result<()> {
     let mut pictures = Pictures::new(&session);
     for job in &jobs {
         session.bar.set_message(job.input.display().to_string());
-        match job.kind {
+        let done = match job.kind {
             Kind::Picture => pictures.run(&job.input, &job.output, &mut outputs),
             Kind::Array => array::run(&session, &job.input, &job.output, &mut outputs),
-        }
-        .with_context(|| job.input.display().to_string())?;
+        };
+        done.with_context(|| match jobs.len() {
+            1 => job.input.display().to_string(),
+            several => format!("nothing of {several} was written: {}", job.input.display()),
+        })?;
         session.bar.inc(1);
     }
     session.bar.finish_and_clear();
-    outputs.commit()
+    outputs.commit()?;
+    // After all went well: an error says what is wrong in one line.
+    passed_over.iter().for_each(|text| report::note(text));
+    Ok(())
 }
 
 /// Shown for more than one input, and only on a terminal.

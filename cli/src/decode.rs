@@ -199,3 +199,85 @@ fn check_jpeg(file: &[u8]) -> Result<()> {
     }
     bail!("truncated: the file of {} bytes ends before the picture does", file.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::{WRITTEN, write};
+    use image::{ImageBuffer, Rgb};
+    use std::io::Cursor;
+
+    /// All pages of a file with this content.
+    fn pages(name: &str, content: &[u8], pixels: u64) -> Result<Vec<Picture>> {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join(name);
+        fs::write(&path, content)?;
+        match open(&path, pixels)? {
+            Contents::One(picture) => Ok(vec![picture]),
+            Contents::Tiff(mut pages) => (0..pages.len()).map(|page| pages.read(page)).collect(),
+        }
+    }
+
+    fn bytes(picture: &Picture) -> &[u8] {
+        match picture {
+            Picture::Image(picture) => picture.as_bytes(),
+            Picture::Raster(_) => panic!("a picture went in"),
+        }
+    }
+
+    /// A picture with fine detail, in the type that a format has.
+    fn written(extension: &str) -> (String, Vec<u8>) {
+        let pixel = |x: u32, y: u32| Rgb([x * 5 + y, x * y * 7, (x ^ y) * 9].map(|v| v as u8));
+        let picture = DynamicImage::ImageRgb8(ImageBuffer::from_fn(61, 47, pixel));
+        let picture = match extension {
+            "exr" | "hdr" => picture.into_rgb32f().into(),
+            "pgm" => picture.into_luma8().into(),
+            _ => picture,
+        };
+        let name = format!("x.{extension}");
+        let mut file = Cursor::new(Vec::new());
+        write(&mut file, Path::new(&name), &picture).unwrap();
+        (name, file.into_inner())
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_an_error_or_the_whole_picture() {
+        for extension in WRITTEN {
+            let (name, content) = written(extension);
+            let whole = pages(&name, &content, 1 << 20).unwrap();
+            let mut refused = 0;
+            for part in 1..48 {
+                let cut = content.len() * part / 48;
+                match pages(&name, &content[..cut], 1 << 20) {
+                    Err(_) => refused += 1,
+                    Ok(found) => {
+                        assert_eq!(bytes(&found[0]), bytes(&whole[0]), "{name} cut at {cut}")
+                    }
+                }
+            }
+            assert!(refused > 40, "{name}: {refused} refused");
+        }
+    }
+
+    #[test]
+    fn pictures_beyond_the_limit_are_refused_by_its_name() {
+        for extension in WRITTEN {
+            let (name, content) = written(extension);
+            let pixels = 61 * 47;
+            assert!(pages(&name, &content, pixels).is_ok(), "{name}");
+            let error = pages(&name, &content, pixels - 1).err().expect("too many pixels");
+            let error = format!("{error:#}");
+            assert!(error.contains("61 x 47 has 2867 pixels, more than 2866"), "{name}: {error}");
+            assert!(error.contains("--max-pixels 2867"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_end_of_a_jpeg_does_not_matter() {
+        let (name, mut content) = written("jpg");
+        content.extend(b"trailing");
+        assert!(pages(&name, &content, 1 << 20).is_ok());
+        let error = check_jpeg(&content[..content.len() - 10]).unwrap_err().to_string();
+        assert!(error.contains("truncated"), "{error}");
+    }
+}

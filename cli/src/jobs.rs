@@ -47,6 +47,8 @@ pub struct Jobs {
     pub jobs: Vec<Job>,
     /// The outputs' folder, unless there is one output that was named.
     pub folder: Option<PathBuf>,
+    /// What is passed over in folders, in words.
+    pub passed_over: Vec<String>,
 }
 
 impl Jobs {
@@ -85,7 +87,7 @@ impl Jobs {
         check_parent(output)?;
         check_place(output)?;
         let job = Job { input: input.into(), output: output.into(), kind };
-        Ok(Self { jobs: vec![job], folder: None })
+        Ok(Self { jobs: vec![job], folder: None, passed_over: Vec::new() })
     }
 
     fn many(inputs: &[PathBuf], folder: &Path) -> Result<Self> {
@@ -98,10 +100,12 @@ impl Jobs {
             );
             check_parent(folder)?;
         }
-        let mut files = Vec::new();
+        let (mut files, mut passed_over) = (Vec::new(), Vec::new());
         for input in inputs {
             if input.is_dir() {
-                files.extend(pictures_in(input)?);
+                let (pictures, others) = pictures_in(input)?;
+                files.extend(pictures);
+                passed_over.extend(in_words(input, &others));
             } else {
                 files.push((input.clone(), Kind::of(input)?));
             }
@@ -121,7 +125,7 @@ impl Jobs {
             check_place(&output)?;
             jobs.push(Job { input, output, kind });
         }
-        Ok(Self { jobs, folder: Some(folder.into()) })
+        Ok(Self { jobs, folder: Some(folder.into()), passed_over })
     }
 }
 
@@ -156,13 +160,16 @@ fn check_place(output: &Path) -> Result<()> {
     }
 }
 
-/// The pictures of a folder, sorted; anything else there is passed over.
-fn pictures_in(folder: &Path) -> Result<Vec<(PathBuf, Kind)>> {
-    let mut pictures = Vec::new();
+/// The pictures of a folder, and the names of what else is there, both sorted.
+fn pictures_in(folder: &Path) -> Result<(Vec<(PathBuf, Kind)>, Vec<String>)> {
+    let (mut pictures, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry.with_context(|| folder.display().to_string())?.path();
         if picture::format(&path).is_some() && path.is_file() {
             pictures.push((path, Kind::Picture));
+        } else {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            others.push(if path.is_dir() { name + "/" } else { name });
         }
     }
     ensure!(
@@ -172,5 +179,21 @@ fn pictures_in(folder: &Path) -> Result<Vec<(PathBuf, Kind)>> {
         picture::EXTENSIONS
     );
     pictures.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(pictures)
+    others.sort();
+    Ok((pictures, others))
+}
+
+/// What is passed over in a folder; nothing where that is nothing.
+fn in_words(folder: &Path, others: &[String]) -> Option<String> {
+    /// More names than these hide what matters.
+    const MOST_NAMES: usize = 20;
+    let names = others.get(..MOST_NAMES).unwrap_or(others).join(", ");
+    let more = match others.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let folder = folder.display();
+    let count = others.len();
+    let what = "no regular files whose names end like a picture's";
+    (count > 0).then(|| format!("{folder}: passed over {count}, {what}: {names}{more}"))
 }

@@ -423,7 +423,7 @@ fn check_raster_format(output: &Path, raster: &Raster) -> Result<()> {
 }
 
 /// One extension for each kind of file that is written, the most usual first.
-const WRITTEN: [&str; 12] =
+pub const WRITTEN: [&str; 12] =
     ["png", "tif", "jpg", "webp", "bmp", "tga", "qoi", "pgm", "ppm", "pam", "exr", "hdr"];
 
 /// Checks that the format that the output's name says keeps the channels and the depth of pictures
@@ -494,7 +494,7 @@ fn in_words(color: ColorType) -> String {
 const JPEG_QUALITY: u8 = 92;
 
 /// Writes a picture in the format that its name says.
-fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage) -> Result<()> {
+pub fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage) -> Result<()> {
     let encoding = SampleEncoding::Binary;
     let subtype = [
         ("pbm", PnmSubtype::Bitmap(encoding)),
