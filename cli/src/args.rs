@@ -96,7 +96,7 @@ pub struct Apply {
     #[arg(long, value_enum, default_value_t = Channels::None)]
     pub channels: Channels,
     /// Leave NaN out: means of the samples that are there (f32, f64; taps of at least 0)
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["verify", "profile"])]
     pub ignore_nan: bool,
     /// Largest picture that is read, in pixels of a page
     #[arg(long, value_name = "N", default_value_t = 1 << 28)]

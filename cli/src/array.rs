@@ -29,7 +29,7 @@ fn typed<A: Value>(
     output: &Path,
     outputs: &mut Outputs,
 ) -> Result<()> {
-    let filter = planner::<A>(session, npy.shape.len())?;
+    let filter = planner::<A>(session, &npy.shape)?;
     let x = read::<A>(npy)?;
     let y = if session.args.ignore_nan {
         let filter = filter.for_shape_ignoring_nan(x.raw_dim())?;
@@ -50,11 +50,21 @@ fn typed<A: Value>(
     outputs.write(output, |file| npy::write(file, &y))
 }
 
-/// The kernel and its options, for an array with so many axes.
-fn planner<A: Value>(session: &Session, rank: usize) -> Result<FilterBuilder<A, IxDyn>> {
+/// The kernel and its options, for an array of this shape.
+fn planner<A: Value>(session: &Session, shape: &[usize]) -> Result<FilterBuilder<A, IxDyn>> {
     let meaning = &session.args.meaning;
+    let rank = shape.len();
     let (kernel, options) = match session.args.channels {
-        Channels::None => (session.kernel.cast::<A>(rank)?, meaning.options(Boundary::Zero)?),
+        Channels::None => {
+            let kernel = session.kernel.cast::<A>(rank)?;
+            if let ([_, _, channels @ 3..=4], Some(2..)) = (shape, kernel.shape().last()) {
+                session.note(&format!(
+                    "all 3 axes of {shape:?} are filtered, the last one too: if that is \
+                     {channels} channels, --channels last filters each on its own"
+                ));
+            }
+            (kernel, meaning.options(Boundary::Zero)?)
+        }
         Channels::Last => {
             let axes = rank.checked_sub(1).context("an array without axes has no channels")?;
             let kernel = session.kernel.cast::<A>(axes)?;

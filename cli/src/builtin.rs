@@ -147,7 +147,7 @@ fn one_tap<A: Value>(rank: usize) -> Result<ArrayD<A>> {
 fn product<A: Value>(factors: &[Vec<f64>]) -> Result<ArrayD<A>> {
     let shape: Vec<usize> = factors.iter().map(Vec::len).collect();
     let count = shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
-    if !count.is_some_and(|count| count <= MAX_TAPS) {
+    if count.is_none_or(|count| count > MAX_TAPS) {
         bail!("expected at most {MAX_TAPS} taps, got {shape:?}");
     }
     let mut taps = ArrayD::default(IxDyn(&shape));

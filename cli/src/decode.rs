@@ -14,6 +14,9 @@ use crate::tiff;
 /// A picture, or samples that no picture of the `image` crate can have.
 pub enum Picture {
     Image(DynamicImage),
+    /// One whose colours have alpha multiplied in: OpenEXR's, where light may come from what is
+    /// transparent, which no division would keep.
+    Premultiplied(DynamicImage),
     Raster(Raster),
 }
 
@@ -21,7 +24,7 @@ impl Picture {
     pub fn oriented(mut self, orientation: Option<Orientation>) -> Self {
         let Some(orientation) = orientation else { return self };
         match self {
-            Self::Image(ref mut picture) => {
+            Self::Image(ref mut picture) | Self::Premultiplied(ref mut picture) => {
                 picture.apply_orientation(orientation);
                 self
             }
@@ -33,7 +36,7 @@ impl Picture {
 /// What is in a file.
 pub enum Contents {
     One(Picture),
-    Tiff(tiff::Pages),
+    Tiff(Box<tiff::Pages>),
 }
 
 /// What a file may make us allocate.
@@ -88,14 +91,21 @@ pub fn open(path: &Path, pixels: u64) -> Result<Contents> {
     let format = reader.format();
     match format {
         Some(ImageFormat::Tiff) => {
-            return Ok(Contents::Tiff(tiff::Pages::open(path, limits)?));
+            return Ok(Contents::Tiff(Box::new(tiff::Pages::open(path, limits)?)));
         }
         Some(ImageFormat::Png) => check_frames(path, png_frames)?,
         Some(ImageFormat::WebP) => check_frames(path, webp_frames)?,
         Some(ImageFormat::Jpeg) => check_jpeg(&fs::read(path)?)?,
+        Some(ImageFormat::OpenExr) => check_parts(path)?,
         _ => {}
     }
-    read(reader, limits).map(|picture| Contents::One(Picture::Image(picture)))
+    let picture = read(reader, limits)?;
+    Ok(Contents::One(match format {
+        Some(ImageFormat::OpenExr) if picture.color().has_alpha() => {
+            Picture::Premultiplied(picture)
+        }
+        _ => Picture::Image(picture),
+    }))
 }
 
 /// Reads a picture, the way up that its file says it should be seen.
@@ -115,6 +125,23 @@ fn read(mut reader: ImageReader<BufReader<File>>, limits: Limits) -> Result<Dyna
     }
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// Refuses an OpenEXR with several parts, or with channels besides those of a picture.
+fn check_parts(path: &Path) -> Result<()> {
+    let about = exr::meta::MetaData::read_from_file(path, false)?;
+    let parts = about.headers.len();
+    ensure!(parts == 1, "{parts} parts: expected a single picture");
+    let names = about.headers.iter().flat_map(|header| &header.channels.list);
+    let names = names.map(|channel| channel.name.to_string());
+    let others: Vec<_> =
+        names.filter(|name| !["R", "G", "B", "A"].contains(&name.as_str())).collect();
+    ensure!(
+        others.is_empty(),
+        "channels {}: expected R, G, B and perhaps A, and no others",
+        others.join(", ")
+    );
+    Ok(())
 }
 
 /// Refuses a file with several frames, by what counts them.
@@ -203,7 +230,7 @@ fn check_jpeg(file: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::{WRITTEN, write};
+    use crate::formats::{WRITTEN, write};
     use image::{ImageBuffer, Rgb};
     use std::io::Cursor;
 
@@ -220,7 +247,7 @@ mod tests {
 
     fn bytes(picture: &Picture) -> &[u8] {
         match picture {
-            Picture::Image(picture) => picture.as_bytes(),
+            Picture::Image(picture) | Picture::Premultiplied(picture) => picture.as_bytes(),
             Picture::Raster(_) => panic!("a picture went in"),
         }
     }

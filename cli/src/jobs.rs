@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::formats;
 use crate::kernel::has_extension;
-use crate::picture;
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,13 @@ impl Kind {
     fn of(path: &Path) -> Result<Self> {
         if has_extension(path, "npy") {
             Ok(Self::Array)
-        } else if picture::format(path).is_some() {
+        } else if formats::format(path).is_some() {
             Ok(Self::Picture)
         } else {
             bail!(
                 "{}: expected a name that ends in .npy or in {}",
                 path.display(),
-                picture::EXTENSIONS
+                formats::EXTENSIONS
             )
         }
     }
@@ -75,15 +75,12 @@ impl Jobs {
             output.display(),
             output.join(input.file_name().unwrap_or_default()).display()
         );
-        match (kind, Kind::of(output)?) {
-            (Kind::Array, Kind::Picture) => {
-                bail!(
-                    "an array stays an array: expected an output that ends in .npy, got {}",
-                    output.display()
-                )
-            }
-            _ => {}
-        }
+        let becomes = Kind::of(output)?;
+        ensure!(
+            kind == Kind::Picture || becomes == Kind::Array,
+            "an array stays an array: expected an output that ends in .npy, got {}",
+            output.display()
+        );
         check_parent(output)?;
         check_place(output)?;
         let job = Job { input: input.into(), output: output.into(), kind };
@@ -104,7 +101,7 @@ impl Jobs {
         for input in inputs {
             if input.is_dir() {
                 let (pictures, others) = pictures_in(input)?;
-                files.extend(pictures);
+                files.extend(pictures.into_iter().map(|picture| (picture, Kind::Picture)));
                 passed_over.extend(in_words(input, &others));
             } else {
                 files.push((input.clone(), Kind::of(input)?));
@@ -161,12 +158,12 @@ fn check_place(output: &Path) -> Result<()> {
 }
 
 /// The pictures of a folder, and the names of what else is there, both sorted.
-fn pictures_in(folder: &Path) -> Result<(Vec<(PathBuf, Kind)>, Vec<String>)> {
+fn pictures_in(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let (mut pictures, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry.with_context(|| folder.display().to_string())?.path();
-        if picture::format(&path).is_some() && path.is_file() {
-            pictures.push((path, Kind::Picture));
+        if formats::format(&path).is_some() && path.is_file() {
+            pictures.push(path);
         } else {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             others.push(if path.is_dir() { name + "/" } else { name });
@@ -176,9 +173,9 @@ fn pictures_in(folder: &Path) -> Result<(Vec<(PathBuf, Kind)>, Vec<String>)> {
         !pictures.is_empty(),
         "{}: no pictures there, expected files that end in {}",
         folder.display(),
-        picture::EXTENSIONS
+        formats::EXTENSIONS
     );
-    pictures.sort_by(|(a, _), (b, _)| a.cmp(b));
+    pictures.sort();
     others.sort();
     Ok((pictures, others))
 }

@@ -9,6 +9,8 @@ mod calibrate;
 mod decode;
 mod devices;
 mod dtype;
+mod finished;
+mod formats;
 mod jobs;
 mod kernel;
 mod leftovers;

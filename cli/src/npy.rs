@@ -72,6 +72,9 @@ impl Npy {
         samples.resize(len, A::default());
         let raw: &mut [u8] = bytemuck::cast_slice_mut(&mut samples);
         self.data.read_exact(raw)?;
+        let mut next = [0; MAGIC.len()];
+        let another = self.data.read_exact(&mut next).is_ok() && next == *MAGIC;
+        ensure!(!another, "several arrays, one after another: expected one");
         if self.boolean {
             raw.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
         }
@@ -272,6 +275,14 @@ mod tests {
         let file = file_of("'>c8'", "False", "()", &complex);
         let expected = arr0(Complex::new(1f32, 2.0)).into_dyn();
         with_file(&file, |npy| assert_eq!(npy.unwrap().read::<Complex<f32>>().unwrap(), expected));
+    }
+
+    #[test]
+    fn several_arrays_in_a_file_are_an_error() {
+        let one = file_of("'|u1'", "False", "(2,)", &[1, 2]);
+        assert!(error(&[&one[..], &one[..]].concat()).contains("several arrays"));
+        let padded = [&one[..], &[0; 9]].concat();
+        with_file(&padded, |npy| assert_eq!(npy.unwrap().read::<u8>().unwrap().len(), 2));
     }
 
     #[test]

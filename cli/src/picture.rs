@@ -1,36 +1,23 @@
-//! Pictures: files, and a filter for each size that occurs.
+//! Pictures: from files to files, with a filter for each size that occurs.
 
 use std::collections::VecDeque;
-use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail, ensure};
 use convolve::{Boundary, Filter, NanFilter, PictureFilter};
-use image::codecs::jpeg::JpegEncoder;
-use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
-use image::{ColorType, DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma};
-use ndarray::{Array2, Array3, Axis, Ix2};
+use image::{ColorType, DynamicImage, Rgba32FImage};
+use ndarray::{Array2, Array3, Ix2};
 
 use crate::apply::Session;
 use crate::decode::{self, Contents, Picture};
 use crate::dtype::{DType, Value};
-use crate::kernel::has_extension;
-use crate::npy;
+use crate::finished::{Filtered, Finished, check_dtype};
+use crate::formats::{check_format, check_raster_format, in_words, is_array, is_exr, is_tiff};
 use crate::output::Outputs;
 use crate::raster::{self, Raster};
 use crate::tiff;
-use crate::{with_dtype, with_samples};
-
-/// What picture files may end in, for messages.
-pub const EXTENSIONS: &str =
-    "png, jpg, tif, exr, bmp, webp, pnm (pbm, pgm, ppm, pam), tga, hdr or qoi";
-
-/// The format that a file's name says, if it is one that is read and written.
-pub fn format(path: &Path) -> Option<ImageFormat> {
-    let format = ImageFormat::from_extension(path.extension()?)?;
-    (format.reading_enabled() && format.writing_enabled()).then_some(format)
-}
+use crate::with_samples;
 
 /// Filters that are kept: for the sizes and types that came last.
 const MOST_FILTERS: usize = 4;
@@ -47,37 +34,20 @@ pub struct Pictures<'a> {
 /// What a filter is planned for.
 #[derive(Clone, Copy, PartialEq)]
 enum Key {
-    Picture(u32, u32, ColorType),
+    Picture(u32, u32, ColorType, tiff::Alpha),
     Plane(usize, usize, DType),
 }
 
 enum Planned {
-    Picture(PictureFilter),
+    Picture(Box<PictureFilter>),
     Single(Plane<f32>),
     Double(Plane<f64>),
 }
 
 /// A filter of one channel.
 enum Plane<A: Value> {
-    Plain(Filter<A, Ix2>),
-    WithoutNan(NanFilter<A, Ix2>),
-}
-
-/// What comes out, and what is to be written.
-enum Filtered {
-    /// As the picture that went in.
-    Picture(DynamicImage),
-    /// As it was computed: height x width x channels, in the units of what went in.
-    Single(Array3<f32>),
-    Double(Array3<f64>),
-}
-
-/// A result that has its type.
-struct Finished {
-    filtered: Filtered,
-    /// The type that samples are stored in, where they are not a picture.
-    dtype: DType,
-    alpha: bool,
+    Plain(Box<Filter<A, Ix2>>),
+    WithoutNan(Box<NanFilter<A, Ix2>>),
 }
 
 impl<'a> Pictures<'a> {
@@ -127,7 +97,6 @@ impl<'a> Pictures<'a> {
             let finished = page(number)?;
             finished.write_page(&mut pages).with_context(|| output.display().to_string())?;
         }
-        drop(pages);
         outputs.finish(file)
     }
 
@@ -143,12 +112,20 @@ impl<'a> Pictures<'a> {
             picture => picture,
         };
         match picture {
-            Picture::Image(picture) => self.image(&picture, output),
+            Picture::Image(picture) => self.image(&picture, tiff::Alpha::Straight, output),
+            Picture::Premultiplied(picture) => {
+                self.image(&picture, tiff::Alpha::Premultiplied, output)
+            }
             Picture::Raster(raster) => self.raster(&raster, output),
         }
     }
 
-    fn image(&mut self, picture: &DynamicImage, output: &Path) -> Result<Finished> {
+    fn image(
+        &mut self,
+        picture: &DynamicImage,
+        alpha: tiff::Alpha,
+        output: &Path,
+    ) -> Result<Finished> {
         let session = self.session;
         let args = session.args;
         let color = picture.color();
@@ -161,14 +138,19 @@ impl<'a> Pictures<'a> {
         if !as_numbers {
             check_format(output, color)?;
         }
-        let key = Key::Picture(picture.width(), picture.height(), color);
+        let key = Key::Picture(picture.width(), picture.height(), color, alpha);
         let planned = self.planned(key, |kernel| {
             let options = args.meaning.options(Boundary::Mirror)?;
             let filter = session.convolver.picture_filter(kernel).options(options);
-            Ok(Planned::Picture(session.planned(filter).for_picture(picture)?))
+            let filter = session.planned(filter).for_picture(picture)?.alpha(match alpha {
+                // Sums of colours that have alpha in them are right as they are.
+                tiff::Alpha::Premultiplied => convolve::Alpha::AsChannel,
+                _ => convolve::Alpha::Straight,
+            });
+            Ok(Planned::Picture(Box::new(filter)))
         })?;
         let Planned::Picture(filter) = &*planned else { bail!("a filter for other pictures") };
-        let filtered = match as_numbers {
+        let mut filtered = match as_numbers {
             true => {
                 Filtered::Single(session.timed(filter.plan(), || filter.apply_unrounded(picture))?)
             }
@@ -180,8 +162,15 @@ impl<'a> Pictures<'a> {
         if args.profile {
             session.note(&filter.profile(picture)?.to_string());
         }
+        if let Filtered::Picture(DynamicImage::ImageRgba32F(pixels)) = &mut filtered
+            && is_exr(output)
+            && alpha == tiff::Alpha::Straight
+        {
+            multiply_alpha_in(pixels);
+        }
         let dtype = args.dtype.unwrap_or(DType::F32);
-        Ok(Finished { filtered, dtype, alpha: color.has_alpha() })
+        let alpha = if color.has_alpha() { alpha } else { tiff::Alpha::None };
+        Ok(Finished { filtered, dtype, alpha })
     }
 
     fn raster(&mut self, raster: &Raster, output: &Path) -> Result<Finished> {
@@ -212,7 +201,7 @@ impl<'a> Pictures<'a> {
         };
         let as_is = if is_array(output) { computed } else { own };
         let dtype = session.args.dtype.unwrap_or(as_is);
-        Ok(Finished { filtered, dtype, alpha: false })
+        Ok(Finished { filtered, dtype, alpha: tiff::Alpha::None })
     }
 
     /// Filters channel by channel.
@@ -286,6 +275,14 @@ impl Planned {
     }
 }
 
+/// As OpenEXR has it.
+fn multiply_alpha_in(pixels: &mut Rgba32FImage) {
+    for pixel in pixels.pixels_mut() {
+        let [red, green, blue, alpha] = pixel.0;
+        pixel.0 = [red * alpha, green * alpha, blue * alpha, alpha];
+    }
+}
+
 /// A filter of one channel, with the meaning of a picture's.
 fn plane<A: Value>(
     session: &Session,
@@ -295,8 +292,8 @@ fn plane<A: Value>(
     let options = session.args.meaning.options(Boundary::Mirror)?;
     let filter = session.planned(session.convolver.filter(kernel).options(options));
     Ok(match session.args.ignore_nan {
-        true => Plane::WithoutNan(filter.for_shape_ignoring_nan(size)?),
-        false => Plane::Plain(filter.for_shape(size)?),
+        true => Plane::WithoutNan(Box::new(filter.for_shape_ignoring_nan(size)?)),
+        false => Plane::Plain(Box::new(filter.for_shape(size)?)),
     })
 }
 
@@ -311,235 +308,5 @@ fn kernel_of<A: Value>(session: &Session) -> Result<Array2<A>> {
             let axes = shape.len();
             bail!("kernel {name} has {axes} axes (shape {shape:?}): a picture needs one with 2")
         }
-    }
-}
-
-impl Finished {
-    /// Writes a file with one picture.
-    fn write(&self, file: &mut (impl Write + Seek), path: &Path) -> Result<()> {
-        match &self.filtered {
-            _ if is_tiff(path) => self.write_page(&mut tiff::Output::new(file)?),
-            Filtered::Picture(picture) => write(file, path, picture),
-            Filtered::Single(samples) if is_array(path) => self.write_array(file, samples),
-            Filtered::Double(samples) if is_array(path) => self.write_array(file, samples),
-            Filtered::Single(samples) => write(file, path, &picture_of(samples)?),
-            Filtered::Double(_) => bail!("expected a name that ends in tif or .npy"),
-        }
-    }
-
-    /// As an array: height x width for greys, else height x width x channels.
-    fn write_array<C: Value, F: Write>(&self, file: &mut F, samples: &Array3<C>) -> Result<()> {
-        fn stored<A: Value, C: Value, F: Write>(file: &mut F, samples: &Array3<C>) -> Result<()> {
-            let stored = raster::stored_in::<C, A>(samples)?;
-            let array = match stored.dim().2 {
-                1 => stored.index_axis_move(Axis(2), 0).into_dyn(),
-                _ => stored.into_dyn(),
-            };
-            npy::write(file, &array)
-        }
-        with_dtype!(self.dtype, stored[C, F](file, samples))
-    }
-
-    fn write_page<W: Write + Seek>(&self, pages: &mut tiff::Output<W>) -> Result<()> {
-        match &self.filtered {
-            Filtered::Picture(picture) => pages.picture(picture),
-            Filtered::Single(samples) => self.write_samples(pages, samples),
-            Filtered::Double(samples) => self.write_samples(pages, samples),
-        }
-    }
-
-    fn write_samples<W: Write + Seek, C: Value>(
-        &self,
-        pages: &mut tiff::Output<W>,
-        samples: &Array3<C>,
-    ) -> Result<()> {
-        fn page<A: Value + tiff::Sample, C: Value, W: Write + Seek>(
-            pages: &mut tiff::Output<W>,
-            samples: &Array3<C>,
-            alpha: bool,
-        ) -> Result<()> {
-            pages.samples(&raster::stored_in::<C, A>(samples)?, alpha)
-        }
-        match self.dtype {
-            DType::I8 => page::<i8, C, W>(pages, samples, self.alpha),
-            DType::I16 => page::<i16, C, W>(pages, samples, self.alpha),
-            DType::I32 => page::<i32, C, W>(pages, samples, self.alpha),
-            DType::U8 => page::<u8, C, W>(pages, samples, self.alpha),
-            DType::U16 => page::<u16, C, W>(pages, samples, self.alpha),
-            DType::U32 => page::<u32, C, W>(pages, samples, self.alpha),
-            DType::F32 => page::<f32, C, W>(pages, samples, self.alpha),
-            DType::F64 => page::<f64, C, W>(pages, samples, self.alpha),
-            _ => bail!("{TIFF_TYPES}"),
-        }
-    }
-}
-
-const TIFF_TYPES: &str = "a TIFF has samples of i8, i16, i32, u8, u16, u32, f32 or f64";
-
-/// Three channels of floating point, which other formats than TIFF have too.
-fn picture_of(samples: &Array3<f32>) -> Result<DynamicImage> {
-    let (height, width, _) = samples.dim();
-    let buffer = samples.iter().copied().collect();
-    let picture = ImageBuffer::from_raw(u32::try_from(width)?, u32::try_from(height)?, buffer);
-    picture.map(DynamicImage::ImageRgb32F).context("expected three channels")
-}
-
-fn is_tiff(path: &Path) -> bool {
-    format(path) == Some(ImageFormat::Tiff)
-}
-
-fn is_array(path: &Path) -> bool {
-    has_extension(path, "npy")
-}
-
-/// Checks that the output can have samples of the type that was asked for.
-fn check_dtype(output: &Path, dtype: Option<DType>) -> Result<()> {
-    let Some(dtype) = dtype else { return Ok(()) };
-    ensure!(
-        is_array(output) || is_tiff(output),
-        "--dtype says how results are stored in a .npy or a TIFF: expected an output that ends in \
-         .npy or tif, got {}",
-        output.display()
-    );
-    use DType::{C64, C128, F16, I64, U64};
-    let in_tiff = !matches!(dtype, C64 | C128 | F16 | I64 | U64);
-    ensure!(is_array(output) || in_tiff, "--dtype: {TIFF_TYPES}");
-    Ok(())
-}
-
-/// Checks that the output can have samples that no picture of another format has.
-fn check_raster_format(output: &Path, raster: &Raster) -> Result<()> {
-    let (_, _, channels) = raster.dim();
-    if let (Raster::F32(_), 3) = (raster, channels) {
-        return check_format(output, ColorType::Rgb32F);
-    }
-    let s = if channels == 1 { "" } else { "s" };
-    let code = with_samples!(raster, |samples| raster::name(samples));
-    bail!(
-        "the format of {} cannot keep {channels} channel{s} of {code}: expected a name that ends in \
-         tif or .npy",
-        output.display()
-    )
-}
-
-/// One extension for each kind of file that is written, the most usual first.
-pub const WRITTEN: [&str; 12] =
-    ["png", "tif", "jpg", "webp", "bmp", "tga", "qoi", "pgm", "ppm", "pam", "exr", "hdr"];
-
-/// Checks that the format that the output's name says keeps the channels and the depth of pictures
-/// of this type.
-fn check_format(output: &Path, color: ColorType) -> Result<()> {
-    if keeps(output, color) {
-        return Ok(());
-    }
-    let able =
-        WRITTEN.iter().filter(|extension| keeps(&Path::new("_").with_extension(extension), color));
-    let able: Vec<&str> = able.copied().collect();
-    bail!(
-        "the format of {} cannot keep {}: expected a name that ends in {}",
-        output.display(),
-        in_words(color),
-        able.join(", ")
-    )
-}
-
-/// Whether a picture of this type, written and read again, has its channels and their depth. Some
-/// encoders convert what they cannot write, and say nothing.
-fn keeps(path: &Path, color: ColorType) -> bool {
-    // Ours have every type.
-    if is_tiff(path) {
-        return true;
-    }
-    let mut file = Cursor::new(Vec::new());
-    let Some(format) = format(path) else { return false };
-    // Not black, which even formats of black and white have.
-    let grey = DynamicImage::ImageLuma8(GrayImage::from_pixel(1, 1, Luma([100])));
-    if write(&mut file, path, &in_type(grey, color)).is_err() {
-        return false;
-    }
-    let Ok(found) = image::load_from_memory_with_format(file.get_ref(), format) else {
-        return false;
-    };
-    let found = found.color();
-    let depth = |color: ColorType| color.bytes_per_pixel() / color.channel_count();
-    (found.has_alpha() || !color.has_alpha())
-        && (found.has_color() || !color.has_color())
-        && depth(found) >= depth(color)
-}
-
-fn in_type(picture: DynamicImage, color: ColorType) -> DynamicImage {
-    match color {
-        ColorType::La8 => picture.into_luma_alpha8().into(),
-        ColorType::Rgb8 => picture.into_rgb8().into(),
-        ColorType::Rgba8 => picture.into_rgba8().into(),
-        ColorType::L16 => picture.into_luma16().into(),
-        ColorType::La16 => picture.into_luma_alpha16().into(),
-        ColorType::Rgb16 => picture.into_rgb16().into(),
-        ColorType::Rgba16 => picture.into_rgba16().into(),
-        ColorType::Rgb32F => picture.into_rgb32f().into(),
-        ColorType::Rgba32F => picture.into_rgba32f().into(),
-        _ => picture,
-    }
-}
-
-/// `16-bit RGB with alpha`.
-fn in_words(color: ColorType) -> String {
-    let bits = 8 * u16::from(color.bytes_per_pixel() / color.channel_count());
-    let channels = if color.has_color() { "RGB" } else { "grey" };
-    let alpha = if color.has_alpha() { " with alpha" } else { "" };
-    format!("{bits}-bit {channels}{alpha}")
-}
-
-/// JPEG's quality: the usual default, 75, would show more than many filters do.
-const JPEG_QUALITY: u8 = 92;
-
-/// Writes a picture in the format that its name says.
-pub fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage) -> Result<()> {
-    let encoding = SampleEncoding::Binary;
-    let subtype = [
-        ("pbm", PnmSubtype::Bitmap(encoding)),
-        ("pgm", PnmSubtype::Graymap(encoding)),
-        ("ppm", PnmSubtype::Pixmap(encoding)),
-        ("pam", PnmSubtype::ArbitraryMap),
-    ]
-    .into_iter()
-    .find(|(extension, _)| has_extension(path, extension));
-    match (format(path), subtype) {
-        (Some(ImageFormat::Jpeg), _) => {
-            picture.write_with_encoder(JpegEncoder::new_with_quality(file, JPEG_QUALITY))?;
-        }
-        (_, Some((_, subtype))) => {
-            picture.write_with_encoder(PnmEncoder::new(file).with_subtype(subtype))?;
-        }
-        (Some(ImageFormat::Tiff), _) => tiff::Output::new(file)?.picture(picture)?,
-        (Some(format), None) => picture.write_to(file, format)?,
-        (None, None) => bail!("expected a name that ends in {EXTENSIONS}"),
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_keep_what_they_can() {
-        use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
-        let kept = |color| {
-            let keeps = |name: &&str| keeps(&Path::new("_").with_extension(name), color);
-            WRITTEN.iter().copied().filter(keeps).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(kept(L8), "png tif jpg webp bmp tga pgm pam");
-        assert_eq!(kept(La8), "png tif webp tga pam");
-        assert_eq!(kept(Rgb8), "png tif jpg webp bmp tga qoi ppm pam");
-        assert_eq!(kept(Rgba8), "png tif webp bmp tga qoi pam");
-        assert_eq!(kept(L16), "png tif pam");
-        assert_eq!(kept(La16), "png tif");
-        assert_eq!(kept(Rgb16), "png tif pam");
-        assert_eq!(kept(Rgba16), "png tif pam");
-        assert_eq!(kept(Rgb32F), "tif exr hdr");
-        assert_eq!(kept(Rgba32F), "tif exr");
-        // Black and white has no grey.
-        assert!(!keeps(Path::new("_.pbm"), L8));
     }
 }

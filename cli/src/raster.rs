@@ -105,10 +105,15 @@ pub fn stored_in<C: Value, A: Value>(samples: &Array3<C>) -> Result<Array3<A>> {
 
 /// Memory for so many samples, or an error where there is none.
 pub fn allocate<A: Value>(len: usize) -> Result<Vec<A>> {
-    let mut samples = Vec::new();
-    samples.try_reserve_exact(len).with_context(|| format!("no memory for {len} samples"))?;
-    samples.resize(len, A::default());
-    Ok(samples)
+    collected(len, std::iter::repeat_n(A::default(), len))
+}
+
+/// So many values, or an error where there is no memory for them.
+pub fn collected<T>(len: usize, values: impl Iterator<Item = T>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(len).with_context(|| format!("no memory for {len} samples"))?;
+    all.extend(values);
+    Ok(all)
 }
 
 /// What a type of samples is called.

@@ -21,7 +21,8 @@ pub enum Alpha {
     /// A kernel with one tap moves pixels and mixes none: it leaves them as they are.
     #[default]
     Straight,
-    /// Alpha is a channel like any other, and the others do not depend on it.
+    /// Alpha is a channel like any other, and the others do not depend on it: right for pictures whose
+    /// colours have alpha multiplied in already, as OpenEXR's have.
     AsChannel,
 }
 

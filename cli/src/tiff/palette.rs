@@ -3,8 +3,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tiff::tags::ByteOrder;
+
+use crate::raster::collected;
 
 /// A file in which two bytes read as others.
 #[derive(Debug)]
@@ -92,26 +94,32 @@ pub struct Palette(Vec<u16>);
 
 impl Palette {
     pub fn new(map: Vec<u16>) -> Result<Self> {
-        ensure!(!map.is_empty() && map.len() % 3 == 0, "a palette of {} values", map.len());
+        ensure!(
+            !map.is_empty() && map.len().is_multiple_of(3),
+            "a palette of {} values",
+            map.len()
+        );
         Ok(Self(map))
     }
 
     /// The pixels of these indices, in 8 bits where the palette has no more.
-    pub fn colours(&self, indices: impl Iterator<Item = usize>) -> Result<Colours> {
+    pub fn colours(&self, indices: &[u16]) -> Result<Colours> {
         let count = self.0.len() / 3;
-        let mut pixels = Vec::new();
-        for index in indices {
-            ensure!(index < count, "a pixel of colour {index} in a palette of {count}");
-            pixels.push([0, 1, 2].map(|channel| self.0[channel * count + index]));
+        if let Some(index) = indices.iter().find(|&&index| usize::from(index) >= count) {
+            bail!("a pixel of colour {index} in a palette of {count}");
         }
-        // Some writers multiply 8 bits by 257, others by 256, and a few by 1.
+        let values = || {
+            let value = |index, channel: usize| self.0[channel * count + usize::from(index)];
+            indices.iter().flat_map(move |&index| [0, 1, 2].map(|channel| value(index, channel)))
+        };
+        // Some writers multiply 8 bits by 257, others by 256.
         let fits = |unit: u16| self.0.iter().all(|value| value % unit == 0 && value / unit <= 255);
+        let len = 3 * indices.len();
         Ok(match [257, 256].into_iter().find(|&unit| fits(unit)) {
             Some(unit) => {
-                let narrow = |value: u16| (value / unit) as u8;
-                Colours::Eight(pixels.into_iter().flatten().map(narrow).collect())
+                Colours::Eight(collected(len, values().map(|value| (value / unit) as u8))?)
             }
-            None => Colours::Sixteen(pixels.into_iter().flatten().collect()),
+            None => Colours::Sixteen(collected(len, values())?),
         })
     }
 }

@@ -13,9 +13,10 @@ use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{ExtraSamples, PhotometricInterpretation, Tag};
 
+use super::Alpha;
 use super::palette::{Colours, Palette, Patched};
 use crate::decode::{self, Picture};
-use crate::raster::{Raster, real, stored};
+use crate::raster::{Raster, collected, real, stored};
 
 /// The pages of a file that are filtered.
 pub struct Pages {
@@ -25,14 +26,6 @@ pub struct Pages {
     /// Smaller copies of pages, which are left out.
     pub smaller_copies: usize,
     limits: decode::Limits,
-}
-
-/// What an alpha channel does to the colours beside it.
-#[derive(Clone, Copy, PartialEq)]
-enum Alpha {
-    None,
-    Straight,
-    Premultiplied,
 }
 
 impl Pages {
@@ -188,15 +181,11 @@ struct Page {
 impl Page {
     fn with_palette(&mut self, palette: &Palette, samples: DecodingResult) -> Result<Picture> {
         let indices = match samples {
-            DecodingResult::U8(packed) => {
-                let indices = self.unpacked(&packed, self.color.bit_depth());
-                palette.colours(indices.into_iter().map(usize::from))?
-            }
-            DecodingResult::U16(indices) => {
-                palette.colours(indices.into_iter().map(usize::from))?
-            }
+            DecodingResult::U8(packed) => self.unpacked(&packed, self.color.bit_depth())?,
+            DecodingResult::U16(indices) => indices,
             _ => bail!("a palette for pixels that are no unsigned integers"),
         };
+        let indices = palette.colours(&indices)?;
         let (width, height) = (self.width, self.height);
         let buffer = match indices {
             Colours::Eight(colours) => {
@@ -215,31 +204,23 @@ impl Page {
             bail!("samples of {} bits: expected 8, 16, 32 or 64", self.color.bit_depth());
         };
         let largest = (1u16 << bits) - 1;
-        let mut bytes = self.unpacked(&packed, bits);
-        for byte in &mut bytes {
-            *byte = (u16::from(*byte) * 255 / largest) as u8;
-        }
+        let greys = self.unpacked(&packed, bits)?;
+        let bytes = greys.iter().map(|grey| (grey * 255 / largest) as u8);
         self.color = ColorType::Gray(8);
-        Ok(DecodingResult::U8(bytes))
+        Ok(DecodingResult::U8(collected(greys.len(), bytes)?))
     }
 
-    /// Values of a few bits, whose rows start with a byte each.
-    fn unpacked(&self, packed: &[u8], bits: u8) -> Vec<u8> {
-        let width = self.width as usize;
-        if bits >= 8 {
-            return packed.to_vec();
-        }
-        let bits = usize::from(bits);
-        let row_bytes = (width * bits).div_ceil(8);
+    /// Values of at most 8 bits, whose rows start with a byte each.
+    fn unpacked(&self, packed: &[u8], bits: u8) -> Result<Vec<u16>> {
+        let (width, bits) = (self.width as usize, usize::from(bits));
         let value = |row: &[u8], x: usize| {
             let at = x * bits;
-            let shifted = (u16::from(row[at / 8]) << 8
-                | u16::from(*row.get(at / 8 + 1).unwrap_or(&0)))
-                >> (16 - bits - at % 8);
-            (shifted & ((1 << bits) - 1)) as u8
+            let two = u16::from_be_bytes([row[at / 8], *row.get(at / 8 + 1).unwrap_or(&0)]);
+            two >> (16 - bits - at % 8) & ((1 << bits) - 1)
         };
-        let rows = packed.chunks_exact(row_bytes);
-        rows.flat_map(|row| (0..width).map(move |x| value(row, x))).collect()
+        let rows = packed.chunks_exact((width * bits).div_ceil(8));
+        let values = rows.flat_map(|row| (0..width).map(move |x| value(row, x)));
+        collected(width * self.height as usize, values)
     }
 
     fn picture(&self, samples: DecodingResult) -> Result<Picture> {
@@ -249,7 +230,9 @@ impl Page {
             D::U16(samples) => self.of_words(samples),
             D::F32(samples) => self.of_floats(samples),
             // No other format has these: they are kept as what holds them exactly.
-            D::F16(samples) => self.of_floats(samples.into_iter().map(f32::from).collect()),
+            D::F16(samples) => {
+                self.of_floats(collected(samples.len(), samples.into_iter().map(f32::from))?)
+            }
             D::I8(samples) => self.raster(samples).map(Raster::I8).map(Picture::Raster),
             D::I16(samples) => self.raster(samples).map(Raster::I16).map(Picture::Raster),
             D::I32(samples) => self.raster(samples).map(Raster::I32).map(Picture::Raster),
@@ -283,7 +266,7 @@ impl Page {
                     let light = 1.0 - f32::from(cmyk[3]) / 255.0;
                     [0, 1, 2].map(|c| ((255.0 - f32::from(cmyk[c])) * light).round() as u8)
                 });
-                self.image(colours.collect(), DynamicImage::ImageRgb8)
+                self.image(collected(samples.len() / 4 * 3, colours)?, DynamicImage::ImageRgb8)
             }
             _ => Ok(Picture::Raster(Raster::U8(self.channels(samples)?))),
         }
@@ -311,7 +294,7 @@ impl Page {
                     let light = 1.0 - f32::from(cmyk[3]) / 65_535.0;
                     [0, 1, 2].map(|c| ((65_535.0 - f32::from(cmyk[c])) * light).round() as u16)
                 });
-                self.image(colours.collect(), DynamicImage::ImageRgb16)
+                self.image(collected(samples.len() / 4 * 3, colours)?, DynamicImage::ImageRgb16)
             }
             _ => Ok(Picture::Raster(Raster::U16(self.channels(samples)?))),
         }
@@ -376,14 +359,11 @@ impl Page {
         }
         let pixels = self.width as usize * self.height as usize;
         ensure!(samples.len() == self.planes * pixels, "planes of different sizes");
-        let mut interleaved = Vec::new();
-        interleaved
-            .try_reserve_exact(samples.len())
-            .with_context(|| format!("no memory for {} samples", samples.len()))?;
-        for pixel in 0..pixels {
-            interleaved.extend((0..self.planes).map(|plane| samples[plane * pixels + pixel]));
-        }
-        Ok(interleaved)
+        let side_by_side = (0..pixels).flat_map(|pixel| {
+            let samples = &samples;
+            (0..self.planes).map(move |plane| samples[plane * pixels + pixel])
+        });
+        collected(samples.len(), side_by_side)
     }
 }
 

@@ -9,6 +9,8 @@ use tiff::encoder::colortype::ColorType;
 use tiff::encoder::{TiffEncoder, TiffValue};
 use tiff::tags::{ExtraSamples, PhotometricInterpretation, SampleFormat};
 
+use super::Alpha;
+
 /// A TIFF that is being written.
 pub struct Output<W: Write + Seek>(TiffEncoder<W>);
 
@@ -90,8 +92,8 @@ impl<W: Write + Seek> Output<W> {
         Ok(Self(TiffEncoder::new(file)?))
     }
 
-    /// Writes a page of height x width x channels; the last of these may be a straight alpha.
-    pub fn samples<A: Sample>(&mut self, samples: &Array3<A>, alpha: bool) -> Result<()> {
+    /// Writes a page of height x width x channels.
+    pub fn samples<A: Sample>(&mut self, samples: &Array3<A>, alpha: Alpha) -> Result<()> {
         let (height, width, _) = samples.dim();
         let size = (u32::try_from(width)?, u32::try_from(height)?);
         let samples = samples.as_standard_layout();
@@ -102,21 +104,26 @@ impl<W: Write + Seek> Output<W> {
         &mut self,
         size: (u32, u32),
         samples: ArrayView3<A>,
-        alpha: bool,
+        alpha: Alpha,
     ) -> Result<()> {
-        let colours = samples.dim().2 - usize::from(alpha);
+        let colours = samples.dim().2 - usize::from(alpha != Alpha::None);
         let rgb = colours == 3;
         let mut extra = vec![ExtraSamples::Unspecified; if rgb { 0 } else { colours - 1 }];
-        extra.extend(alpha.then_some(ExtraSamples::UnassociatedAlpha));
+        extra.extend(match alpha {
+            Alpha::None => None,
+            Alpha::Straight => Some(ExtraSamples::UnassociatedAlpha),
+            Alpha::Premultiplied => Some(ExtraSamples::AssociatedAlpha),
+        });
         ensure!(extra.len() < 1 << 15, "a TIFF with {} channels", samples.dim().2);
         let samples = samples.as_slice().expect("in standard order");
         A::write(&mut self.0, size, &extra, rgb, samples)
     }
 
-    pub fn picture(&mut self, picture: &DynamicImage) -> Result<()> {
+    /// Writes a page with a picture; `alpha` says how its alpha is meant, if it has one.
+    pub fn picture(&mut self, picture: &DynamicImage, alpha: Alpha) -> Result<()> {
         let size = (picture.width(), picture.height());
         let shape = (size.1 as usize, size.0 as usize, picture.color().channel_count().into());
-        let alpha = picture.color().has_alpha();
+        let alpha = if picture.color().has_alpha() { alpha } else { Alpha::None };
         macro_rules! page {
             ($($pixels:ident)*) => {
                 match picture {

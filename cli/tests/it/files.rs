@@ -235,7 +235,8 @@ fn built_in_kernels_have_the_axes_of_an_array() {
     impulse("volume.npy", &[21, 23, 25], &[10, 11, 12]);
     impulse("rgb.npy", &[31, 33, 3], &[15, 16, 1]);
     let apply = |arguments: &str| {
-        place.succeed(&format!("apply {arguments} -o y.npy --device cpu"));
+        let said = place.succeed(&format!("apply {arguments} -o y.npy --device cpu"));
+        assert_eq!(said, "", "{arguments}");
         floats(&place, "y.npy").1
     };
     // exp(-t^2 / (2 * 2^2)) over its sum.
@@ -254,6 +255,8 @@ fn built_in_kernels_have_the_axes_of_an_array() {
     assert_eq!(y.iter().filter(|y| **y != 0.0).count(), 17);
     let y = apply("volume.npy -k box:1,3,5");
     close(y[(10 * 23 + 12) * 25 + 14], 1.0 / 15.0);
+    let said = place.succeed("apply rgb.npy -k gaussian:2 -o y.npy --device cpu");
+    assert!(said.contains("if that is 3 channels, --channels last"), "{said}");
     // Every channel on its own.
     let y = apply("rgb.npy -k gaussian:2,0 --channels last --boundary mirror");
     close(y[(17 * 33 + 16) * 3 + 1], tap(2));
@@ -395,4 +398,57 @@ fn tiffs_of_other_kinds_are_read_or_refused() {
     place.succeed("apply x.exr -k box:3 -o y.exr --ignore-nan --device cpu");
     let y = image::open(place.file("y.exr")).unwrap().into_rgb32f();
     assert!(y[(1, 1)].0[0] == 0.5 && y[(1, 1)].0[1].is_nan());
+}
+
+#[test]
+fn openexr_has_alpha_multiplied_in() {
+    let place = Place::new();
+    // A red disk on transparent black, half as opaque, and light from what is transparent.
+    let pixel = |x: u32, y: u32| match (x, y) {
+        (3..=8, 3..=8) => Rgba([0.5f32, 0.0, 0.0, 0.5]),
+        (14, 3) => Rgba([0.0, 9.0, 0.0, 0.0]),
+        _ => Rgba([0.0; 4]),
+    };
+    let picture = DynamicImage::ImageRgba32F(ImageBuffer::from_fn(18, 12, pixel));
+    picture.save(place.file("x.exr")).unwrap();
+    let open = |name| image::open(place.file(name)).unwrap().into_rgba32f();
+    place.succeed("apply x.exr -k box:3 -o y.exr --device cpu");
+    let y = open("y.exr");
+    assert!((y[(14, 3)].0[1] - 1.0).abs() < 1e-6 && y[(14, 3)].0[3] == 0.0);
+    assert!(y.pixels().all(|pixel| (pixel.0[0] - pixel.0[3]).abs() < 1e-6));
+    // Through a TIFF, which says so, and back.
+    place.succeed("apply x.exr -k identity -o y.tif --device cpu");
+    let mut decoder = Decoder::new(File::open(place.file("y.tif")).unwrap()).unwrap();
+    assert_eq!(decoder.get_tag_u16_vec(tiff::tags::Tag::ExtraSamples).unwrap(), [1]);
+    place.succeed("apply y.tif -k box:3 -o z.exr --device cpu");
+    let inside = |name| open(name)[(3, 3)].0;
+    let (through, direct) = (inside("z.exr"), inside("y.exr"));
+    assert!(
+        through.iter().zip(direct).all(|(a, b)| (a - b).abs() < 1e-6),
+        "{through:?} {direct:?}"
+    );
+}
+
+#[test]
+fn an_openexr_with_more_than_a_picture_is_refused() {
+    use exr::prelude::*;
+    let place = Place::new();
+    let size = Vec2(6, 5);
+    let channels = SpecificChannels::build()
+        .with_channel("R")
+        .with_channel("G")
+        .with_channel("B")
+        .with_channel("Z")
+        .with_pixel_fn(|_| (1.0f32, 2.0f32, 3.0f32, 4.0f32));
+    Image::from_channels(size, channels).write().to_file(place.file("depth.exr")).unwrap();
+    let words = "channels Z: expected R, G, B and perhaps A";
+    refused(&place, "apply depth.exr -k box:3 -o y.exr --device cpu", words);
+    let layer = |name: &str| {
+        let colours = SpecificChannels::rgb(|_| (1.0f32, 2.0f32, 3.0f32));
+        Layer::new(size, LayerAttributes::named(name), Encoding::UNCOMPRESSED, colours)
+    };
+    let attributes = ImageAttributes::new(IntegerBounds::from_dimensions(size));
+    let image = Image::empty(attributes).with_layer(layer("one")).with_layer(layer("two"));
+    image.write().to_file(place.file("parts.exr")).unwrap();
+    refused(&place, "apply parts.exr -k box:3 -o y.exr --device cpu", "2 parts: expected a single");
 }
