@@ -1,7 +1,7 @@
 //! Pictures from files: whole ones, within limits, and as many as there are.
 
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -53,8 +53,8 @@ impl Limits {
     /// For a file of so many bytes, and pictures of so many pixels.
     fn new(file: u64, pixels: u64) -> Self {
         // A file of a few bytes must not claim all memory, but a large file may be a large picture:
-        // no format here packs more than some thousand bytes into one.
-        let packed = file.saturating_mul(2048).max(512 << 20);
+        // a scan in black and white packs some ten thousand pixels into a byte.
+        let packed = file.saturating_mul(1 << 16).max(512 << 20);
         // The largest pixel: four channels in 64 bits.
         Self { pixels, file, bytes: packed.min(pixels.saturating_mul(32).max(1 << 20)) }
     }
@@ -87,29 +87,32 @@ impl Limits {
 /// Opens a file of one picture or more, each of at most so many pixels.
 pub fn open(path: &Path, pixels: u64) -> Result<Contents> {
     let limits = Limits::new(fs::metadata(path)?.len(), pixels);
-    let reader = ImageReader::open(path)?.with_guessed_format()?;
-    let format = reader.format();
+    let format = ImageReader::open(path)?.with_guessed_format()?.format();
+    let format = format.context("it starts as no format that is known")?;
     match format {
-        Some(ImageFormat::Tiff) => {
+        ImageFormat::Tiff => {
             return Ok(Contents::Tiff(Box::new(tiff::Pages::open(path, limits)?)));
         }
-        Some(ImageFormat::Png) => check_frames(path, png_frames)?,
-        Some(ImageFormat::WebP) => check_frames(path, webp_frames)?,
-        Some(ImageFormat::Jpeg) => check_jpeg(&fs::read(path)?)?,
-        Some(ImageFormat::OpenExr) => check_parts(path)?,
+        ImageFormat::Png => check_frames(path, png_frames)?,
+        ImageFormat::WebP => check_frames(path, webp_frames)?,
+        ImageFormat::Jpeg => check_jpeg(&fs::read(path)?)?,
+        ImageFormat::OpenExr => check_parts(path)?,
         _ => {}
     }
-    let picture = read(reader, limits)?;
+    let mut file = BufReader::new(File::open(path)?);
+    let picture = read(ImageReader::with_format(&mut file, format), limits)?;
+    ensure!(
+        format != ImageFormat::Pnm || file.fill_buf()?.first() != Some(&b'P'),
+        "several pictures, one after another: expected one"
+    );
     Ok(Contents::One(match format {
-        Some(ImageFormat::OpenExr) if picture.color().has_alpha() => {
-            Picture::Premultiplied(picture)
-        }
+        ImageFormat::OpenExr if picture.color().has_alpha() => Picture::Premultiplied(picture),
         _ => Picture::Image(picture),
     }))
 }
 
 /// Reads a picture, the way up that its file says it should be seen.
-fn read(mut reader: ImageReader<BufReader<File>>, limits: Limits) -> Result<DynamicImage> {
+fn read(mut reader: ImageReader<&mut BufReader<File>>, limits: Limits) -> Result<DynamicImage> {
     let mut allowed = image::Limits::no_limits();
     allowed.max_alloc = Some(limits.bytes);
     reader.limits(allowed);
@@ -179,8 +182,13 @@ fn png_frames(file: &mut Chunks) -> Result<Option<u64>> {
     Ok(frames.map(|frames| frames + u64::from(!first_is_one)))
 }
 
-/// Frames of an animated WebP.
+/// Frames of an animated WebP, whose last ones a file that is cut off would not have.
 fn webp_frames(file: &mut Chunks) -> Result<Option<u64>> {
+    let found = file.get_ref().metadata()?.len();
+    file.seek(SeekFrom::Start(4))?;
+    let said = word(file)?.map_or(0, |size| 8 + u64::from(u32::from_le_bytes(size)));
+    // The last chunk may lack the byte that makes its length even.
+    ensure!(said <= found + 1, "truncated: the file has {found} bytes of {said}");
     file.seek(SeekFrom::Start(12))?;
     let mut frames = 0;
     while let (Some(name), Some(length)) = (word(file)?, word(file)?) {
@@ -296,6 +304,29 @@ mod tests {
             let error = format!("{error:#}");
             assert!(error.contains("61 x 47 has 2867 pixels, more than 2866"), "{name}: {error}");
             assert!(error.contains("--max-pixels 2867"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_animation_that_is_cut_off_behind_its_first_frame_is_no_picture() {
+        let content = include_bytes!("../tests/data/an.webp");
+        let at = |from: usize| content[from..].windows(4).position(|name| name == b"ANMF");
+        let second = 1 + at(0).and_then(|first| Some(first + at(first + 1)?)).expect("frames");
+        let error = pages("x.webp", &content[..second], 1 << 20).err().expect("cut off");
+        assert!(format!("{error:#}").contains("truncated: the file has"), "{error:#}");
+        let error = pages("x.webp", content, 1 << 20).err().expect("an animation");
+        assert!(format!("{error:#}").contains("an animation of 4 frames"), "{error:#}");
+    }
+
+    #[test]
+    fn several_pictures_in_a_file_are_an_error() {
+        for extension in ["ppm", "pgm", "pam"] {
+            let (name, content) = written(extension);
+            let two = [&content[..], &content[..]].concat();
+            let error = pages(&name, &two, 1 << 20).err().expect("two pictures");
+            assert!(format!("{error:#}").contains("several pictures"), "{name}: {error:#}");
+            let padded = [&content[..], b"\n\0"].concat();
+            assert!(pages(&name, &padded, 1 << 20).is_ok(), "{name}");
         }
     }
 

@@ -84,6 +84,7 @@ impl Pages {
         let extra: Vec<_> = extra.unwrap_or_default().into_iter().map(alpha).collect();
         let orientation: Option<u8> = decoder.find_tag_unsigned(Tag::Orientation)?;
         let orientation = orientation.and_then(Orientation::from_exif);
+        let turned = orientation.is_some_and(|way| way != Orientation::NoTransforms);
         let photometric: u16 = decoder.get_tag_unsigned(Tag::PhotometricInterpretation)?;
         let palette = match PhotometricInterpretation::from_u16(photometric) {
             Some(PhotometricInterpretation::RGBPalette) => {
@@ -102,11 +103,13 @@ impl Pages {
             samples == color.num_samples(),
             "{samples} samples a pixel, {} of them of unknown meaning: expected grey or RGB, with or \
              without alpha",
-            samples - color.num_samples()
+            samples.saturating_sub(color.num_samples())
         );
         check_chunks(decoder, self.limits.file)?;
         let layout = decoder.image_buffer_layout()?;
-        self.limits.check_bytes(layout.complete_len as u64, width, height)?;
+        // A picture is turned into another one.
+        let bytes = layout.complete_len as u64 * if turned { 2 } else { 1 };
+        self.limits.check_bytes(bytes, width, height)?;
         let mut samples = DecodingResult::U8(Vec::new());
         let layout = decoder.read_image_to_buffer(&mut samples)?;
         ensure!(
@@ -212,6 +215,7 @@ impl Page {
 
     /// Values of at most 8 bits, whose rows start with a byte each.
     fn unpacked(&self, packed: &[u8], bits: u8) -> Result<Vec<u16>> {
+        ensure!((1..=8).contains(&bits), "pixels of {bits} bits: expected 1 to 8");
         let (width, bits) = (self.width as usize, usize::from(bits));
         let value = |row: &[u8], x: usize| {
             let at = x * bits;
