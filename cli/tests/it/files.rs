@@ -452,3 +452,37 @@ fn an_openexr_with_more_than_a_picture_is_refused() {
     image.write().to_file(place.file("parts.exr")).unwrap();
     refused(&place, "apply parts.exr -k box:3 -o y.exr --device cpu", "2 parts: expected a single");
 }
+
+/// A BMP of 16,000 x 16,000 pixels, 768 MB that the disk does not hold.
+fn large(place: &Place, name: &str) {
+    let mut header = b"BM".to_vec();
+    let word = |header: &mut Vec<u8>, value: u32| header.extend(value.to_le_bytes());
+    let bytes = 16_000 * 16_000 * 3;
+    [54 + bytes, 0, 54, 40, 16_000, 16_000, 1 | 24 << 16, 0, bytes, 0, 0, 0, 0]
+        .into_iter()
+        .for_each(|value| word(&mut header, value));
+    place.write(name, header);
+    let file = File::options().write(true).open(place.file(name)).unwrap();
+    file.set_len(54 + u64::from(bytes)).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_picture_that_memory_does_not_hold_is_an_error_of_one_line() {
+    let place = Place::new();
+    large(&place, "x.bmp");
+    let before = place.listing();
+    let script = format!(
+        "ulimit -v 600000; exec {} apply x.bmp -k box:3 -o y.png --device cpu",
+        env!("CARGO_BIN_EXE_convolve")
+    );
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &script]).current_dir(place.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("no memory for a picture of 16000 x 16000 pixels"), "{said}");
+    assert_eq!(place.listing(), before);
+    let words = "has 256000000 pixels, more than 1000000: --max-pixels 256000000 would let it in";
+    let arguments = "apply x.bmp -k box:3 -o y.png --device cpu --max-pixels 1000000";
+    refused(&place, arguments, words);
+}
