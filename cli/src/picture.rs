@@ -27,7 +27,7 @@ pub struct Pictures<'a> {
     session: &'a Session<'a>,
     /// Taps of the kernel, once the first picture has asked for them.
     kernel: Option<Array2<f32>>,
-    /// The one used last stands at the end.
+    /// The one used last stands at the front.
     filters: VecDeque<(Key, Rc<Planned>)>,
 }
 

@@ -18,7 +18,8 @@ pub enum Alpha {
     /// that is stored as 0 the colour is 0. Past the edges, boundaries of zero are transparent, and a
     /// constant is a colour with that constant as its alpha.
     ///
-    /// A kernel with one tap moves pixels and mixes none: it leaves them as they are.
+    /// Where alpha is the same everywhere, inside and outside, colours are filtered as they are. So
+    /// they are by a kernel with one tap, which moves pixels and mixes none.
     #[default]
     Straight,
     /// Alpha is a channel like any other, and the others do not depend on it: right for pictures whose
@@ -32,8 +33,8 @@ pub struct StraightAlpha {
     channels: usize,
     /// Alpha where nothing shows through.
     opaque: f32,
-    /// What is outside is as opaque as what is inside.
-    edges_are_opaque: bool,
+    /// What is outside comes from inside, alpha too.
+    edges_are_inside: bool,
     /// The filter of the colours where a constant outside is another one once alpha is multiplied in.
     colours: Option<Filter<f32, Ix3>>,
 }
@@ -56,7 +57,7 @@ impl StraightAlpha {
             |edge: &Boundary<f32>| matches!(edge, Boundary::Zero | Boundary::Constant(_));
         let valid = builder.options.mode == Mode::Valid;
         // The axis of the channels has no outside.
-        let edges_are_opaque = valid || !edges[..2].iter().any(is_outside);
+        let edges_are_inside = valid || !edges[..2].iter().any(is_outside);
         let colours = match !valid && edges[..2].iter().any(is_constant) {
             true => {
                 builder.options.boundary = PerAxis::Each(multiplied);
@@ -64,13 +65,15 @@ impl StraightAlpha {
             }
             false => None,
         };
-        Ok(Self { channels: shape.2, opaque, edges_are_opaque, colours })
+        Ok(Self { channels: shape.2, opaque, edges_are_inside, colours })
     }
 
-    /// Whether these samples are opaque everywhere, so that colours may be filtered as they are.
+    /// Whether alpha is the same everywhere, so that colours may be filtered as they are.
     pub fn changes_nothing<T: FrameSample<f32>>(&self, x: &[T]) -> bool {
-        let alphas = || x.iter().skip(self.channels - 1).step_by(self.channels);
-        self.edges_are_opaque && alphas().all(|alpha| alpha.to_element() == self.opaque)
+        let mut alphas = x.iter().skip(self.channels - 1).step_by(self.channels);
+        let first = alphas.next().map_or(0.0, |alpha| alpha.to_element());
+        // What is transparent everywhere has no colour.
+        self.edges_are_inside && first != 0.0 && alphas.all(|alpha| alpha.to_element() == first)
     }
 
     /// The samples with alpha multiplied in.

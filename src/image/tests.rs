@@ -187,6 +187,16 @@ fn opaque_pictures_are_filtered_as_those_without_alpha() {
         assert_eq!(opaque.to_rgb8(), plain.to_rgb8());
         assert!(opaque.to_rgba8().pixels().all(|p| p.0[3] == 255));
     }
+    // A filter does not depend on the depth of the picture that it was planned for.
+    let deep = DynamicImage::ImageRgba16(disk([9_000u16, 0, 0, 60_000], [0, 9_000, 0, 0]));
+    let size = (deep.width(), deep.height());
+    let [planned, other] = [ColorType::Rgba16, ColorType::Rgba8].map(|color| {
+        let blur = cpu().picture_filter(&filters::gaussian(1.0).unwrap());
+        let blur = blur.boundary(Boundary::Constant(300.0)).for_pictures(size.0, size.1, color);
+        blur.unwrap().apply(&deep).unwrap().to_rgba16()
+    });
+    let close = |(a, b): (&u16, &u16)| a.abs_diff(*b) <= 1;
+    assert!(planned.as_raw().iter().zip(other.as_raw()).all(close));
     // Past the edge nothing is there: the picture fades, and keeps its colours.
     let white = DynamicImage::ImageRgba8(ImageBuffer::from_pixel(9, 9, Rgba([255; 4])));
     let blur = cpu().picture_filter(&filters::box_mean(3).unwrap()).boundary(Boundary::Zero);
