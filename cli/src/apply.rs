@@ -1,5 +1,6 @@
 //! `convolve apply`.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -23,13 +24,16 @@ pub struct Session<'a> {
     pub convolver: Convolver,
     pub kernel: Kernel,
     bar: ProgressBar,
+    /// What is said once all went well: an error says what is wrong in one line.
+    remarks: RefCell<Vec<String>>,
 }
 
 pub fn run(args: &Apply) -> Result<()> {
     let Jobs { jobs, folder, passed_over } = Jobs::new(&args.inputs, &args.output)?;
     let kernel = Kernel::load(&args.kernel)?;
     let bar = progress_bar(jobs.len());
-    let session = Session { args, convolver: Convolver::new(), kernel, bar };
+    let remarks = RefCell::new(passed_over);
+    let session = Session { args, convolver: Convolver::new(), kernel, bar, remarks };
     leftovers::remove_on_signals()?;
     let mut outputs = Outputs::default();
     if let Some(folder) = &folder {
@@ -50,8 +54,7 @@ pub fn run(args: &Apply) -> Result<()> {
     }
     session.bar.finish_and_clear();
     outputs.commit()?;
-    // After all went well: an error says what is wrong in one line.
-    passed_over.iter().for_each(|text| report::note(text));
+    session.remarks.borrow().iter().for_each(|text| report::note(text));
     Ok(())
 }
 
@@ -69,6 +72,11 @@ impl Session<'_> {
     /// Prints to standard error, above the progress bar.
     pub fn note(&self, text: &str) {
         self.bar.suspend(|| report::note(text));
+    }
+
+    /// Prints to standard error once everything has been written.
+    pub fn remark(&self, text: String) {
+        self.remarks.borrow_mut().push(text);
     }
 
     /// The filter of these taps with the method, the device and the checks that were asked for.

@@ -57,10 +57,10 @@ fn planner<A: Value>(session: &Session, shape: &[usize]) -> Result<FilterBuilder
     let (kernel, options) = match session.args.channels {
         Channels::None => {
             let kernel = session.kernel.cast::<A>(rank)?;
-            if let ([_, _, channels @ 3..=4], Some(2..)) = (shape, kernel.shape().last()) {
-                session.note(&format!(
-                    "all 3 axes of {shape:?} are filtered, the last one too: if that is \
-                     {channels} channels, --channels last filters each on its own"
+            if let ([_, _, 1 | 3 | 4], Some(2..)) = (shape, kernel.shape().last()) {
+                session.remark(format!(
+                    "all 3 axes of {shape:?} are filtered, the last one too: if that has \
+                     channels, --channels last filters each on its own"
                 ));
             }
             (kernel, meaning.options(Boundary::Zero)?)

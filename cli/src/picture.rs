@@ -77,7 +77,7 @@ impl<'a> Pictures<'a> {
         if pages.smaller_copies > 0 {
             let copies = pages.smaller_copies;
             let s = if copies == 1 { "y" } else { "ies" };
-            self.session.note(&format!(
+            self.session.remark(format!(
                 "{}: left out {copies} smaller cop{s} of a page (thumbnails)",
                 input.display()
             ));
