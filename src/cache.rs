@@ -20,6 +20,21 @@ pub fn directory() -> Option<PathBuf> {
     Some(caches?.join("convolve"))
 }
 
+/// Reads a file of at most so many bytes. Anything else that stands there is none of ours: a pipe would
+/// keep us waiting, and a device may have no end.
+#[cfg(any(feature = "gpu", feature = "serde"))]
+pub fn read(path: &std::path::Path, most: u64) -> Option<Vec<u8>> {
+    use std::io::Read;
+    // Before it is opened: that alone waits for whoever writes to a pipe.
+    let about = path.metadata().ok()?;
+    if !about.is_file() || about.len() > most {
+        return None;
+    }
+    let mut data = Vec::new();
+    std::fs::File::open(path).ok()?.take(most + 1).read_to_end(&mut data).ok()?;
+    (data.len() as u64 <= most).then_some(data)
+}
+
 /// Writes a file, whole or not at all: beside its place first, so that whoever reads it meanwhile
 /// has the old one or the new one.
 #[cfg(any(feature = "gpu", feature = "serde"))]
@@ -48,6 +63,26 @@ mod tests {
     /// Long enough that a file takes many writes or a while in one, and all of one letter.
     const LENGTH: usize = 1 << 20;
     const WRITERS: usize = 3;
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_no_file_of_ours_is_not_read() {
+        let name = format!("convolve-no-cache-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(directory.join("folder")).expect("a folder");
+        let path = |name: &str| directory.join(name);
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status();
+        assert!(made.expect("mkfifo runs").success());
+        std::os::unix::fs::symlink("/dev/zero", path("device")).expect("a link");
+        std::fs::File::create(path("huge")).and_then(|file| file.set_len(1 << 40)).expect("a file");
+        std::fs::write(path("small"), b"ours").expect("a file");
+        for name in ["folder", "pipe", "device", "huge", "missing"] {
+            assert_eq!(read(&path(name), 1 << 20), None, "{name}");
+        }
+        assert_eq!(read(&path("small"), 4).as_deref(), Some(&b"ours"[..]));
+        assert_eq!(read(&path("small"), 3), None);
+        std::fs::remove_dir_all(&directory).expect("removed");
+    }
 
     #[test]
     fn readers_have_one_whole_file_whoever_writes() {

@@ -9,12 +9,16 @@ use crate::convolver::Convolver;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::frame::FrameSample;
-use crate::frame::sealed::Sealed;
 use crate::memory;
 use crate::plan::Plan;
 use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
 use crate::profile::Profile;
 use crate::verify::Verification;
+use alpha::StraightAlpha;
+
+mod alpha;
+
+pub use alpha::Alpha;
 
 impl Convolver {
     /// A filter for pictures: mode `same`, and pictures continue past their edges by
@@ -53,33 +57,38 @@ impl FilterBuilder<f32, Ix2> {
     /// [`FilterBuilder::for_shape`], whose shapes are `[height, width, channels]`.
     pub fn for_pictures(self, width: u32, height: u32, color: ColorType) -> Result<PictureFilter> {
         let channels = channels(color)?;
-        let alpha = color.has_alpha().then(|| channels - 1);
         // Written so that a sum that is no number does not keep constants.
         let given = self.kernel?;
         let keeps_constants =
             (given.iter().map(|&tap| f64::from(tap)).sum::<f64>() - 1.0).abs() <= 1e-3;
+        // Where each output is one pixel there is no mean for alpha to weigh.
+        let mixes_pixels = given.iter().filter(|tap| **tap != 0.0).count() > 1;
         let options = with_channels(&self.options)?;
-        let outside =
-            [0, 1].map(|axis| self.options.boundary.resolve("boundary", 2).map(|b| b[axis]));
         check_valid(&self.options, [height as usize, width as usize], given.dim())?;
         let kernel = given.insert_axis(Axis(2));
-        let shape = [height as usize, width as usize, channels];
-        let problem = Problem::new(&shape, kernel.shape(), &options)?;
+        let shape = (height as usize, width as usize, channels);
+        let problem = Problem::new(&[shape.0, shape.1, shape.2], kernel.shape(), &options)?;
         let mut builder = FilterBuilder::new(self.convolver, Ok(kernel)).options(options);
         (builder.request, builder.check) = (self.request, self.check);
-        let filter = builder.for_shape(shape)?;
+        let filter = builder.clone().for_shape(shape)?;
         let output = filter.output_dim();
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
             return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));
         }
-        let carried = match alpha {
-            Some(channel) if !keeps_constants => {
-                let [down, across] = outside;
-                Some(Carried::new(channel, &problem, [down?, across?]))
+        let alpha = match (color.has_alpha(), keeps_constants) {
+            (false, _) => AlphaRule::Filtered,
+            (true, false) => {
+                let edges = self.options.boundary.resolve("boundary", 2)?;
+                let carried = Carried::new(channels - 1, &problem, [edges[0], edges[1]]);
+                AlphaRule::Carried(carried)
             }
-            _ => None,
+            (true, true) if mixes_pixels => {
+                let straight = StraightAlpha::new(builder, shape, opaque(color))?;
+                AlphaRule::Straight(Box::new(straight))
+            }
+            (true, true) => AlphaRule::Filtered,
         };
-        Ok(PictureFilter { filter, carried })
+        Ok(PictureFilter { filter, alpha })
     }
 }
 
@@ -159,15 +168,27 @@ macro_rules! typed {
 /// 16 bit it is rounded to the nearest value (ties to even) and saturated, once, at the end.
 /// Floating-point pixels are stored as they come out.
 ///
-/// Alpha is filtered like every channel where the kernel keeps constants (its taps sum to 1, within
-/// 1e-3). Any other kernel, a derivative for instance, would make the picture transparent; then
-/// alpha is carried over instead, from where the kernel's middle tap stands.
+/// A kernel keeps constants where its taps sum to 1, within 1e-3. Then alpha is filtered too, and the
+/// colours of a picture with alpha count by it ([`Alpha::Straight`]). Any other kernel, a derivative
+/// for instance, would make the picture transparent: then every colour channel is filtered as it is,
+/// and alpha is carried over from where the kernel's middle tap stands.
 ///
 /// Made by [`FilterBuilder::for_picture`].
 #[derive(Debug)]
 pub struct PictureFilter {
     filter: Filter<f32, Ix3>,
-    carried: Option<Carried>,
+    alpha: AlphaRule,
+}
+
+/// What becomes of alpha.
+#[derive(Debug)]
+enum AlphaRule {
+    /// It is filtered like every channel, or there is none.
+    Filtered,
+    /// It is the weight of the colours.
+    Straight(Box<StraightAlpha>),
+    /// It is copied.
+    Carried(Carried),
 }
 
 impl PictureFilter {
@@ -183,6 +204,15 @@ impl PictureFilter {
         (shape[1] as u32, shape[0] as u32)
     }
 
+    /// How a kernel that keeps constants treats alpha; as a rule, [`Alpha::Straight`]. Other kernels
+    /// carry alpha over, and are not changed by this.
+    pub fn alpha(mut self, alpha: Alpha) -> Self {
+        if let (AlphaRule::Straight(_), Alpha::AsChannel) = (&self.alpha, alpha) {
+            self.alpha = AlphaRule::Filtered;
+        }
+        self
+    }
+
     /// The filtered picture.
     ///
     /// # Errors
@@ -195,13 +225,35 @@ impl PictureFilter {
         Ok(filtered)
     }
 
+    /// The filtered picture as numbers, height x width x channels, in the picture's own units (0 to
+    /// 255, for instance), but neither rounded nor saturated: derivatives keep their sign.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    /// use image::{DynamicImage, GrayImage, Luma};
+    ///
+    /// let ramp = GrayImage::from_fn(9, 9, |x, _| Luma([255 - 10 * x as u8]));
+    /// let ramp = DynamicImage::from(ramp);
+    /// let slope = Convolver::new().picture_filter(&filters::sobel_x()?).for_picture(&ramp)?;
+    /// assert_eq!(slope.apply_unrounded(&ramp)?[[4, 4, 0]], -80.0);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`PictureFilter::apply`].
+    pub fn apply_unrounded(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
+        let y = typed!(picture, |p| self.unrounded(self.raw(p)?)?);
+        let shape = self.filter.output_dim();
+        Array3::from_shape_vec(shape, y).map_err(|_| too_large("its samples"))
+    }
+
     /// Checks every method on every device with this picture's samples, in `f32` and before they
-    /// are rounded: see [`Filter::verify`].
+    /// are rounded (premultiplied, where alpha is [`Alpha::Straight`]): see [`Filter::verify`].
     ///
     /// # Errors
     /// Those of [`Filter::verify`].
     pub fn verify(&self, picture: &DynamicImage) -> Result<Verification> {
-        self.filter.verify(&typed!(picture, |p| samples(p)?))
+        self.filter.verify(&self.samples(picture)?)
     }
 
     /// Says where the time of a run goes, as [`Filter::profile`] does.
@@ -209,7 +261,13 @@ impl PictureFilter {
     /// # Errors
     /// Those of [`PictureFilter::apply`].
     pub fn profile(&self, picture: &DynamicImage) -> Result<Profile> {
-        typed!(picture, |p| self.filter.profile_of(self.raw(p)?))
+        typed!(picture, |p| {
+            let x = self.raw(p)?;
+            match self.straight(x) {
+                Some(straight) => self.filter.profile_of(&straight.premultiplied(x)?),
+                None => self.filter.profile_of(x),
+            }
+        })
     }
 
     fn filtered<P: Pixel<Subpixel: FrameSample<f32>>>(
@@ -218,14 +276,57 @@ impl PictureFilter {
     ) -> Result<ImageBuffer<P, Vec<P::Subpixel>>> {
         let x = self.raw(picture)?;
         let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
-        // Integers go to the GPU as they are.
-        self.filter.run(x, &mut y)?;
-        if let Some(carried) = &self.carried {
-            let channels = usize::from(P::CHANNEL_COUNT);
-            carried.copy(x, &mut y, picture.width() as usize, channels);
+        match self.straight(x) {
+            Some(straight) => {
+                let sums = straight.run(&self.filter, x)?;
+                straight.store(&sums, &mut y);
+            }
+            // Integers go to the GPU as they are.
+            None => self.filter.run(x, &mut y)?,
+        }
+        if let AlphaRule::Carried(carried) = &self.alpha {
+            carried.copy(x, &mut y, self.width(), usize::from(P::CHANNEL_COUNT));
         }
         let (width, height) = self.output_size();
         ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
+    }
+
+    fn unrounded<T: FrameSample<f32>>(&self, x: &[T]) -> Result<Vec<f32>> {
+        if let Some(straight) = self.straight(x) {
+            return straight.run(&self.filter, x);
+        }
+        let x = alpha::as_floats(x)?;
+        let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
+        self.filter.run(&x, &mut y)?;
+        if let AlphaRule::Carried(carried) = &self.alpha {
+            carried.copy(&x, &mut y, self.width(), self.filter.input[2]);
+        }
+        Ok(y)
+    }
+
+    /// The samples that the filter runs over, height x width x channels.
+    fn samples(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
+        let samples = typed!(picture, |p| {
+            let x = self.raw(p)?;
+            match self.straight(x) {
+                Some(straight) => straight.premultiplied(x)?,
+                None => alpha::as_floats(x)?,
+            }
+        });
+        Array3::from_shape_vec(self.filter.input, samples).map_err(|_| too_large("its samples"))
+    }
+
+    /// How alpha weighs the colours of these samples, if it does.
+    fn straight<T: FrameSample<f32>>(&self, x: &[T]) -> Option<&StraightAlpha> {
+        match &self.alpha {
+            AlphaRule::Straight(straight) if !straight.changes_nothing(x) => Some(straight),
+            _ => None,
+        }
+    }
+
+    /// Width of the input.
+    fn width(&self) -> usize {
+        self.filter.input[1]
     }
 
     /// The samples of a picture of the planned size; an ImageBuffer's memory may be longer.
@@ -240,20 +341,13 @@ impl PictureFilter {
     }
 }
 
-/// Height x width x channels.
-fn samples<P: Pixel<Subpixel: FrameSample<f32>>>(
-    picture: &ImageBuffer<P, Vec<P::Subpixel>>,
-) -> Result<Array3<f32>> {
-    let channels = usize::from(P::CHANNEL_COUNT);
-    let shape = (picture.height() as usize, picture.width() as usize, channels);
-    let len: usize = shape.0 * shape.1 * shape.2;
-    let mut all: Vec<f32> = Vec::new();
-    let bytes = len.saturating_mul(size_of::<f32>());
-    all.try_reserve_exact(len)
-        .map_err(|_| Error::OutOfMemory { what: "the picture's samples", bytes })?;
-    // An ImageBuffer's memory may be longer than its picture.
-    all.extend(picture.as_raw().iter().take(len).map(|&sample| sample.to_element()));
-    Array3::from_shape_vec(shape, all).map_err(|_| too_large("its samples"))
+/// What alpha is where nothing shows through.
+fn opaque(color: ColorType) -> f32 {
+    match color.bytes_per_pixel() / color.channel_count() {
+        1 => u8::MAX.into(),
+        2 => u16::MAX.into(),
+        _ => 1.0,
+    }
 }
 
 fn too_large(what: &str) -> Error {

@@ -26,6 +26,7 @@ mod kernel;
 mod low_rank;
 mod measured;
 mod memory;
+mod normalized;
 pub mod plan;
 mod pool;
 mod precision;
@@ -37,7 +38,7 @@ mod stream;
 mod verify;
 
 #[cfg(feature = "image")]
-pub use self::image::PictureFilter;
+pub use self::image::{Alpha, PictureFilter};
 pub use boundary::{Boundary, Edge};
 pub use builder::FilterBuilder;
 pub use calibration::{Calibration, DeviceRates, Rate, Unit};
@@ -51,6 +52,7 @@ pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
 pub use kernel::KernelFacts;
+pub use normalized::NanFilter;
 pub use plan::{Device, Method, Plan};
 pub use precision::Precision;
 pub use problem::{Mode, Operation, Options, PerAxis, Problem};

@@ -1,15 +1,19 @@
 //! `convolve apply`.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use convolve::Convolver;
+use convolve::{Convolver, FilterBuilder};
 use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Dimension;
 
 use crate::args::Apply;
 use crate::array;
+use crate::dtype::Value;
 use crate::jobs::{Jobs, Kind};
 use crate::kernel::Kernel;
+use crate::leftovers;
 use crate::output::Outputs;
 use crate::picture::Pictures;
 use crate::report;
@@ -20,13 +24,17 @@ pub struct Session<'a> {
     pub convolver: Convolver,
     pub kernel: Kernel,
     bar: ProgressBar,
+    /// What is said once all went well: an error says what is wrong in one line.
+    remarks: RefCell<Vec<String>>,
 }
 
 pub fn run(args: &Apply) -> Result<()> {
-    let Jobs { jobs, folder } = Jobs::new(&args.inputs, &args.output)?;
+    let Jobs { jobs, folder, passed_over } = Jobs::new(&args.inputs, &args.output)?;
     let kernel = Kernel::load(&args.kernel)?;
     let bar = progress_bar(jobs.len());
-    let session = Session { args, convolver: Convolver::new(), kernel, bar };
+    let remarks = RefCell::new(passed_over);
+    let session = Session { args, convolver: Convolver::new(), kernel, bar, remarks };
+    leftovers::remove_on_signals()?;
     let mut outputs = Outputs::default();
     if let Some(folder) = &folder {
         outputs.make_folder(folder)?;
@@ -34,15 +42,20 @@ pub fn run(args: &Apply) -> Result<()> {
     let mut pictures = Pictures::new(&session);
     for job in &jobs {
         session.bar.set_message(job.input.display().to_string());
-        match job.kind {
+        let done = match job.kind {
             Kind::Picture => pictures.run(&job.input, &job.output, &mut outputs),
             Kind::Array => array::run(&session, &job.input, &job.output, &mut outputs),
-        }
-        .with_context(|| job.input.display().to_string())?;
+        };
+        done.with_context(|| match jobs.len() {
+            1 => job.input.display().to_string(),
+            several => format!("nothing of {several} was written: {}", job.input.display()),
+        })?;
         session.bar.inc(1);
     }
     session.bar.finish_and_clear();
-    outputs.commit()
+    outputs.commit()?;
+    session.remarks.borrow().iter().for_each(|text| report::note(text));
+    Ok(())
 }
 
 /// Shown for more than one input, and only on a terminal.
@@ -59,6 +72,24 @@ impl Session<'_> {
     /// Prints to standard error, above the progress bar.
     pub fn note(&self, text: &str) {
         self.bar.suspend(|| report::note(text));
+    }
+
+    /// Prints to standard error once everything has been written.
+    pub fn remark(&self, text: String) {
+        self.remarks.borrow_mut().push(text);
+    }
+
+    /// The filter of these taps with the method, the device and the checks that were asked for.
+    pub fn planned<A: Value, D: Dimension>(
+        &self,
+        filter: FilterBuilder<A, D>,
+    ) -> FilterBuilder<A, D> {
+        let meaning = &self.args.meaning;
+        filter
+            .method(meaning.method.into())
+            .device(meaning.device.into())
+            .precision(meaning.precision.into())
+            .check(self.args.check())
     }
 
     /// Prints a plan if plans are asked for.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use convolve::Operation;
@@ -41,22 +41,33 @@ Kernels:
   FILE.npy        an array
   FILE            text: rows on lines, numbers separated by blanks, commas or
                   semicolons, # starts a comment (./NAME where NAME is a kernel above)
-A kernel takes the input's type (f32 for pictures). Digits may be rounded; a tap that
-would lose more is an error: its fraction in an integer, its imaginary part, or all of
-it where it would become 0 (in f16: and the largest tap would not tell) or infinite.";
+gaussian, box and identity have as many axes as what is filtered: one value holds for
+all of them, gaussian:2,0.5 and box:3,5 have one per axis. The others have two.
+A kernel takes the input's type (f32 for pictures). Digits may be rounded, and tails
+may vanish that the largest tap hides; a tap that would lose more is an error: its
+fraction in an integer, its imaginary part, or all of it where it would become infinite.";
 
 const APPLY_HELP: &str = "\
-Pictures are filtered channel by channel, as a rule in mode same with boundary
-mirror; the result is rounded and saturated once. Alpha is filtered too, or carried
-over where the kernel does not sum to one. An output's format must keep the picture's
-channels and their depth (no alpha and no 16 bits in a JPEG). Arrays keep dtype and rank, as a rule in
-mode same with boundary zero; integers wrap. Nothing is written unless all succeeds. Files in the outputs' places
-are replaced (of a link, the file that it points to); pipes and devices are refused.
+Pictures are filtered channel by channel, by default in mode same with boundary
+mirror; the result is rounded and saturated once. Where the kernel sums to one, colours
+count by their alpha, and alpha is filtered too; any other kernel filters colours as they
+are and carries alpha over. An output's format must keep the picture's channels and their
+depth (no alpha and no 16 bits in a JPEG). A picture into a .npy gives what was computed
+(f32, or --dtype), height x width or height x width x channels. A TIFF has all its pages
+filtered, into a TIFF; smaller copies of them are left out. Animations are refused.
+Arrays keep dtype and rank, by default in mode same with boundary zero; integers wrap;
+booleans are taken as 0 and 1 in f32. All axes are filtered: --channels last leaves the
+last one alone, for H x W x 3.
+Nothing is written unless all succeeds. Files in the outputs' places are replaced (of a
+link, the file that it points to); pipes and devices are refused. In a folder, what does
+not end like a picture is passed over, and named.
 
 Examples:
   convolve apply photo.png --kernel gaussian:4 -o blurred.png
   convolve apply holiday/ --kernel sharpen -o sharp/
   convolve apply a.jpg b.jpg --kernel motion:21,30 --boundary nearest -o moved/
+  convolve apply photo.png --kernel sobel-x --dtype i16 -o edges.npy
+  convolve apply rgb.npy --kernel gaussian:2 --channels last --dtype f32 -o y.npy
   convolve apply volume.npy --kernel k.npy --mode valid --explain --verify -o y.npy";
 
 const PLAN_HELP: &str = "\
@@ -78,6 +89,18 @@ pub struct Apply {
     pub output: PathBuf,
     #[command(flatten)]
     pub meaning: Meaning,
+    /// Compute arrays in this type and write it; write results of pictures (to .npy or tif) in it
+    #[arg(long, value_enum)]
+    pub dtype: Option<DType>,
+    /// What the last axis of an array is; channels are filtered one by one
+    #[arg(long, value_enum, default_value_t = Channels::None)]
+    pub channels: Channels,
+    /// Leave NaN out: means of the samples that are there (f32, f64; taps of at least 0)
+    #[arg(long, conflicts_with_all = ["verify", "profile"])]
+    pub ignore_nan: bool,
+    /// Largest picture that is read, in pixels of a page
+    #[arg(long, value_name = "N", default_value_t = 1 << 28)]
+    pub max_pixels: u64,
     /// Check every method on every device; status 1 where one is off by more than its bound
     #[arg(long)]
     pub verify: bool,
@@ -181,6 +204,15 @@ choices! {
     Precision { Native, High }
 }
 
+/// Whether the last axis of an array has channels.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Channels {
+    /// An axis like any other
+    None,
+    /// Channels, as of height x width x 3
+    Last,
+}
+
 /// A boundary whose constant has not met an element type yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Boundary {
@@ -240,21 +272,42 @@ impl Meaning {
         &self,
         boundary: convolve::Boundary<A>,
     ) -> anyhow::Result<convolve::Options<A>> {
-        let boundary = match &self.boundary {
-            None => boundary.into(),
-            Some(Each(given)) => {
-                let typed: anyhow::Result<Vec<_>> = given.iter().map(Boundary::typed).collect();
-                Each(typed?).per_axis()
-            }
-        };
         Ok(convolve::Options {
             operation: if self.correlate { Operation::Correlate } else { Operation::Convolve },
             mode: self.mode.into(),
-            boundary,
+            boundary: self.boundaries(boundary)?.per_axis(),
             stride: self.stride.per_axis(),
             dilation: self.dilation.per_axis(),
             origin: self.origin.per_axis(),
         })
+    }
+
+    /// The same for an array with channels after so many axes.
+    pub fn options_with_channels<A: Value>(
+        &self,
+        boundary: convolve::Boundary<A>,
+        axes: usize,
+    ) -> anyhow::Result<convolve::Options<A>> {
+        let edges = self.boundaries(boundary)?;
+        Ok(convolve::Options {
+            boundary: edges.and("boundary", axes, convolve::Boundary::Zero)?,
+            stride: self.stride.and("stride", axes, 1)?,
+            dilation: self.dilation.and("dilation", axes, 1)?,
+            origin: self.origin.and("origin", axes, 0)?,
+            ..self.options(boundary)?
+        })
+    }
+
+    fn boundaries<A: Value>(
+        &self,
+        otherwise: convolve::Boundary<A>,
+    ) -> anyhow::Result<Each<convolve::Boundary<A>>> {
+        match &self.boundary {
+            None => Ok(Each(vec![otherwise])),
+            Some(Each(given)) => {
+                given.iter().map(Boundary::typed).collect::<Result<_, _>>().map(Each)
+            }
+        }
     }
 }
 
@@ -274,6 +327,21 @@ impl<T: FromStr<Err: ToString>> FromStr for Each<T> {
 }
 
 impl<T: Clone> Each<T> {
+    /// The values of so many axes, and one for the channels after them.
+    fn and(&self, option: &str, axes: usize, channels: T) -> anyhow::Result<convolve::PerAxis<T>> {
+        let mut each = match self.0.as_slice() {
+            [value] => vec![value.clone(); axes],
+            values => values.to_vec(),
+        };
+        let given = each.len();
+        ensure!(
+            given == axes,
+            "{option}: expected one value, or {axes} (one per axis before the channels), got {given}"
+        );
+        each.push(channels);
+        Ok(each.into())
+    }
+
     /// A single value stands for all axes.
     pub fn per_axis(&self) -> convolve::PerAxis<T> {
         match self.0.as_slice() {

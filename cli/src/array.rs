@@ -1,12 +1,15 @@
-//! Arrays: .npy in, .npy out, of the same type and rank.
+//! Arrays: .npy in, .npy out, of the same rank, and of the same type unless another one is asked for.
 
 use std::path::Path;
 
-use anyhow::Result;
-use convolve::Boundary;
+use anyhow::{Context, Result, anyhow};
+use convolve::{Boundary, FilterBuilder};
+use ndarray::{ArrayD, Axis, Dimension, IxDyn};
 
 use crate::apply::Session;
-use crate::dtype::Value;
+use crate::args::Channels;
+use crate::dtype::{DType, Value};
+use crate::kernel::read_taps;
 use crate::npy::{self, Npy};
 use crate::output::Outputs;
 use crate::with_dtype;
@@ -14,7 +17,10 @@ use crate::with_dtype;
 /// Convolves one array.
 pub fn run(session: &Session, input: &Path, output: &Path, outputs: &mut Outputs) -> Result<()> {
     let npy = Npy::open(input)?;
-    with_dtype!(npy.dtype, typed(session, npy, output, outputs))
+    // A mean of booleans is none.
+    let own = if npy.boolean { DType::F32 } else { npy.dtype };
+    let dtype = session.args.dtype.unwrap_or(own);
+    with_dtype!(dtype, typed(session, npy, output, outputs))
 }
 
 fn typed<A: Value>(
@@ -23,26 +29,69 @@ fn typed<A: Value>(
     output: &Path,
     outputs: &mut Outputs,
 ) -> Result<()> {
-    let meaning = &session.args.meaning;
-    let kernel = session.kernel.cast::<A>(npy.shape.len())?;
-    let options = meaning.options(Boundary::<A>::Zero)?;
-    let x = npy.read::<A>()?;
-    let filter = session
-        .convolver
-        .filter(&kernel)
-        .options(options)
-        .method(meaning.method.into())
-        .device(meaning.device.into())
-        .precision(meaning.precision.into())
-        .check(session.args.check())
-        .for_shape(x.raw_dim())?;
-    session.explain_plan(filter.plan());
-    let y = session.timed(filter.plan(), || filter.apply(&x))?;
-    if session.args.verify {
-        session.note(&filter.verify(&x)?.to_string());
-    }
-    if session.args.profile {
-        session.note(&filter.profile(&x)?.to_string());
-    }
+    let filter = planner::<A>(session, &npy.shape)?;
+    let x = read::<A>(npy)?;
+    let y = if session.args.ignore_nan {
+        let filter = filter.for_shape_ignoring_nan(x.raw_dim())?;
+        session.explain_plan(filter.plan());
+        session.timed(filter.plan(), || filter.apply(&x))?
+    } else {
+        let filter = filter.for_shape(x.raw_dim())?;
+        session.explain_plan(filter.plan());
+        let y = session.timed(filter.plan(), || filter.apply(&x))?;
+        if session.args.verify {
+            session.note(&filter.verify(&x)?.to_string());
+        }
+        if session.args.profile {
+            session.note(&filter.profile(&x)?.to_string());
+        }
+        y
+    };
     outputs.write(output, |file| npy::write(file, &y))
+}
+
+/// The kernel and its options, for an array of this shape.
+fn planner<A: Value>(session: &Session, shape: &[usize]) -> Result<FilterBuilder<A, IxDyn>> {
+    let meaning = &session.args.meaning;
+    let rank = shape.len();
+    let (kernel, options) = match session.args.channels {
+        Channels::None => {
+            let kernel = session.kernel.cast::<A>(rank)?;
+            if let ([_, _, 1 | 3 | 4], Some(2..)) = (shape, kernel.shape().last()) {
+                session.remark(format!(
+                    "all 3 axes of {shape:?} are filtered, the last one too: if that has \
+                     channels, --channels last filters each on its own"
+                ));
+            }
+            (kernel, meaning.options(Boundary::Zero)?)
+        }
+        Channels::Last => {
+            let axes = rank.checked_sub(1).context("an array without axes has no channels")?;
+            let kernel = session.kernel.cast::<A>(axes)?;
+            let axis = Axis(kernel.ndim());
+            let options = meaning.options_with_channels(Boundary::Zero, axes)?;
+            (kernel.insert_axis(axis), options)
+        }
+    };
+    Ok(session.planned(session.convolver.filter(&kernel).options(options)))
+}
+
+/// The array in the type that is computed in, where digits may be rounded, and no more.
+fn read<A: Value>(npy: Npy) -> Result<ArrayD<A>> {
+    if DType::from_code(A::CODE) == Some(npy.dtype) {
+        return npy.read();
+    }
+    let samples = read_taps(npy)?;
+    let shape = samples.shape().to_vec();
+    let mut converted: Vec<A> = Vec::new();
+    let len = shape.iter().product();
+    converted.try_reserve_exact(len).with_context(|| format!("no memory for {len} samples"))?;
+    for (number, place) in samples.numbers().zip(ndarray::indices(IxDyn(&shape))) {
+        // The smallest may become 0.
+        let sample = A::tap(number, 1.0).map_err(|reason| {
+            anyhow!("sample {:?}: {reason}: expected another --dtype", place.slice())
+        })?;
+        converted.push(sample);
+    }
+    Ok(ArrayD::from_shape_vec(shape, converted)?)
 }

@@ -38,26 +38,27 @@ pub enum DType {
     U64,
 }
 
-/// Calls a function that is generic over the element type with the one a [`DType`] names.
+/// Calls a function that is generic over the element type with the one a [`DType`] names; types in
+/// brackets follow that one.
 #[macro_export]
 macro_rules! with_dtype {
-    ($dtype:expr, $call:ident($($argument:expr),* $(,)?)) => {{
+    ($dtype:expr, $call:ident $([$($more:ty),*])? ($($argument:expr),* $(,)?)) => {{
         use num_complex::Complex;
         use $crate::dtype::DType::*;
         match $dtype {
-            F16 => $call::<convolve::half::f16>($($argument),*),
-            F32 => $call::<f32>($($argument),*),
-            F64 => $call::<f64>($($argument),*),
-            C64 => $call::<Complex<f32>>($($argument),*),
-            C128 => $call::<Complex<f64>>($($argument),*),
-            I8 => $call::<i8>($($argument),*),
-            I16 => $call::<i16>($($argument),*),
-            I32 => $call::<i32>($($argument),*),
-            I64 => $call::<i64>($($argument),*),
-            U8 => $call::<u8>($($argument),*),
-            U16 => $call::<u16>($($argument),*),
-            U32 => $call::<u32>($($argument),*),
-            U64 => $call::<u64>($($argument),*),
+            F16 => $call::<convolve::half::f16$($(, $more)*)?>($($argument),*),
+            F32 => $call::<f32$($(, $more)*)?>($($argument),*),
+            F64 => $call::<f64$($(, $more)*)?>($($argument),*),
+            C64 => $call::<Complex<f32>$($(, $more)*)?>($($argument),*),
+            C128 => $call::<Complex<f64>$($(, $more)*)?>($($argument),*),
+            I8 => $call::<i8$($(, $more)*)?>($($argument),*),
+            I16 => $call::<i16$($(, $more)*)?>($($argument),*),
+            I32 => $call::<i32$($(, $more)*)?>($($argument),*),
+            I64 => $call::<i64$($(, $more)*)?>($($argument),*),
+            U8 => $call::<u8$($(, $more)*)?>($($argument),*),
+            U16 => $call::<u16$($(, $more)*)?>($($argument),*),
+            U32 => $call::<u32$($(, $more)*)?>($($argument),*),
+            U64 => $call::<u64$($(, $more)*)?>($($argument),*),
         }
     }};
 }
@@ -73,9 +74,25 @@ pub trait Value: Element {
     fn number(self) -> Number;
     /// This number, or why this type cannot hold it.
     fn exactly(number: Number) -> Result<Self, String>;
-    /// The same for a tap of a kernel whose largest one has this magnitude.
-    fn tap(number: Number, _largest: f64) -> Result<Self, String> {
-        Self::exactly(number)
+    /// The same for a tap of a kernel whose largest one has this magnitude: one so much smaller may
+    /// become 0. The tails of a Gaussian do, and no sum of its taps could tell.
+    fn tap(number: Number, largest: f64) -> Result<Self, String> {
+        let negligible = Self::DTYPE.epsilon() * largest;
+        let vanishes = |part: Number| {
+            part.double().is_ok_and(|value| value != 0.0 && value.abs() < negligible)
+                && Self::exactly(part).is_err()
+        };
+        Self::exactly(number).or_else(|reason| match number {
+            Number::Real(_) if vanishes(number) => Ok(Self::default()),
+            Number::Complex(re, im) => {
+                let [re, im] = [re, im].map(|part| match vanishes(Number::Real(part)) {
+                    true => 0.0,
+                    false => part,
+                });
+                Self::exactly(Number::Complex(re, im))
+            }
+            _ => Err(reason),
+        })
     }
 }
 
@@ -121,11 +138,6 @@ impl Value for f16 {
     }
     fn exactly(number: Number) -> Result<Self, String> {
         number.half()
-    }
-    /// The corners of a Gaussian are 0 in `f16`: nothing is lost that sums of its taps could tell.
-    fn tap(number: Number, largest: f64) -> Result<Self, String> {
-        let small = number.double().is_ok_and(|tap| tap.abs() < Self::DTYPE.epsilon() * largest);
-        Self::exactly(number).or_else(|reason| if small { Ok(f16::ZERO) } else { Err(reason) })
     }
 }
 

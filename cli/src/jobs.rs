@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::formats;
 use crate::kernel::has_extension;
-use crate::picture;
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,13 @@ impl Kind {
     fn of(path: &Path) -> Result<Self> {
         if has_extension(path, "npy") {
             Ok(Self::Array)
-        } else if picture::format(path).is_some() {
+        } else if formats::format(path).is_some() {
             Ok(Self::Picture)
         } else {
             bail!(
                 "{}: expected a name that ends in .npy or in {}",
                 path.display(),
-                picture::EXTENSIONS
+                formats::EXTENSIONS
             )
         }
     }
@@ -47,6 +47,8 @@ pub struct Jobs {
     pub jobs: Vec<Job>,
     /// The outputs' folder, unless there is one output that was named.
     pub folder: Option<PathBuf>,
+    /// What is passed over in folders, in words.
+    pub passed_over: Vec<String>,
 }
 
 impl Jobs {
@@ -73,26 +75,16 @@ impl Jobs {
             output.display(),
             output.join(input.file_name().unwrap_or_default()).display()
         );
-        match (kind, Kind::of(output)?) {
-            (Kind::Array, Kind::Picture) => {
-                bail!(
-                    "an array stays an array: expected an output that ends in .npy, got {}",
-                    output.display()
-                )
-            }
-            (Kind::Picture, Kind::Array) => {
-                bail!(
-                    "a picture stays a picture: expected an output that ends in {}, got {}",
-                    picture::EXTENSIONS,
-                    output.display()
-                )
-            }
-            _ => {}
-        }
+        let becomes = Kind::of(output)?;
+        ensure!(
+            kind == Kind::Picture || becomes == Kind::Array,
+            "an array stays an array: expected an output that ends in .npy, got {}",
+            output.display()
+        );
         check_parent(output)?;
         check_place(output)?;
         let job = Job { input: input.into(), output: output.into(), kind };
-        Ok(Self { jobs: vec![job], folder: None })
+        Ok(Self { jobs: vec![job], folder: None, passed_over: Vec::new() })
     }
 
     fn many(inputs: &[PathBuf], folder: &Path) -> Result<Self> {
@@ -105,10 +97,12 @@ impl Jobs {
             );
             check_parent(folder)?;
         }
-        let mut files = Vec::new();
+        let (mut files, mut passed_over) = (Vec::new(), Vec::new());
         for input in inputs {
             if input.is_dir() {
-                files.extend(pictures_in(input)?);
+                let (pictures, others) = pictures_in(input)?;
+                files.extend(pictures.into_iter().map(|picture| (picture, Kind::Picture)));
+                passed_over.extend(in_words(input, &others));
             } else {
                 files.push((input.clone(), Kind::of(input)?));
             }
@@ -128,7 +122,7 @@ impl Jobs {
             check_place(&output)?;
             jobs.push(Job { input, output, kind });
         }
-        Ok(Self { jobs, folder: Some(folder.into()) })
+        Ok(Self { jobs, folder: Some(folder.into()), passed_over })
     }
 }
 
@@ -163,21 +157,40 @@ fn check_place(output: &Path) -> Result<()> {
     }
 }
 
-/// The pictures of a folder, sorted; anything else there is passed over.
-fn pictures_in(folder: &Path) -> Result<Vec<(PathBuf, Kind)>> {
-    let mut pictures = Vec::new();
+/// The pictures of a folder, and the names of what else is there, both sorted.
+fn pictures_in(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
+    let (mut pictures, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry.with_context(|| folder.display().to_string())?.path();
-        if picture::format(&path).is_some() && path.is_file() {
-            pictures.push((path, Kind::Picture));
+        if formats::format(&path).is_some() && path.is_file() {
+            pictures.push(path);
+        } else {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            others.push(if path.is_dir() { name + "/" } else { name });
         }
     }
     ensure!(
         !pictures.is_empty(),
         "{}: no pictures there, expected files that end in {}",
         folder.display(),
-        picture::EXTENSIONS
+        formats::EXTENSIONS
     );
-    pictures.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(pictures)
+    pictures.sort();
+    others.sort();
+    Ok((pictures, others))
+}
+
+/// What is passed over in a folder; nothing where that is nothing.
+fn in_words(folder: &Path, others: &[String]) -> Option<String> {
+    /// More names than these hide what matters.
+    const MOST_NAMES: usize = 20;
+    let names = others.get(..MOST_NAMES).unwrap_or(others).join(", ");
+    let more = match others.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let folder = folder.display();
+    let count = others.len();
+    let what = "no regular files whose names end like a picture's";
+    (count > 0).then(|| format!("{folder}: passed over {count}, {what}: {names}{more}"))
 }

@@ -1,14 +1,13 @@
 //! Kernels, by name or from a file.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use convolve::filters;
+use anyhow::{Context, Result, anyhow, bail};
 use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 
+use crate::builtin::{BuiltIn, KNOWN};
 use crate::dtype::Value;
+use crate::matrix;
 use crate::npy::Npy;
 use crate::number::Number;
 use crate::with_dtype;
@@ -17,13 +16,20 @@ use crate::with_dtype;
 pub struct Kernel {
     /// What the caller wrote.
     name: String,
-    taps: Box<dyn Taps>,
-    /// A text matrix of one row may also stand for an array with one axis.
-    may_be_a_row: bool,
+    source: Source,
+}
+
+enum Source {
+    BuiltIn(BuiltIn),
+    Taps {
+        taps: Box<dyn Taps>,
+        /// A text matrix of one row may also stand for an array with one axis.
+        may_be_a_row: bool,
+    },
 }
 
 /// An array of numbers of any type.
-trait Taps {
+pub trait Taps {
     fn shape(&self) -> &[usize];
     fn numbers(&self) -> Box<dyn Iterator<Item = Number> + '_>;
 }
@@ -54,24 +60,22 @@ impl Kernel {
 
     fn find(spec: &str) -> Result<Self> {
         let path = Path::new(spec);
-        let mut may_be_a_row = false;
-        let taps: Box<dyn Taps> = if has_extension(path, "npy") {
-            let npy = Npy::open(path)?;
-            with_dtype!(npy.dtype, read_taps(npy))?
-        } else if let Some(kernel) = built_in(spec)? {
-            Box::new(kernel.into_dyn())
+        let source = if has_extension(path, "npy") {
+            Source::Taps { taps: read_taps(Npy::open(path)?)?, may_be_a_row: false }
+        } else if let Some(kernel) = BuiltIn::parse(spec)? {
+            Source::BuiltIn(kernel)
         } else if path.exists() {
-            let text = read_text(path).context("expected a .npy or a text matrix")?;
-            let matrix = parse_matrix(&text)?;
-            may_be_a_row = matrix.nrows() == 1;
-            Box::new(matrix)
+            let text = matrix::read_text(path).context("expected a .npy or a text matrix")?;
+            let taps = matrix::parse(&text)?;
+            let may_be_a_row = taps.nrows() == 1;
+            Source::Taps { taps: Box::new(taps), may_be_a_row }
         } else {
             bail!(
                 "neither a kernel nor a file of this name is known: expected {KNOWN}, or an \
                  existing file (.npy or a text matrix)"
             );
         };
-        Ok(Self { name: spec.into(), taps, may_be_a_row })
+        Ok(Self { name: spec.into(), source })
     }
 
     /// What the caller wrote.
@@ -82,29 +86,47 @@ impl Kernel {
     /// The kernel for an input of this type and number of axes; an error where a tap would lose
     /// more than digits.
     pub fn cast<A: Value>(&self, rank: usize) -> Result<ArrayD<A>> {
-        let shape = match self.taps.shape() {
-            [1, n] if self.may_be_a_row && rank == 1 => vec![*n],
-            shape => shape.to_vec(),
+        let taps = match &self.source {
+            Source::BuiltIn(kernel) => kernel.taps(rank),
+            Source::Taps { taps, may_be_a_row } => cast(&**taps, rank, *may_be_a_row),
         };
-        let places = ndarray::indices(IxDyn(self.taps.shape()));
-        let magnitudes = self.taps.numbers().filter_map(|tap| Some(tap.double().ok()?.abs()));
-        let largest = magnitudes.fold(0.0, f64::max);
-        let taps = self.taps.numbers().zip(places).map(|(tap, place)| {
-            A::tap(tap, largest).map_err(|reason| {
-                anyhow!(
-                    "kernel {}, tap {:?}: {reason}, and the kernel takes the input's type, {}",
-                    self.name,
-                    place.slice(),
-                    A::DTYPE
-                )
-            })
-        });
-        Ok(ArrayD::from_shape_vec(shape, taps.collect::<Result<_>>()?)?)
+        taps.with_context(|| match A::DTYPE.is_integer() {
+            true => format!(
+                "kernel {} in {}, the input's type (--dtype f32 computes in floating point)",
+                self.name,
+                A::DTYPE
+            ),
+            false => format!("kernel {}", self.name),
+        })
     }
 }
 
-fn read_taps<A: Value>(npy: Npy) -> Result<Box<dyn Taps>> {
-    Ok(Box::new(npy.read::<A>()?))
+fn cast<A: Value>(taps: &dyn Taps, rank: usize, may_be_a_row: bool) -> Result<ArrayD<A>> {
+    let shape = match taps.shape() {
+        [1, n] if may_be_a_row && rank == 1 => vec![*n],
+        shape => shape.to_vec(),
+    };
+    let places = ndarray::indices(IxDyn(taps.shape()));
+    let magnitudes = taps.numbers().filter_map(|tap| Some(tap.double().ok()?.abs()));
+    let largest = magnitudes.fold(0.0, f64::max);
+    let taps = taps.numbers().zip(places).map(|(tap, place)| {
+        A::tap(tap, largest).map_err(|reason| {
+            anyhow!(
+                "tap {:?}: {reason}, and the kernel takes the input's type, {}",
+                place.slice(),
+                A::DTYPE
+            )
+        })
+    });
+    Ok(ArrayD::from_shape_vec(shape, taps.collect::<Result<_>>()?)?)
+}
+
+/// The numbers of a file, of whatever type.
+pub fn read_taps(npy: Npy) -> Result<Box<dyn Taps>> {
+    fn read<A: Value>(npy: Npy) -> Result<Box<dyn Taps>> {
+        Ok(Box::new(npy.read::<A>()?))
+    }
+    with_dtype!(npy.dtype, read(npy))
 }
 
 /// Whether the path ends so, in whatever case.
@@ -112,103 +134,10 @@ pub fn has_extension(path: &Path, wanted: &str) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
 }
 
-const KNOWN: &str = "gaussian:SIGMA, box:N, disk:RADIUS, motion:LENGTH,DEGREES, sobel-x, sobel-y, \
-                     laplacian, sharpen, emboss or identity";
-
-/// The built-in kernel of this name, if there is one.
-fn built_in(spec: &str) -> Result<Option<Array2<f64>>> {
-    let (name, given) = match spec.split_once(':') {
-        Some((name, given)) => (name, given.split(',').collect()),
-        None => (spec, Vec::new()),
-    };
-    let wanted = match name {
-        "gaussian" => "gaussian:SIGMA",
-        "box" => "box:N",
-        "disk" => "disk:RADIUS",
-        "motion" => "motion:LENGTH,DEGREES",
-        "sobel-x" | "sobel-y" | "laplacian" | "sharpen" | "emboss" | "identity" => name,
-        _ => return Ok(None),
-    };
-    let wrong = || anyhow!("expected {wanted}");
-    let real = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
-    let kernel = match (name, given.as_slice()) {
-        ("gaussian", [sigma]) => filters::gaussian(real(sigma)?),
-        ("box", [n]) => filters::box_mean(n.trim().parse().map_err(|_| wrong())?),
-        ("disk", [radius]) => filters::disk(real(radius)?),
-        ("motion", [length, angle]) => filters::motion(real(length)?, real(angle)?),
-        ("sobel-x", []) => filters::sobel_x(),
-        ("sobel-y", []) => filters::sobel_y(),
-        ("laplacian", []) => filters::laplacian(),
-        ("sharpen", []) => filters::sharpen(),
-        ("emboss", []) => filters::emboss(),
-        ("identity", []) => filters::identity(),
-        _ => return Err(wrong()),
-    };
-    Ok(Some(kernel?))
-}
-
-/// Longer texts are no matrices that anybody wrote: a device may have no end.
-const LONGEST_TEXT: u64 = 16 << 20;
-
-fn read_text(path: &Path) -> Result<String> {
-    let mut text = String::new();
-    // One byte more, to tell whether that is all. Any pipe will do, such as a shell's <(command).
-    File::open(path)?.take(LONGEST_TEXT + 1).read_to_string(&mut text)?;
-    ensure!(
-        text.len() as u64 <= LONGEST_TEXT,
-        "a text of more than {} MiB is too long",
-        LONGEST_TEXT >> 20
-    );
-    Ok(text)
-}
-
-/// Rows on lines; numbers separated by blanks, commas or semicolons; `#` starts a comment.
-fn parse_matrix(text: &str) -> Result<Array2<Number>> {
-    let mut taps = Vec::new();
-    // Some editors start a text with a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (mut rows, mut columns, mut first) = (0, 0, 0);
-    for (line, at) in text.lines().zip(1..) {
-        let line = line.split('#').next().unwrap_or_default();
-        let before = taps.len();
-        let items = line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
-        for item in items.filter(|item| !item.is_empty()) {
-            let tap: Number = item.parse().map_err(|error| anyhow!("line {at}: {error}"))?;
-            taps.push(tap);
-        }
-        let found = taps.len() - before;
-        match found {
-            0 => continue,
-            _ if rows == 0 => (columns, first) = (found, at),
-            _ if found != columns => bail!(
-                "line {at} has {found} numbers, but line {first} has {columns}: \
-                 expected rows of equal length"
-            ),
-            _ => {}
-        }
-        rows += 1;
-    }
-    if rows == 0 {
-        bail!("expected a matrix of numbers, found none");
-    }
-    Ok(Array2::from_shape_vec((rows, columns), taps)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use convolve::half::f16;
-
-    #[test]
-    fn text_matrices() {
-        let matrix = parse_matrix("# a\n1, 2;3\n\n 4\t5 -6e0 # end\n").unwrap();
-        let numbers: Vec<f64> = matrix.iter().map(|tap| tap.double().unwrap()).collect();
-        assert_eq!((matrix.dim(), numbers), ((2, 3), vec![1.0, 2.0, 3.0, 4.0, 5.0, -6.0]));
-        let error = |text| format!("{:#}", parse_matrix(text).unwrap_err());
-        assert!(error("1 2\n\n3\n").contains("line 3 has 1 numbers, but line 1 has 2"));
-        assert!(error("1 2\n3 nan\n").contains("line 2"));
-        assert!(error("# nothing\n").contains("found none"));
-    }
 
     #[test]
     fn no_tap_of_a_built_in_vanishes_in_single_precision() {
@@ -226,26 +155,5 @@ mod tests {
         assert!(blur[[0, 0]] == f16::ZERO && blur[[16, 16]].is_normal());
         assert!(f16::tap(Number::Real(1e-9), 1e-3).is_ok());
         assert!(f16::tap(Number::Real(1e-9), 1e-9).is_err());
-    }
-
-    #[test]
-    fn built_ins() {
-        assert_eq!(built_in("box:2").unwrap().unwrap(), Array2::from_elem((2, 2), 0.25));
-        assert_eq!(built_in("motion:3,90").unwrap().unwrap().dim(), (3, 1));
-        assert!(built_in("nonesuch").unwrap().is_none());
-        for spec in [
-            "gaussian",
-            "gaussian:",
-            "gaussian:1,2",
-            "box:2.5",
-            "box:-1",
-            "motion:3",
-            "sobel-x:1",
-            "gaussian:-1",
-            "gaussian:1e9",
-            "disk:nan",
-        ] {
-            assert!(built_in(spec).is_err(), "{spec}");
-        }
     }
 }

@@ -4,17 +4,25 @@ mod apply;
 mod args;
 mod array;
 mod bench;
+mod builtin;
 mod calibrate;
+mod decode;
 mod devices;
 mod dtype;
+mod finished;
+mod formats;
 mod jobs;
 mod kernel;
+mod leftovers;
+mod matrix;
 mod npy;
 mod number;
 mod output;
 mod picture;
 mod plan;
+mod raster;
 mod report;
+mod tiff;
 
 use std::process::ExitCode;
 

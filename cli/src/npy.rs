@@ -19,7 +19,9 @@ use crate::dtype::{DType, Value};
 /// An opened file whose header has been read: its data comes next.
 #[derive(Debug)]
 pub struct Npy {
+    /// The type of the elements; u8 for booleans.
     pub dtype: DType,
+    pub boolean: bool,
     pub shape: Vec<usize>,
     fortran_order: bool,
     big_endian: bool,
@@ -42,12 +44,12 @@ impl Npy {
         let text = read_header(&mut data)?;
         let header = Header::parse(&text)?;
         let data_bytes = length.saturating_sub(data.stream_position()?);
-        let Header { dtype, shape, fortran_order, big_endian } = header;
+        let Header { dtype, boolean, shape, fortran_order, big_endian } = header;
         ensure!(
             !shape.contains(&0),
             "the array is empty (shape {shape:?}): every axis needs at least one sample"
         );
-        Ok(Self { dtype, shape, fortran_order, big_endian, data, data_bytes })
+        Ok(Self { dtype, boolean, shape, fortran_order, big_endian, data, data_bytes })
     }
 
     /// The array. `A` must be the type that `dtype` names.
@@ -70,6 +72,12 @@ impl Npy {
         samples.resize(len, A::default());
         let raw: &mut [u8] = bytemuck::cast_slice_mut(&mut samples);
         self.data.read_exact(raw)?;
+        let mut next = [0; MAGIC.len()];
+        let another = self.data.read_exact(&mut next).is_ok() && next == *MAGIC;
+        ensure!(!another, "several arrays, one after another: expected one");
+        if self.boolean {
+            raw.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
+        }
         if self.big_endian != cfg!(target_endian = "big") {
             reverse_parts::<A>(raw);
         }
@@ -104,6 +112,7 @@ fn read_header(file: &mut impl Read) -> Result<String> {
 #[derive(Debug, PartialEq)]
 struct Header {
     dtype: DType,
+    boolean: bool,
     shape: Vec<usize>,
     fortran_order: bool,
     big_endian: bool,
@@ -119,7 +128,7 @@ impl Header {
         };
         let missing = |key| format!("its header has no valid {key:?}");
         let descr = field("descr").with_context(|| missing("descr"))?;
-        let supported = "expected f2, f4, f8, c8, c16, i1, i2, i4, i8, u1, u2, u4 or u8";
+        let supported = "expected b1, f2, f4, f8, c8, c16, i1, i2, i4, i8, u1, u2, u4 or u8";
         let name = descr.strip_prefix('\'').and_then(|rest| Some(rest.split_once('\'')?.0));
         let Some(name) = name else { bail!("arrays with fields are not supported: {supported}") };
         let (order, code) = name.split_at_checked(1).unwrap_or_default();
@@ -129,7 +138,8 @@ impl Header {
             "=" => cfg!(target_endian = "big"),
             _ => bail!("elements of type {name:?} are not supported: {supported}"),
         };
-        let dtype = DType::from_code(code)
+        let boolean = code == "b1";
+        let dtype = DType::from_code(if boolean { u8::CODE } else { code })
             .with_context(|| format!("elements of type {name:?} are not supported: {supported}"))?;
         let order = field("fortran_order").with_context(|| missing("fortran_order"))?;
         let fortran_order = order.starts_with("True");
@@ -138,7 +148,7 @@ impl Header {
             .and_then(|rest| rest.strip_prefix('(')?.split_once(')'))
             .and_then(|(lengths, _)| parse_shape(lengths))
             .with_context(|| missing("shape"))?;
-        Ok(Self { dtype, shape, fortran_order, big_endian })
+        Ok(Self { dtype, boolean, shape, fortran_order, big_endian })
     }
 }
 
@@ -268,6 +278,25 @@ mod tests {
     }
 
     #[test]
+    fn several_arrays_in_a_file_are_an_error() {
+        let one = file_of("'|u1'", "False", "(2,)", &[1, 2]);
+        assert!(error(&[&one[..], &one[..]].concat()).contains("several arrays"));
+        let padded = [&one[..], &[0; 9]].concat();
+        with_file(&padded, |npy| assert_eq!(npy.unwrap().read::<u8>().unwrap().len(), 2));
+    }
+
+    #[test]
+    fn booleans_are_zeros_and_ones() {
+        let file = file_of("'|b1'", "False", "(3,)", &[0, 1, 255]);
+        let expected = arr1(&[0u8, 1, 1]).into_dyn();
+        with_file(&file, |npy| {
+            let npy = npy.unwrap();
+            assert!(npy.boolean && npy.dtype == DType::U8);
+            assert_eq!(npy.read::<u8>().unwrap(), expected);
+        });
+    }
+
+    #[test]
     fn files_that_lie_are_errors() {
         let f8 = |shape: &str| error(&file_of("'<f8'", "False", shape, &[0; 64]));
         assert!(f8("(9,)").contains("needs 72 bytes of data, the file has 64"));
@@ -277,9 +306,9 @@ mod tests {
         assert!(f8("(-1,)").contains("shape"));
         assert!(f8(&"(".repeat(50_000)).contains("shape"));
         assert!(f8("(3, 0)").contains("empty"));
-        for descr in ["'|b1'", "'<f3'", "'|O'", "'<U3'", "'<M8[s]'", "''", "'é'"] {
+        for descr in ["'|b2'", "'<f3'", "'|O'", "'<U3'", "'<M8[s]'", "''", "'é'"] {
             assert!(
-                error(&file_of(descr, "False", "()", &[0; 64])).contains("expected f2, f4"),
+                error(&file_of(descr, "False", "()", &[0; 64])).contains("expected b1, f2, f4"),
                 "{descr}"
             );
         }

@@ -1,88 +1,305 @@
-//! Pictures: files, and a filter for each size that occurs.
+//! Pictures: from files to files, with a filter for each size that occurs.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::fs;
-use std::io::{Cursor, Seek, Write};
+use std::collections::VecDeque;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail, ensure};
-use convolve::{Boundary, PictureFilter};
-use image::codecs::jpeg::JpegEncoder;
-use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
-use image::{
-    ColorType, DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, Luma,
-};
-use ndarray::{Array2, Ix2};
+use convolve::{Boundary, Filter, NanFilter, PictureFilter};
+use image::{ColorType, DynamicImage, Rgba32FImage};
+use ndarray::{Array2, Array3, Ix2};
 
 use crate::apply::Session;
-use crate::kernel::has_extension;
+use crate::decode::{self, Contents, Picture};
+use crate::dtype::{DType, Value};
+use crate::finished::{Filtered, Finished, check_dtype};
+use crate::formats::{check_format, check_raster_format, in_words, is_array, is_exr, is_tiff};
 use crate::output::Outputs;
+use crate::raster::{self, Raster};
+use crate::tiff;
+use crate::with_samples;
 
-/// What picture files may end in, for messages.
-pub const EXTENSIONS: &str =
-    "png, jpg, tif, exr, bmp, webp, pnm (pbm, pgm, ppm, pam), tga, hdr or qoi";
+/// Filters that are kept: for the sizes and types that came last.
+const MOST_FILTERS: usize = 4;
 
-/// The format that a file's name says, if it is one that is read and written.
-pub fn format(path: &Path) -> Option<ImageFormat> {
-    let format = ImageFormat::from_extension(path.extension()?)?;
-    (format.reading_enabled() && format.writing_enabled()).then_some(format)
-}
-
-/// Filters pictures; plans once for each size and colour type.
+/// Filters pictures; plans once for pictures of the same size and type that follow each other.
 pub struct Pictures<'a> {
     session: &'a Session<'a>,
     /// Taps of the kernel, once the first picture has asked for them.
     kernel: Option<Array2<f32>>,
-    filters: HashMap<(u32, u32, ColorType), PictureFilter>,
+    /// The one used last stands at the front.
+    filters: VecDeque<(Key, Rc<Planned>)>,
+}
+
+/// What a filter is planned for.
+#[derive(Clone, Copy, PartialEq)]
+enum Key {
+    Picture(u32, u32, ColorType, tiff::Alpha),
+    Plane(usize, usize, DType),
+}
+
+enum Planned {
+    Picture(Box<PictureFilter>),
+    Single(Plane<f32>),
+    Double(Plane<f64>),
+}
+
+/// A filter of one channel.
+enum Plane<A: Value> {
+    Plain(Box<Filter<A, Ix2>>),
+    WithoutNan(Box<NanFilter<A, Ix2>>),
 }
 
 impl<'a> Pictures<'a> {
     pub fn new(session: &'a Session<'a>) -> Self {
-        Self { session, kernel: None, filters: HashMap::new() }
+        Self { session, kernel: None, filters: VecDeque::new() }
+    }
+
+    /// Filters the picture in a file, or all its pages.
+    pub fn run(&mut self, input: &Path, output: &Path, outputs: &mut Outputs) -> Result<()> {
+        let args = self.session.args;
+        check_dtype(output, args.dtype)?;
+        let contents =
+            decode::open(input, args.max_pixels).context("could not be read as a picture")?;
+        let mut pages = match contents {
+            Contents::One(picture) => {
+                let finished = self.finish(picture, output)?;
+                return outputs.write(output, |file| finished.write(file, output));
+            }
+            Contents::Tiff(pages) => pages,
+        };
+        let count = pages.len();
+        ensure!(
+            count == 1 || is_tiff(output),
+            "{count} pages: expected an output that ends in tif and has them all, got {}",
+            output.display()
+        );
+        if pages.smaller_copies > 0 {
+            let copies = pages.smaller_copies;
+            let s = if copies == 1 { "y" } else { "ies" };
+            self.session.remark(format!(
+                "{}: left out {copies} smaller cop{s} of a page (thumbnails)",
+                input.display()
+            ));
+        }
+        let mut page = |number| -> Result<Finished> {
+            let picture = pages.read(number).context("could not be read as a picture")?;
+            self.finish(picture, output)
+        };
+        if !is_tiff(output) {
+            let finished = page(0)?;
+            return outputs.write(output, |file| finished.write(file, output));
+        }
+        let mut file = outputs.start(output)?;
+        let mut pages =
+            tiff::Output::new(file.writer()).with_context(|| output.display().to_string())?;
+        for number in 0..count {
+            let finished = page(number)?;
+            finished.write_page(&mut pages).with_context(|| output.display().to_string())?;
+        }
+        outputs.finish(file)
     }
 
     /// Filters one picture.
-    pub fn run(&mut self, input: &Path, output: &Path, outputs: &mut Outputs) -> Result<()> {
-        let picture = read(input).context("could not be read as a picture")?;
-        check_format(output, picture.color())?;
-        let key = (picture.width(), picture.height(), picture.color());
-        let filter = match self.filters.entry(key) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
+    fn finish(&mut self, picture: Picture, output: &Path) -> Result<Finished> {
+        let args = self.session.args;
+        let picture = match picture {
+            // Only floating-point samples can be NaN.
+            Picture::Image(DynamicImage::ImageRgb32F(pixels)) if args.ignore_nan => {
+                let shape = (pixels.height() as usize, pixels.width() as usize, 3);
+                Picture::Raster(Raster::F32(Array3::from_shape_vec(shape, pixels.into_raw())?))
+            }
+            picture => picture,
+        };
+        match picture {
+            Picture::Image(picture) => self.image(&picture, tiff::Alpha::Straight, output),
+            Picture::Premultiplied(picture) => {
+                self.image(&picture, tiff::Alpha::Premultiplied, output)
+            }
+            Picture::Raster(raster) => self.raster(&raster, output),
+        }
+    }
+
+    fn image(
+        &mut self,
+        picture: &DynamicImage,
+        alpha: tiff::Alpha,
+        output: &Path,
+    ) -> Result<Finished> {
+        let session = self.session;
+        let args = session.args;
+        let color = picture.color();
+        let as_numbers = is_array(output) || args.dtype.is_some();
+        ensure!(
+            !args.ignore_nan || color != ColorType::Rgba32F,
+            "--ignore-nan goes with floating-point samples without alpha, got {}",
+            in_words(color)
+        );
+        if !as_numbers {
+            check_format(output, color)?;
+        }
+        let key = Key::Picture(picture.width(), picture.height(), color, alpha);
+        let planned = self.planned(key, |kernel| {
+            let options = args.meaning.options(Boundary::Mirror)?;
+            let filter = session.convolver.picture_filter(kernel).options(options);
+            let filter = session.planned(filter).for_picture(picture)?.alpha(match alpha {
+                // Sums of colours that have alpha in them are right as they are.
+                tiff::Alpha::Premultiplied => convolve::Alpha::AsChannel,
+                _ => convolve::Alpha::Straight,
+            });
+            Ok(Planned::Picture(Box::new(filter)))
+        })?;
+        let Planned::Picture(filter) = &*planned else { bail!("a filter for other pictures") };
+        let mut filtered = match as_numbers {
+            true => {
+                Filtered::Single(session.timed(filter.plan(), || filter.apply_unrounded(picture))?)
+            }
+            false => Filtered::Picture(session.timed(filter.plan(), || filter.apply(picture))?),
+        };
+        if args.verify {
+            session.note(&filter.verify(picture)?.to_string());
+        }
+        if args.profile {
+            session.note(&filter.profile(picture)?.to_string());
+        }
+        if let Filtered::Picture(DynamicImage::ImageRgba32F(pixels)) = &mut filtered
+            && is_exr(output)
+            && alpha == tiff::Alpha::Straight
+        {
+            multiply_alpha_in(pixels);
+        }
+        let dtype = args.dtype.unwrap_or(DType::F32);
+        let alpha = if color.has_alpha() { alpha } else { tiff::Alpha::None };
+        Ok(Finished { filtered, dtype, alpha })
+    }
+
+    fn raster(&mut self, raster: &Raster, output: &Path) -> Result<Finished> {
+        let own = raster.dtype();
+        let (height, width, channels) = raster.dim();
+        if !is_array(output) && !is_tiff(output) {
+            check_raster_format(output, raster)?;
+        }
+        // What holds all samples exactly.
+        let computed = match own {
+            DType::I32 | DType::U32 | DType::F64 => DType::F64,
+            _ => DType::F32,
+        };
+        let session = self.session;
+        let key = Key::Plane(height, width, computed);
+        let planned = self.planned(key, |kernel| {
+            Ok(match computed {
+                DType::F64 => {
+                    Planned::Double(plane(session, &kernel_of(session)?, (height, width))?)
+                }
+                _ => Planned::Single(plane(session, kernel, (height, width))?),
+            })
+        })?;
+        let filtered = match &*planned {
+            Planned::Single(plane) => Filtered::Single(self.planes(plane, raster, channels)?),
+            Planned::Double(plane) => Filtered::Double(self.planes(plane, raster, channels)?),
+            Planned::Picture(_) => bail!("a filter for other pictures"),
+        };
+        let as_is = if is_array(output) { computed } else { own };
+        let dtype = session.args.dtype.unwrap_or(as_is);
+        Ok(Finished { filtered, dtype, alpha: tiff::Alpha::None })
+    }
+
+    /// Filters channel by channel.
+    fn planes<A: Value>(
+        &self,
+        plane: &Plane<A>,
+        raster: &Raster,
+        channels: usize,
+    ) -> Result<Array3<A>> {
+        let session = self.session;
+        let (mut result, mut shape) = (Vec::new(), (0, 0, channels));
+        for number in 0..channels {
+            let x = with_samples!(raster, |samples| raster::channel::<_, A>(samples, number)?);
+            let y = match plane {
+                Plane::Plain(filter) => session.timed(filter.plan(), || filter.apply(&x))?,
+                Plane::WithoutNan(filter) => session.timed(filter.plan(), || filter.apply(&x))?,
+            };
+            if let Plane::Plain(filter) = plane {
+                if session.args.verify {
+                    session.note(&filter.verify(&x)?.to_string());
+                }
+                if session.args.profile {
+                    session.note(&filter.profile(&x)?.to_string());
+                }
+            }
+            if number == 0 {
+                shape = (y.nrows(), y.ncols(), channels);
+                result = raster::allocate(y.len() * channels)?;
+            }
+            let cells = result.iter_mut().skip(number).step_by(channels);
+            cells.zip(&y).for_each(|(cell, sample)| *cell = *sample);
+        }
+        Ok(Array3::from_shape_vec(shape, result)?)
+    }
+
+    /// The filter of a key: one of those that were used last, or a new one.
+    fn planned(
+        &mut self,
+        key: Key,
+        plan: impl FnOnce(&Array2<f32>) -> Result<Planned>,
+    ) -> Result<Rc<Planned>> {
+        let kept = self.filters.iter().position(|(other, _)| *other == key);
+        let planned = match kept.and_then(|at| self.filters.remove(at)) {
+            Some((_, planned)) => planned,
+            None => {
+                // Before a new one is made: the largest filter sets how much memory is needed.
+                self.filters.truncate(MOST_FILTERS - 1);
                 let kernel = match &mut self.kernel {
                     Some(kernel) => kernel,
-                    none => none.insert(kernel(self.session)?),
+                    none => none.insert(kernel_of(self.session)?),
                 };
-                let meaning = &self.session.args.meaning;
-                let filter = self
-                    .session
-                    .convolver
-                    .picture_filter(kernel)
-                    .options(meaning.options(Boundary::Mirror)?)
-                    .method(meaning.method.into())
-                    .device(meaning.device.into())
-                    .precision(meaning.precision.into())
-                    .check(self.session.args.check())
-                    .for_picture(&picture)?;
-                self.session.explain_plan(filter.plan());
-                entry.insert(filter)
+                let planned = plan(kernel)?;
+                self.session.explain_plan(planned.plan());
+                Rc::new(planned)
             }
         };
-        let filtered = self.session.timed(filter.plan(), || filter.apply(&picture))?;
-        if self.session.args.verify {
-            self.session.note(&filter.verify(&picture)?.to_string());
-        }
-        if self.session.args.profile {
-            self.session.note(&filter.profile(&picture)?.to_string());
-        }
-        outputs.write(output, |file| write(file, output, &filtered))
+        self.filters.push_front((key, planned.clone()));
+        Ok(planned)
     }
 }
 
-fn kernel(session: &Session) -> Result<Array2<f32>> {
+impl Planned {
+    fn plan(&self) -> &convolve::Plan {
+        match self {
+            Self::Picture(filter) => filter.plan(),
+            Self::Single(Plane::Plain(filter)) => filter.plan(),
+            Self::Single(Plane::WithoutNan(filter)) => filter.plan(),
+            Self::Double(Plane::Plain(filter)) => filter.plan(),
+            Self::Double(Plane::WithoutNan(filter)) => filter.plan(),
+        }
+    }
+}
+
+/// As OpenEXR has it.
+fn multiply_alpha_in(pixels: &mut Rgba32FImage) {
+    for pixel in pixels.pixels_mut() {
+        let [red, green, blue, alpha] = pixel.0;
+        pixel.0 = [red * alpha, green * alpha, blue * alpha, alpha];
+    }
+}
+
+/// A filter of one channel, with the meaning of a picture's.
+fn plane<A: Value>(
+    session: &Session,
+    kernel: &Array2<A>,
+    size: (usize, usize),
+) -> Result<Plane<A>> {
+    let options = session.args.meaning.options(Boundary::Mirror)?;
+    let filter = session.planned(session.convolver.filter(kernel).options(options));
+    Ok(match session.args.ignore_nan {
+        true => Plane::WithoutNan(Box::new(filter.for_shape_ignoring_nan(size)?)),
+        false => Plane::Plain(Box::new(filter.for_shape(size)?)),
+    })
+}
+
+fn kernel_of<A: Value>(session: &Session) -> Result<Array2<A>> {
     let name = session.kernel.name();
-    let taps = session.kernel.cast::<f32>(2)?;
+    let taps = session.kernel.cast::<A>(2)?;
     ensure!(taps.iter().all(|tap| tap.is_finite()), "kernel {name}: expected finite taps");
     let shape = taps.shape().to_vec();
     match taps.into_dimensionality::<Ix2>() {
@@ -91,147 +308,5 @@ fn kernel(session: &Session) -> Result<Array2<f32>> {
             let axes = shape.len();
             bail!("kernel {name} has {axes} axes (shape {shape:?}): a picture needs one with 2")
         }
-    }
-}
-
-/// Reads a picture, the way up that its file says it should be seen.
-fn read(path: &Path) -> Result<DynamicImage> {
-    let mut reader = ImageReader::open(path)?.with_guessed_format()?;
-    // A file of a few bytes must not claim all memory, but a large file may be a large picture:
-    // no format here packs more than some thousand bytes into one.
-    let most = fs::metadata(path)?.len().saturating_mul(2048).max(512 << 20);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(most);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
-    let (width, height) = decoder.dimensions();
-    ensure!(
-        decoder.total_bytes() <= most,
-        "a picture of {width} x {height} pixels does not fit into a file of this size"
-    );
-    // The decoder's own allocation of this size would abort where it fails.
-    Vec::<u8>::new()
-        .try_reserve_exact(usize::try_from(decoder.total_bytes())?)
-        .with_context(|| format!("no memory for a picture of {width} x {height} pixels"))?;
-    let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
-}
-
-/// One extension for each kind of file that is written, the most usual first.
-const WRITTEN: [&str; 12] =
-    ["png", "tif", "jpg", "webp", "bmp", "tga", "qoi", "pgm", "ppm", "pam", "exr", "hdr"];
-
-/// Checks that the format that the output's name says keeps the channels and the depth of pictures
-/// of this type.
-fn check_format(output: &Path, color: ColorType) -> Result<()> {
-    if keeps(output, color) {
-        return Ok(());
-    }
-    let able =
-        WRITTEN.iter().filter(|extension| keeps(&Path::new("_").with_extension(extension), color));
-    let able: Vec<&str> = able.copied().collect();
-    bail!(
-        "the format of {} cannot keep {}: expected a name that ends in {}",
-        output.display(),
-        in_words(color),
-        able.join(", ")
-    )
-}
-
-/// Whether a picture of this type, written and read again, has its channels and their depth. Some
-/// encoders convert what they cannot write, and say nothing.
-fn keeps(path: &Path, color: ColorType) -> bool {
-    let mut file = Cursor::new(Vec::new());
-    let Some(format) = format(path) else { return false };
-    // Not black, which even formats of black and white have.
-    let grey = DynamicImage::ImageLuma8(GrayImage::from_pixel(1, 1, Luma([100])));
-    if write(&mut file, path, &in_type(grey, color)).is_err() {
-        return false;
-    }
-    let Ok(found) = image::load_from_memory_with_format(file.get_ref(), format) else {
-        return false;
-    };
-    let found = found.color();
-    let depth = |color: ColorType| color.bytes_per_pixel() / color.channel_count();
-    (found.has_alpha() || !color.has_alpha())
-        && (found.has_color() || !color.has_color())
-        && depth(found) >= depth(color)
-}
-
-fn in_type(picture: DynamicImage, color: ColorType) -> DynamicImage {
-    match color {
-        ColorType::La8 => picture.into_luma_alpha8().into(),
-        ColorType::Rgb8 => picture.into_rgb8().into(),
-        ColorType::Rgba8 => picture.into_rgba8().into(),
-        ColorType::L16 => picture.into_luma16().into(),
-        ColorType::La16 => picture.into_luma_alpha16().into(),
-        ColorType::Rgb16 => picture.into_rgb16().into(),
-        ColorType::Rgba16 => picture.into_rgba16().into(),
-        ColorType::Rgb32F => picture.into_rgb32f().into(),
-        ColorType::Rgba32F => picture.into_rgba32f().into(),
-        _ => picture,
-    }
-}
-
-/// `16-bit RGB with alpha`.
-fn in_words(color: ColorType) -> String {
-    let bits = 8 * u16::from(color.bytes_per_pixel() / color.channel_count());
-    let channels = if color.has_color() { "RGB" } else { "grey" };
-    let alpha = if color.has_alpha() { " with alpha" } else { "" };
-    format!("{bits}-bit {channels}{alpha}")
-}
-
-/// JPEG's quality: the usual default, 75, would show more than many filters do.
-const JPEG_QUALITY: u8 = 92;
-
-/// Writes a picture in the format that its name says.
-fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage) -> Result<()> {
-    let encoding = SampleEncoding::Binary;
-    let subtype = [
-        ("pbm", PnmSubtype::Bitmap(encoding)),
-        ("pgm", PnmSubtype::Graymap(encoding)),
-        ("ppm", PnmSubtype::Pixmap(encoding)),
-        ("pam", PnmSubtype::ArbitraryMap),
-    ]
-    .into_iter()
-    .find(|(extension, _)| has_extension(path, extension));
-    match (format(path), subtype) {
-        (Some(ImageFormat::Jpeg), _) => {
-            picture.write_with_encoder(JpegEncoder::new_with_quality(file, JPEG_QUALITY))?;
-        }
-        (_, Some((_, subtype))) => {
-            picture.write_with_encoder(PnmEncoder::new(file).with_subtype(subtype))?;
-        }
-        (Some(format), None) => picture.write_to(file, format)?,
-        (None, None) => bail!("expected a name that ends in {EXTENSIONS}"),
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_keep_what_they_can() {
-        use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
-        let kept = |color| {
-            let keeps = |name: &&str| keeps(&Path::new("_").with_extension(name), color);
-            WRITTEN.iter().copied().filter(keeps).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(kept(L8), "png tif jpg webp bmp tga pgm pam");
-        assert_eq!(kept(La8), "png webp tga pam");
-        assert_eq!(kept(Rgb8), "png tif jpg webp bmp tga qoi ppm pam");
-        assert_eq!(kept(Rgba8), "png tif webp bmp tga qoi pam");
-        assert_eq!(kept(L16), "png tif pam");
-        assert_eq!(kept(La16), "png");
-        assert_eq!(kept(Rgb16), "png tif pam");
-        assert_eq!(kept(Rgba16), "png tif pam");
-        assert_eq!(kept(Rgb32F), "tif exr hdr");
-        assert_eq!(kept(Rgba32F), "tif exr");
-        // Black and white has no grey.
-        assert!(!keeps(Path::new("_.pbm"), L8));
     }
 }

@@ -126,11 +126,7 @@ fn identity(machine: &Machine, device: &DeviceRates) -> Value {
 fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
     use super::{CPU_TERMS, GPU_TERMS, listed};
     use crate::plan::{CostModel, GpuKind};
-    let about = path.metadata().ok()?;
-    if !about.is_file() || about.len() > LARGEST {
-        return None;
-    }
-    let file: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let file: Value = serde_json::from_slice(&crate::cache::read(path, LARGEST)?).ok()?;
     let of = &file["of"];
     let text = |of: &Value| of.as_str().map(String::from);
     let kind = match of["kind"].as_str()? {

@@ -140,6 +140,9 @@ struct Disk {
     compiled: AtomicUsize,
 }
 
+/// Larger files are not ours: a pipeline takes some ten thousand bytes.
+const LARGEST: u64 = 256 << 20;
+
 impl Disk {
     /// The cache in this directory, empty where the file is missing, unreadable or from another
     /// driver; `None` where the device has no such caches.
@@ -148,7 +151,7 @@ impl Disk {
             return None;
         }
         let path = directory.join(wgpu::util::pipeline_cache_key(&device.adapter_info())?);
-        let data = std::fs::read(&path).ok();
+        let data = cache::read(&path, LARGEST);
         let create = |data: Option<&[u8]>| {
             let descriptor =
                 wgpu::PipelineCacheDescriptor { label: Some("convolve"), data, fallback: true };

@@ -100,6 +100,132 @@ fn alpha_is_filtered_by_a_blur_and_carried_by_a_derivative() {
     assert_eq!([full[(0, 0)].0[1], full[(3, 0)].0[1], full[(1, 1)].0[1]], [8, 7, 0]);
 }
 
+/// A red disk on transparent green, as (colour, alpha) of `T`.
+fn disk<T>(red: [T; 4], green: [T; 4]) -> ImageBuffer<Rgba<T>, Vec<T>>
+where
+    T: ::image::Primitive,
+    Rgba<T>: Pixel<Subpixel = T>,
+{
+    ImageBuffer::from_fn(40, 36, |x, y| {
+        let inside = (f64::from(x) - 10.0).hypot(f64::from(y) - 9.0) < 6.0;
+        Rgba(if inside { red } else { green })
+    })
+}
+
+#[test]
+fn colours_of_transparent_pixels_do_not_show() {
+    let pictures: [DynamicImage; 3] = [
+        disk([255u8, 0, 0, 255], [0, 255, 0, 0]).into(),
+        disk([65_535u16, 0, 0, 65_535], [0, 65_535, 0, 0]).into(),
+        disk([1.0f32, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0]).into(),
+    ];
+    let kernels = [filters::gaussian(2.0).unwrap(), filters::disk(3.0).unwrap()];
+    for (picture, kernel) in pictures.iter().flat_map(|p| kernels.iter().map(move |k| (p, k))) {
+        let filter = cpu().picture_filter(kernel).for_picture(picture).unwrap();
+        let y = filter.apply(picture).unwrap();
+        let (mut partly, mut clear) = (0, 0);
+        for pixel in y.to_rgba32f().pixels() {
+            let [red, green, blue, alpha] = pixel.0;
+            assert!((0.0..1.00001).contains(&alpha) && [green, blue] == [0.0; 2], "{pixel:?}");
+            // One level of 8 bits of alpha leaves no digits to its colour.
+            assert!(alpha < 0.02 || (red - 1.0).abs() < 1e-3, "{pixel:?}");
+            partly += usize::from(alpha > 0.1 && alpha < 0.9);
+            clear += usize::from(alpha == 0.0 && red == 0.0);
+        }
+        assert!(partly > 50 && clear > 5, "{partly} {clear}");
+        let channels = cpu().picture_filter(kernel).for_picture(picture).unwrap();
+        let y = channels.alpha(Alpha::AsChannel).apply(picture).unwrap().to_rgba32f();
+        assert!(y.pixels().any(|p| p.0[1] > 0.1 && p.0[3] > 0.1), "green shows");
+    }
+}
+
+#[test]
+fn straight_alpha_is_the_mean_of_colours_by_alpha() {
+    let value = |x: u32, y: u32, c: u32| ((x * 37 + y * 91 + c * 53 + x * y) % 251) as f32;
+    let picture = ImageBuffer::from_fn(7, 6, |x, y| Rgba([0, 1, 2, 3].map(|c| value(x, y, c))));
+    let picture = DynamicImage::ImageRgba32F(picture);
+    let kernel = kernel([[0.1, 0.2, 0.1], [0.05, 0.1, 0.05], [0.2, 0.1, 0.1]]);
+    let edges = [Boundary::Mirror, Boundary::Zero, Boundary::Constant(77.0)];
+    for edge in edges {
+        let filter = cpu().picture_filter(&kernel).boundary(edge).for_picture(&picture).unwrap();
+        let y = filter.apply(&picture).unwrap().to_rgba32f();
+        let at = |x: isize, y: isize, c: u32| match (
+            edge.edge().resolve(x, 7),
+            edge.edge().resolve(y, 6),
+        ) {
+            (Some(x), Some(y)) => value(x as u32, y as u32, c),
+            _ => edge.value(),
+        };
+        for (px, py, pixel) in y.enumerate_pixels() {
+            let mut sums = [0.0f64; 4];
+            for ((i, j), tap) in kernel.indexed_iter() {
+                let (x, y) = (px as isize + 1 - j as isize, py as isize + 1 - i as isize);
+                let alpha = f64::from(at(x, y, 3));
+                (0..3).for_each(|c| {
+                    sums[c] += f64::from(*tap) * alpha * f64::from(at(x, y, c as u32));
+                });
+                sums[3] += f64::from(*tap) * alpha;
+            }
+            for c in 0..4 {
+                let expected = if c < 3 { sums[c] / sums[3] } else { sums[3] };
+                let off = (f64::from(pixel.0[c]) - expected).abs();
+                assert!(off <= 1e-3, "{edge:?} {px} {py} {c}: {} {expected}", pixel.0[c]);
+            }
+        }
+    }
+}
+
+#[test]
+fn opaque_pictures_are_filtered_as_those_without_alpha() {
+    let rgb = ImageBuffer::from_fn(19, 14, |x, y| Rgb([x * 13, y * 17, x * y].map(|v| v as u8)));
+    let rgb = DynamicImage::ImageRgb8(rgb);
+    let rgba = DynamicImage::ImageRgba8(rgb.to_rgba8());
+    for kernel in [filters::gaussian(1.3), filters::disk(2.2), filters::sharpen()] {
+        let filter = cpu().picture_filter(&kernel.unwrap());
+        let plain = filter.clone().for_picture(&rgb).unwrap().apply(&rgb).unwrap();
+        let opaque = filter.for_picture(&rgba).unwrap().apply(&rgba).unwrap();
+        assert_eq!(opaque.to_rgb8(), plain.to_rgb8());
+        assert!(opaque.to_rgba8().pixels().all(|p| p.0[3] == 255));
+    }
+    // A filter does not depend on the depth of the picture that it was planned for.
+    let deep = DynamicImage::ImageRgba16(disk([9_000u16, 0, 0, 60_000], [0, 9_000, 0, 0]));
+    let size = (deep.width(), deep.height());
+    let [planned, other] = [ColorType::Rgba16, ColorType::Rgba8].map(|color| {
+        let blur = cpu().picture_filter(&filters::gaussian(1.0).unwrap());
+        let blur = blur.boundary(Boundary::Constant(300.0)).for_pictures(size.0, size.1, color);
+        blur.unwrap().apply(&deep).unwrap().to_rgba16()
+    });
+    let close = |(a, b): (&u16, &u16)| a.abs_diff(*b) <= 1;
+    assert!(planned.as_raw().iter().zip(other.as_raw()).all(close));
+    // Past the edge nothing is there: the picture fades, and keeps its colours.
+    let white = DynamicImage::ImageRgba8(ImageBuffer::from_pixel(9, 9, Rgba([255; 4])));
+    let blur = cpu().picture_filter(&filters::box_mean(3).unwrap()).boundary(Boundary::Zero);
+    let faded = blur.for_picture(&white).unwrap().apply(&white).unwrap().to_rgba8();
+    assert_eq!([faded[(0, 0)].0, faded[(4, 4)].0], [[255, 255, 255, 113], [255; 4]]);
+}
+
+#[test]
+fn one_tap_keeps_the_colours_of_transparent_pixels() {
+    let picture = DynamicImage::from(disk([255u8, 0, 0, 255], [0, 255, 0, 0]));
+    let filter = cpu().picture_filter(&filters::identity().unwrap()).for_picture(&picture);
+    assert_eq!(filter.unwrap().apply(&picture).unwrap(), picture);
+}
+
+#[test]
+fn results_that_are_not_rounded_keep_sign_and_fraction() {
+    let picture: DynamicImage = GrayImage::from_raw(4, 1, vec![10, 200, 255, 3]).unwrap().into();
+    let filter = cpu().picture_filter(&arr2(&[[-0.5, 1.0, -0.5]])).for_picture(&picture);
+    let y = filter.unwrap().apply_unrounded(&picture).unwrap();
+    assert_eq!(y.into_raw_vec_and_offset().0, [-190.0, 67.5, 153.5, -252.0]);
+    let alpha = DynamicImage::from(ImageBuffer::from_pixel(5, 4, LumaA([9u8, 77])));
+    let sobel = cpu().picture_filter(&filters::sobel_x().unwrap()).for_picture(&alpha).unwrap();
+    let y = sobel.apply_unrounded(&alpha).unwrap();
+    assert_eq!((y.dim(), y[[1, 2, 0]], y[[1, 2, 1]]), ((4, 5, 2), 0.0, 77.0));
+    let blur = cpu().picture_filter(&filters::box_mean(3).unwrap()).for_picture(&alpha).unwrap();
+    let y = blur.apply_unrounded(&alpha).unwrap();
+    assert!((y[[1, 2, 0]] - 9.0).abs() < 1e-5 && (y[[1, 2, 1]] - 77.0).abs() < 1e-4);
+}
+
 #[test]
 fn wrong_pictures_and_options_are_errors() {
     let rgba = ImageBuffer::from_pixel(7, 5, Rgba([1u8; 4]));

@@ -71,6 +71,11 @@ pub fn asset(name: &str) -> String {
     format!("{}/../assets/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A small file that once came out wrong.
+pub fn data(name: &str) -> String {
+    format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// A .npy file of version 1 with this header and data.
 pub fn npy_file(descr: &str, fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> {
     let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();

@@ -3,4 +3,6 @@
 mod arrays;
 mod common;
 mod errors;
+mod files;
+mod interrupted;
 mod pictures;

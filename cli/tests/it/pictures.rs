@@ -146,6 +146,23 @@ fn a_folder_is_planned_once_for_each_size() {
 }
 
 #[test]
+fn four_filters_are_kept_and_no_more() {
+    let place = Place::new();
+    let plans = |sizes: u32| {
+        let input = format!("of{sizes}");
+        std::fs::create_dir(place.file(&input)).unwrap();
+        // Every size comes twice, after all others.
+        for i in 0..2 * sizes {
+            let name = place.file(&input).join(format!("{i:02}.png"));
+            RgbImage::new(9 + i % sizes, 7).save(name).unwrap();
+        }
+        let arguments = format!("apply {input} -k box:3 -o out{sizes} --device cpu --explain");
+        place.succeed(&arguments).matches("chosen: ").count()
+    };
+    assert_eq!([plans(4), plans(5)], [4, 10]);
+}
+
+#[test]
 fn several_files_go_to_a_folder_and_replace_what_is_there() {
     let place = Place::new();
     folder(&place);

@@ -1,0 +1,341 @@
+//! Pictures from files: whole ones, within limits, and as many as there are.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+
+use crate::raster::Raster;
+use crate::tiff;
+
+/// A picture, or samples that no picture of the `image` crate can have.
+pub enum Picture {
+    Image(DynamicImage),
+    /// One whose colours have alpha multiplied in: OpenEXR's, where light may come from what is
+    /// transparent, which no division would keep.
+    Premultiplied(DynamicImage),
+    Raster(Raster),
+}
+
+impl Picture {
+    pub fn oriented(mut self, orientation: Option<Orientation>) -> Self {
+        let Some(orientation) = orientation else { return self };
+        match self {
+            Self::Image(ref mut picture) | Self::Premultiplied(ref mut picture) => {
+                picture.apply_orientation(orientation);
+                self
+            }
+            Self::Raster(raster) => Self::Raster(raster.oriented(orientation)),
+        }
+    }
+}
+
+/// What is in a file.
+pub enum Contents {
+    One(Picture),
+    Tiff(Box<tiff::Pages>),
+}
+
+/// What a file may make us allocate.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pixels: u64,
+    /// Bytes of the file.
+    pub file: u64,
+    /// Bytes of decoded samples, and of what decoders allocate besides.
+    pub bytes: u64,
+}
+
+impl Limits {
+    /// For a file of so many bytes, and pictures of so many pixels.
+    fn new(file: u64, pixels: u64) -> Self {
+        // A file of a few bytes must not claim all memory, but a large file may be a large picture:
+        // a scan in black and white packs some ten thousand pixels into a byte.
+        let packed = file.saturating_mul(1 << 16).max(512 << 20);
+        // The largest pixel: four channels in 64 bits.
+        Self { pixels, file, bytes: packed.min(pixels.saturating_mul(32).max(1 << 20)) }
+    }
+
+    /// An error where a picture of this size is larger than what may be read.
+    pub fn check_size(&self, width: u32, height: u32) -> Result<()> {
+        let pixels = u64::from(width) * u64::from(height);
+        ensure!(
+            pixels <= self.pixels,
+            "a picture of {width} x {height} has {pixels} pixels, more than {}: --max-pixels \
+             {pixels} would let it in",
+            self.pixels
+        );
+        Ok(())
+    }
+
+    /// An error where so many bytes of samples are more than the file can mean, or than there are.
+    pub fn check_bytes(&self, bytes: u64, width: u32, height: u32) -> Result<()> {
+        ensure!(
+            bytes <= self.bytes,
+            "a picture of {width} x {height} pixels does not fit into a file of this size"
+        );
+        // Allocations of decoders abort where they fail.
+        Vec::<u8>::new()
+            .try_reserve_exact(usize::try_from(bytes)?)
+            .with_context(|| format!("no memory for a picture of {width} x {height} pixels"))
+    }
+}
+
+/// Opens a file of one picture or more, each of at most so many pixels.
+pub fn open(path: &Path, pixels: u64) -> Result<Contents> {
+    let limits = Limits::new(fs::metadata(path)?.len(), pixels);
+    let format = ImageReader::open(path)?.with_guessed_format()?.format();
+    let format = format.context("it starts as no format that is known")?;
+    match format {
+        ImageFormat::Tiff => {
+            return Ok(Contents::Tiff(Box::new(tiff::Pages::open(path, limits)?)));
+        }
+        ImageFormat::Png => check_frames(path, png_frames)?,
+        ImageFormat::WebP => check_frames(path, webp_frames)?,
+        ImageFormat::Jpeg => check_jpeg(&fs::read(path)?)?,
+        ImageFormat::OpenExr => check_parts(path)?,
+        _ => {}
+    }
+    let mut file = BufReader::new(File::open(path)?);
+    let picture = read(ImageReader::with_format(&mut file, format), limits)?;
+    ensure!(
+        format != ImageFormat::Pnm || file.fill_buf()?.first() != Some(&b'P'),
+        "several pictures, one after another: expected one"
+    );
+    Ok(Contents::One(match format {
+        ImageFormat::OpenExr if picture.color().has_alpha() => Picture::Premultiplied(picture),
+        _ => Picture::Image(picture),
+    }))
+}
+
+/// Reads a picture, the way up that its file says it should be seen.
+fn read(mut reader: ImageReader<&mut BufReader<File>>, limits: Limits) -> Result<DynamicImage> {
+    let mut allowed = image::Limits::no_limits();
+    allowed.max_alloc = Some(limits.bytes);
+    reader.limits(allowed);
+    let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    limits.check_size(width, height)?;
+    limits.check_bytes(decoder.total_bytes(), width, height)?;
+    let orientation = decoder.orientation()?;
+    let mut picture = DynamicImage::from_decoder(decoder)?;
+    let bytes = picture.as_bytes().len() as u64;
+    if orientation != Orientation::NoTransforms {
+        limits.check_bytes(bytes, width, height)?;
+    }
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+/// Refuses an OpenEXR with several parts, or with channels besides those of a picture.
+fn check_parts(path: &Path) -> Result<()> {
+    let about = exr::meta::MetaData::read_from_file(path, false)?;
+    let parts = about.headers.len();
+    ensure!(parts == 1, "{parts} parts: expected a single picture");
+    let names = about.headers.iter().flat_map(|header| &header.channels.list);
+    let names = names.map(|channel| channel.name.to_string());
+    let others: Vec<_> =
+        names.filter(|name| !["R", "G", "B", "A"].contains(&name.as_str())).collect();
+    ensure!(
+        others.is_empty(),
+        "channels {}: expected R, G, B and perhaps A, and no others",
+        others.join(", ")
+    );
+    Ok(())
+}
+
+/// Refuses a file with several frames, by what counts them.
+fn check_frames(path: &Path, count: fn(&mut Chunks) -> Result<Option<u64>>) -> Result<()> {
+    let frames = count(&mut BufReader::new(File::open(path)?))?.unwrap_or(1);
+    ensure!(
+        frames <= 1,
+        "an animation of {frames} frames: expected a single picture (animations are not filtered; \
+         save its frames as files of their own, or as the pages of a TIFF)"
+    );
+    Ok(())
+}
+
+type Chunks = BufReader<File>;
+
+/// Frames of an animated PNG; none where what is wrong will be said when it is decoded.
+fn png_frames(file: &mut Chunks) -> Result<Option<u64>> {
+    file.seek(SeekFrom::Start(8))?;
+    let (mut frames, mut first_is_one) = (None, false);
+    while let (Some(length), Some(name)) = (word(file)?, word(file)?) {
+        match &name {
+            b"acTL" => {
+                frames = word(file)?.map(|count| u64::from(u32::from_be_bytes(count)));
+                file.seek_relative(i64::from(u32::from_be_bytes(length)))?;
+            }
+            b"IDAT" => break,
+            // A frame's header before the picture: that is the first frame.
+            b"fcTL" => {
+                first_is_one = true;
+                file.seek_relative(i64::from(u32::from_be_bytes(length)) + 4)?;
+            }
+            _ => file.seek_relative(i64::from(u32::from_be_bytes(length)) + 4)?,
+        }
+    }
+    Ok(frames.map(|frames| frames + u64::from(!first_is_one)))
+}
+
+/// Frames of an animated WebP, whose last ones a file that is cut off would not have.
+fn webp_frames(file: &mut Chunks) -> Result<Option<u64>> {
+    let found = file.get_ref().metadata()?.len();
+    file.seek(SeekFrom::Start(4))?;
+    let said = word(file)?.map_or(0, |size| 8 + u64::from(u32::from_le_bytes(size)));
+    // The last chunk may lack the byte that makes its length even.
+    ensure!(said <= found + 1, "truncated: the file has {found} bytes of {said}");
+    file.seek(SeekFrom::Start(12))?;
+    let mut frames = 0;
+    while let (Some(name), Some(length)) = (word(file)?, word(file)?) {
+        frames += u64::from(&name == b"ANMF");
+        let length = i64::from(u32::from_le_bytes(length));
+        // Chunks have an even number of bytes.
+        file.seek_relative(length + length % 2)?;
+    }
+    Ok((frames > 0).then_some(frames))
+}
+
+/// The next four bytes; none at the end.
+fn word(file: &mut impl Read) -> Result<Option<[u8; 4]>> {
+    let mut bytes = [0; 4];
+    match file.read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Checks that a JPEG has its end: decoders make up what is missing, in grey.
+fn check_jpeg(file: &[u8]) -> Result<()> {
+    const END: u8 = 0xd9;
+    let mut rest = file;
+    // Compressed data goes on up to the next marker; in it, 0xff is followed by 0, or by one of the
+    // eight restart markers.
+    while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
+        rest = &rest[at + 1..];
+        let Some(&marker) = rest.first() else { break };
+        let length = match marker {
+            END => return Ok(()),
+            // The next one may be the marker.
+            0xff => continue,
+            0 | 0x01 | 0xd0..=0xd8 => 0,
+            // A segment that says how long it is: nothing in it is a marker.
+            _ => match rest.get(1..3) {
+                Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => break,
+            },
+        };
+        rest = rest.get(1 + length..).unwrap_or_default();
+    }
+    bail!("truncated: the file of {} bytes ends before the picture does", file.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::{WRITTEN, write};
+    use image::{ImageBuffer, Rgb};
+    use std::io::Cursor;
+
+    /// All pages of a file with this content.
+    fn pages(name: &str, content: &[u8], pixels: u64) -> Result<Vec<Picture>> {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join(name);
+        fs::write(&path, content)?;
+        match open(&path, pixels)? {
+            Contents::One(picture) => Ok(vec![picture]),
+            Contents::Tiff(mut pages) => (0..pages.len()).map(|page| pages.read(page)).collect(),
+        }
+    }
+
+    fn bytes(picture: &Picture) -> &[u8] {
+        match picture {
+            Picture::Image(picture) | Picture::Premultiplied(picture) => picture.as_bytes(),
+            Picture::Raster(_) => panic!("a picture went in"),
+        }
+    }
+
+    /// A picture with fine detail, in the type that a format has.
+    fn written(extension: &str) -> (String, Vec<u8>) {
+        let pixel = |x: u32, y: u32| Rgb([x * 5 + y, x * y * 7, (x ^ y) * 9].map(|v| v as u8));
+        let picture = DynamicImage::ImageRgb8(ImageBuffer::from_fn(61, 47, pixel));
+        let picture = match extension {
+            "exr" | "hdr" => picture.into_rgb32f().into(),
+            "pgm" => picture.into_luma8().into(),
+            _ => picture,
+        };
+        let name = format!("x.{extension}");
+        let mut file = Cursor::new(Vec::new());
+        write(&mut file, Path::new(&name), &picture).unwrap();
+        (name, file.into_inner())
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_an_error_or_the_whole_picture() {
+        for extension in WRITTEN {
+            let (name, content) = written(extension);
+            let whole = pages(&name, &content, 1 << 20).unwrap();
+            let mut refused = 0;
+            for part in 1..48 {
+                let cut = content.len() * part / 48;
+                match pages(&name, &content[..cut], 1 << 20) {
+                    Err(_) => refused += 1,
+                    Ok(found) => {
+                        assert_eq!(bytes(&found[0]), bytes(&whole[0]), "{name} cut at {cut}")
+                    }
+                }
+            }
+            assert!(refused > 40, "{name}: {refused} refused");
+        }
+    }
+
+    #[test]
+    fn pictures_beyond_the_limit_are_refused_by_its_name() {
+        for extension in WRITTEN {
+            let (name, content) = written(extension);
+            let pixels = 61 * 47;
+            assert!(pages(&name, &content, pixels).is_ok(), "{name}");
+            let error = pages(&name, &content, pixels - 1).err().expect("too many pixels");
+            let error = format!("{error:#}");
+            assert!(error.contains("61 x 47 has 2867 pixels, more than 2866"), "{name}: {error}");
+            assert!(error.contains("--max-pixels 2867"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_animation_that_is_cut_off_behind_its_first_frame_is_no_picture() {
+        let content = include_bytes!("../tests/data/an.webp");
+        let at = |from: usize| content[from..].windows(4).position(|name| name == b"ANMF");
+        let second = 1 + at(0).and_then(|first| Some(first + at(first + 1)?)).expect("frames");
+        let error = pages("x.webp", &content[..second], 1 << 20).err().expect("cut off");
+        assert!(format!("{error:#}").contains("truncated: the file has"), "{error:#}");
+        let error = pages("x.webp", content, 1 << 20).err().expect("an animation");
+        assert!(format!("{error:#}").contains("an animation of 4 frames"), "{error:#}");
+    }
+
+    #[test]
+    fn several_pictures_in_a_file_are_an_error() {
+        for extension in ["ppm", "pgm", "pam"] {
+            let (name, content) = written(extension);
+            let two = [&content[..], &content[..]].concat();
+            let error = pages(&name, &two, 1 << 20).err().expect("two pictures");
+            assert!(format!("{error:#}").contains("several pictures"), "{name}: {error:#}");
+            let padded = [&content[..], b"\n\0"].concat();
+            assert!(pages(&name, &padded, 1 << 20).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_end_of_a_jpeg_does_not_matter() {
+        let (name, mut content) = written("jpg");
+        content.extend(b"trailing");
+        assert!(pages(&name, &content, 1 << 20).is_ok());
+        let error = check_jpeg(&content[..content.len() - 10]).unwrap_err().to_string();
+        assert!(error.contains("truncated"), "{error}");
+    }
+}

@@ -1,0 +1,108 @@
+//! Files and folders that must not outlive the command, also where a signal ends it.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::{NamedTempFile, TempPath};
+
+/// What a signal removes.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    files: HashSet<PathBuf>,
+    folder: Option<PathBuf>,
+}
+
+static LEFTOVERS: Mutex<Option<Leftovers>> = Mutex::new(None);
+
+/// Keeps a signal waiting for as long as this lives.
+pub fn hold() -> MutexGuard<'static, Option<Leftovers>> {
+    LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a folder that goes with what is in it, should a signal come.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut held = hold();
+    fs::create_dir(folder)?;
+    held.get_or_insert_default().folder = Some(folder.into());
+    Ok(())
+}
+
+/// A file that is removed when this is dropped, or a signal comes.
+#[derive(Debug)]
+pub struct Temporary(Option<TempPath>);
+
+impl Temporary {
+    /// The file that `make` makes.
+    pub fn new(make: impl FnOnce() -> io::Result<NamedTempFile>) -> io::Result<(File, Self)> {
+        let mut held = hold();
+        let (file, path) = make()?.into_parts();
+        held.get_or_insert_default().files.insert(path.to_path_buf());
+        Ok((file, Self(Some(path))))
+    }
+
+    /// The file's path. No signal removes it from now on, which is for the time of a [`hold`].
+    pub fn into_path(mut self) -> TempPath {
+        self.0.take().expect("taken once")
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            let mut held = hold();
+            held.get_or_insert_default().files.remove(&*path);
+            drop(path);
+        }
+    }
+}
+
+/// From now on SIGINT, SIGTERM and SIGHUP remove what is left over before they end the process.
+#[cfg(unix)]
+pub fn remove_on_signals() -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    let mut signals = signal_hook::iterator::Signals::new(wanted)?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            let held = hold();
+            if let Some(leftovers) = &*held {
+                leftovers.remove();
+            }
+            // Nothing new while the process ends, as the signal alone would have ended it.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+            drop(held);
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub fn remove_on_signals() -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether whoever started the process wants a signal ignored, as nohup does, and a shell for what
+/// runs in the background.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
+}
+
+impl Leftovers {
+    #[cfg(unix)]
+    fn remove(&self) {
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
+        if let Some(folder) = &self.folder {
+            // Fails where there is something else in it.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}

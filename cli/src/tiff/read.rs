@@ -1,0 +1,387 @@
+//! TIFF files, page after page.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use convolve::Element;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageBuffer};
+use ndarray::Array3;
+use tiff::ColorType;
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::tags::{ExtraSamples, PhotometricInterpretation, Tag};
+
+use super::Alpha;
+use super::palette::{Colours, Palette, Patched};
+use crate::decode::{self, Picture};
+use crate::raster::{Raster, collected, real, stored};
+
+/// The pages of a file that are filtered.
+pub struct Pages {
+    decoder: Decoder<Patched<BufReader<File>>>,
+    /// Where each stands among all pages.
+    pages: Vec<usize>,
+    /// Smaller copies of pages, which are left out.
+    pub smaller_copies: usize,
+    limits: decode::Limits,
+}
+
+impl Pages {
+    pub fn open(path: &Path, limits: decode::Limits) -> Result<Self> {
+        let file = BufReader::new(File::open(path)?);
+        let mut decoder = Decoder::new(Patched::new(file))?;
+        let mut tiff_limits = Limits::unlimited();
+        tiff_limits.decoding_buffer_size = usize::try_from(limits.bytes)?;
+        tiff_limits.intermediate_buffer_size = usize::try_from(limits.bytes)?;
+        // Values stand in the file.
+        tiff_limits.ifd_value_size = usize::try_from(limits.file)?;
+        decoder = decoder.with_limits(tiff_limits);
+        let mut kinds = Vec::new();
+        loop {
+            let page = kinds.len() + 1;
+            kinds.push(kind(&mut decoder).with_context(|| format!("page {page}"))?);
+            if !decoder.more_images() {
+                break;
+            }
+            decoder.next_image().with_context(|| format!("page {}", page + 1))?;
+        }
+        let mut pages: Vec<_> = (0..kinds.len()).filter(|&page| !kinds[page].smaller).collect();
+        if pages.is_empty() {
+            ensure!(
+                !kinds.iter().any(|kind| kind.has_more),
+                "its pages are smaller copies of pictures in directories of their own, which are \
+                 not read"
+            );
+            pages = (0..kinds.len()).collect();
+        }
+        let smaller_copies = kinds.len() - pages.len();
+        Ok(Self { decoder, pages, smaller_copies, limits })
+    }
+
+    pub fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The picture on a page, the way up that it should be seen; its colours do not have alpha
+    /// multiplied in.
+    pub fn read(&mut self, page: usize) -> Result<Picture> {
+        let page = self.pages[page];
+        let several = self.len() > 1;
+        self.page(page).with_context(|| match several {
+            true => format!("page {}", page + 1),
+            false => "a TIFF".to_string(),
+        })
+    }
+
+    fn page(&mut self, page: usize) -> Result<Picture> {
+        let decoder = &mut self.decoder;
+        decoder.seek_to_image(page)?;
+        let (width, height) = decoder.dimensions()?;
+        self.limits.check_size(width, height)?;
+        let extra: Option<Vec<u16>> = decoder.find_tag_unsigned_vec(Tag::ExtraSamples)?;
+        let extra: Vec<_> = extra.unwrap_or_default().into_iter().map(alpha).collect();
+        let orientation: Option<u8> = decoder.find_tag_unsigned(Tag::Orientation)?;
+        let orientation = orientation.and_then(Orientation::from_exif);
+        let turned = orientation.is_some_and(|way| way != Orientation::NoTransforms);
+        let photometric: u16 = decoder.get_tag_unsigned(Tag::PhotometricInterpretation)?;
+        let palette = match PhotometricInterpretation::from_u16(photometric) {
+            Some(PhotometricInterpretation::RGBPalette) => {
+                let map = decoder.get_tag_u16_vec(Tag::ColorMap)?;
+                let (at, order) =
+                    (decoder.ifd_pointer().context("no directory")?.0, decoder.byte_order());
+                decoder.inner().show_greys(at, order)?;
+                decoder.seek_to_image(page)?;
+                Some(Palette::new(map)?)
+            }
+            _ => None,
+        };
+        let color = decoder.colortype()?;
+        let samples: u16 = decoder.find_tag_unsigned(Tag::SamplesPerPixel)?.unwrap_or(1);
+        ensure!(
+            samples == color.num_samples(),
+            "{samples} samples a pixel, {} of them of unknown meaning: expected grey or RGB, with or \
+             without alpha",
+            samples.saturating_sub(color.num_samples())
+        );
+        check_chunks(decoder, self.limits.file)?;
+        let layout = decoder.image_buffer_layout()?;
+        // A picture is turned into another one.
+        let bytes = layout.complete_len as u64 * if turned { 2 } else { 1 };
+        self.limits.check_bytes(bytes, width, height)?;
+        let mut samples = DecodingResult::U8(Vec::new());
+        let layout = decoder.read_image_to_buffer(&mut samples)?;
+        ensure!(
+            samples.as_buffer(0).byte_len() >= layout.complete_len,
+            "not all of its planes fit into memory"
+        );
+        let mut page = Page { width, height, color, extra, planes: layout.planes };
+        if let Some(palette) = palette {
+            return Ok(page.with_palette(&palette, samples)?.oriented(orientation));
+        }
+        if color.bit_depth() < 8 {
+            samples = page.bytes(samples)?;
+        }
+        Ok(page.picture(samples)?.oriented(orientation))
+    }
+}
+
+/// What matters of a page before its pixels do.
+struct Kind {
+    smaller: bool,
+    has_more: bool,
+}
+
+fn kind<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Kind> {
+    const SMALLER: u32 = 1;
+    const MASK: u32 = 4;
+    let bits: u32 = decoder.find_tag_unsigned(Tag::NewSubfileType)?.unwrap_or(0);
+    // The older tag: 1 is a whole picture, 2 a smaller copy, 3 a page of several.
+    let older: u32 = decoder.find_tag_unsigned(Tag::SubfileType)?.unwrap_or(0);
+    ensure!(bits & MASK == 0, "a mask for another page: expected pictures");
+    let has_more = decoder.find_tag(Tag::SubIfd)?.is_some();
+    Ok(Kind { smaller: bits & SMALLER != 0 || older == 2, has_more })
+}
+
+/// Checks that compressed data ends where the file does: some decompressors make up what is missing.
+fn check_chunks<R: Read + Seek>(decoder: &mut Decoder<R>, file: u64) -> Result<()> {
+    const UNCOMPRESSED: u16 = 1;
+    if decoder.find_tag_unsigned(Tag::Compression)?.unwrap_or(UNCOMPRESSED) == UNCOMPRESSED {
+        return Ok(());
+    }
+    for (offsets, counts) in
+        [(Tag::StripOffsets, Tag::StripByteCounts), (Tag::TileOffsets, Tag::TileByteCounts)]
+    {
+        let [offsets, counts] = [offsets, counts]
+            .map(|tag| decoder.find_tag_unsigned_vec::<u64>(tag).map(Option::unwrap_or_default));
+        for (offset, count) in offsets?.into_iter().zip(counts?) {
+            let end = offset.saturating_add(count);
+            ensure!(end <= file, "truncated: its data ends at byte {end}, the file has {file}");
+        }
+    }
+    Ok(())
+}
+
+fn alpha(extra: u16) -> Alpha {
+    match ExtraSamples::from_u16(extra) {
+        Some(ExtraSamples::AssociatedAlpha) => Alpha::Premultiplied,
+        Some(ExtraSamples::UnassociatedAlpha) => Alpha::Straight,
+        _ => Alpha::None,
+    }
+}
+
+/// What decoded samples are.
+struct Page {
+    width: u32,
+    height: u32,
+    color: ColorType,
+    extra: Vec<Alpha>,
+    /// Planes that stand one after another.
+    planes: usize,
+}
+
+impl Page {
+    fn with_palette(&mut self, palette: &Palette, samples: DecodingResult) -> Result<Picture> {
+        let indices = match samples {
+            DecodingResult::U8(packed) => self.unpacked(&packed, self.color.bit_depth())?,
+            DecodingResult::U16(indices) => indices,
+            _ => bail!("a palette for pixels that are no unsigned integers"),
+        };
+        let indices = palette.colours(&indices)?;
+        let (width, height) = (self.width, self.height);
+        let buffer = match indices {
+            Colours::Eight(colours) => {
+                ImageBuffer::from_raw(width, height, colours).map(DynamicImage::ImageRgb8)
+            }
+            Colours::Sixteen(colours) => {
+                ImageBuffer::from_raw(width, height, colours).map(DynamicImage::ImageRgb16)
+            }
+        };
+        buffer.map(Picture::Image).context("fewer pixels than its size")
+    }
+
+    /// Greys of a few bits as bytes from 0 to 255.
+    fn bytes(&mut self, samples: DecodingResult) -> Result<DecodingResult> {
+        let (ColorType::Gray(bits), DecodingResult::U8(packed)) = (self.color, samples) else {
+            bail!("samples of {} bits: expected 8, 16, 32 or 64", self.color.bit_depth());
+        };
+        let largest = (1u16 << bits) - 1;
+        let greys = self.unpacked(&packed, bits)?;
+        let bytes = greys.iter().map(|grey| (grey * 255 / largest) as u8);
+        self.color = ColorType::Gray(8);
+        Ok(DecodingResult::U8(collected(greys.len(), bytes)?))
+    }
+
+    /// Values of at most 8 bits, whose rows start with a byte each.
+    fn unpacked(&self, packed: &[u8], bits: u8) -> Result<Vec<u16>> {
+        ensure!((1..=8).contains(&bits), "pixels of {bits} bits: expected 1 to 8");
+        let (width, bits) = (self.width as usize, usize::from(bits));
+        let value = |row: &[u8], x: usize| {
+            let at = x * bits;
+            let two = u16::from_be_bytes([row[at / 8], *row.get(at / 8 + 1).unwrap_or(&0)]);
+            two >> (16 - bits - at % 8) & ((1 << bits) - 1)
+        };
+        let rows = packed.chunks_exact((width * bits).div_ceil(8));
+        let values = rows.flat_map(|row| (0..width).map(move |x| value(row, x)));
+        collected(width * self.height as usize, values)
+    }
+
+    fn picture(&self, samples: DecodingResult) -> Result<Picture> {
+        use DecodingResult as D;
+        match samples {
+            D::U8(samples) => self.of_bytes(samples),
+            D::U16(samples) => self.of_words(samples),
+            D::F32(samples) => self.of_floats(samples),
+            // No other format has these: they are kept as what holds them exactly.
+            D::F16(samples) => {
+                self.of_floats(collected(samples.len(), samples.into_iter().map(f32::from))?)
+            }
+            D::I8(samples) => self.raster(samples).map(Raster::I8).map(Picture::Raster),
+            D::I16(samples) => self.raster(samples).map(Raster::I16).map(Picture::Raster),
+            D::I32(samples) => self.raster(samples).map(Raster::I32).map(Picture::Raster),
+            D::U32(samples) => self.raster(samples).map(Raster::U32).map(Picture::Raster),
+            D::F64(samples) => self.raster(samples).map(Raster::F64).map(Picture::Raster),
+            D::U64(_) | D::I64(_) => {
+                bail!("integers of 64 bits: expected those of 8, 16 or 32 bits, or floating point")
+            }
+        }
+    }
+
+    fn of_bytes(&self, samples: Vec<u8>) -> Result<Picture> {
+        let alpha = self.alpha();
+        let mut samples = self.interleaved(samples)?;
+        match (self.color, alpha) {
+            (ColorType::Gray(_), _) => self.image(samples, DynamicImage::ImageLuma8),
+            (ColorType::RGB(_), _) => self.image(samples, DynamicImage::ImageRgb8),
+            (ColorType::RGBA(_), _) => {
+                divide(alpha, 4, &mut samples, 255.0);
+                self.image(samples, DynamicImage::ImageRgba8)
+            }
+            (
+                ColorType::Multiband { num_samples: 2, .. },
+                Alpha::Straight | Alpha::Premultiplied,
+            ) => {
+                divide(alpha, 2, &mut samples, 255.0);
+                self.image(samples, DynamicImage::ImageLumaA8)
+            }
+            (ColorType::CMYK(_), _) => {
+                let colours = samples.chunks_exact(4).flat_map(|cmyk| {
+                    let light = 1.0 - f32::from(cmyk[3]) / 255.0;
+                    [0, 1, 2].map(|c| ((255.0 - f32::from(cmyk[c])) * light).round() as u8)
+                });
+                self.image(collected(samples.len() / 4 * 3, colours)?, DynamicImage::ImageRgb8)
+            }
+            _ => Ok(Picture::Raster(Raster::U8(self.channels(samples)?))),
+        }
+    }
+
+    fn of_words(&self, samples: Vec<u16>) -> Result<Picture> {
+        let alpha = self.alpha();
+        let mut samples = self.interleaved(samples)?;
+        match (self.color, alpha) {
+            (ColorType::Gray(16), _) => self.image(samples, DynamicImage::ImageLuma16),
+            (ColorType::RGB(16), _) => self.image(samples, DynamicImage::ImageRgb16),
+            (ColorType::RGBA(16), _) => {
+                divide(alpha, 4, &mut samples, 65_535.0);
+                self.image(samples, DynamicImage::ImageRgba16)
+            }
+            (
+                ColorType::Multiband { bit_depth: 16, num_samples: 2 },
+                Alpha::Straight | Alpha::Premultiplied,
+            ) => {
+                divide(alpha, 2, &mut samples, 65_535.0);
+                self.image(samples, DynamicImage::ImageLumaA16)
+            }
+            (ColorType::CMYK(16), _) => {
+                let colours = samples.chunks_exact(4).flat_map(|cmyk| {
+                    let light = 1.0 - f32::from(cmyk[3]) / 65_535.0;
+                    [0, 1, 2].map(|c| ((65_535.0 - f32::from(cmyk[c])) * light).round() as u16)
+                });
+                self.image(collected(samples.len() / 4 * 3, colours)?, DynamicImage::ImageRgb16)
+            }
+            _ => Ok(Picture::Raster(Raster::U16(self.channels(samples)?))),
+        }
+    }
+
+    fn of_floats(&self, samples: Vec<f32>) -> Result<Picture> {
+        let mut samples = self.interleaved(samples)?;
+        match self.color {
+            ColorType::RGB(_) => self.image(samples, DynamicImage::ImageRgb32F),
+            ColorType::RGBA(_) => {
+                divide(self.alpha(), 4, &mut samples, 1.0);
+                self.image(samples, DynamicImage::ImageRgba32F)
+            }
+            _ => Ok(Picture::Raster(Raster::F32(self.channels(samples)?))),
+        }
+    }
+
+    /// What the channel after the colours is.
+    fn alpha(&self) -> Alpha {
+        match (self.color, self.extra.as_slice()) {
+            // Some writers do not say that their fourth sample is alpha.
+            (ColorType::RGBA(_), []) => Alpha::Straight,
+            (_, [alpha, ..]) => *alpha,
+            _ => Alpha::None,
+        }
+    }
+
+    fn image<P: image::Pixel>(
+        &self,
+        samples: Vec<P::Subpixel>,
+        image: impl FnOnce(ImageBuffer<P, Vec<P::Subpixel>>) -> DynamicImage,
+    ) -> Result<Picture> {
+        let buffer = ImageBuffer::from_raw(self.width, self.height, samples);
+        Ok(Picture::Image(image(buffer.context("fewer pixels than its size")?)))
+    }
+
+    fn raster<A: Copy>(&self, samples: Vec<A>) -> Result<Array3<A>> {
+        self.channels(self.interleaved(samples)?)
+    }
+
+    /// Channels without alpha.
+    fn channels<A>(&self, samples: Vec<A>) -> Result<Array3<A>> {
+        let supported = matches!(
+            self.color,
+            ColorType::Gray(_) | ColorType::RGB(_) | ColorType::Multiband { .. }
+        );
+        ensure!(
+            supported && !self.extra.iter().any(|&extra| extra != Alpha::None),
+            "{:?} with {} bits: expected RGB or grey, with alpha only in 8 or 16 bits, or RGB of \
+             32-bit floating point",
+            self.color,
+            8 * size_of::<A>(),
+        );
+        let shape = (self.height as usize, self.width as usize, self.color.num_samples().into());
+        Ok(Array3::from_shape_vec(shape, samples)?)
+    }
+
+    /// Samples of a pixel side by side.
+    fn interleaved<A: Copy>(&self, samples: Vec<A>) -> Result<Vec<A>> {
+        if self.planes <= 1 {
+            return Ok(samples);
+        }
+        let pixels = self.width as usize * self.height as usize;
+        ensure!(samples.len() == self.planes * pixels, "planes of different sizes");
+        let side_by_side = (0..pixels).flat_map(|pixel| {
+            let samples = &samples;
+            (0..self.planes).map(move |plane| samples[plane * pixels + pixel])
+        });
+        collected(samples.len(), side_by_side)
+    }
+}
+
+/// Divides colours by an alpha that has been multiplied in.
+fn divide<A: Element>(alpha: Alpha, channels: usize, samples: &mut [A], opaque: f64) {
+    if alpha != Alpha::Premultiplied {
+        return;
+    }
+    for pixel in samples.chunks_exact_mut(channels) {
+        if let [colours @ .., alpha] = pixel {
+            let alpha = real(*alpha) / opaque;
+            if alpha > 0.0 {
+                colours.iter_mut().for_each(|colour| *colour = stored(real(*colour) / alpha));
+            }
+        }
+    }
+}

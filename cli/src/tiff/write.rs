@@ -1,0 +1,143 @@
+//! TIFF files, page after page, of any type of samples.
+
+use std::io::{Seek, Write};
+
+use anyhow::{Result, bail, ensure};
+use image::DynamicImage;
+use ndarray::{Array3, ArrayView3};
+use tiff::encoder::colortype::ColorType;
+use tiff::encoder::{TiffEncoder, TiffValue};
+use tiff::tags::{ExtraSamples, PhotometricInterpretation, SampleFormat};
+
+use super::Alpha;
+
+/// A TIFF that is being written.
+pub struct Output<W: Write + Seek>(TiffEncoder<W>);
+
+/// A type of samples that a TIFF can have.
+pub trait Sample: Copy + Sized {
+    /// Writes a page of so many pixels.
+    fn write<W: Write + Seek>(
+        encoder: &mut TiffEncoder<W>,
+        size: (u32, u32),
+        extra: &[ExtraSamples],
+        rgb: bool,
+        samples: &[Self],
+    ) -> Result<()>;
+}
+
+struct Grey<T>(T);
+struct Rgb<T>(T);
+
+macro_rules! samples {
+    ($($sample:ident $bits:literal $format:ident),*) => {$(
+        impl ColorType for Grey<$sample> {
+            type Inner = $sample;
+            const TIFF_VALUE: PhotometricInterpretation = PhotometricInterpretation::BlackIsZero;
+            const BITS_PER_SAMPLE: &'static [u16] = &[$bits];
+            const SAMPLE_FORMAT: &'static [SampleFormat] = &[SampleFormat::$format];
+            /// Only called with a predictor, and none is used.
+            fn horizontal_predict(row: &[$sample], result: &mut Vec<$sample>) {
+                result.extend_from_slice(row);
+            }
+        }
+        impl ColorType for Rgb<$sample> {
+            type Inner = $sample;
+            const TIFF_VALUE: PhotometricInterpretation = PhotometricInterpretation::RGB;
+            const BITS_PER_SAMPLE: &'static [u16] = &[$bits; 3];
+            const SAMPLE_FORMAT: &'static [SampleFormat] = &[SampleFormat::$format; 3];
+            fn horizontal_predict(row: &[$sample], result: &mut Vec<$sample>) {
+                result.extend_from_slice(row);
+            }
+        }
+        impl Sample for $sample {
+            fn write<W: Write + Seek>(
+                encoder: &mut TiffEncoder<W>,
+                size: (u32, u32),
+                extra: &[ExtraSamples],
+                rgb: bool,
+                samples: &[Self],
+            ) -> Result<()> {
+                match rgb {
+                    true => page::<W, Rgb<$sample>>(encoder, size, extra, samples),
+                    false => page::<W, Grey<$sample>>(encoder, size, extra, samples),
+                }
+            }
+        }
+    )*};
+}
+
+samples! {
+    u8 8 Uint, u16 16 Uint, u32 32 Uint, i8 8 Int, i16 16 Int, i32 32 Int, f32 32 IEEEFP, f64 64 IEEEFP
+}
+
+fn page<W: Write + Seek, C: ColorType>(
+    encoder: &mut TiffEncoder<W>,
+    (width, height): (u32, u32),
+    extra: &[ExtraSamples],
+    samples: &[C::Inner],
+) -> Result<()>
+where
+    [C::Inner]: TiffValue,
+{
+    let mut page = encoder.new_image::<C>(width, height)?;
+    if !extra.is_empty() {
+        page.extra_samples(extra)?;
+    }
+    Ok(page.write_data(samples)?)
+}
+
+impl<W: Write + Seek> Output<W> {
+    pub fn new(file: W) -> Result<Self> {
+        Ok(Self(TiffEncoder::new(file)?))
+    }
+
+    /// Writes a page of height x width x channels.
+    pub fn samples<A: Sample>(&mut self, samples: &Array3<A>, alpha: Alpha) -> Result<()> {
+        let (height, width, _) = samples.dim();
+        let size = (u32::try_from(width)?, u32::try_from(height)?);
+        let samples = samples.as_standard_layout();
+        self.page(size, samples.view(), alpha)
+    }
+
+    fn page<A: Sample>(
+        &mut self,
+        size: (u32, u32),
+        samples: ArrayView3<A>,
+        alpha: Alpha,
+    ) -> Result<()> {
+        let colours = samples.dim().2 - usize::from(alpha != Alpha::None);
+        let rgb = colours == 3;
+        let mut extra = vec![ExtraSamples::Unspecified; if rgb { 0 } else { colours - 1 }];
+        extra.extend(match alpha {
+            Alpha::None => None,
+            Alpha::Straight => Some(ExtraSamples::UnassociatedAlpha),
+            Alpha::Premultiplied => Some(ExtraSamples::AssociatedAlpha),
+        });
+        ensure!(extra.len() < 1 << 15, "a TIFF with {} channels", samples.dim().2);
+        let samples = samples.as_slice().expect("in standard order");
+        A::write(&mut self.0, size, &extra, rgb, samples)
+    }
+
+    /// Writes a page with a picture; `alpha` says how its alpha is meant, if it has one.
+    pub fn picture(&mut self, picture: &DynamicImage, alpha: Alpha) -> Result<()> {
+        let size = (picture.width(), picture.height());
+        let shape = (size.1 as usize, size.0 as usize, picture.color().channel_count().into());
+        let alpha = if picture.color().has_alpha() { alpha } else { Alpha::None };
+        macro_rules! page {
+            ($($pixels:ident)*) => {
+                match picture {
+                    $(DynamicImage::$pixels(buffer) => {
+                        self.page(size, ArrayView3::from_shape(shape, buffer.as_raw())?, alpha)
+                    })*
+                    other => bail!("pictures of type {:?} are not supported", other.color()),
+                }
+            };
+        }
+        page!(
+            ImageLuma8 ImageLumaA8 ImageRgb8 ImageRgba8
+            ImageLuma16 ImageLumaA16 ImageRgb16 ImageRgba16
+            ImageRgb32F ImageRgba32F
+        )
+    }
+}

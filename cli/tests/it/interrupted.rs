@@ -1,0 +1,76 @@
+//! Signals: nothing is left behind.
+
+#![cfg(unix)]
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use image::{Rgb, RgbImage};
+
+use crate::common::Place;
+
+/// Starts work on a folder, sends a signal when the first results wait beside their places, and gives
+/// the names that are left in the output's folder, if that is there.
+fn interrupted(place: &Place, signal: &str) -> Option<Vec<String>> {
+    let mut command = place.command("apply in -k disk:9 -o out --device cpu --check 2000");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let names = || -> Option<Vec<String>> {
+        let entries = std::fs::read_dir(place.file("out")).ok()?;
+        Some(entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+    };
+    let start = Instant::now();
+    while names().is_none_or(|names| names.len() < 3) {
+        assert!(start.elapsed() < Duration::from_secs(120), "no output appears");
+        assert_eq!(child.try_wait().unwrap(), None, "ended before the signal");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let status = child.wait().unwrap();
+    use std::os::unix::process::ExitStatusExt;
+    let number = if signal == "INT" { 2 } else { 15 };
+    assert_eq!(status.signal(), Some(number), "{status:?}");
+    names()
+}
+
+fn place() -> Place {
+    let place = Place::new();
+    std::fs::create_dir(place.file("in")).unwrap();
+    let picture = RgbImage::from_fn(160, 120, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+    for i in 0..400 {
+        picture.save(place.file(&format!("in/{i}.bmp"))).unwrap();
+    }
+    place
+}
+
+#[test]
+fn a_signal_leaves_no_file_behind() {
+    let place = place();
+    for signal in ["INT", "TERM"] {
+        // The command has made the folder.
+        assert_eq!(interrupted(&place, signal), None, "{signal}");
+        // Somebody else has.
+        std::fs::create_dir(place.file("out")).unwrap();
+        assert_eq!(interrupted(&place, signal), Some(Vec::new()), "{signal}");
+        std::fs::remove_dir(place.file("out")).unwrap();
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let place = Place::new();
+    std::fs::create_dir(place.file("in")).unwrap();
+    let picture = RgbImage::from_pixel(60, 40, Rgb([1, 2, 3]));
+    for i in 0..20 {
+        picture.save(place.file(&format!("in/{i}.bmp"))).unwrap();
+    }
+    // As a shell starts what runs in the background.
+    let script = format!(
+        "trap '' INT; {} apply in -k box:3 -o out --device cpu & kill -INT $!; wait $!",
+        env!("CARGO_BIN_EXE_convolve")
+    );
+    let output = Command::new("sh").args(["-c", &script]).current_dir(place.path()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(std::fs::read_dir(place.file("out")).unwrap().count(), 20);
+}
