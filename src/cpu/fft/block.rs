@@ -113,7 +113,7 @@ impl<A: Element> Fft<A> {
         let mean = transform.gain(&spectrum) * 2f64.powi(-exponent);
         let gain = Gain { mean, largest: kernel.max };
         let shape = extension.geometry.kernel();
-        let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, A::DTYPE, gain);
+        let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, A::DTYPE, gain)?;
         if let (Some(axis), Some(summed)) = (blocks.summed_axis(), blocks.summed) {
             guard = guard.with_summed(axis, summed.reach());
         }

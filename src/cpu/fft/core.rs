@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::error::Result;
+use crate::memory;
+
 /// A box of taps, all of which but a few are at least so large.
 ///
 /// With `n` samples under it, `holes` of its taps below `least`, `A = sum |x|` and `Q = sum |x|^2`
@@ -37,7 +40,7 @@ impl Core {
         magnitudes: &[f64],
         shape: &[usize],
         covered: impl Fn(usize, &Range<usize>) -> usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let sums = marginals(magnitudes, shape);
         let mut best: Option<(f64, Self)> = None;
         for trim in TRIMS {
@@ -45,7 +48,7 @@ impl Core {
             if best.as_ref().is_some_and(|(_, core)| core.taps == taps) {
                 continue;
             }
-            let bins = Bins::new(magnitudes, shape, &taps);
+            let bins = Bins::new(magnitudes, shape, &taps)?;
             let n: usize = taps.iter().enumerate().map(|(a, range)| covered(a, range)).product();
             for share in HOLES {
                 let (least, holes) = bins.quantile(share);
@@ -57,7 +60,7 @@ impl Core {
                 }
             }
         }
-        best.expect("there are trims").1
+        Ok(best.expect("there are trims").1)
     }
 }
 
@@ -93,13 +96,14 @@ fn trimmed(sums: &[f64], share: f64) -> Range<usize> {
 
 /// How many taps of a box are of about which magnitude.
 struct Bins {
-    counts: Vec<usize>,
+    counts: Vec<u32>,
     all: usize,
 }
 
 impl Bins {
-    fn new(magnitudes: &[f64], shape: &[usize], taps: &[Range<usize>]) -> Self {
-        let mut counts = vec![0; (f64::INFINITY.to_bits() >> BIN) as usize + 1];
+    fn new(magnitudes: &[f64], shape: &[usize], taps: &[Range<usize>]) -> Result<Self> {
+        let bins = (f64::INFINITY.to_bits() >> BIN) as usize + 1;
+        let mut counts: Vec<u32> = memory::zeros(bins, "a count of taps")?;
         let (inner, outer) = taps.split_last().expect("at least one axis");
         let width = shape[outer.len()];
         let rows: usize = outer.iter().map(Range::len).product();
@@ -111,17 +115,19 @@ impl Bins {
                 stride *= taps;
             }
             for magnitude in &magnitudes[flat + inner.start..flat + inner.end] {
-                counts[(magnitude.to_bits() >> BIN) as usize] += 1;
+                let count = &mut counts[(magnitude.to_bits() >> BIN) as usize];
+                *count = count.saturating_add(1);
             }
         }
-        Self { counts, all: rows * inner.len() }
+        Ok(Self { counts, all: rows * inner.len() })
     }
 
     /// The largest magnitude that all taps but a share of them reach, and how many do not.
     fn quantile(&self, share: f64) -> (f64, usize) {
         let most = (share * self.all as f64) as usize;
         let mut holes = 0;
-        for (bin, count) in self.counts.iter().enumerate() {
+        for (bin, &count) in self.counts.iter().enumerate() {
+            let count = count as usize;
             if holes + count > most {
                 return (f64::from_bits((bin as u64) << BIN), holes);
             }
@@ -136,7 +142,7 @@ mod tests {
     use super::*;
 
     fn core(magnitudes: &[f64]) -> Core {
-        Core::of(magnitudes, &[magnitudes.len()], |_, range| range.len())
+        Core::of(magnitudes, &[magnitudes.len()], |_, range| range.len()).expect("memory")
     }
 
     #[test]
@@ -170,7 +176,7 @@ mod tests {
         for i in 5..15 {
             plane[i * 30 + 10..i * 30 + 20].fill(1.0);
         }
-        let found = Core::of(&plane, &[20, 30], |_, range| range.len());
+        let found = Core::of(&plane, &[20, 30], |_, range| range.len()).expect("memory");
         assert_eq!((found.holes, found.least), (0, 1.0));
         let inside = |range: &Range<usize>, box_: Range<usize>| {
             range.start >= box_.start && range.end <= box_.end && range.len() >= 8

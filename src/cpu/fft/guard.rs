@@ -144,11 +144,11 @@ impl Guard {
         spread: Spread,
         dtype: DType,
         gain: Gain,
-    ) -> Self {
+    ) -> Result<Self> {
         let core = Core::of(magnitudes, shape, |a, range| {
             let along = Along::new(shape[a], steps[a], range, 0..shape[a]);
             along.core.count * along.side
-        });
+        })?;
         let support = support(magnitudes, shape);
         let axes: Vec<Along> = (0..shape.len())
             .map(|a| Along::new(shape[a], steps[a], &core.taps[a], support[a].clone()))
@@ -156,7 +156,7 @@ impl Guard {
         let floor = floor(magnitudes, shape, steps, &axes);
         let (least, holes) = (core.least, core.holes as f64);
         let (epsilon, smallest) = (dtype.epsilon(), dtype.smallest_normal());
-        Self { axes, least, holes, floor, gain, spread, epsilon, smallest, summed: None }
+        Ok(Self { axes, least, holes, floor, gain, spread, epsilon, smallest, summed: None })
     }
 
     /// The same where the slabs along an axis are summed, of which so many lie between the first tap and
@@ -396,6 +396,9 @@ fn support(magnitudes: &[f64], shape: &[usize]) -> Vec<Range<usize>> {
     shape.iter().map(along).collect()
 }
 
+/// Tiles beyond which a closer look at a patch would take as long as computing it.
+const MOST_FLOOR: usize = 1024;
+
 /// The tiles under a patch's windows, and the least tap over each, where that is not zero.
 fn floor(
     magnitudes: &[f64],
@@ -413,7 +416,11 @@ fn floor(
     };
     let under: Vec<_> = (0..shape.len()).map(under).collect();
     let mut floor = Vec::new();
-    for flat in 0..under.iter().map(Vec::len).product() {
+    let tiles = under.iter().map(Vec::len).product();
+    if tiles > MOST_FLOOR {
+        return floor;
+    }
+    for flat in 0..tiles {
         let mut rest: usize = flat;
         let mut chosen: Vec<&(usize, Range<usize>)> = Vec::with_capacity(shape.len());
         for tiles in under.iter().rev() {
