@@ -8,12 +8,11 @@ use super::blocks::Blocks;
 use super::boxes::rows_of;
 use super::guard::{Bearable, Doubt, Guard, Scratch};
 use super::kernel::spectrum;
-use super::pack::pack;
 use super::range::{Gain, Level, exponent_into_range};
 use super::sample::{MOST_LANES, Sample};
 use super::share::{self, most_rows};
 use super::survey::Survey;
-use super::sweep::{Packing, clean};
+use super::sweep::Packing;
 use super::transform::{Extent, Space, Transform};
 use crate::bounds;
 use crate::cpu::direct::Direct;
@@ -180,12 +179,19 @@ impl<A: Element> Fft<A> {
             packing = better;
             self.sweep(x, packing, rows, workspace)?;
         }
+        // A closer look, where the kernel has holes, for all blocks at once: they share their error.
+        let mut closer = !self.guard.has_holes();
         for (lane, exponent) in packing.exponents.into_iter().enumerate() {
-            if let Some(exponent) = exponent {
-                self.find_doubts(lane, Bearable { error: bearable, exponent }, workspace)?;
-                let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-                self.recompute(x, &workspace.parts[lane], &workspace.scratch.doubts, rows)?;
+            let Some(exponent) = exponent else { continue };
+            let bearable = Bearable { error: bearable, exponent };
+            self.find_doubts(lane, bearable, workspace)?;
+            if !closer && workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros) {
+                closer = true;
+                self.look(x, packing, true, workspace)?;
+                self.find_doubts(lane, bearable, workspace)?;
             }
+            let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
+            self.recompute(x, &workspace.parts[lane], &workspace.scratch.doubts, rows)?;
         }
         Ok(())
     }
@@ -200,7 +206,7 @@ impl<A: Element> Fft<A> {
     ) -> Result<()> {
         let mut fit = [None; MOST_LANES];
         for lane in (0..MOST_LANES).filter(|&lane| exponents[lane].is_some()) {
-            let level = workspace.survey.level(A::Sample::parts(lane), 0, 1);
+            let level = workspace.survey.level(A::Sample::parts(lane), 0);
             if bounds::fft_is_exact(self.blocks.spread(), &self.kernel, level.largest) {
                 fit[lane] = Some(level);
             } else {
@@ -235,7 +241,7 @@ impl<A: Element> Fft<A> {
         let is_here = |&lane: &usize| packing.exponents[lane].is_some();
         let mut levels = [None; MOST_LANES];
         for lane in (0..MOST_LANES).filter(is_here) {
-            let level = workspace.survey.level(A::Sample::parts(lane), 0, self.slabs_of_output());
+            let level = workspace.survey.level(A::Sample::parts(lane), 0);
             levels[lane] = Some(level);
         }
         let fits = |level: &Level| {
@@ -265,11 +271,6 @@ impl<A: Element> Fft<A> {
             }
         }
         Ok(None)
-    }
-
-    /// Slabs that what becomes of one output stands in.
-    fn slabs_of_output(&self) -> usize {
-        self.blocks.summed.map_or(1, |summed| summed.reach() + 1)
     }
 
     /// Finds what is to be computed again of the block in a lane.
@@ -371,7 +372,7 @@ impl<A: Element> Fft<A> {
 
     /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
     fn level(&self, x: &[A], lane: usize, workspace: &mut Workspace<A>) -> Result<(Level, bool)> {
-        let Workspace { parts, survey, space, gathered, .. } = workspace;
+        let Workspace { parts, gathered, .. } = workspace;
         let part = &parts[lane];
         let rows = rows_of(&part.extent.used);
         let (mut largest, mut finite) = (0.0f64, true);
@@ -385,15 +386,11 @@ impl<A: Element> Fft<A> {
             }
         }
         let exponent = exponent_into_range::<A::Sample>(largest);
-        survey.start(&self.guard, &part.extent.used, self.slab_rows(&part.extent.used))?;
-        let line = &mut space.line[..self.blocks.size[part.origin.len() - 1]];
-        for row in 0..rows {
-            let row = self.row(x, part, row, &mut gathered[0])?;
-            pack([row, &[]], [exponent, 0], line);
-            clean(&mut line[..row.len()], survey);
-            survey.add(line);
-        }
-        let level = survey.level(A::Sample::parts(0), exponent, self.slabs_of_output());
+        let mut exponents = [None; MOST_LANES];
+        exponents[lane] = Some(exponent);
+        self.look(x, Packing { exponents, cleaned: true }, false, workspace)?;
+        let parts = A::Sample::parts(lane);
+        let level = workspace.survey.level(parts, exponent);
         Ok((level, finite))
     }
 

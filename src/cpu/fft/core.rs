@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::memory;
 
-/// A box of taps, all of which but a few are at least so large.
+/// A box of taps, and how large they are at least, but for a few.
 ///
-/// With `n` samples under it, `holes` of its taps below `least`, `A = sum |x|` and `Q = sum |x|^2`
+/// With `holes` of its taps below `least`, `A = sum |x|` and `Q = sum |x|^2`
 /// over any part of it, a window's `sum |k| |x|` is at least `least * (A - sqrt(holes * Q))`: of the
 /// samples, no more than `holes` lie under smaller taps, and `m` samples add up to
 /// `sqrt(m * Q)` at most (Cauchy and Schwarz).
@@ -15,9 +15,16 @@ use crate::memory;
 pub struct Core {
     /// The box.
     pub taps: Vec<Range<usize>>,
-    /// What all of its taps but `holes` reach.
+    /// What its taps are at least, with fewer and more exceptions.
+    pub levels: Vec<Level>,
+}
+
+/// A magnitude that all taps of a box but a few reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// The magnitude.
     pub least: f64,
-    /// Taps of the box that do not reach it.
+    /// Taps that do not reach it.
     pub holes: usize,
 }
 
@@ -26,7 +33,7 @@ pub struct Core {
 const TRIMS: [f64; 6] = [0.0, 1.0 / 64.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 7.0 / 16.0];
 
 /// Shares of a box that may be holes.
-const HOLES: [f64; 5] = [0.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 3.0 / 8.0];
+const HOLES: [f64; 7] = [0.0, 1.0 / 256.0, 1.0 / 64.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 3.0 / 8.0];
 
 /// Bits of an `f64` below those that magnitudes are counted by: four bins an octave.
 const BIN: u32 = 50;
@@ -50,14 +57,16 @@ impl Core {
             }
             let bins = Bins::new(magnitudes, shape, &taps)?;
             let n: usize = taps.iter().enumerate().map(|(a, range)| covered(a, range)).product();
-            for share in HOLES {
-                let (least, holes) = bins.quantile(share);
-                // Samples that are uniform in -1 .. 1.
-                let seen = 0.5 * n as f64 - (holes.min(n) as f64 * n as f64 / 3.0).sqrt();
-                let score = least * seen;
-                if best.as_ref().is_none_or(|(most, _)| score > *most) {
-                    best = Some((score, Self { taps: taps.clone(), least, holes }));
-                }
+            let mut levels: Vec<Level> = HOLES.iter().map(|&share| bins.quantile(share)).collect();
+            levels.dedup();
+            // Samples that are uniform in -1 .. 1.
+            let score = |level: &Level| {
+                let holes = (level.holes.min(n) as f64 * n as f64 / 3.0).sqrt();
+                level.least * (0.5 * n as f64 - holes)
+            };
+            let score = levels.iter().map(score).fold(0.0, f64::max);
+            if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                best = Some((score, Self { taps, levels }));
             }
         }
         Ok(best.expect("there are trims").1)
@@ -123,17 +132,17 @@ impl Bins {
     }
 
     /// The largest magnitude that all taps but a share of them reach, and how many do not.
-    fn quantile(&self, share: f64) -> (f64, usize) {
+    fn quantile(&self, share: f64) -> Level {
         let most = (share * self.all as f64) as usize;
         let mut holes = 0;
         for (bin, &count) in self.counts.iter().enumerate() {
             let count = count as usize;
             if holes + count > most {
-                return (f64::from_bits((bin as u64) << BIN), holes);
+                return Level { least: f64::from_bits((bin as u64) << BIN), holes };
             }
             holes += count;
         }
-        (0.0, 0)
+        Level { least: 0.0, holes: 0 }
     }
 }
 
@@ -147,14 +156,16 @@ mod tests {
 
     #[test]
     fn even_taps_are_all_of_a_core() {
-        assert_eq!(core(&[0.25; 9]), Core { taps: vec![0..9], least: 0.25, holes: 0 });
+        let levels = vec![Level { least: 0.25, holes: 0 }];
+        assert_eq!(core(&[0.25; 9]), Core { taps: vec![0..9], levels });
     }
 
     #[test]
     fn small_tails_are_none_of_it() {
         let mut taps = [1e-9; 31];
         taps[15] = 1.0;
-        assert_eq!(core(&taps), Core { taps: vec![15..16], least: 1.0, holes: 0 });
+        let levels = vec![Level { least: 1.0, holes: 0 }];
+        assert_eq!(core(&taps), Core { taps: vec![15..16], levels });
     }
 
     #[test]
@@ -162,12 +173,15 @@ mod tests {
         let mut taps = [1.0; 64];
         taps[20] = 0.0;
         taps[40] = 1e-3;
-        assert_eq!(core(&taps), Core { taps: vec![0..64], least: 1.0, holes: 2 });
+        let found = core(&taps);
+        assert_eq!(found.taps, [0..64]);
+        assert_eq!(found.levels[0], Level { least: 0.0, holes: 0 });
+        assert!(found.levels.contains(&Level { least: 1.0, holes: 2 }), "{found:?}");
     }
 
     #[test]
     fn zeros_have_nothing_to_lose() {
-        assert_eq!(core(&[0.0; 5]).least, 0.0);
+        assert_eq!(core(&[0.0; 5]).levels, [Level { least: 0.0, holes: 0 }]);
     }
 
     #[test]
@@ -177,7 +191,7 @@ mod tests {
             plane[i * 30 + 10..i * 30 + 20].fill(1.0);
         }
         let found = Core::of(&plane, &[20, 30], |_, range| range.len()).expect("memory");
-        assert_eq!((found.holes, found.least), (0, 1.0));
+        assert_eq!(found.levels, [Level { least: 1.0, holes: 0 }]);
         let inside = |range: &Range<usize>, box_: Range<usize>| {
             range.start >= box_.start && range.end <= box_.end && range.len() >= 8
         };

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::core::Core;
+use super::core::{Core, Level};
 use super::range::{Gain, Samples, error};
 use super::sample::Real;
 use super::survey::{Parts, Slab, Survey};
@@ -20,9 +20,8 @@ use crate::memory;
 #[derive(Debug)]
 pub struct Guard {
     axes: Vec<Along>,
-    /// All taps of the core but its holes reach this.
-    least: f64,
-    holes: f64,
+    /// What taps of the core reach but for its holes.
+    levels: Vec<Level>,
     /// Tiles that lie under a patch's windows as a whole, each by its place per axis from the patch's own,
     /// and the least of the taps that can lie over it.
     floor: Vec<(Vec<usize>, f64)>,
@@ -93,10 +92,10 @@ impl Along {
     }
 }
 
-/// The side of tiles: those that a core of neighbouring samples holds whatever the window are at least
-/// two thirds of it along each axis.
+/// The side of tiles: a few of them along a core of neighbouring samples, of which every window holds
+/// most, and no more of them than samples by far.
 fn side(step: usize, core: &Range<usize>) -> usize {
-    if step == 1 { core.len().div_ceil(6) } else { 1 }
+    if step == 1 { core.len().div_ceil(6).max((core.len() / 2).clamp(1, 2)) } else { 1 }
 }
 
 /// What an output may be off by, besides a share of its window.
@@ -154,9 +153,8 @@ impl Guard {
             .map(|a| Along::new(shape[a], steps[a], &core.taps[a], support[a].clone()))
             .collect();
         let floor = floor(magnitudes, shape, steps, &axes);
-        let (least, holes) = (core.least, core.holes as f64);
         let (epsilon, smallest) = (dtype.epsilon(), dtype.smallest_normal());
-        Ok(Self { axes, least, holes, floor, gain, spread, epsilon, smallest, summed: None })
+        Ok(Self { axes, levels: core.levels, floor, gain, spread, epsilon, smallest, summed: None })
     }
 
     /// The same where the slabs along an axis are summed, of which so many lie between the first tap and
@@ -171,6 +169,11 @@ impl Guard {
         self.gain
     }
 
+    /// Slabs that what becomes of one output stands in.
+    pub fn slabs_of_output(&self) -> usize {
+        self.summed.map_or(1, |(_, reach)| reach + 1)
+    }
+
     /// Sides of tiles.
     pub fn sides(&self) -> impl Iterator<Item = usize> {
         self.axes.iter().map(|along| along.side)
@@ -178,7 +181,7 @@ impl Guard {
 
     /// Whether sums of squares are needed.
     pub fn has_holes(&self) -> bool {
-        self.holes > 0.0
+        self.levels.iter().any(|level| level.holes > 0)
     }
 
     /// The outputs of a row of patches along an axis, counted from the block's first.
@@ -214,16 +217,17 @@ impl Guard {
             memory::reserve(values, survey.sums[0].len(), "a look at a block")?;
         }
         // A complex number is at least the sum of its parts over the root of two.
-        let unit = if parts.len() > 1 { 0.5f64.sqrt() } else { 1.0 };
-        let of_parts = |all: &[[R; 2]], out: &mut Vec<R>| {
+        let is_complex = parts.len() > 1;
+        let unit = if is_complex { 0.5f64.sqrt() } else { 1.0 };
+        let of_parts = |all: &[Vec<R>; 2], out: &mut Vec<R>| {
             out.clear();
-            let join = |tile: &[R; 2]| {
-                tile[parts.clone()].iter().fold(R::default(), |sum, &part| sum + part)
-            };
-            out.extend(all.iter().map(join));
+            out.extend_from_slice(&all[parts.start]);
+            if is_complex {
+                out.iter_mut().zip(&all[1]).for_each(|(sum, part)| *sum = *sum + *part);
+            }
         };
-        of_parts(&survey.sums[0], sums);
-        of_parts(&survey.sums[1], squares);
+        of_parts(&survey.sums, sums);
+        of_parts(&survey.squares, squares);
         let by = |span: fn(&Along) -> Span| {
             move |a: usize| (span(&self.axes[a]).count, self.axes[a].step)
         };
@@ -232,6 +236,9 @@ impl Guard {
                 sliding_sum(values, powers, count, step);
             });
         }
+        let largest = survey.slabs.iter().flat_map(|slab| &slab.largest[parts.clone()]);
+        let largest = largest.copied().fold(0.0, f64::max) / unit;
+        let least = |need: f64| self.least_sum(need, largest) / unit;
         if spoils {
             spoiled.clear();
             spoiled.resize(sums.len(), R::default());
@@ -261,24 +268,26 @@ impl Guard {
             }
             let width = patches[last];
             let seen = &sums[first.core..first.core + width];
-            let energy = squares.get(first.core..first.core + width).unwrap_or(&[]);
-            if !spoils && self.are_loud(seen, energy, need / unit) {
+            let least = least(need);
+            if !spoils && are_at_least(seen, least) {
                 continue;
             }
+            let squares = squares.get(first.core..first.core + width);
             if !looked {
                 looked = true;
-                of_parts(&survey.sums[0], support);
+                of_parts(&survey.sums, support);
                 slide(support, tiles, by(|along| along.support), sliding_maximum);
                 self.flatten(tiles, floor);
             }
             for p in 0..width {
-                let energy = if energy.is_empty() { &[] } else { &energy[p..=p] };
                 let spoiled = spoils && spoiled[first.all + p] != R::default();
                 let zeros = !spoiled && support[first.support + p] == R::default();
-                let loud = || {
-                    self.are_loud(&seen[p..=p], energy, need / unit)
-                        || floor_of(floor, &survey.sums[0], first.own + p, &parts) >= need / unit
+                let closer = || {
+                    let Some(squares) = squares else { return 0.0 };
+                    self.reached(seen[p].into() * unit, squares[p].into())
                 };
+                let floor = || unit * floor_of(floor, &survey.sums, first.own + p, &parts);
+                let loud = || seen[p].into() >= least || closer() >= need || floor() >= need;
                 if !zeros && !spoiled && loud() {
                     continue;
                 }
@@ -303,44 +312,48 @@ impl Guard {
         needs: &mut Vec<f64>,
     ) -> bool {
         needs.clear();
-        // Both parts: what shares a transform has one error.
-        let error = |slabs: &[Slab]| {
-            // Squares may be too small for the type, and so may samples that were scaled.
-            let lost = self.smallest * self.spread.transformed as f64;
-            let squares = lost + slabs.iter().flat_map(|slab| slab.squares).sum::<f64>();
-            let largest = slabs.iter().flat_map(|slab| slab.largest).fold(0.0, f64::max);
-            error(self.epsilon, self.spread, Samples { squares, largest }, self.gain)
+        // Both parts: what shares a transform has one error. Squares may be too small for the type, and
+        // so may samples that were scaled.
+        let lost = self.smallest * self.spread.transformed as f64;
+        let error = |Loud { squares, largest }: Loud| {
+            let samples = Samples { squares: squares + lost, largest };
+            error(self.epsilon, self.spread, samples, self.gain)
         };
         match self.summed {
             Some((axis, reach)) => {
-                let side = self.axes[axis].side;
-                needs.extend((0..self.patches(axis, needed[axis])).map(|p| {
-                    let end = ((p + 1) * side).min(needed[axis]) + reach;
-                    error(&survey.slabs[p * side..end.min(survey.slabs.len())])
-                }));
+                // The slabs of any output lie in two neighbouring groups.
+                let (side, patches) = (self.axes[axis].side, self.patches(axis, needed[axis]));
+                let group = reach + side;
+                let mut groups = survey.slabs.chunks(group).map(Loud::of).chain([Loud::default()]);
+                let mut here = groups.next().unwrap_or_default();
+                for (g, next) in groups.enumerate() {
+                    // The patches that start in the first of the two.
+                    let end = ((g + 1) * group).div_ceil(side);
+                    needs.resize(end.min(patches), error(here.and(next)));
+                    here = next;
+                }
             }
-            None => needs.push(error(&survey.slabs)),
+            None => needs.push(error(Loud::of(&survey.slabs))),
         }
         let seen = needs.iter().copied().fold(0.0, f64::max) * 2f64.powi(-bearable.exponent);
         needs.iter_mut().for_each(|need| *need /= share(self.epsilon));
         seen > bearable.error || seen.is_nan()
     }
 
-    /// Whether all windows with these sums over the core reach `need`.
-    fn are_loud<R: Real>(&self, sums: &[R], squares: &[R], need: f64) -> bool {
-        vectorized(
-            #[inline(always)]
-            || {
-                if squares.is_empty() {
-                    let need = need / self.least;
-                    return sums.iter().fold(true, |loud, &sum| loud & (sum.into() >= need));
-                }
-                sums.iter().zip(squares).fold(true, |loud, (&sum, &squares)| {
-                    let seen = sum.into() - (self.holes * squares.into()).sqrt();
-                    loud & (self.least * seen >= need)
-                })
-            },
-        )
+    /// The sum over the core from which on a window reaches `need`, where no sample is larger than
+    /// `largest`: then `sum |x|^2` is at most `largest * sum |x|`.
+    fn least_sum(&self, need: f64, largest: f64) -> f64 {
+        let from = |level: &Level| {
+            let holes = level.holes as f64 * largest;
+            ((holes.sqrt() + (holes + 4.0 * need / level.least).sqrt()) / 2.0).powi(2)
+        };
+        self.levels.iter().map(from).fold(f64::INFINITY, f64::min)
+    }
+
+    /// What a window reaches at least, by its sums over the core of magnitudes and of their squares.
+    fn reached(&self, sum: f64, squares: f64) -> f64 {
+        let by = |level: &Level| level.least * (sum - (level.holes as f64 * squares).sqrt());
+        self.levels.iter().map(by).fold(0.0, f64::max)
     }
 
     /// The floor by places in a block of these tiles.
@@ -350,6 +363,30 @@ impl Guard {
             let place = at.iter().zip(tiles).fold(0, |place, (at, tiles)| place * tiles + at);
             (place, R::from_f64(*tap).expect("a float"))
         }));
+    }
+}
+
+/// How loud some slabs are, in both parts.
+#[derive(Clone, Copy, Default)]
+struct Loud {
+    squares: f64,
+    largest: f64,
+}
+
+impl Loud {
+    fn of(slabs: &[Slab]) -> Self {
+        let mut all = Self::default();
+        for slab in slabs {
+            let [a, b] = slab.squares;
+            all.squares += a + b;
+            all.largest = all.largest.max(slab.largest[0]).max(slab.largest[1]);
+        }
+        all
+    }
+
+    fn and(self, other: Self) -> Self {
+        let largest = self.largest.max(other.largest);
+        Self { squares: self.squares + other.squares, largest }
     }
 }
 
@@ -371,10 +408,20 @@ impl Starts {
     }
 }
 
+/// Whether all values are at least so large.
+fn are_at_least<R: Real>(values: &[R], least: f64) -> bool {
+    // Rounded up.
+    let least = R::from_f64(least * (1.0 + 1e-6)).expect("a float");
+    vectorized(
+        #[inline(always)]
+        || values.iter().fold(true, |all, &value| all & (value >= least)),
+    )
+}
+
 /// The sum over whole tiles, each under the least of its taps.
-fn floor_of<R: Real>(floor: &[(usize, R)], sums: &[[R; 2]], patch: usize, parts: &Parts) -> f64 {
+fn floor_of<R: Real>(floor: &[(usize, R)], sums: &[Vec<R>; 2], patch: usize, parts: &Parts) -> f64 {
     let under = |&(place, tap): &(usize, R)| {
-        sums[patch + place][parts.clone()].iter().fold(R::default(), |sum, &part| sum + part) * tap
+        sums[parts.clone()].iter().fold(R::default(), |sum, part| sum + part[patch + place]) * tap
     };
     floor.iter().map(under).fold(R::default(), |sum, part| sum + part).into()
 }
@@ -508,6 +555,14 @@ fn sliding_maximum<R: Real>(values: &mut [R], count: usize, step: usize) {
 fn sliding_sum<R: Real>(values: &mut [R], powers: &mut Vec<R>, count: usize, step: usize) {
     if count == 0 {
         return values.fill(R::default());
+    }
+    if count.is_power_of_two() {
+        let mut width = 1;
+        while width < count {
+            with_ahead(values, width * step, |a, b| a + b);
+            width *= 2;
+        }
+        return;
     }
     powers.clear();
     powers.extend_from_slice(values);

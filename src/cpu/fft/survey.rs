@@ -19,17 +19,25 @@ pub struct Survey<R> {
     used: Vec<usize>,
     pub tiles: Vec<usize>,
     sides: Vec<usize>,
-    /// Whether sums of squares are wanted.
-    squared: bool,
     /// Rows seen, in standard order.
     row: usize,
-    /// Sums over each column, of magnitudes and of their squares, since the last tile was complete.
+    /// Sums over each column, of magnitudes and perhaps of their squares, since the last tile was
+    /// complete.
     columns: [Vec<[R; 2]>; 2],
-    /// Sums over each tile, likewise.
-    pub sums: [Vec<[R; 2]>; 2],
+    /// Sums over each tile, likewise, of either part.
+    pub sums: [Vec<R>; 2],
+    pub squares: [Vec<R>; 2],
     /// What is known of each slab, and rows of a slab.
     pub slabs: Vec<Slab>,
     slab_rows: usize,
+    /// Of all slabs: the largest magnitudes and the sums of squares.
+    largest: [f64; 2],
+    energy: [f64; 2],
+    /// Slabs that become of one output, the squares in the last and in this group of as many, and the
+    /// most in two neighbouring groups.
+    group: usize,
+    groups: [[f64; 2]; 2],
+    loudest: [f64; 2],
     /// Tiles with samples that were not finite, and the parts that those are.
     pub spoiled: Vec<(usize, usize)>,
 }
@@ -50,25 +58,40 @@ pub type Parts = std::ops::Range<usize>;
 const STEP: usize = 16;
 
 impl<R: Real> Survey<R> {
-    /// Starts on blocks of which `used` samples are read, in slabs of so many rows.
-    pub fn start(&mut self, guard: &Guard, used: &[usize], slab_rows: usize) -> Result<()> {
+    /// Starts on blocks of which `used` samples are read, in slabs of so many rows; with sums of squares
+    /// for a closer look.
+    pub fn start(
+        &mut self,
+        guard: &Guard,
+        used: &[usize],
+        slab_rows: usize,
+        squared: bool,
+    ) -> Result<()> {
         self.used.clear();
         self.used.extend_from_slice(used);
         self.sides.clear();
         self.sides.extend(guard.sides());
         self.tiles.clear();
         self.tiles.extend(used.iter().zip(&self.sides).map(|(used, side)| used.div_ceil(*side)));
-        self.squared = guard.has_holes();
         let [columns, tiles] = [used[used.len() - 1], self.tiles.iter().product()];
-        for (which, wanted) in [true, self.squared].into_iter().enumerate() {
-            for (sums, len) in [(&mut self.columns, columns), (&mut self.sums, tiles)] {
-                memory::fit(&mut sums[which], if wanted { len } else { 0 }, "a look at a block")?;
-                sums[which].fill(Default::default());
+        let what = "a look at a block";
+        let wanted = [true, squared];
+        for (columns_of, wanted) in self.columns.iter_mut().zip(wanted) {
+            memory::fit(columns_of, if wanted { columns } else { 0 }, what)?;
+            columns_of.fill(Default::default());
+        }
+        for (sums, wanted) in [&mut self.sums, &mut self.squares].into_iter().zip(wanted) {
+            for sums in sums {
+                memory::fit(sums, if wanted { tiles } else { 0 }, what)?;
+                sums.fill(Default::default());
             }
         }
         (self.row, self.slab_rows) = (0, slab_rows);
         self.slabs.clear();
         self.spoiled.clear();
+        self.group = guard.slabs_of_output();
+        (self.largest, self.energy) = Default::default();
+        (self.groups, self.loudest) = Default::default();
         Ok(())
     }
 
@@ -85,12 +108,21 @@ impl<R: Real> Survey<R> {
             },
         );
         if self.row.is_multiple_of(self.slab_rows) {
+            if self.slabs.len().is_multiple_of(self.group) {
+                self.groups = [self.groups[1], [0.0; 2]];
+            }
             self.slabs.push(Slab::default());
         }
         let slab = self.slabs.last_mut().expect("just made");
         for part in 0..2 {
-            slab.squares[part] += energy[part].into();
-            slab.largest[part] = slab.largest[part].max(most[part].into());
+            let (squares, most): (f64, f64) = (energy[part].into(), most[part].into());
+            slab.squares[part] += squares;
+            slab.largest[part] = slab.largest[part].max(most);
+            self.energy[part] += squares;
+            self.largest[part] = self.largest[part].max(most);
+            self.groups[1][part] += squares;
+            let both = self.groups[0][part] + self.groups[1][part];
+            self.loudest[part] = self.loudest[part].max(both);
         }
         self.row += 1;
         let in_tile = if last == 0 { 0 } else { self.row % self.used[last - 1] };
@@ -98,11 +130,13 @@ impl<R: Real> Survey<R> {
             return;
         }
         let (place, side) = (self.first_tile(self.row - 1), self.sides[last]);
-        for (columns, tiles) in self.columns.iter_mut().zip(&mut self.sums) {
+        let end = place + self.tiles[last];
+        let sums = [&mut self.sums, &mut self.squares];
+        for (columns, [first, second]) in self.columns.iter_mut().zip(sums) {
             if columns.is_empty() {
                 continue;
             }
-            let tiles = &mut tiles[place..place + self.tiles[last]];
+            let tiles = [&mut first[place..end], &mut second[place..end]];
             vectorized(
                 #[inline(always)]
                 || join(columns, tiles, side),
@@ -129,21 +163,12 @@ impl<R: Real> Survey<R> {
         place
     }
 
-    /// The level of a block, all of whose rows have been added. What becomes of one output stands in up
-    /// to `group` neighbouring slabs.
-    pub fn level(&self, parts: Parts, exponent: i32, group: usize) -> Level {
-        let energy = |slabs: &[Slab]| -> f64 {
-            slabs.iter().map(|slab| slab.squares[parts.clone()].iter().sum::<f64>()).sum()
-        };
-        let (mut squares, mut before) = (0.0, 0.0);
-        for slabs in self.slabs.chunks(group.max(1)) {
-            let here = energy(slabs);
-            squares = f64::max(before + here, squares);
-            before = here;
-        } // Maxima pass over a NaN, sums do not.
-        let finite = energy(&self.slabs).is_finite();
-        let largest = self.slabs.iter().flat_map(|slab| &slab.largest[parts.clone()]);
-        let largest = largest.copied().fold(0.0, f64::max);
+    /// The level of a block, all of whose rows have been added.
+    pub fn level(&self, parts: Parts, exponent: i32) -> Level {
+        let largest = self.largest[parts.clone()].iter().copied().fold(0.0, f64::max);
+        // Maxima pass over a NaN, sums do not.
+        let finite = self.energy[parts.clone()].iter().sum::<f64>().is_finite();
+        let squares = self.loudest[parts].iter().sum();
         Level { largest: if finite { largest } else { f64::INFINITY }, squares, exponent }
     }
 }
@@ -202,18 +227,46 @@ fn look<R: Real, const SQUARED: bool>(
     (energy.into_iter().fold(zero, add), most.into_iter().fold(zero, larger))
 }
 
-/// Adds the columns to their tiles.
+/// Adds the columns' parts to their tiles.
 #[inline(always)]
-fn join<R: Real>(columns: &[[R; 2]], tiles: &mut [[R; 2]], side: usize) {
-    if side == 1 {
-        for (tile, column) in tiles.iter_mut().zip(columns) {
-            *tile = [tile[0] + column[0], tile[1] + column[1]];
+fn join<R: Real>(columns: &[[R; 2]], tiles: [&mut [R]; 2], side: usize) {
+    match side {
+        1 => join_by::<R, 1>(columns, tiles),
+        2 => join_by::<R, 2>(columns, tiles),
+        3 => join_by::<R, 3>(columns, tiles),
+        4 => join_by::<R, 4>(columns, tiles),
+        5 => join_by::<R, 5>(columns, tiles),
+        6 => join_by::<R, 6>(columns, tiles),
+        8 => join_by::<R, 8>(columns, tiles),
+        _ => {
+            let [first, second] = tiles;
+            for ((a, b), columns) in first.iter_mut().zip(second).zip(columns.chunks(side)) {
+                add(columns, Some(a), Some(b));
+            }
         }
-        return;
     }
-    for (tile, columns) in tiles.iter_mut().zip(columns.chunks(side)) {
+}
+
+/// [`join`] for tiles of a side that is known, which vectors can be made of.
+#[inline(always)]
+fn join_by<R: Real, const SIDE: usize>(columns: &[[R; 2]], [first, second]: [&mut [R]; 2]) {
+    let (whole, rest) = columns.as_chunks::<SIDE>();
+    for ((a, b), columns) in first.iter_mut().zip(second.iter_mut()).zip(whole) {
+        let mut sums = [*a, *b];
         for column in columns {
-            *tile = [tile[0] + column[0], tile[1] + column[1]];
+            sums = [sums[0] + column[0], sums[1] + column[1]];
         }
+        [*a, *b] = sums;
+    }
+    if !rest.is_empty() {
+        add(rest, first.last_mut(), second.last_mut());
+    }
+}
+
+#[inline(always)]
+fn add<R: Real>(columns: &[[R; 2]], first: Option<&mut R>, second: Option<&mut R>) {
+    let part = |part: usize| columns.iter().fold(R::default(), |sum, column| sum + column[part]);
+    if let (Some(first), Some(second)) = (first, second) {
+        (*first, *second) = (*first + part(0), *second + part(1));
     }
 }

@@ -34,15 +34,8 @@ impl<A: Element> Fft<A> {
         rows: &mut [&mut [A]],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let Workspace { parts, survey, extent, .. } = workspace;
-        extent.unite(
-            parts
-                .iter()
-                .zip(&packing.exponents)
-                .filter(|(_, e)| e.is_some())
-                .map(|(p, _)| &p.extent),
-        );
-        survey.start(&self.guard, &extent.used, self.slab_rows(&extent.used))?;
+        self.start_looking(packing, false, workspace)?;
+        let extent = &workspace.extent;
         let [used, needed] = [&extent.used, &extent.needed].map(|part| self.transform.slabs(part));
         let Some(summed) = self.blocks.summed else {
             self.forward(x, packing, 0..used, 0, workspace)?;
@@ -65,7 +58,7 @@ impl<A: Element> Fft<A> {
 
     /// Rows of a part of a block that are looked at as one: those of a slab where slabs are summed, all
     /// where they are transformed together.
-    pub(super) fn slab_rows(&self, used: &[usize]) -> usize {
+    fn slab_rows(&self, used: &[usize]) -> usize {
         let rows = rows_of(used);
         if self.blocks.summed.is_some() { rows / self.transform.slabs(used) } else { rows }
     }
@@ -113,45 +106,88 @@ impl<A: Element> Fft<A> {
         }
     }
 
-    /// Packs slabs of the blocks that have an exponent, looks at them, and transforms them. `first`
-    /// is the one that has the first place in memory.
-    fn forward(
+    /// Looks at the blocks that have an exponent without a transform; with sums of squares for a closer
+    /// look.
+    pub(super) fn look(
+        &self,
+        x: &[A],
+        packing: Packing,
+        squared: bool,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        self.start_looking(packing, squared, workspace)?;
+        for row in 0..rows_of(&workspace.extent.used) {
+            self.look_at(x, packing, row, workspace)?;
+        }
+        Ok(())
+    }
+
+    fn start_looking(
+        &self,
+        packing: Packing,
+        squared: bool,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let Workspace { parts, survey, extent, .. } = workspace;
+        let here = parts.iter().zip(&packing.exponents).filter(|(_, e)| e.is_some());
+        extent.unite(here.map(|(part, _)| &part.extent));
+        survey.start(&self.guard, &extent.used, self.slab_rows(&extent.used), squared)
+    }
+
+    /// Packs one row of the blocks, and looks at it.
+    fn look_at(
         &self,
         x: &[A],
         Packing { exponents, cleaned }: Packing,
-        slabs: Range<usize>,
-        first: usize,
+        row: usize,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let Workspace { parts, survey, extent, space, gathered, .. } = workspace;
         let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
         let used = &extent.used[..outer.len()];
-        let in_slab = rows_of(&extent.used) / self.transform.slabs(&extent.used);
+        let mut sources: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
+        for (lane, gathered) in gathered.iter_mut().enumerate() {
+            if exponents[lane].is_some()
+                && let Some(row) = within(row, used, &parts[lane].extent.used[..outer.len()])
+            {
+                sources[lane] = self.row(x, &parts[lane], row, gathered)?;
+            }
+        }
+        let line = &mut space.line[..*n];
+        vectorized(
+            #[inline(always)]
+            || pack(sources, exponents.map(|e| e.unwrap_or(0)), line),
+        );
+        if cleaned {
+            clean(line, survey);
+        }
+        survey.add(line);
+        Ok(())
+    }
+
+    /// Packs slabs of the blocks that have an exponent, looks at them, and transforms them. `first`
+    /// is the one that has the first place in memory.
+    fn forward(
+        &self,
+        x: &[A],
+        packing: Packing,
+        slabs: Range<usize>,
+        first: usize,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let in_slab =
+            rows_of(&workspace.extent.used) / self.transform.slabs(&workspace.extent.used);
+        let outer = &self.blocks.size[..self.blocks.size.len() - 1];
         let skipped = first * self.transform.rows_of_slab();
         for row in slabs.start * in_slab..slabs.end * in_slab {
-            let mut sources: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
-            let row_of = |row, part: &Part| within(row, used, &part.extent.used[..outer.len()]);
-            for (lane, gathered) in gathered.iter_mut().enumerate() {
-                if exponents[lane].is_some()
-                    && let Some(row) = row_of(row, &parts[lane])
-                {
-                    sources[lane] = self.row(x, &parts[lane], row, gathered)?;
-                }
-            }
-            let line = &mut space.line[..*n];
-            vectorized(
-                #[inline(always)]
-                || pack(sources, exponents.map(|e| e.unwrap_or(0)), line),
-            );
-            if cleaned {
-                clean(line, survey);
-            }
-            survey.add(line);
+            self.look_at(x, packing, row, workspace)?;
+            let Workspace { parts, extent, space, .. } = workspace;
+            let used = &extent.used[..outer.len()];
             // While this row is transformed, the next one comes in.
-            for (part, exponent) in parts.iter().zip(exponents) {
+            for (part, exponent) in parts.iter().zip(packing.exponents) {
                 if exponent.is_some()
                     && row + 1 < slabs.end * in_slab
-                    && let Some(next) = row_of(row + 1, part)
+                    && let Some(next) = within(row + 1, used, &part.extent.used[..outer.len()])
                 {
                     self.prefetch(x, part, next);
                 }
@@ -258,7 +294,7 @@ impl<A: Element> Fft<A> {
 }
 
 /// Replaces what is not finite by zero, and notes where it was.
-pub(super) fn clean<R: sample::Real>(line: &mut [Complex<R>], survey: &mut Survey<R>) {
+fn clean<R: sample::Real>(line: &mut [Complex<R>], survey: &mut Survey<R>) {
     for (column, value) in line.iter_mut().enumerate() {
         for (part, value) in [&mut value.re, &mut value.im].into_iter().enumerate() {
             if !value.is_finite() {
