@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::kernel;
 use crate::memory;
 
-/// What several terms are off by, in eps of their own magnitude: with up to 61 x 61 taps the roundings
-/// of both passes added up to 3 at most, where half of some two hundred are expected to cancel.
+/// What several terms are off by, in eps of their own magnitude. Rounding errors are as good as
+/// independent: the two hundred of 61 x 61 taps in two terms, of half an eps each at most, are expected
+/// to add up to four.
 const TERMS_LOSE: f64 = 8.0;
 
 /// A kernel as a sum of outer products.

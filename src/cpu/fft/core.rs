@@ -156,27 +156,26 @@ mod tests {
 
     #[test]
     fn even_taps_are_all_of_a_core() {
-        let levels = vec![Level { least: 0.25, holes: 0 }];
-        assert_eq!(core(&[0.25; 9]), Core { taps: vec![0..9], levels });
+        let Core { taps, levels } = core(&[0.25; 9]);
+        assert_eq!((&taps[0], &levels[..]), (&(0..9), &[Level { least: 0.25, holes: 0 }][..]));
     }
 
     #[test]
     fn small_tails_are_none_of_it() {
-        let mut taps = [1e-9; 31];
-        taps[15] = 1.0;
-        let levels = vec![Level { least: 1.0, holes: 0 }];
-        assert_eq!(core(&taps), Core { taps: vec![15..16], levels });
+        let mut tails = [1e-9; 31];
+        tails[15] = 1.0;
+        let Core { taps, levels } = core(&tails);
+        assert_eq!((&taps[0], &levels[..]), (&(15..16), &[Level { least: 1.0, holes: 0 }][..]));
     }
 
     #[test]
     fn a_few_small_taps_are_holes() {
-        let mut taps = [1.0; 64];
-        taps[20] = 0.0;
-        taps[40] = 1e-3;
-        let found = core(&taps);
-        assert_eq!(found.taps, [0..64]);
-        assert_eq!(found.levels[0], Level { least: 0.0, holes: 0 });
-        assert!(found.levels.contains(&Level { least: 1.0, holes: 2 }), "{found:?}");
+        let mut holes = [1.0; 64];
+        holes[20] = 0.0;
+        holes[40] = 1e-3;
+        let Core { taps, levels } = core(&holes);
+        assert_eq!((&taps[0], levels[0]), (&(0..64), Level { least: 0.0, holes: 0 }));
+        assert!(levels.contains(&Level { least: 1.0, holes: 2 }), "{levels:?}");
     }
 
     #[test]
