@@ -107,6 +107,10 @@ pub struct Bearable {
     pub exponent: i32,
 }
 
+/// Outputs between doubtful ones that are computed again with them: a few vectors take no longer than a
+/// run of its own.
+const GAP: usize = 48;
+
 /// Some outputs of one row of patches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Doubt {
@@ -208,7 +212,10 @@ impl Guard {
             scratch;
         doubts.clear();
         let spoils = survey.spoiled.iter().any(|(_, part)| parts.contains(part));
-        if !self.needs(survey, needed, bearable, needs) && !spoils {
+        // Nothing in a transform comes out as nothing.
+        let silent = survey.slabs.iter().all(|slab| slab.largest == [0.0; 2]);
+        let seen = self.needs(survey, needed, bearable, needs);
+        if !spoils && (silent || !seen) {
             return Ok(());
         }
         let tiles = &survey.tiles;
@@ -291,10 +298,10 @@ impl Guard {
                 if !zeros && !spoiled && loud() {
                     continue;
                 }
-                match doubts.last_mut() {
-                    Some(last) if (last.row, last.patches.end, last.zeros) == (row, p, zeros) => {
-                        last.patches.end += 1;
-                    }
+                let gap = if zeros { 0 } else { GAP / self.axes[last].side };
+                let before = doubts.iter_mut().rev().take_while(|doubt| doubt.row == row);
+                match before.into_iter().find(|doubt| doubt.zeros == zeros) {
+                    Some(doubt) if p - doubt.patches.end <= gap => doubt.patches.end = p + 1,
                     _ => doubts.push(Doubt { row, patches: p..p + 1, zeros }),
                 }
             }
