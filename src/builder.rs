@@ -153,6 +153,19 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
+    /// Results with the same bits whatever the number of threads; as a rule, no. Floating-point sums depend
+    /// on their order, and that on how work is cut: into blocks and tiles by the shape alone, where this
+    /// is asked for, and the method is chosen as for a machine of eight threads. So arrays of a few rows
+    /// leave threads without work, and transforms may take other blocks than are fastest here.
+    ///
+    /// The bits are those of one version of this library, on processors with the same vector instructions
+    /// ([`ConvolverBuilder::instructions`](crate::ConvolverBuilder::instructions) narrows them) and, on a
+    /// GPU, on one device and driver. Integers are exact anyway.
+    pub fn reproducible(mut self, reproducible: bool) -> Self {
+        self.request.reproducible = reproducible;
+        self
+    }
+
     /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
     /// as the plan needs it.
     ///

@@ -8,6 +8,7 @@ use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::fft::Fft;
 use crate::cpu::separable::{Separable, Sum};
+use crate::cpu::threads::Workers;
 use crate::element::Element;
 use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
@@ -52,11 +53,13 @@ impl<A: Element> Executor<A> {
         let computes = A::DTYPE.summed_in() == A::DTYPE;
         debug_assert!(computes || recipe.is_on_gpu(), "{} is widened on the CPU", A::DTYPE);
         Ok(match recipe {
-            Recipe::CpuDirect { threads, instructions } => {
-                let direct = Direct::new(extension, &weights, *instructions, *threads)?;
+            Recipe::CpuDirect { threads, instructions, by_shape } => {
+                let workers = Workers { threads: *threads, by_shape: *by_shape };
+                let direct = Direct::new(extension, &weights, *instructions, workers)?;
                 Self::CpuDirect(Box::new(direct))
             }
-            Recipe::CpuSeparable { threads, instructions, .. } => {
+            Recipe::CpuSeparable { threads, instructions, by_shape, .. } => {
+                let workers = Workers { threads: *threads, by_shape: *by_shape };
                 let found = low_rank::terms(&weights, &extension.geometry.kernel())?;
                 let Some(low_rank::Terms { factors, .. }) = found else {
                     return Err(Error::Inadmissible {
@@ -66,10 +69,10 @@ impl<A: Element> Executor<A> {
                 };
                 let shape = extension.geometry.kernel();
                 if factors.len() > 1 || !kernel::keeps_signs(&weights, &shape, &factors[0]) {
-                    let sum = Sum::new(extension, &weights, &factors, *instructions, *threads)?;
+                    let sum = Sum::new(extension, &weights, &factors, *instructions, workers)?;
                     Self::CpuSum(Box::new(sum))
                 } else {
-                    let separable = Separable::new(&extension, &factors, *instructions, *threads)?;
+                    let separable = Separable::new(&extension, &factors, *instructions, workers)?;
                     Self::CpuSeparable(separable)
                 }
             }

@@ -74,3 +74,64 @@ pub fn for_each_piece<A: Send>(
     let _ = (threads, group);
     work(0, out)
 }
+
+/// Threads, and what may follow from how many they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Workers {
+    /// Threads.
+    pub threads: usize,
+    /// Whether work is cut by its shape alone, so that results have the same bits on any number of
+    /// threads, even where some of them are left without any.
+    pub by_shape: bool,
+}
+
+impl From<usize> for Workers {
+    fn from(threads: usize) -> Self {
+        Self { threads, by_shape: false }
+    }
+}
+
+/// Cuts `out` into up to `most` contiguous pieces, where `cut` says the permitted cut nearest to an index,
+/// and calls `work` with each piece and the index where it starts, on up to `threads` threads.
+pub fn for_each_part<A: Send>(
+    out: &mut [A],
+    threads: usize,
+    most: usize,
+    cut: impl Fn(usize) -> usize + Sync,
+    work: impl Fn(usize, &mut [A]) -> Result<()> + Sync + Send,
+) -> Result<()> {
+    #[cfg(feature = "rayon")]
+    if threads > 1 && has_pool() {
+        return part(out, 0, pieces(threads).min(most.max(1)), &cut, &work);
+    }
+    let _ = (threads, most, cut);
+    work(0, out)
+}
+
+#[cfg(feature = "rayon")]
+fn part<A: Send>(
+    out: &mut [A],
+    start: usize,
+    pieces: usize,
+    cut: &(impl Fn(usize) -> usize + Sync),
+    work: &(impl Fn(usize, &mut [A]) -> Result<()> + Sync),
+) -> Result<()> {
+    let first = pieces / 2;
+    let wanted = (out.len() as u128 * first as u128 / pieces as u128) as usize;
+    let middle = cut(start + wanted);
+    if pieces == 1 || middle <= start || middle >= start + out.len() {
+        return work(start, out);
+    }
+    let (before, after) = out.split_at_mut(middle - start);
+    let (before, after) = rayon::join(
+        || part(before, start, first, cut, work),
+        || part(after, middle, pieces - first, cut, work),
+    );
+    before.and(after)
+}
+
+/// The row nearest to `row` at which a tile begins, of tiles of `tile` rows in planes of `plane` rows.
+pub fn nearest_tile(row: usize, plane: usize, tile: usize) -> usize {
+    let (before, row) = (row / plane * plane, row % plane);
+    before + ((row + tile / 2) / tile * tile).min(plane)
+}

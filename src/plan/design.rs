@@ -27,6 +27,9 @@ pub struct Request {
     pub runs: usize,
     /// Whether input and output are on the GPU: then it is the CPU that they travel to and from.
     pub resident: bool,
+    /// Whether the plan, and the bits of its results, are to be those of any number of threads: see
+    /// [`FilterBuilder::reproducible`](crate::FilterBuilder::reproducible).
+    pub reproducible: bool,
 }
 
 /// Runs of a filter of which nobody said how often it will run: whoever plans once has many inputs,
@@ -41,6 +44,7 @@ impl Default for Request {
             precision: Precision::Native,
             runs: MANY_RUNS,
             resident: false,
+            reproducible: false,
         }
     }
 }
@@ -51,6 +55,9 @@ impl Request {
             && (matches!(self.method, Method::Auto | Method::Measured) || self.method == method)
     }
 }
+
+/// Threads that a reproducible plan is made for: as many as most machines have.
+const COMMON_THREADS: usize = 8;
 
 /// Work moves away from where its data is only for a gain of more than this share, so that noise in
 /// the model does not move it back and forth.
@@ -77,14 +84,19 @@ pub fn design(
 ) -> Result<Plan> {
     let geometry = problem.geometry();
     let dtype = request.precision.inside(problem.dtype);
+    // One number for all: what is decided and how work is cut does not go with that of this machine.
+    let threads = capabilities.threads;
+    let common = Capabilities { threads: COMMON_THREADS, ..capabilities.clone() };
+    let capabilities = if request.reproducible { &common } else { capabilities };
     let judge = Judge { problem, dtype, geometry: &geometry, kernel, capabilities, model, request };
-    let candidates = vec![
+    let candidates = [
         judge.candidate(Device::Cpu, Method::Direct, judge.cpu_direct()),
         judge.candidate(Device::Cpu, Method::Separable, judge.cpu_separable()),
         judge.candidate(Device::Cpu, Method::Fft, judge.cpu_fft()),
         judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
         judge.candidate(Device::Gpu, Method::Separable, judge.gpu_separable()),
     ];
+    let candidates: Vec<_> = candidates.map(|candidate| candidate.on_at_most(threads)).into();
     let chosen = choose(&candidates, request, &capabilities.gpu, model.software_unasked)?;
     Ok(Plan {
         problem: problem.clone(),
@@ -234,7 +246,8 @@ impl Judge<'_> {
 
     fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {
         let (threads, cost) = self.model.cpu_direct(self.dtype, self.geometry, self.capabilities);
-        Ok((Recipe::CpuDirect { threads, instructions: self.capabilities.instructions }, cost))
+        let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
+        Ok((Recipe::CpuDirect { threads, instructions, by_shape }, cost))
     }
 
     fn cpu_separable(&self) -> Result<(Recipe, Cost), String> {
@@ -248,8 +261,8 @@ impl Judge<'_> {
         }
         let (threads, cost) =
             self.model.cpu_separable(self.dtype, self.geometry, terms, self.capabilities);
-        let instructions = self.capabilities.instructions;
-        Ok((Recipe::CpuSeparable { terms, threads, instructions }, cost))
+        let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
+        Ok((Recipe::CpuSeparable { terms, threads, instructions, by_shape }, cost))
     }
 
     fn cpu_fft(&self) -> Result<(Recipe, Cost), String> {

@@ -17,7 +17,7 @@ impl Plan {
     /// | `problem` | `operation`, `dtype`, `inside` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped` |
     /// | `geometry` | the folded axes: `input`, `kernel`, `output`, `edges` |
     /// | `kernel` | `finite`, `terms` (outer products whose sum it is; 0 where none are known) |
-    /// | `request` | `method`, `device`, `precision`, `runs`, `resident` |
+    /// | `request` | `method`, `device`, `precision`, `runs`, `resident`, `reproducible` |
     /// | `gpu` | `name`, `backend`, `driver`, `kind`; or `absent` with the reason; `null` where nobody looked |
     /// | `candidates` | for each `device`, `method`, `chosen`, `admissible`, `veto` or `null`, `recipe` or `null`, `seconds` or `null` (`total`, `work`, `fixed`, `transfer`, `setup`), `measured_seconds` or `null` |
     /// | `chosen` | `device`, `method`, `reason` |
@@ -52,6 +52,7 @@ impl Plan {
                 "device": request.device.to_string(),
                 "precision": request.precision.to_string(),
                 "runs": request.runs,
+                "reproducible": request.reproducible,
                 "resident": request.resident,
             },
             "gpu": gpu(&self.gpu),

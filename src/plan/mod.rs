@@ -100,6 +100,9 @@ pub enum Recipe {
         threads: usize,
         /// Vector instructions.
         instructions: InstructionSet,
+        /// Whether work is cut by its shape alone: see
+        /// [`FilterBuilder::reproducible`](crate::FilterBuilder::reproducible).
+        by_shape: bool,
     },
     /// [`Method::Separable`] on the CPU.
     CpuSeparable {
@@ -109,6 +112,9 @@ pub enum Recipe {
         threads: usize,
         /// Vector instructions.
         instructions: InstructionSet,
+        /// Whether work is cut by its shape alone: see
+        /// [`FilterBuilder::reproducible`](crate::FilterBuilder::reproducible).
+        by_shape: bool,
     },
     /// [`Method::Fft`] on the CPU.
     CpuFft {
@@ -132,6 +138,17 @@ impl Recipe {
         matches!(self, Self::GpuDirect(_) | Self::GpuSeparable(_))
     }
 
+    /// The same on no more threads than this.
+    pub(crate) fn on_at_most(mut self, most: usize) -> Self {
+        match &mut self {
+            Self::CpuDirect { threads, .. }
+            | Self::CpuSeparable { threads, .. }
+            | Self::CpuFft { threads, .. } => *threads = most.clamp(1, *threads),
+            Self::GpuDirect(_) | Self::GpuSeparable(_) => {}
+        }
+        self
+    }
+
     /// Threads of the CPU that it runs on.
     pub(crate) fn threads(&self) -> usize {
         match self {
@@ -149,11 +166,11 @@ impl fmt::Display for Recipe {
             write!(f, "{n} thread{}", if n == 1 { "" } else { "s" })
         };
         match self {
-            Self::CpuDirect { threads, instructions } => {
+            Self::CpuDirect { threads, instructions, .. } => {
                 on_threads(f, *threads)?;
                 write!(f, ", {instructions}")
             }
-            Self::CpuSeparable { terms, threads, instructions } => {
+            Self::CpuSeparable { terms, threads, instructions, .. } => {
                 if *terms > 1 {
                     write!(f, "{terms} terms, ")?;
                 }
@@ -205,6 +222,14 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// The same on no more threads than this.
+    fn on_at_most(mut self, threads: usize) -> Self {
+        if let Verdict::Admissible(recipe, _) = &mut self.verdict {
+            *recipe = recipe.clone().on_at_most(threads);
+        }
+        self
+    }
+
     /// Recipe and cost of a candidate that was not vetoed.
     pub fn admitted(&self) -> Option<(&Recipe, &Cost)> {
         match &self.verdict {

@@ -2,8 +2,8 @@
 
 mod common;
 
-#[cfg(feature = "serde")]
 mod adversarial;
+#[cfg(feature = "serde")]
 mod calibration;
 mod check;
 #[cfg(feature = "gpu")]
@@ -34,6 +34,8 @@ mod precision;
 mod problem;
 mod profile;
 mod properties;
+#[cfg(feature = "rayon")]
+mod reproducible;
 #[cfg(feature = "gpu")]
 mod resident;
 mod scipy;

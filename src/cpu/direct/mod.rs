@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::cpu::extended::{Extension, Place, Row};
 use crate::cpu::simd::InstructionSet;
-use crate::cpu::threads;
+use crate::cpu::threads::{self, Workers};
 use crate::element::Element;
 use crate::error::Result;
 use crate::geometry::Axis;
@@ -37,7 +37,7 @@ pub struct Direct<A: Element> {
     /// Rows of zeros add nothing: true unless a tap is infinite or NaN.
     finite: bool,
     instructions: InstructionSet,
-    threads: usize,
+    workers: Workers,
     workspaces: Pool<Workspace<A>>,
 }
 
@@ -72,6 +72,9 @@ const VECTOR: usize = 64;
 /// The most vectors that a row of a tile has.
 const TILE_VECTORS: usize = 12;
 
+/// Outputs of a row that are computed as one whatever the number of threads, where that is asked for.
+const STRETCH: usize = 2048;
+
 /// Vectors up to which a row counts as short.
 const NARROW: usize = 6;
 
@@ -81,7 +84,7 @@ impl<A: Element> Direct<A> {
         extension: Extension<A>,
         weights: &[A],
         instructions: InstructionSet,
-        threads: usize,
+        workers: impl Into<Workers>,
     ) -> Result<Self> {
         let inner = extension.inner();
         let rows = extension.outer().last().cloned().unwrap_or_else(Axis::one_sample);
@@ -112,7 +115,7 @@ impl<A: Element> Direct<A> {
             window,
             finite: weights.iter().all(|w| w.is_finite()),
             instructions,
-            threads,
+            workers: workers.into(),
             workspaces,
             extension,
         })
@@ -124,15 +127,30 @@ impl<A: Element> Direct<A> {
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let width = self.extension.inner().outputs();
-        let tiles = self.tiles[0].rows * self.tiles[0].spacing * width;
-        // Few rows are cut anywhere.
-        let group = if y.len() / tiles < 2 * self.threads { Self::UNIT } else { tiles };
-        threads::for_each_piece(y, self.threads, group, |start, piece| {
+        let (tile, plane) = (self.tiles[0].rows * self.tiles[0].spacing, self.rows.outputs());
+        let Workers { threads, by_shape } = self.workers;
+        // A tile adds up in an order that goes with its rows, so it is cut nowhere, but where threads
+        // would be left without work. So does a vector of a single row, by how many are left.
+        let few = y.len() / (tile * width) < 2 * threads;
+        let unit = match by_shape {
+            true if plane == 1 => Some(STRETCH),
+            true => None,
+            false => (few || plane == 1).then_some(Self::UNIT),
+        };
+        let cut = |index: usize| match unit {
+            Some(unit) => index.next_multiple_of(unit),
+            None => threads::nearest_tile((index + width / 2) / width, plane, tile) * width,
+        };
+        let most = y.len() / Self::UNIT;
+        threads::for_each_part(y, threads, most, cut, |start, piece| {
             let mut workspace = self.workspaces.take(|| self.workspace())?;
             let mut done = 0;
             while done < piece.len() {
                 let (row, column) = ((start + done) / width, (start + done) % width);
-                let left = piece.len() - done;
+                let mut left = piece.len() - done;
+                if unit == Some(STRETCH) {
+                    left = left.min(STRETCH - (start + done) % STRETCH);
+                }
                 // A piece may start and end within a row.
                 let (rows, columns) = if column > 0 || left < width {
                     (1, column..width.min(column + left))

@@ -96,11 +96,12 @@ impl<A: Element> Fused<A> {
         let width = self.extension.inner().outputs();
         // Each piece filters the rows above it again: pieces are long against the taps.
         let tall = (4 * self.vertical.sources).next_multiple_of(self.vertical.rows);
-        let share = y.len() / width / self.threads;
-        let rows = tall.min(share).max(self.vertical.rows);
-        threads::for_each_piece(y, self.threads, rows * width, |start, piece| {
+        let (all, plane_rows, tile) = (y.len() / width, self.rows().outputs(), self.vertical.rows);
+        let rows = tall.min(all / self.threads).max(tile);
+        // Tiles add up in an order that goes with their rows: they are the same on any number of threads.
+        let cut = |index: usize| threads::nearest_tile(index / width, plane_rows, tile) * width;
+        threads::for_each_part(y, self.threads, all / rows, cut, |start, piece| {
             let mut ring = self.rings.take(|| self.ring())?;
-            let plane_rows = self.rows().outputs();
             let (mut row, mut rest) = (start / width, piece);
             while !rest.is_empty() {
                 let first = row % plane_rows;

@@ -8,6 +8,7 @@ use crate::boundary::Edge;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::simd::InstructionSet;
+use crate::cpu::threads::Workers;
 use crate::element::Element;
 use crate::error::Result;
 use crate::geometry::{Axis, Geometry};
@@ -45,8 +46,9 @@ impl<A: Element> Separable<A> {
         extension: &Extension<A>,
         terms: &[Factors<A>],
         instructions: InstructionSet,
-        threads: usize,
+        workers: impl Into<Workers>,
     ) -> Result<Self> {
+        let workers = workers.into();
         let mut axes = extension.geometry.axes.clone();
         let mut values = extension.values.clone();
         let (mut passes, mut lengths) = (Vec::new(), Vec::new());
@@ -66,10 +68,10 @@ impl<A: Element> Separable<A> {
             lengths.push(extension.geometry.output_len());
             passes.push(if pass.len() == 2 {
                 let terms = terms.iter().map(part).collect();
-                Pass::Fused(Box::new(Fused::new(extension, terms, instructions, threads)?))
+                Pass::Fused(Box::new(Fused::new(extension, terms, instructions, workers.threads)?))
             } else {
                 let taps = &terms[0][pass.start];
-                Pass::Single(Box::new(Direct::new(extension, taps, instructions, threads)?))
+                Pass::Single(Box::new(Direct::new(extension, taps, instructions, workers)?))
             });
             // What lies outside along the other axes is filtered by this pass too.
             let others = values.iter_mut().enumerate().filter(|(b, _)| !pass.contains(b));

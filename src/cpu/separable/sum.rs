@@ -7,7 +7,7 @@ use super::{Factors, Separable};
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::simd::InstructionSet;
-use crate::cpu::threads;
+use crate::cpu::threads::{self, Workers};
 use crate::element::Element;
 use crate::error::Result;
 
@@ -32,13 +32,14 @@ impl<A: Element> Sum<A> {
         weights: &[A],
         terms: &[Factors<A>],
         instructions: InstructionSet,
-        threads: usize,
+        workers: impl Into<Workers>,
     ) -> Result<Self> {
+        let workers = workers.into();
         Ok(Self {
-            separable: Separable::new(&extension, terms, instructions, threads)?,
+            separable: Separable::new(&extension, terms, instructions, workers)?,
             width: extension.inner().outputs(),
             direct: Direct::new(extension, weights, instructions, 1)?,
-            threads,
+            threads: workers.threads,
         })
     }
 
