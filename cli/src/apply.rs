@@ -89,6 +89,7 @@ impl Session<'_> {
             .method(meaning.method.into())
             .device(meaning.device.into())
             .precision(meaning.precision.into())
+            .reproducible(meaning.reproducible)
             .check(self.args.check())
     }
 

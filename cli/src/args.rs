@@ -183,6 +183,9 @@ pub struct Meaning {
     /// Precision of the sums: high computes f16 and f32 in f64, and rounds once
     #[arg(long, value_enum, default_value_t = Precision::Native)]
     pub precision: Precision,
+    /// Results with the same bits whatever the number of threads
+    #[arg(long)]
+    pub reproducible: bool,
 }
 
 macro_rules! choices {

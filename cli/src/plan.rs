@@ -22,6 +22,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         method: meaning.method.into(),
         device: meaning.device.into(),
         precision: meaning.precision.into(),
+        reproducible: meaning.reproducible,
         runs: args.runs.map_or(MANY_RUNS, |runs| runs as usize),
         ..Request::default()
     };
@@ -34,6 +35,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
             .method(request.method)
             .device(request.device)
             .precision(request.precision)
+            .reproducible(request.reproducible)
             .runs(request.runs)
             .for_shape(IxDyn(shape))?;
         return Ok(printed(args, filter.plan()));
@@ -53,6 +55,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         });
         let filter = convolver.filter(&taps).options(options).method(request.method);
         let filter = filter.device(request.device).precision(request.precision);
+        let filter = filter.reproducible(request.reproducible);
         let filter = filter.runs(request.runs).for_shape(IxDyn(shape))?;
         return Ok(printed(args, filter.plan()));
     }
