@@ -324,7 +324,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
         value["request"],
         json!({
             "method": "auto", "device": "auto", "precision": "native", "runs": 100,
-            "resident": false,
+            "resident": false, "reproducible": false,
         })
     );
     assert_eq!(keys(&value["geometry"]), "edges input kernel output");

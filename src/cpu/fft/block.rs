@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::blocks::Blocks;
-use super::boxes::rows_of;
-use super::guard::{Bearable, Doubt, Guard, Scratch};
+use super::guard::{Bearable, Guard, Scratch};
 use super::kernel::spectrum;
 use super::range::{Gain, Level, exponent_into_range};
 use super::sample::{MOST_LANES, Sample};
@@ -16,8 +15,7 @@ use super::sweep::Packing;
 use super::transform::{Extent, Space, Transform};
 use crate::bounds;
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::{Extension, Odometer};
-use crate::cpu::simd::InstructionSet;
+use crate::cpu::extended::Extension;
 use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
@@ -45,8 +43,8 @@ pub struct Fft<A: Element> {
     /// The most rows of outputs that a block has.
     pub(super) rows: usize,
     /// Computes what a transform cannot be trusted with, once there is something.
-    direct: OnceLock<Direct<A>>,
-    weights: Vec<A>,
+    pub(super) direct: OnceLock<Direct<A>>,
+    pub(super) weights: Vec<A>,
     threads: usize,
     workspaces: Pool<Workspace<A>>,
     /// Memory for lists of rows; the lists are empty.
@@ -229,114 +227,6 @@ impl<A: Element> Fft<A> {
         Ok(())
     }
 
-    /// Another packing of blocks that went through a transform as they are, where that could not be or
-    /// leaves doubts.
-    fn better(
-        &self,
-        x: &[A],
-        packing: Packing,
-        bearable: f64,
-        workspace: &mut Workspace<A>,
-    ) -> Result<Option<Packing>> {
-        let is_here = |&lane: &usize| packing.exponents[lane].is_some();
-        let mut levels = [None; MOST_LANES];
-        for lane in (0..MOST_LANES).filter(is_here) {
-            let level = workspace.survey.level(A::Sample::parts(lane), 0);
-            levels[lane] = Some(level);
-        }
-        let fits = |level: &Level| {
-            level.largest.is_finite() && exponent_into_range::<A::Sample>(level.largest) == 0
-        };
-        let fit = levels.iter().flatten().all(fits);
-        let mut cleaned = false;
-        if !fit {
-            for lane in (0..MOST_LANES).filter(is_here) {
-                let (level, finite) = self.level(x, lane, workspace)?;
-                levels[lane] = Some(level);
-                cleaned |= !finite;
-            }
-        }
-        let exponents = match levels {
-            [Some(a), Some(b)] => a.partners(&b).map(Some),
-            _ => levels.map(|level| level.map(|level| level.exponent)),
-        };
-        let better = Packing { exponents, cleaned };
-        if !fit {
-            return Ok(Some(better));
-        }
-        for lane in (0..MOST_LANES).filter(is_here).filter(|_| better != packing) {
-            self.find_doubts(lane, Bearable { error: bearable, exponent: 0 }, workspace)?;
-            if workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros) {
-                return Ok(Some(better));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Finds what is to be computed again of the block in a lane.
-    fn find_doubts(
-        &self,
-        lane: usize,
-        bearable: Bearable,
-        workspace: &mut Workspace<A>,
-    ) -> Result<()> {
-        let Workspace { parts, survey, scratch, .. } = workspace;
-        let needed = &parts[lane].extent.needed;
-        self.guard.doubts(survey, A::Sample::parts(lane), needed, bearable, scratch)
-    }
-
-    /// Computes outputs of a block again.
-    fn recompute(
-        &self,
-        x: &[A],
-        part: &Part,
-        doubts: &[Doubt],
-        rows: &mut [&mut [A]],
-    ) -> Result<()> {
-        let axes = &self.extension.geometry.axes;
-        let last = axes.len() - 1;
-        // The outputs of some patches along an axis, counted from the block's first.
-        let outputs = |a: usize, patches: Range<usize>| -> Range<usize> {
-            let (all, places) = (&part.outputs[a], self.guard.outputs(a, patches));
-            let output = |place: usize| {
-                axes[a].first_output_from(part.origin[a] + place).clamp(all.start, all.end)
-            };
-            output(places.start)..output(places.end)
-        };
-        for doubt in doubts {
-            let columns = outputs(last, doubt.patches.clone());
-            // The outputs of the doubt's row of patches along an outer axis.
-            let outer = |axis: usize| {
-                let mut rest = doubt.row;
-                for a in (axis + 1..last).rev() {
-                    rest /= self.guard.patches(a, part.extent.needed[a]);
-                }
-                let p = rest % self.guard.patches(axis, part.extent.needed[axis]);
-                outputs(axis, p..p + 1)
-            };
-            let first = part.outputs[last].start;
-            for flat in 0..(0..last).map(|a| outer(a).len()).product() {
-                let (mut rest, mut row, mut target) = (flat, 0, 0);
-                let (mut row_stride, mut target_stride) = (1, 1);
-                for a in (0..last).rev() {
-                    let (range, all) = (outer(a), &part.outputs[a]);
-                    let o = range.start + rest % range.len();
-                    rest /= range.len();
-                    row += o * row_stride;
-                    target += (o - all.start) * target_stride;
-                    row_stride *= axes[a].outputs();
-                    target_stride *= all.len();
-                }
-                let out = &mut rows[target][columns.start - first..columns.end - first];
-                match doubt.zeros {
-                    true => out.fill(A::default()),
-                    false => self.direct()?.rows(x, row, columns.clone(), out)?,
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Whether two blocks that are fit for a transform are still so together: the bound for
     /// integers is in terms of the norm of all that is transformed.
     fn is_exact_together(&self, a: &Level, b: &Level) -> bool {
@@ -368,163 +258,5 @@ impl<A: Element> Fft<A> {
             used.push(results + axis.reach());
         }
         true
-    }
-
-    /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
-    fn level(&self, x: &[A], lane: usize, workspace: &mut Workspace<A>) -> Result<(Level, bool)> {
-        let Workspace { parts, gathered, .. } = workspace;
-        let part = &parts[lane];
-        let rows = rows_of(&part.extent.used);
-        let (mut largest, mut finite) = (0.0f64, true);
-        for row in 0..rows {
-            for value in self.row(x, part, row, &mut gathered[0])? {
-                if value.is_finite() {
-                    largest = largest.max(value.magnitude());
-                } else {
-                    finite = false;
-                }
-            }
-        }
-        let exponent = exponent_into_range::<A::Sample>(largest);
-        let mut exponents = [None; MOST_LANES];
-        exponents[lane] = Some(exponent);
-        self.look(x, Packing { exponents, cleaned: true }, false, workspace)?;
-        let parts = A::Sample::parts(lane);
-        let level = workspace.survey.level(parts, exponent);
-        Ok((level, finite))
-    }
-
-    /// What computes without a transform. Blocks run on all threads already.
-    fn direct(&self) -> Result<&Direct<A>> {
-        if let Some(direct) = self.direct.get() {
-            return Ok(direct);
-        }
-        let (extension, instructions) = (self.extension.clone(), InstructionSet::detect());
-        let made = Direct::new(extension, &self.weights, instructions, 1)?;
-        Ok(self.direct.get_or_init(|| made))
-    }
-
-    /// Computes the outputs of a block without a transform.
-    fn leave_to_direct(&self, x: &[A], part: &Part, rows: &mut [&mut [A]]) -> Result<()> {
-        let (columns, outer) = part.outputs.split_last().expect("at least one axis");
-        let axes = self.extension.outer();
-        let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
-        for out in rows.iter_mut().take(outer.iter().map(Range::len).product()) {
-            let row = axes
-                .iter()
-                .enumerate()
-                .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            self.direct()?.rows(x, row, columns.clone(), out)?;
-            at.advance();
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::blocks::Summed;
-    use super::super::range;
-    use super::*;
-    use crate::boundary::Edge;
-    use crate::geometry::Geometry;
-
-    /// One block that holds all of a plane.
-    fn one_block(n: [usize; 2], taps: [usize; 2], summed: bool) -> (Extension<f32>, Blocks) {
-        let axis = |a: usize| {
-            let (offset, out) = (0, n[a] - taps[a] + 1);
-            Axis { n: n[a], taps: taps[a], out, offset, edge: Edge::Zero, ..Axis::one_sample() }
-        };
-        let axes: Vec<Axis> = vec![axis(0), axis(1)];
-        let step: Vec<usize> = axes.iter().map(Axis::outputs).collect();
-        let summed = (summed && n[0] > 1).then(|| Summed::new(taps[0], 1, step[0]));
-        let blocks = Blocks { size: n.to_vec(), step, count: vec![1, 1], summed };
-        (Extension { geometry: Geometry { axes }, values: vec![0.0; 2] }, blocks)
-    }
-
-    /// Samples, or taps, of all kinds.
-    fn kinds(shape: [usize; 2]) -> Vec<Vec<f32>> {
-        let noise = |i: usize| ((i * 7919 % 10_007) as f32 - 5003.0) / 5003.0;
-        let [rows, columns] = shape;
-        let plane = |value: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {
-            (0..rows * columns).map(|i| value(i / columns, i % columns)).collect()
-        };
-        let bump = |i: usize, n: usize| {
-            let at = (i as f32 - n as f32 / 2.0) / (n as f32 / 6.0);
-            (-at * at / 2.0).exp()
-        };
-        vec![
-            plane(&|i, j| noise(i * columns + j)),
-            plane(&|i, j| noise(i * columns + j).abs()),
-            plane(&|_, _| 0.7),
-            plane(&|i, j| f32::from(u8::from((i, j) == (rows / 3, columns / 3)))),
-            plane(&|i, j| f32::from(u8::from(i * columns + j > rows * columns / 2))),
-            plane(&|i, j| bump(i, rows) * bump(j, columns)),
-            plane(&|i, j| ((i + 2 * j) as f32 * 0.7).sin()),
-            plane(&|i, j| if (i + j) % 2 == 0 { 0.9 } else { -0.9 }),
-            plane(&|i, j| 1.0 + 1e-3 * noise(i * columns + j)),
-            plane(&|i, j| if j % 16 == 3 { noise(i) } else { 0.0 }),
-            plane(&|i, j| f32::from(u8::from((i * columns + j) % 32 == 5))),
-            plane(&|i, j| f32::from(u8::from(i % 4 == 0 && j % 64 == 9))),
-            plane(&|i, j| if j % 8 < 2 && i % 3 == 0 { 1.0 } else { 0.0 }),
-        ]
-    }
-
-    #[test]
-    fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
-        let mut most = 0.0f64;
-        for (n, taps) in
-            [([1, 64], [1, 9]), ([1, 1000], [1, 101]), ([1, 4096], [1, 31]), ([96, 360], [31, 5])]
-        {
-            for summed in [false, true] {
-                if summed && n[0] == 1 {
-                    continue;
-                }
-                for kernel in kinds(taps) {
-                    let (extension, blocks) = one_block(n, taps, summed);
-                    let wide = |values: &[f32]| values.iter().map(|&v| v.into()).collect();
-                    let magnitudes = |wide: &Vec<f64>| wide.iter().map(|v| v.abs()).collect();
-                    let direct = |weights: &Vec<f64>| {
-                        let geometry = extension.geometry.clone();
-                        let extension = Extension { geometry, values: vec![0.0; 2] };
-                        Direct::new(extension, weights, InstructionSet::detect(), 1)
-                            .expect("memory")
-                    };
-                    let weights: Vec<f64> = wide(&kernel);
-                    let [exact, products] = [direct(&weights), direct(&magnitudes(&weights))];
-                    let fft = Fft::new(extension, kernel, blocks, 1).expect("memory");
-                    for x in kinds(n) {
-                        let outputs = fft.extension.geometry.output_len();
-                        let (mut y, mut sums) = (vec![f32::NAN; outputs], vec![0.0; outputs]);
-                        let mut windows = vec![0.0; outputs];
-                        fft.run(&x, &mut y, f64::INFINITY).expect("memory");
-                        let wide: Vec<f64> = wide(&x);
-                        exact.run(&wide, &mut sums).expect("memory");
-                        products.run(&magnitudes(&wide), &mut windows).expect("memory");
-                        // Of the rows under an output, where rows are summed.
-                        let rows: Vec<f64> =
-                            wide.chunks(n[1]).map(|row| row.iter().map(|x| x * x).sum()).collect();
-                        let largest = wide.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-                        let reach = if summed { taps[0] } else { n[0] };
-                        let columns = n[1] - taps[1] + 1;
-                        for (o, (y, sum)) in y.iter().zip(&sums).enumerate() {
-                            // Where the window itself is loud, so may the error be.
-                            let own = 4.0 * f64::from(f32::EPSILON) * windows[o];
-                            let first = if summed { o / columns } else { 0 };
-                            let squares = rows[first..first + reach].iter().sum();
-                            let spread = fft.blocks.spread();
-                            let samples = range::Samples { squares, largest };
-                            let gain = fft.guard.gain();
-                            let unit = range::error(f32::EPSILON.into(), spread, samples, gain)
-                                / range::SAFETY;
-                            let share = ((f64::from(*y) - sum).abs() - own) / (unit + 1e-30);
-                            most = most.max(share);
-                        }
-                    }
-                }
-            }
-        }
-        assert!(most < range::SAFETY / 2.0, "{most}");
-        assert!(most > range::SAFETY / 100.0, "{most}: nothing was measured");
     }
 }

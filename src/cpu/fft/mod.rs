@@ -8,6 +8,8 @@
 //! Blocks of real numbers go in pairs, as the real and the imaginary part of one complex
 //! transform.
 
+mod again;
+mod along;
 mod block;
 pub(crate) mod blocks;
 mod boxes;
@@ -20,8 +22,11 @@ mod range;
 pub(crate) mod sample;
 mod share;
 pub(crate) mod size;
+mod slide;
 mod survey;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod transform;
 mod transpose;
 

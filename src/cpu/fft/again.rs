@@ -1,0 +1,186 @@
+//! What is done again: blocks that a transform must take in another packing, and outputs that it cannot be
+//! trusted with.
+
+use std::ops::Range;
+
+use super::block::{Fft, Part, Workspace};
+use super::boxes::rows_of;
+use super::guard::{Bearable, Doubt};
+use super::range::{Level, exponent_into_range};
+use super::sample::{MOST_LANES, Sample};
+use super::sweep::Packing;
+use crate::cpu::direct::Direct;
+use crate::cpu::extended::Odometer;
+use crate::cpu::simd::InstructionSet;
+use crate::element::Element;
+use crate::error::Result;
+
+impl<A: Element> Fft<A> {
+    /// Another packing of blocks that went through a transform as they are, where that could not be or
+    /// leaves doubts.
+    pub(super) fn better(
+        &self,
+        x: &[A],
+        packing: Packing,
+        bearable: f64,
+        workspace: &mut Workspace<A>,
+    ) -> Result<Option<Packing>> {
+        let is_here = |&lane: &usize| packing.exponents[lane].is_some();
+        let mut levels = [None; MOST_LANES];
+        for lane in (0..MOST_LANES).filter(is_here) {
+            let level = workspace.survey.level(A::Sample::parts(lane), 0);
+            levels[lane] = Some(level);
+        }
+        let fits = |level: &Level| {
+            level.largest.is_finite() && exponent_into_range::<A::Sample>(level.largest) == 0
+        };
+        let fit = levels.iter().flatten().all(fits);
+        let mut cleaned = false;
+        if !fit {
+            for lane in (0..MOST_LANES).filter(is_here) {
+                let (level, finite) = self.level(x, lane, workspace)?;
+                levels[lane] = Some(level);
+                cleaned |= !finite;
+            }
+        }
+        let exponents = match levels {
+            [Some(a), Some(b)] => a.partners(&b).map(Some),
+            _ => levels.map(|level| level.map(|level| level.exponent)),
+        };
+        let better = Packing { exponents, cleaned };
+        if !fit {
+            return Ok(Some(better));
+        }
+        for lane in (0..MOST_LANES).filter(is_here).filter(|_| better != packing) {
+            self.find_doubts(lane, Bearable { error: bearable, exponent: 0 }, workspace)?;
+            if workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros) {
+                return Ok(Some(better));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds what is to be computed again of the block in a lane.
+    pub(super) fn find_doubts(
+        &self,
+        lane: usize,
+        bearable: Bearable,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let Workspace { parts, survey, scratch, .. } = workspace;
+        let needed = &parts[lane].extent.needed;
+        self.guard.doubts(survey, A::Sample::parts(lane), needed, bearable, scratch)
+    }
+
+    /// Computes outputs of a block again.
+    pub(super) fn recompute(
+        &self,
+        x: &[A],
+        part: &Part,
+        doubts: &[Doubt],
+        rows: &mut [&mut [A]],
+    ) -> Result<()> {
+        let axes = &self.extension.geometry.axes;
+        let last = axes.len() - 1;
+        // The outputs of some patches along an axis, counted from the block's first.
+        let outputs = |a: usize, patches: Range<usize>| -> Range<usize> {
+            let (all, places) = (&part.outputs[a], self.guard.outputs(a, patches));
+            let output = |place: usize| {
+                axes[a].first_output_from(part.origin[a] + place).clamp(all.start, all.end)
+            };
+            output(places.start)..output(places.end)
+        };
+        for doubt in doubts {
+            let columns = outputs(last, doubt.patches.clone());
+            // The outputs of the doubt's row of patches along an outer axis.
+            let outer = |axis: usize| {
+                let mut rest = doubt.row;
+                for a in (axis + 1..last).rev() {
+                    rest /= self.guard.patches(a, part.extent.needed[a]);
+                }
+                let p = rest % self.guard.patches(axis, part.extent.needed[axis]);
+                outputs(axis, p..p + 1)
+            };
+            let first = part.outputs[last].start;
+            for flat in 0..(0..last).map(|a| outer(a).len()).product() {
+                let (mut rest, mut row, mut target) = (flat, 0, 0);
+                let (mut row_stride, mut target_stride) = (1, 1);
+                for a in (0..last).rev() {
+                    let (range, all) = (outer(a), &part.outputs[a]);
+                    let o = range.start + rest % range.len();
+                    rest /= range.len();
+                    row += o * row_stride;
+                    target += (o - all.start) * target_stride;
+                    row_stride *= axes[a].outputs();
+                    target_stride *= all.len();
+                }
+                let out = &mut rows[target][columns.start - first..columns.end - first];
+                match doubt.zeros {
+                    true => out.fill(A::default()),
+                    false => self.direct()?.rows(x, row, columns.clone(), out)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
+    pub(super) fn level(
+        &self,
+        x: &[A],
+        lane: usize,
+        workspace: &mut Workspace<A>,
+    ) -> Result<(Level, bool)> {
+        let Workspace { parts, gathered, .. } = workspace;
+        let part = &parts[lane];
+        let rows = rows_of(&part.extent.used);
+        let (mut largest, mut finite) = (0.0f64, true);
+        for row in 0..rows {
+            for value in self.row(x, part, row, &mut gathered[0])? {
+                if value.is_finite() {
+                    largest = largest.max(value.magnitude());
+                } else {
+                    finite = false;
+                }
+            }
+        }
+        let exponent = exponent_into_range::<A::Sample>(largest);
+        let mut exponents = [None; MOST_LANES];
+        exponents[lane] = Some(exponent);
+        self.look(x, Packing { exponents, cleaned: true }, false, workspace)?;
+        let parts = A::Sample::parts(lane);
+        let level = workspace.survey.level(parts, exponent);
+        Ok((level, finite))
+    }
+
+    /// What computes without a transform. Blocks run on all threads already.
+    pub(super) fn direct(&self) -> Result<&Direct<A>> {
+        if let Some(direct) = self.direct.get() {
+            return Ok(direct);
+        }
+        let (extension, instructions) = (self.extension.clone(), InstructionSet::detect());
+        let made = Direct::new(extension, &self.weights, instructions, 1)?;
+        Ok(self.direct.get_or_init(|| made))
+    }
+
+    /// Computes the outputs of a block without a transform.
+    pub(super) fn leave_to_direct(
+        &self,
+        x: &[A],
+        part: &Part,
+        rows: &mut [&mut [A]],
+    ) -> Result<()> {
+        let (columns, outer) = part.outputs.split_last().expect("at least one axis");
+        let axes = self.extension.outer();
+        let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
+        for out in rows.iter_mut().take(outer.iter().map(Range::len).product()) {
+            let row = axes
+                .iter()
+                .enumerate()
+                .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
+            self.direct()?.rows(x, row, columns.clone(), out)?;
+            at.advance();
+        }
+        Ok(())
+    }
+}
