@@ -176,10 +176,11 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         let (input, given) = (shape.into_dimension(), self.kernel?);
         let whole = Problem::new(input.slice(), given.shape(), &self.options)?;
         let (mut problem, Request { precision, method, .. }) = (whole.clone(), self.request);
+        let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
         // Taps are of the stored type: where sums must be more precise they cannot be folded.
         let mut folded = match precision.widens(A::DTYPE) {
             true => None,
-            false => fold::fold(&mut problem, &given)?,
+            false => fold::fold(&mut problem, &boundary, &given)?,
         };
         // Sums of taps of both signs keep the rounding of an outer product, but not its size: what is
         // asked for by name must stay possible.
@@ -192,7 +193,6 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         for (axis, &n) in problem.output.iter().enumerate() {
             output[axis] = n;
         }
-        let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
         let extension = Extension::new(&problem, &boundary);
         let kernel = match folded {
             Some(folded) => folded,

@@ -34,13 +34,16 @@ fn check<A: Value>(input: &[usize], kernel: &[usize], options: &Options<A>, taps
     }
 }
 
-/// Taps along an axis of `n` samples, as many as there are different ones.
-fn folded(edge: Boundary<i8>, n: usize) -> usize {
+/// Taps along an axis of `n` samples: as many as there are different ones, or where they are of both signs,
+/// two for each sample that several of them meet.
+fn folded(edge: Boundary<i8>, n: usize, signs: bool) -> usize {
+    let twice = 1 + usize::from(signs);
     match edge {
-        Boundary::Wrap => n,
-        Boundary::Reflect => 2 * n,
-        Boundary::Mirror => 2 * (n - 1),
-        // All that meet a sample, and one for each end.
+        Boundary::Wrap => n * twice,
+        Boundary::Reflect => 2 * n * twice,
+        Boundary::Mirror => 2 * (n - 1) * twice,
+        // All that meet a sample, and one or two for each end. What lies outside is not infinite.
+        Boundary::Nearest => 2 * n - 1 + 2 * twice,
         _ => 2 * n + 1,
     }
 }
@@ -48,7 +51,7 @@ fn folded(edge: Boundary<i8>, n: usize) -> usize {
 #[test]
 fn every_boundary() {
     for edge in EDGES {
-        let taps = [folded(edge, 5), folded(edge, 7)];
+        let taps = [folded(edge, 5, true), folded(edge, 7, true)];
         let boundary = of_type::<f32>(edge);
         let options = Options { boundary: boundary.into(), ..Options::default() };
         check(&[5, 7], &[41, 60], &options, &taps);
@@ -56,14 +59,14 @@ fn every_boundary() {
         check(&[5, 7], &[40, 61], &correlate, &taps);
         let boundary = of_type::<i32>(edge);
         let options = Options { boundary: boundary.into(), ..Options::default() };
-        check(&[5, 7], &[41, 60], &options, &taps);
+        check(&[5, 7], &[41, 60], &options, &[folded(edge, 5, false), folded(edge, 7, false)]);
         let boundary = of_type::<Complex<f64>>(edge);
         let options = Options { boundary: boundary.into(), ..Options::default() };
-        check(&[7], &[50], &options, &[folded(edge, 7)]);
+        check(&[7], &[50], &options, &[folded(edge, 7, true)]);
         // One axis alone.
         let boundary = of_type::<f64>(edge);
         let options = Options { boundary: boundary.into(), ..Options::default() };
-        check(&[30, 7], &[3, 50], &options, &[3, folded(edge, 7)]);
+        check(&[30, 7], &[3, 50], &options, &[3, folded(edge, 7, true)]);
     }
 }
 
@@ -77,11 +80,11 @@ fn other_options() {
         origin: vec![0, origin].into(),
         ..Options::default()
     };
-    check(&[4, 9], &[1, 70], &with(Mode::Same, 2, 1, 7), &[1, 9]);
-    check(&[4, 9], &[1, 70], &with(Mode::Full, 3, 1, 0), &[1, 9]);
+    check(&[4, 9], &[1, 70], &with(Mode::Same, 2, 1, 7), &[1, 18]);
+    check(&[4, 9], &[1, 70], &with(Mode::Full, 3, 1, 0), &[1, 18]);
     // Every second tap of a period of 9 meets all of it, every third a third.
-    check(&[4, 9], &[1, 70], &with(Mode::Same, 1, 2, -5), &[1, 9]);
-    check(&[4, 9], &[1, 70], &with(Mode::Full, 1, 3, 0), &[1, 3]);
+    check(&[4, 9], &[1, 70], &with(Mode::Same, 1, 2, -5), &[1, 18]);
+    check(&[4, 9], &[1, 70], &with(Mode::Full, 1, 3, 0), &[1, 6]);
     check(&[4, 9], &[1, 70], &with(Mode::Same, 1, 9, 0), &[1, 2]);
     check(&[4, 1], &[1, 70], &with(Mode::Same, 1, 1, 0), &[1, 2]);
     // In the corners another constant has the last word.
@@ -108,19 +111,82 @@ fn a_wide_blur_of_a_small_picture_is_one_of_its_own_size() {
     }
 }
 
-/// A tap of zero still meets its sample, whichever it has become a part of.
+/// What is not finite is what the definition makes of it, whatever its taps have become a part of: a tap of
+/// zero makes a NaN of a NaN and of an infinity, and so do taps of both signs of one infinity.
 #[test]
-fn what_is_not_a_number_stays_so() {
+fn what_is_not_finite_stays_so() {
+    let taps = |pattern: &[f32], len: usize| -> ArrayD<f32> {
+        let taps = (0..len).map(|t| pattern[t * t % pattern.len()]).collect();
+        ArrayD::from_shape_vec(IxDyn(&[len]), taps).expect("a row")
+    };
+    let kernels: [&[f32]; 5] = [&[0.0], &[1.0], &[0.0, 2.0], &[-1.0, 3.0], &[-1.0, 0.0, 0.5, -2.0]];
     for edge in EDGES {
-        let mut x: ArrayD<f32> = ArrayD::ones(IxDyn(&[6]));
-        x[[2]] = f32::NAN;
-        let mut k: ArrayD<f32> = ArrayD::zeros(IxDyn(&[29]));
-        k[[14]] = 1.0;
+        for sample in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for (n, at) in [(1, 0), (2, 1), (6, 0), (6, 2), (6, 5)] {
+                for (pattern, len) in kernels.iter().flat_map(|k| [(k, 29), (k, 30)]) {
+                    for dilation in [1, 2, 3] {
+                        let mut x: ArrayD<f32> = ArrayD::ones(IxDyn(&[n]));
+                        x[[at]] = sample;
+                        let options = Options {
+                            boundary: of_type::<f32>(edge).into(),
+                            mode: if len == 29 { Mode::Same } else { Mode::Full },
+                            dilation: dilation.into(),
+                            ..Options::default()
+                        };
+                        let subject = Subject::new(x, taps(pattern, len), options);
+                        for way in [CPU_DIRECT, CPU_FFT] {
+                            subject.check_way(convolver(), way).unwrap_or_else(|error| {
+                                panic!("{edge:?} {n} {at} {pattern:?} {len}: {error}")
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// In each part of a complex number for itself, and along one axis of several after the other.
+#[test]
+fn infinities_in_more_than_one_part_and_axis() {
+    let mut random = Random::new(23);
+    for edge in EDGES {
+        for shape in [[3, 40], [40, 3], [3, 2], [1, 5]] {
+            let mut x: ArrayD<f32> = random.array(&shape);
+            x[[shape[0] / 2, shape[1] / 2]] = f32::INFINITY;
+            let mut k: ArrayD<f32> = random.array(&[13, 12]);
+            k.map_inplace(|tap| *tap = if *tap > 0.5 { 0.0 } else { tap.abs() });
+            let boundary: Boundary<f32> = of_type(edge);
+            let options = Options { boundary: boundary.into(), ..Options::default() };
+            let subject = Subject::new(x, k, options);
+            subject.check_way(convolver(), CPU_DIRECT).expect("as by the definition");
+            subject.check_way(convolver(), CPU_FFT).expect("as by the definition");
+
+            let mut x: ArrayD<Complex<f64>> = random.array(&shape);
+            x[[shape[0] / 2, shape[1] / 2]].im = f64::INFINITY;
+            let mut k: ArrayD<Complex<f64>> = random.array(&[13, 12]);
+            k.map_inplace(|tap| tap.im = tap.im.abs());
+            let boundary: Boundary<Complex<f64>> = of_type(edge);
+            let options = Options { boundary: boundary.into(), ..Options::default() };
+            let subject = Subject::new(x, k, options);
+            subject.check_way(convolver(), CPU_DIRECT).expect("as by the definition");
+        }
+    }
+}
+
+/// A blur has weights of one sign, and becomes as small as its taps allow.
+#[test]
+fn taps_of_one_sign_become_one() {
+    let mut random = Random::new(29);
+    for edge in EDGES {
+        let x = random.array::<f32>(&[5, 7]);
+        let k = random.array::<f32>(&[41, 60]).mapv(|tap| tap.abs() + 0.1);
         let options = Options { boundary: of_type::<f32>(edge).into(), ..Options::default() };
         let subject = Subject::new(x, k, options);
-        for way in [CPU_DIRECT, CPU_FFT] {
-            subject.check_way(convolver(), way).expect("as by the definition");
-        }
+        let filter = subject.filter(convolver(), CPU_DIRECT).expect("admissible");
+        let taps = [folded(edge, 5, false), folded(edge, 7, false)];
+        assert_eq!(filter.plan().geometry.kernel(), taps, "{edge:?}");
+        subject.check_filter(&filter).expect("as by the definition");
     }
 }
 
