@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageBuffer};
 use ndarray::Array3;
 use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
-use tiff::tags::{ExtraSamples, PhotometricInterpretation, Tag};
+use tiff::tags::{CompressionMethod, ExtraSamples, PhotometricInterpretation, Tag};
 
 use super::Alpha;
 use super::palette::{Colours, Palette, Patched};
@@ -86,6 +86,8 @@ impl Pages {
         let orientation = orientation.and_then(Orientation::from_exif);
         let turned = orientation.is_some_and(|way| way != Orientation::NoTransforms);
         let photometric: u16 = decoder.get_tag_unsigned(Tag::PhotometricInterpretation)?;
+        let samples: u16 = decoder.find_tag_unsigned(Tag::SamplesPerPixel)?.unwrap_or(1);
+        check_meaning(decoder, PhotometricInterpretation::from_u16(photometric), samples)?;
         let palette = match PhotometricInterpretation::from_u16(photometric) {
             Some(PhotometricInterpretation::RGBPalette) => {
                 let map = decoder.get_tag_u16_vec(Tag::ColorMap)?;
@@ -98,7 +100,6 @@ impl Pages {
             _ => None,
         };
         let color = decoder.colortype()?;
-        let samples: u16 = decoder.find_tag_unsigned(Tag::SamplesPerPixel)?.unwrap_or(1);
         ensure!(
             samples == color.num_samples(),
             "{samples} samples a pixel, {} of them of unknown meaning: expected grey or RGB, with or \
@@ -142,6 +143,42 @@ fn kind<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Kind> {
     ensure!(bits & MASK == 0, "a mask for another page: expected pictures");
     let has_more = decoder.find_tag(Tag::SubIfd)?.is_some();
     Ok(Kind { smaller: bits & SMALLER != 0 || older == 2, has_more })
+}
+
+/// Refuses what the decoder takes for something else, without an error.
+fn check_meaning<R: Read + Seek>(
+    decoder: &mut Decoder<R>,
+    photometric: Option<PhotometricInterpretation>,
+    samples: u16,
+) -> Result<()> {
+    const FROM_HIGHEST_BIT: u16 = 1;
+    const UNSIGNED: u16 = 1;
+    let order = decoder.find_tag_unsigned(Tag::FillOrder)?.unwrap_or(FROM_HIGHEST_BIT);
+    ensure!(
+        order == FROM_HIGHEST_BIT,
+        "FillOrder {order}: expected 1, where pixels fill a byte from its highest bit"
+    );
+    if photometric == Some(PhotometricInterpretation::RGBPalette) {
+        ensure!(
+            samples == 1,
+            "a palette with {samples} samples a pixel: expected one, without alpha"
+        );
+    }
+    if photometric == Some(PhotometricInterpretation::WhiteIsZero) {
+        let formats: Option<Vec<u16>> = decoder.find_tag_unsigned_vec(Tag::SampleFormat)?;
+        ensure!(
+            formats.unwrap_or_default().into_iter().all(|format| format == UNSIGNED),
+            "samples of which 0 is white (WhiteIsZero) that are floating point or signed integers: \
+             expected unsigned integers, or BlackIsZero"
+        );
+    }
+    let compression: Option<u16> = decoder.find_tag_unsigned(Tag::Compression)?;
+    let compression = compression.and_then(CompressionMethod::from_u16);
+    ensure!(
+        compression != Some(CompressionMethod::ModernJPEG) || samples != 2,
+        "2 samples a pixel compressed as JPEG: expected 1, 3 or 4, or another compression"
+    );
+    Ok(())
 }
 
 /// Checks that compressed data ends where the file does: some decompressors make up what is missing.
