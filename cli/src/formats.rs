@@ -4,9 +4,10 @@ use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use image::codecs::hdr::HdrEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
-use image::{ColorType, DynamicImage, GrayImage, ImageFormat, Luma};
+use image::{ColorType, DynamicImage, GrayImage, ImageFormat, Luma, Rgb, Rgb32FImage};
 
 use crate::kernel::has_extension;
 use crate::raster::{self, Raster};
@@ -141,10 +142,37 @@ pub fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage
         (Some(ImageFormat::Tiff), _) => {
             tiff::Output::new(file)?.picture(picture, tiff::Alpha::Straight)?
         }
+        (Some(ImageFormat::Hdr), None) => match picture {
+            DynamicImage::ImageRgb32F(picture) => write_hdr(file, picture)?,
+            other => other.write_to(file, ImageFormat::Hdr)?,
+        },
         (Some(format), None) => picture.write_to(file, format)?,
         (None, None) => bail!("expected a name that ends in {EXTENSIONS}"),
     }
     Ok(())
+}
+
+/// Writes a Radiance picture. Its encoder wraps exponents around where they leave their byte.
+fn write_hdr(file: &mut impl Write, picture: &Rgb32FImage) -> Result<()> {
+    // 255 / 256 of 2^127, and 2^-128: the largest mantissa, and the smallest exponent that is not
+    // that of 0.
+    const LARGEST: f32 = 255.0 * (1u128 << 119) as f32;
+    const SMALLEST: f32 = f32::from_bits(1 << 21);
+    let lost = picture.as_raw().iter().find(|sample| !(0.0..=LARGEST).contains(*sample));
+    if let Some(sample) = lost {
+        bail!(
+            "the format cannot keep a sample of {sample:?}: expected 0 to {LARGEST:.1e}, or a name \
+             that ends in tif or exr"
+        );
+    }
+    // The largest sample of a pixel gives its exponent.
+    let kept = |pixel: &Rgb<f32>| match pixel.0.iter().any(|&sample| sample >= SMALLEST) {
+        true => *pixel,
+        false => Rgb([0.0; 3]),
+    };
+    let (width, height) = picture.dimensions();
+    let pixels = raster::collected(picture.len() / 3, picture.pixels().map(kept))?;
+    Ok(HdrEncoder::new(file).encode(&pixels, width as usize, height as usize)?)
 }
 
 #[cfg(test)]

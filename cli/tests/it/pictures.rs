@@ -2,10 +2,12 @@
 
 use image::codecs::png::PngEncoder;
 use image::{
-    ColorType, DynamicImage, GrayImage, ImageBuffer, ImageEncoder, Luma, LumaA, Rgb, RgbImage,
+    ColorType, DynamicImage, GrayImage, ImageBuffer, ImageEncoder, Luma, LumaA, Rgb, Rgb32FImage,
+    RgbImage,
 };
 
 use crate::common::{Place, asset};
+use crate::errors::refused;
 
 /// The index that stands at `i` where an axis of `n` samples is mirrored about its last sample.
 fn mirror(i: i64, n: i64) -> u32 {
@@ -198,4 +200,33 @@ fn verified() {
     let said =
         place.succeed("apply in/b.png --kernel box:3 -o y.png --precision high --explain --verify");
     assert!(said.contains("f64 inside") && said.contains("verified"), "{said}");
+}
+
+#[test]
+fn a_radiance_picture_keeps_what_it_can_and_refuses_what_it_cannot() {
+    let place = Place::new();
+    let save = |name: &str, samples: &[f32]| {
+        let pixels = samples.iter().flat_map(|&sample| [sample; 3]).collect();
+        let picture = Rgb32FImage::from_raw(samples.len() as u32, 1, pixels).unwrap();
+        DynamicImage::from(picture).save(place.file(name)).unwrap();
+    };
+    // Half the smallest sample that has an exponent, that, and more.
+    let smallest = f32::from_bits(1 << 21);
+    save("x.exr", &[0.0, smallest / 2.0, 1e-45, smallest, 1.5, 255.0 * 2f32.powi(119)]);
+    place.succeed("apply x.exr -k identity -o y.hdr --device cpu --method direct");
+    let y = image::open(place.file("y.hdr")).unwrap().into_rgb32f();
+    let y: Vec<f32> = y.pixels().map(|pixel| pixel.0[1]).collect();
+    assert_eq!(y, [0.0, 0.0, 0.0, smallest, 1.5, 255.0 * 2f32.powi(119)]);
+    for (sample, words) in [
+        (-0.5, "the format cannot keep a sample of -0.5: expected 0 to 1.7e38"),
+        (f32::NAN, "the format cannot keep a sample of NaN"),
+        (f32::INFINITY, "the format cannot keep a sample of inf"),
+        (2f32.powi(127), "the format cannot keep a sample of 1.7014118e38"),
+    ] {
+        save("x.exr", &[1.0, sample]);
+        let arguments = "apply x.exr -k identity --device cpu --method direct";
+        refused(&place, &format!("{arguments} -o z.hdr"), words);
+        place.succeed(&format!("{arguments} -o z.tif"));
+        std::fs::remove_file(place.file("z.tif")).unwrap();
+    }
 }
