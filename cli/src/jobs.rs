@@ -111,12 +111,18 @@ impl Jobs {
         let mut jobs = Vec::new();
         for (input, kind) in files {
             let output = folder.join(input.file_name().unwrap_or_default());
-            if let Some(other) = taken.insert(output.clone(), input.clone()) {
+            // Two links may stand for one file.
+            let target = fs::canonicalize(&output).unwrap_or_else(|_| output.clone());
+            let (name, expected) = match output.is_symlink() {
+                true => (&target, "outputs that are no links to one file"),
+                false => (&output, "inputs of different names"),
+            };
+            if let Some(other) = taken.insert(target.clone(), input.clone()) {
                 bail!(
-                    "{} and {} would both become {}: expected inputs of different names",
+                    "{} and {} would both become {}: expected {expected}",
                     other.display(),
                     input.display(),
-                    output.display()
+                    name.display()
                 );
             }
             check_place(&output)?;

@@ -118,7 +118,13 @@ fn cast<A: Value>(taps: &dyn Taps, rank: usize, may_be_a_row: bool) -> Result<Ar
             )
         })
     });
-    Ok(ArrayD::from_shape_vec(shape, taps.collect::<Result<_>>()?)?)
+    let len = shape.iter().product();
+    let mut cast: Vec<A> = Vec::new();
+    cast.try_reserve_exact(len).with_context(|| format!("no memory for {len} taps"))?;
+    for tap in taps {
+        cast.push(tap?);
+    }
+    Ok(ArrayD::from_shape_vec(shape, cast)?)
 }
 
 /// The numbers of a file, of whatever type.
@@ -147,6 +153,21 @@ mod tests {
         for spec in gaussians.chain(disks).chain(motions) {
             Kernel::load(&spec).unwrap().cast::<f32>(2).unwrap();
         }
+    }
+
+    #[test]
+    fn more_taps_than_there_is_memory_for_are_an_error() {
+        struct Huge([usize; 1]);
+        impl Taps for Huge {
+            fn shape(&self) -> &[usize] {
+                &self.0
+            }
+            fn numbers(&self) -> Box<dyn Iterator<Item = Number> + '_> {
+                Box::new(std::iter::empty())
+            }
+        }
+        let error = cast::<f32>(&Huge([usize::MAX / 4]), 1, false).unwrap_err();
+        assert!(format!("{error:#}").contains("no memory for"), "{error:#}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use ndarray::Array2;
 
 use crate::number::Number;
@@ -36,10 +36,12 @@ pub fn parse(text: &str) -> Result<Array2<Number>> {
     for (line, at) in text.split(['\n', '\r']).zip(1..) {
         let line = line.split('#').next().unwrap_or_default();
         check_commas(line).map_err(|error| anyhow!("line {at}: {error}"))?;
+        check_cells(line).map_err(|error| anyhow!("line {at}: {error}"))?;
         let before = taps.len();
         let items = line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
         for item in items.filter(|item| !item.is_empty()) {
             let tap: Number = item.parse().map_err(|error| anyhow!("line {at}: {error}"))?;
+            taps.try_reserve(1).context("no memory for so many numbers")?;
             taps.push(tap);
         }
         let found = taps.len() - before;
@@ -78,6 +80,19 @@ fn check_commas(line: &str) -> Result<()> {
             item.replacen(',', ".", 1)
         ),
         _ => Ok(()),
+    }
+}
+
+/// Refuses empty cells between commas or semicolons. The last cell may be one: some programs end
+/// every line with a separator.
+fn check_cells(line: &str) -> Result<()> {
+    let mut cells: Vec<&str> = line.split([',', ';']).map(str::trim).collect();
+    if cells.last() == Some(&"") {
+        cells.pop();
+    }
+    match cells.iter().position(|cell| cell.is_empty()) {
+        Some(place) => bail!("cell {} is empty: expected a number, such as 0", place + 1),
+        None => Ok(()),
     }
 }
 

@@ -142,6 +142,23 @@ fn kernels() {
 }
 
 #[test]
+fn empty_cells_of_a_text_kernel_are_errors() {
+    let place = place();
+    for (text, words) in [
+        ("1,2,3\n1,,3\n", "line 2: cell 2 is empty: expected a number"),
+        (",2,3\n", "line 1: cell 1 is empty"),
+        ("# rows\n1;2; ;\n", "line 2: cell 3 is empty"),
+        ("1,2\n,\n", "line 2: cell 1 is empty"),
+    ] {
+        place.write("cells.csv", text);
+        refused(&place, "apply x.png -o out.png --device cpu -k cells.csv", words);
+    }
+    // Some programs end every line so.
+    place.write("cells.csv", "1, 2, 1,\n2, 4, 2,\n\n");
+    place.succeed("apply x.npy -o out.npy --device cpu -k cells.csv");
+}
+
+#[test]
 fn options() {
     let place = place();
     for (input, output) in [("x.npy", "out.npy"), ("x.png", "out.png")] {
@@ -244,6 +261,27 @@ fn formats_that_would_lose_something() {
     for input in ["rgb.png", "grey.png"] {
         place.succeed(&format!("apply {input} -o y.jpg -k identity --device cpu"));
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn outputs_that_are_links_to_one_file_are_an_error() {
+    use std::os::unix::fs::symlink;
+    let place = Place::new();
+    for name in ["a.png", "b.png", "c.png"] {
+        RgbImage::new(6, 5).save(place.file(name)).unwrap();
+    }
+    std::fs::create_dir(place.file("out")).unwrap();
+    place.write("out/c.png", "one");
+    symlink("c.png", place.file("out/a.png")).unwrap();
+    symlink(place.file("out/c.png"), place.file("out/b.png")).unwrap();
+    for inputs in ["a.png b.png", "a.png c.png", "c.png b.png"] {
+        let (first, second) = inputs.split_once(' ').unwrap();
+        let words = format!("{first} and {second} would both become ");
+        refused(&place, &format!("apply --device cpu -k identity {inputs} -o out"), &words);
+    }
+    assert_eq!(std::fs::read(place.file("out/c.png")).unwrap(), b"one");
+    place.succeed("apply --device cpu -k identity a.png b.png c.png -o elsewhere");
 }
 
 #[test]
