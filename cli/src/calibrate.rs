@@ -6,7 +6,13 @@ use convolve::{Convolver, DeviceRates};
 use crate::report;
 
 pub fn run() -> Result<()> {
-    report::print(&Convolver::new().calibrate()?.to_string())
+    let calibration = Convolver::new().calibrate()?;
+    report::print(&calibration.to_string())?;
+    // Whoever keeps only the output would miss it.
+    if let Err(reason) = &calibration.kept {
+        report::note(&format!("convolve: not kept: {reason}"));
+    }
+    Ok(())
 }
 
 /// What was measured of a device and when, indented.

@@ -1,12 +1,12 @@
 //! Pictures from files: whole ones, within limits, and as many as there are.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use crate::raster::Raster;
 use crate::tiff;
@@ -35,7 +35,8 @@ impl Picture {
 
 /// What is in a file.
 pub enum Contents {
-    One(Picture),
+    /// A picture, and how many smaller ones follow it, which are left out.
+    One(Picture, usize),
     Tiff(Box<tiff::Pages>),
 }
 
@@ -84,31 +85,54 @@ impl Limits {
     }
 }
 
+/// Says in our words that a file is cut off: every decoder has its own.
+pub fn explained(error: Error) -> Error {
+    let is_end = |cause: &(dyn std::error::Error + 'static)| {
+        let error = match cause.downcast_ref() {
+            Some(ImageError::IoError(error)) => Some(error),
+            _ => cause.downcast_ref::<io::Error>(),
+        };
+        // QOI's keeps no more than the words of `std`.
+        error.is_some_and(|error| error.kind() == ErrorKind::UnexpectedEof)
+            || cause.to_string().ends_with("failed to fill whole buffer")
+    };
+    match error.chain().any(is_end) {
+        true => anyhow!("truncated: its data ends before the picture does"),
+        false => error,
+    }
+}
+
 /// Opens a file of one picture or more, each of at most so many pixels.
 pub fn open(path: &Path, pixels: u64) -> Result<Contents> {
+    contents(path, pixels).map_err(explained)
+}
+
+fn contents(path: &Path, pixels: u64) -> Result<Contents> {
     let limits = Limits::new(fs::metadata(path)?.len(), pixels);
     let format = ImageReader::open(path)?.with_guessed_format()?.format();
     let format = format.context("it starts as no format that is known")?;
+    let mut smaller = 0;
     match format {
         ImageFormat::Tiff => {
             return Ok(Contents::Tiff(Box::new(tiff::Pages::open(path, limits)?)));
         }
         ImageFormat::Png => check_frames(path, png_frames)?,
         ImageFormat::WebP => check_frames(path, webp_frames)?,
-        ImageFormat::Jpeg => check_jpeg(&fs::read(path)?)?,
+        ImageFormat::Jpeg => smaller = smaller_jpegs(&fs::read(path)?)?,
         ImageFormat::OpenExr => check_parts(path)?,
         _ => {}
     }
     let mut file = BufReader::new(File::open(path)?);
     let picture = read(ImageReader::with_format(&mut file, format), limits)?;
     ensure!(
-        format != ImageFormat::Pnm || file.fill_buf()?.first() != Some(&b'P'),
+        format != ImageFormat::Pnm || !starts_as_pnm(&mut file)?,
         "several pictures, one after another: expected one"
     );
-    Ok(Contents::One(match format {
+    let picture = match format {
         ImageFormat::OpenExr if picture.color().has_alpha() => Picture::Premultiplied(picture),
         _ => Picture::Image(picture),
-    }))
+    };
+    Ok(Contents::One(picture, smaller))
 }
 
 /// Reads a picture, the way up that its file says it should be seen.
@@ -205,34 +229,85 @@ fn word(file: &mut impl Read) -> Result<Option<[u8; 4]>> {
     let mut bytes = [0; 4];
     match file.read_exact(&mut bytes) {
         Ok(()) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Checks that a JPEG has its end: decoders make up what is missing, in grey.
-fn check_jpeg(file: &[u8]) -> Result<()> {
-    const END: u8 = 0xd9;
-    let mut rest = file;
-    // Compressed data goes on up to the next marker; in it, 0xff is followed by 0, or by one of the
-    // eight restart markers.
-    while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
-        rest = &rest[at + 1..];
-        let Some(&marker) = rest.first() else { break };
-        let length = match marker {
-            END => return Ok(()),
-            // The next one may be the marker.
-            0xff => continue,
-            0 | 0x01 | 0xd0..=0xd8 => 0,
-            // A segment that says how long it is: nothing in it is a marker.
-            _ => match rest.get(1..3) {
-                Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
-                None => break,
-            },
-        };
-        rest = rest.get(1 + length..).unwrap_or_default();
+/// Whether another picture follows, perhaps behind white space.
+fn starts_as_pnm(file: &mut Chunks) -> Result<bool> {
+    let mut bytes =
+        file.bytes().skip_while(|byte| matches!(byte, Ok(b) if b.is_ascii_whitespace()));
+    let start = [bytes.next().transpose()?, bytes.next().transpose()?];
+    Ok(matches!(start, [Some(b'P'), Some(b'1'..=b'7')]))
+}
+
+/// How many smaller pictures follow a JPEG, as cameras' previews do. Larger ones or another of that
+/// size are errors.
+fn smaller_jpegs(file: &[u8]) -> Result<usize> {
+    let first = Jpeg::find(file);
+    // Decoders make up what is missing, in grey.
+    let Some(mut rest) = first.rest else {
+        bail!("truncated: the file of {} bytes ends before the picture does", file.len());
+    };
+    let mut smaller = 0;
+    loop {
+        // Some writers let the next one start at a multiple of some number of bytes.
+        let padding = rest.iter().take_while(|&&byte| byte == 0).count();
+        rest = &rest[padding..];
+        if !rest.starts_with(&[0xff, 0xd8, 0xff]) {
+            return Ok(smaller);
+        }
+        let next = Jpeg::find(rest);
+        ensure!(
+            next.pixels < first.pixels,
+            "several pictures, one after another: expected one, and no others but previews"
+        );
+        smaller += 1;
+        rest = next.rest.unwrap_or_default();
     }
-    bail!("truncated: the file of {} bytes ends before the picture does", file.len())
+}
+
+/// What stands at the start of a file.
+struct Jpeg<'a> {
+    /// 0 where it does not say.
+    pixels: u32,
+    /// What comes after its end; none where it has no end.
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Jpeg<'a> {
+    fn find(file: &'a [u8]) -> Self {
+        const END: u8 = 0xd9;
+        let (mut rest, mut pixels) = (file, 0);
+        // Compressed data goes on up to the next marker; in it, 0xff is followed by 0, or by one of the
+        // eight restart markers.
+        while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
+            rest = &rest[at + 1..];
+            let Some(&marker) = rest.first() else { break };
+            let length = match marker {
+                END => return Self { pixels, rest: Some(&rest[1..]) },
+                // The next one may be the marker.
+                0xff => continue,
+                0 | 0x01 | 0xd0..=0xd8 => 0,
+                // A segment that says how long it is: nothing in it is a marker.
+                _ => match rest.get(1..3) {
+                    Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
+                    None => break,
+                },
+            };
+            // A frame: the number of bits, then height and width.
+            if let (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf, Some(size)) =
+                (marker, rest.get(4..8))
+            {
+                let [height, width] =
+                    [0, 2].map(|at| u32::from(u16::from_be_bytes([size[at], size[at + 1]])));
+                pixels = height * width;
+            }
+            rest = rest.get(1 + length..).unwrap_or_default();
+        }
+        Self { pixels, rest: None }
+    }
 }
 
 #[cfg(test)]
@@ -248,7 +323,7 @@ mod tests {
         let path = place.path().join(name);
         fs::write(&path, content)?;
         match open(&path, pixels)? {
-            Contents::One(picture) => Ok(vec![picture]),
+            Contents::One(picture, _) => Ok(vec![picture]),
             Contents::Tiff(mut pages) => (0..pages.len()).map(|page| pages.read(page)).collect(),
         }
     }
@@ -325,8 +400,11 @@ mod tests {
             let two = [&content[..], &content[..]].concat();
             let error = pages(&name, &two, 1 << 20).err().expect("two pictures");
             assert!(format!("{error:#}").contains("several pictures"), "{name}: {error:#}");
-            let padded = [&content[..], b"\n\0"].concat();
-            assert!(pages(&name, &padded, 1 << 20).is_ok(), "{name}");
+            let apart = [&content[..], b"\n", &content[..]].concat();
+            assert!(pages(&name, &apart, 1 << 20).is_err(), "{name}");
+            for end in [&b"\n\0"[..], b"\n", b"P", b"\nPS"] {
+                assert!(pages(&name, &[&content[..], end].concat(), 1 << 20).is_ok(), "{name}");
+            }
         }
     }
 
@@ -335,7 +413,7 @@ mod tests {
         let (name, mut content) = written("jpg");
         content.extend(b"trailing");
         assert!(pages(&name, &content, 1 << 20).is_ok());
-        let error = check_jpeg(&content[..content.len() - 10]).unwrap_err().to_string();
+        let error = smaller_jpegs(&content[..content.len() - 10]).unwrap_err().to_string();
         assert!(error.contains("truncated"), "{error}");
     }
 }

@@ -131,11 +131,12 @@ impl Header {
         let supported = "expected b1, f2, f4, f8, c8, c16, i1, i2, i4, i8, u1, u2, u4 or u8";
         let name = descr.strip_prefix('\'').and_then(|rest| Some(rest.split_once('\'')?.0));
         let Some(name) = name else { bail!("arrays with fields are not supported: {supported}") };
-        let (order, code) = name.split_at_checked(1).unwrap_or_default();
-        let big_endian = match order {
+        let code = name.trim_start_matches(['<', '|', '>', '=']);
+        let big_endian = match &name[..name.len() - code.len()] {
             "<" | "|" => false,
             ">" => true,
-            "=" => cfg!(target_endian = "big"),
+            // NumPy takes a missing mark for the machine's own order.
+            "=" | "" => cfg!(target_endian = "big"),
             _ => bail!("elements of type {name:?} are not supported: {supported}"),
         };
         let boolean = code == "b1";

@@ -62,7 +62,14 @@ impl<'a> Pictures<'a> {
         let contents =
             decode::open(input, args.max_pixels).context("could not be read as a picture")?;
         let mut pages = match contents {
-            Contents::One(picture) => {
+            Contents::One(picture, smaller) => {
+                if smaller > 0 {
+                    self.session.remark(format!(
+                        "{}: left out {smaller} smaller picture{} after the first (previews)",
+                        input.display(),
+                        if smaller == 1 { "" } else { "s" }
+                    ));
+                }
                 let finished = self.finish(picture, output)?;
                 return outputs.write(output, |file| finished.write(file, output));
             }

@@ -69,7 +69,7 @@ impl Pages {
     pub fn read(&mut self, page: usize) -> Result<Picture> {
         let page = self.pages[page];
         let several = self.len() > 1;
-        self.page(page).with_context(|| match several {
+        self.page(page).map_err(decode::explained).with_context(|| match several {
             true => format!("page {}", page + 1),
             false => "a TIFF".to_string(),
         })

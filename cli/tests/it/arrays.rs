@@ -280,6 +280,36 @@ fn calibrations_are_kept_and_shown() {
 }
 
 #[test]
+fn a_calibration_that_is_not_kept_says_so_on_standard_error() {
+    let place = Place::new();
+    place.write("file", "no folder");
+    let mut command = place.command("calibrate");
+    command.env("CONVOLVE_CACHE_DIR", place.file("file")).env("WGPU_BACKEND", "dx12");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && stderr.starts_with("convolve: not kept: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn types_without_a_mark_for_the_order_of_bytes_are_native() {
+    let place = Place::new();
+    for (marked, bare, size) in
+        [("<f4", "f4", 4), ("<f8", "f8", 8), ("|u1", "u1", 1), ("<i2", "i2", 2)]
+    {
+        let data: Vec<u8> = (0..3 * size).map(|i| i as u8).collect();
+        place.write("x.npy", npy_file(bare, false, &[3], &data));
+        place.succeed("apply x.npy -k identity -o y.npy --device cpu");
+        let (header, found) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
+        assert!(header.contains(marked) && (size > 2 || found == data), "{header}");
+    }
+    place.write("x.npy", npy_file("f4", false, &[2], bytemuck::cast_slice(&[1.5f32, -2.0])));
+    place.succeed("apply x.npy -k identity -o y.npy --device cpu");
+    let (_, found) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
+    assert_eq!(found, [1.5f32.to_le_bytes(), (-2.0f32).to_le_bytes()].concat());
+}
+
+#[test]
 fn a_bench_is_a_table() {
     let place = Place::new();
     let mut command = place.command("bench --seconds 0.5");

@@ -1,5 +1,7 @@
 //! Files that decoders take for something else: errors, and no pictures that look like one.
 
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+
 use crate::common::Place;
 use crate::errors::refused;
 
@@ -118,5 +120,49 @@ fn inverted_floats_and_signed_integers_are_an_error() {
         let tags: &[(u16, &[u16])] =
             &[(BITS, &[bits]), (PHOTOMETRIC, &[0]), (SAMPLE_FORMAT, &[format])];
         tiff_refused(&place, tags, "samples of which 0 is white (WhiteIsZero) that are floating");
+    }
+}
+
+#[test]
+fn several_pictures_in_a_jpeg_or_a_pgm_are_an_error_and_previews_are_not() {
+    let place = Place::new();
+    let picture = |side: u32, name: &str| {
+        let picture = GrayImage::from_fn(side, side, |x, y| Luma([(x * 9 + y) as u8]));
+        picture.save(place.file(name)).unwrap();
+        std::fs::read(place.file(name)).unwrap()
+    };
+    let (whole, preview) = (picture(16, "whole.jpg"), picture(8, "preview.jpg"));
+    for between in [&b""[..], &[0; 7]] {
+        place.write("x.jpg", [&whole[..], between, &preview, between, &whole].concat());
+        let words = "x.jpg: could not be read as a picture: several pictures, one after another";
+        refused(&place, "apply x.jpg -k identity -o y.png --device cpu", words);
+        place.write("x.jpg", [&whole[..], between, &preview, between].concat());
+        let said = place.succeed("apply x.jpg -k identity -o y.png --device cpu");
+        assert!(said.contains("left out 1 smaller picture after the first (previews)"), "{said}");
+    }
+    place.write("x.jpg", [&whole[..], b"trailing"].concat());
+    assert_eq!(place.succeed("apply x.jpg -k identity -o y.png --device cpu"), "");
+    let plain = picture(8, "plain.pgm");
+    for between in ["", "\n", " \r\n"] {
+        place.write("x.pgm", [&plain[..], between.as_bytes(), &plain].concat());
+        let words = "several pictures, one after another: expected one";
+        refused(&place, "apply x.pgm -k identity -o y.png --device cpu", words);
+    }
+}
+
+#[test]
+fn a_picture_that_is_cut_off_is_called_truncated() {
+    let place = Place::new();
+    let picture = DynamicImage::from(RgbImage::from_fn(31, 29, |x, y| {
+        Rgb([(x * y * 7) as u8, (x * 5) as u8, (x ^ y) as u8])
+    }));
+    for name in ["x.png", "x.tif", "x.bmp", "x.webp", "x.ppm", "x.tga", "x.jpg", "x.qoi"] {
+        picture.save(place.file(name)).unwrap();
+        let whole = std::fs::read(place.file(name)).unwrap();
+        for part in [5, 7, 9] {
+            place.write(name, &whole[..whole.len() * part / 10]);
+            let arguments = format!("apply {name} -k identity -o y.png --device cpu");
+            refused(&place, &arguments, "truncated: ");
+        }
     }
 }
