@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::sync::{Arc, atomic::AtomicBool};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{NamedTempFile, TempPath};
@@ -59,11 +61,15 @@ impl Drop for Temporary {
     }
 }
 
-/// From now on SIGINT, SIGTERM and SIGHUP remove what is left over before they end the process.
+/// From now on signals that others send to end the process remove what is left over before they do,
+/// and a file that grows beyond its limit is an error of whatever writes it.
 #[cfg(unix)]
 pub fn remove_on_signals() -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    use signal_hook::consts::signal::*;
+    let ending = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2];
+    let wanted = ending.into_iter().filter(|&signal| !is_ignored(signal));
+    // With any handler, `write` gives EFBIG.
+    signal_hook::flag::register(SIGXFSZ, Arc::<AtomicBool>::default())?;
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
@@ -88,10 +94,12 @@ pub fn remove_on_signals() -> io::Result<()> {
 /// runs in the background.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action, all this does is to fill `now`, which is read only if it has.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0
+            && now.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }
 
 impl Leftovers {

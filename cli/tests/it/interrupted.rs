@@ -11,7 +11,7 @@ use crate::common::Place;
 
 /// Starts work on a folder, sends a signal when the first results wait beside their places, and gives
 /// the names that are left in the output's folder, if that is there.
-fn interrupted(place: &Place, signal: &str) -> Option<Vec<String>> {
+fn interrupted(place: &Place, signal: &str, number: i32) -> Option<Vec<String>> {
     let mut command = place.command("apply in -k disk:9 -o out --device cpu --check 2000");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let names = || -> Option<Vec<String>> {
@@ -28,7 +28,6 @@ fn interrupted(place: &Place, signal: &str) -> Option<Vec<String>> {
     assert!(kill.unwrap().success());
     let status = child.wait().unwrap();
     use std::os::unix::process::ExitStatusExt;
-    let number = if signal == "INT" { 2 } else { 15 };
     assert_eq!(status.signal(), Some(number), "{status:?}");
     names()
 }
@@ -46,12 +45,22 @@ fn place() -> Place {
 #[test]
 fn a_signal_leaves_no_file_behind() {
     let place = place();
-    for signal in ["INT", "TERM"] {
+    let user = if cfg!(target_os = "linux") { [10, 12] } else { [30, 31] };
+    for (signal, number) in [
+        ("INT", 2),
+        ("TERM", 15),
+        ("HUP", 1),
+        ("QUIT", 3),
+        ("ALRM", 14),
+        ("XCPU", 24),
+        ("USR1", user[0]),
+        ("USR2", user[1]),
+    ] {
         // The command has made the folder.
-        assert_eq!(interrupted(&place, signal), None, "{signal}");
+        assert_eq!(interrupted(&place, signal, number), None, "{signal}");
         // Somebody else has.
         std::fs::create_dir(place.file("out")).unwrap();
-        assert_eq!(interrupted(&place, signal), Some(Vec::new()), "{signal}");
+        assert_eq!(interrupted(&place, signal, number), Some(Vec::new()), "{signal}");
         std::fs::remove_dir(place.file("out")).unwrap();
     }
 }
@@ -73,4 +82,24 @@ fn a_signal_that_is_ignored_stays_ignored() {
     let output = output.unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(std::fs::read_dir(place.file("out")).unwrap().count(), 20);
+}
+
+#[test]
+fn a_file_beyond_its_limit_is_an_error_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let picture = RgbImage::from_pixel(200, 200, Rgb([1, 2, 3]));
+    picture.save(place.file("x.bmp")).unwrap();
+    let before = place.listing();
+    // Blocks of 512 or 1024 bytes.
+    let script = format!(
+        "ulimit -f 8; exec {} apply x.bmp -k identity -o y.npy --device cpu",
+        env!("CARGO_BIN_EXE_convolve")
+    );
+    let output = Command::new("sh").args(["-c", &script]).current_dir(place.path()).output();
+    let output = output.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("y.npy: File too large"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert_eq!(place.listing(), before);
 }
