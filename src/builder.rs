@@ -1,6 +1,6 @@
 //! A kernel and its options, and the planning for a shape.
 
-use ndarray::{Array, Dimension, IntoDimension};
+use ndarray::{ArcArray, ArrayRef, Dimension, IntoDimension};
 use std::sync::OnceLock;
 
 use crate::boundary::Boundary;
@@ -23,15 +23,15 @@ use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
 #[derive(Clone, Debug)]
 pub struct FilterBuilder<A, D: Dimension> {
     pub(crate) convolver: Convolver,
-    /// An error where there was no memory for it.
-    pub(crate) kernel: Result<Array<A, D>>,
+    /// An error where there was no memory for it; shared between copies of the builder.
+    pub(crate) kernel: Result<ArcArray<A, D>>,
     pub(crate) options: Options<A>,
     pub(crate) request: Request,
     pub(crate) check: Check,
 }
 
 impl<A: Element, D: Dimension> FilterBuilder<A, D> {
-    pub(crate) fn new(convolver: Convolver, kernel: Result<Array<A, D>>) -> Self {
+    pub(crate) fn new(convolver: Convolver, kernel: Result<ArcArray<A, D>>) -> Self {
         let (options, request, check) = Default::default();
         Self { convolver, kernel, options, request, check }
     }
@@ -156,7 +156,9 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// Results with the same bits whatever the number of threads; as a rule, no. Floating-point sums depend
     /// on their order, and that on how work is cut: into blocks and tiles by the shape alone, where this
     /// is asked for, and the method is chosen as for a machine of eight threads. So arrays of a few rows
-    /// leave threads without work, and transforms may take other blocks than are fastest here.
+    /// leave threads without work, and transforms may take other blocks than are fastest here. What was
+    /// measured on this machine has no say in it: calibrations are passed over, and
+    /// [`Method::Measured`] is an error.
     ///
     /// The bits are those of one version of this library, on processors with the same vector instructions
     /// ([`ConvolverBuilder::instructions`](crate::ConvolverBuilder::instructions) narrows them) and, on a
@@ -253,7 +255,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
 /// The kernel in the order that the canonical form wants. Where input and kernel have changed
 /// places this is the data that the input, as a kernel, runs over.
 fn canonical_kernel<A: Element, D: Dimension>(
-    kernel: &Array<A, D>,
+    kernel: &ArrayRef<A, D>,
     problem: &Problem,
 ) -> Result<Vec<A>> {
     let mut taps = memory::collected(kernel.iter().copied(), kernel.len(), "a copy of the kernel")?;

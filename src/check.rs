@@ -1,12 +1,11 @@
 //! Checking results as they come: a few outputs of every call, computed again from the definition.
 
-use ndarray::{ArrayView, IxDyn};
+use ndarray::{ArrayRef, ArrayView, IxDyn};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bounds::{self, Window};
 use crate::cpu::extended::Odometer;
 use crate::element::Element;
-use crate::element::number::Wide;
 use crate::error::{Error, Result};
 use crate::frame::FrameSample;
 use crate::geometry::Geometry;
@@ -43,7 +42,7 @@ pub(crate) struct Checked<'a, A: Element, T> {
     pub outside: f64,
     pub x: &'a [T],
     pub y: &'a [T],
-    pub original: &'a ndarray::ArrayD<A>,
+    pub original: &'a ArrayRef<A, IxDyn>,
     pub options: &'a Options<A>,
 }
 
@@ -52,7 +51,7 @@ impl<A: Element> Checker<A> {
     pub fn new(
         check: Check,
         plan: &Plan,
-        kernel: &ndarray::ArrayD<A>,
+        kernel: &ArrayRef<A, IxDyn>,
         options: &Options<A>,
     ) -> Result<Option<Self>> {
         let Check::Sampled(samples) = check else { return Ok(None) };
@@ -204,7 +203,7 @@ fn compare<A: Element, T: FrameSample<A>>(
         output: at.to_vec(),
         value: format!("{:?}", value.to_element()),
         expected: format!("{:?}", T::from_element(element).to_element()),
-        off: value.to_element().widen().distance(exact),
+        off: verify::deviation(value.to_element(), exact),
         bound,
     })
 }

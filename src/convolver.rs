@@ -226,7 +226,8 @@ impl Convolver {
 
     /// A filter with this kernel: options and then a shape make it complete.
     pub fn filter<A: Element, D: Dimension>(&self, kernel: &ArrayRef<A, D>) -> FilterBuilder<A, D> {
-        FilterBuilder::new(self.clone(), memory::copied_array(kernel, "a copy of the kernel"))
+        let kernel = memory::copied_array(kernel, "a copy of the kernel");
+        FilterBuilder::new(self.clone(), kernel.map(Array::into_shared))
     }
 
     /// What this machine can do. Looks for a GPU.
@@ -247,15 +248,16 @@ impl Convolver {
     pub fn plan(&self, problem: &Problem, kernel: &KernelFacts, request: Request) -> Result<Plan> {
         let model = &self.shared.model;
         let modest = self.with_gpu(Gpu::NotAsked);
-        let designed =
-            |on: &Capabilities| plan::design(problem, kernel, on, &model.with(&on.gpu), request);
+        let designed = |on: &Capabilities| {
+            plan::design(problem, kernel, on, &model.for_request(request, &on.gpu), request)
+        };
         let gpu_could = request.device != Device::Cpu
             && request.precision.inside(problem.dtype) == problem.dtype.summed_in()
             && request.method != Method::Fft;
         if request.device != Device::Gpu && !request.resident {
             let plan = designed(&modest)?;
             let (dtype, runs) = (problem.dtype, request.runs);
-            let any_gpu = model.of_any_gpu();
+            let any_gpu = model.of_any_gpu(request);
             let floors = any_gpu.iter().map(|gpu| gpu.gpu_floor(dtype, &plan.geometry, runs));
             let floor = floors.fold(f64::INFINITY, f64::min);
             let leeway = match request.method {
@@ -273,7 +275,7 @@ impl Convolver {
     pub(crate) fn plan_on_cpu(&self, plan: &Plan, kernel: &KernelFacts, why: &str) -> Result<Plan> {
         let gpu = Gpu::Absent(format!("it failed, and the CPU took over: {why}"));
         let capabilities = self.with_gpu(gpu);
-        let model = self.shared.model.with(&capabilities.gpu);
+        let model = self.shared.model.for_request(plan.request, &capabilities.gpu);
         plan::design(&plan.problem, kernel, &capabilities, &model, plan.request)
     }
 

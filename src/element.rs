@@ -178,8 +178,8 @@ pub(crate) mod number {
     /// The oracle's arithmetic.
     pub trait Wide: Copy + Default + Send + Sync {
         fn mul_add(self, w: Self, x: Self) -> Self;
-        /// `|self - other|`.
-        fn distance(self, other: Self) -> f64;
+        /// `|self - exact|`, in which a part counts 0 that is `rounded`'s, or where neither is a number.
+        fn deviation(self, rounded: Self, exact: Self) -> f64;
     }
 }
 
@@ -189,8 +189,12 @@ impl Wide for f64 {
     fn mul_add(self, w: Self, x: Self) -> Self {
         self + w * x
     }
-    fn distance(self, other: Self) -> f64 {
-        (self - other).abs()
+    fn deviation(self, rounded: Self, exact: Self) -> f64 {
+        if self == rounded || (self.is_nan() && rounded.is_nan()) {
+            return 0.0;
+        }
+        let off = (self - exact).abs();
+        if off.is_nan() { f64::INFINITY } else { off }
     }
 }
 
@@ -198,8 +202,9 @@ impl Wide for Complex<f64> {
     fn mul_add(self, w: Self, x: Self) -> Self {
         self + w * x
     }
-    fn distance(self, other: Self) -> f64 {
-        (self - other).norm()
+    fn deviation(self, rounded: Self, exact: Self) -> f64 {
+        let re = self.re.deviation(rounded.re, exact.re);
+        re.hypot(self.im.deviation(rounded.im, exact.im))
     }
 }
 
@@ -208,8 +213,8 @@ impl Wide for Wrapping<i64> {
     fn mul_add(self, w: Self, x: Self) -> Self {
         self + w * x
     }
-    fn distance(self, other: Self) -> f64 {
-        (self - other).0.unsigned_abs() as f64
+    fn deviation(self, rounded: Self, exact: Self) -> f64 {
+        if self == rounded { 0.0 } else { (self - exact).0.unsigned_abs() as f64 }
     }
 }
 

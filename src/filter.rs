@@ -1,6 +1,6 @@
 //! A planned convolution.
 
-use ndarray::{Array, ArrayD, ArrayRef, ArrayView, Dimension, IxDyn};
+use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
@@ -25,7 +25,7 @@ use crate::verify::{self, Verification};
 /// `Send` and `Sync`: threads may apply one filter at the same time.
 pub struct Filter<A: Element, D: Dimension> {
     pub(crate) convolver: Convolver,
-    pub(crate) original: ArrayD<A>,
+    pub(crate) original: ArcArray<A, IxDyn>,
     pub(crate) options: Options<A>,
     pub(crate) input: D,
     pub(crate) output: D,

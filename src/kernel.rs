@@ -5,6 +5,7 @@ use num_complex::Complex;
 use crate::element::Element;
 use crate::error::Result;
 use crate::low_rank;
+use crate::memory;
 
 /// Numbers about a kernel that the planner reads; no data.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,33 +98,36 @@ impl KernelFacts {
 ///
 /// Factors of a kernel without negative taps (a blur) add up to what the kernel does, as far as their
 /// type can say: rounded one by one they would darken or brighten every flat area.
-pub fn factors<A: Element>(w: &[A], shape: &[usize]) -> Option<Vec<Vec<A>>> {
+///
+/// # Errors
+/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+pub fn factors<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Vec<Vec<A>>>> {
     let long: Vec<usize> = shape.iter().copied().filter(|&taps| taps > 1).collect();
     if long.len() < 2 || !w.iter().all(|w| w.is_finite()) {
-        return None;
+        return Ok(None);
     }
-    let pivot = (0..w.len()).max_by(|&a, &b| w[a].magnitude().total_cmp(&w[b].magnitude()))?;
-    if w[pivot].magnitude() == 0.0 {
-        return None;
-    }
-    let fibres = fibres(w, &long, pivot);
+    let largest = (0..w.len()).max_by(|&a, &b| w[a].magnitude().total_cmp(&w[b].magnitude()));
+    let Some(pivot) = largest.filter(|&pivot| w[pivot].magnitude() > 0.0) else { return Ok(None) };
+    let fibres = fibres(w, &long, pivot)?;
     let found = if A::DTYPE.is_integer() {
-        integer_factors(w, &long, &fibres)
+        integer_factors(w, &long, &fibres)?
     } else {
-        real_factors(w, &long, &fibres, w[pivot].to_complex())
+        real_factors(w, &long, &fibres, w[pivot].to_complex())?
     };
-    let mut found = found?.into_iter();
-    let one = A::from_complex(1.0.into());
-    Some(
-        shape
-            .iter()
-            .map(|&n| if n > 1 { found.next().unwrap_or_default() } else { vec![one] })
-            .collect(),
-    )
+    let Some(found) = found else { return Ok(None) };
+    let (mut found, one) = (found.into_iter(), A::from_complex(1.0.into()));
+    let of_axis = |&taps: &usize| match taps {
+        1 => vec![one],
+        _ => found.next().unwrap_or_default(),
+    };
+    Ok(Some(shape.iter().map(of_axis).collect()))
 }
 
+/// What the memory is for.
+const FACTORS: &str = "the factors of the kernel";
+
 /// The vectors along each axis through element `pivot`, with the pivot's place in each.
-fn fibres<A: Element>(w: &[A], shape: &[usize], pivot: usize) -> Vec<(Vec<A>, usize)> {
+fn fibres<A: Element>(w: &[A], shape: &[usize], pivot: usize) -> Result<Vec<(Vec<A>, usize)>> {
     let mut step = w.len();
     shape
         .iter()
@@ -131,7 +135,8 @@ fn fibres<A: Element>(w: &[A], shape: &[usize], pivot: usize) -> Vec<(Vec<A>, us
             step /= taps;
             let place = pivot / step % taps;
             let first = pivot - place * step;
-            ((0..taps).map(|t| w[first + t * step]).collect(), place)
+            let fibre = (0..taps).map(|t| w[first + t * step]);
+            Ok((memory::collected(fibre, taps, FACTORS)?, place))
         })
         .collect()
 }
@@ -141,7 +146,7 @@ fn real_factors<A: Element>(
     shape: &[usize],
     fibres: &[(Vec<A>, usize)],
     pivot: Complex<f64>,
-) -> Option<Vec<Vec<A>>> {
+) -> Result<Option<Vec<Vec<A>>>> {
     // All vectors but the first, whose pass runs last, add up to at most one, so that no sum between
     // passes is larger than the input. Powers of two share the magnitude without rounding.
     let shares: Vec<f64> = fibres
@@ -157,17 +162,19 @@ fn real_factors<A: Element>(
         .map(|(axis, ((fibre, _), share))| {
             let scaled =
                 |tap: Complex<f64>| if axis == 0 { tap / rest } else { tap / pivot * *share };
-            fibre.iter().map(|tap| scaled(tap.to_complex())).collect()
+            let scaled = fibre.iter().map(|tap| scaled(tap.to_complex()));
+            memory::collected(scaled, fibre.len(), FACTORS)
         })
-        .collect();
-    let mut factors: Vec<Vec<A>> = scaled
-        .iter()
-        .map(|factor| factor.iter().map(|&tap| A::from_complex(tap)).collect())
-        .collect();
+        .collect::<Result<_>>()?;
+    let rounded = |factor: &Vec<Complex<f64>>| {
+        let rounded = factor.iter().map(|&tap| A::from_complex(tap));
+        memory::collected(rounded, factor.len(), FACTORS)
+    };
+    let mut factors: Vec<Vec<A>> = scaled.iter().map(rounded).collect::<Result<_>>()?;
     // A sum beyond the type proves nothing.
     let sum: f64 = w.iter().map(|w| w.magnitude()).sum();
     if !sum.is_finite() || !factors.iter().flatten().all(|f| f.is_finite()) {
-        return None;
+        return Ok(None);
     }
     if !A::DTYPE.is_complex() && w.iter().all(|w| w.to_complex().re >= 0.0) {
         let sums: Vec<f64> =
@@ -175,7 +182,7 @@ fn real_factors<A: Element>(
         let wanted = sum / sums.iter().product::<f64>();
         for (axis, factor) in factors.iter_mut().enumerate() {
             let wanted = if axis == 0 { wanted * sums[0] } else { sums[axis] };
-            add_up_to(factor, wanted);
+            add_up_to(factor, wanted)?;
         }
     }
     let mut kept = true;
@@ -186,7 +193,7 @@ fn real_factors<A: Element>(
         kept = keeps::<A>(tap, tap - product, tap.norm(), shape.len());
         kept
     });
-    kept.then_some(factors)
+    Ok(kept.then_some(factors))
 }
 
 /// Roundings that a tap may be off by that is a product along one axis more: those of the factor, of
@@ -210,10 +217,11 @@ pub(crate) fn keeps<A: Element>(
 
 /// Moves the largest of these taps, none of them negative, by up to two roundings each until they add
 /// up to `wanted`. Pairs of equal taps at the same distance from both ends stay equal.
-fn add_up_to<A: Element>(factor: &mut [A], wanted: f64) {
+fn add_up_to<A: Element>(factor: &mut [A], wanted: f64) -> Result<()> {
     let value = |tap: A| tap.to_complex().re;
-    let mut order: Vec<usize> = (0..factor.len().div_ceil(2)).collect();
-    order.sort_by(|&a, &b| value(factor[b]).total_cmp(&value(factor[a])));
+    let half = factor.len().div_ceil(2);
+    let mut order: Vec<usize> = memory::collected(0..half, half, FACTORS)?;
+    order.sort_unstable_by(|&a, &b| value(factor[b]).total_cmp(&value(factor[a])).then(a.cmp(&b)));
     let mut missing = wanted - factor.iter().map(|&tap| value(tap)).sum::<f64>();
     for low in order {
         let high = factor.len() - 1 - low;
@@ -227,6 +235,7 @@ fn add_up_to<A: Element>(factor: &mut [A], wanted: f64) {
         factor[low] = moved;
         missing -= places * (value(moved) - tap);
     }
+    Ok(())
 }
 
 /// By Gauss's lemma the product of primitive vectors is primitive, so a kernel of rank one over
@@ -235,9 +244,9 @@ fn integer_factors<A: Element>(
     w: &[A],
     shape: &[usize],
     fibres: &[(Vec<A>, usize)],
-) -> Option<Vec<Vec<A>>> {
+) -> Result<Option<Vec<Vec<A>>>> {
     if w.iter().any(|w| w.magnitude() > EXACT) {
-        return None;
+        return Ok(None);
     }
     let integer = |tap: A| tap.to_complex().re as i128;
     let mut factors: Vec<Vec<i128>> = Vec::with_capacity(fibres.len());
@@ -245,11 +254,13 @@ fn integer_factors<A: Element>(
     for (fibre, place) in fibres {
         let divisor = fibre.iter().fold(0, |divisor, &tap| gcd(divisor, integer(tap)));
         pivot = integer(fibre[*place]);
-        primitive = primitive.checked_mul(pivot / divisor)?;
-        factors.push(fibre.iter().map(|&tap| integer(tap) / divisor).collect());
+        let Some(product) = primitive.checked_mul(pivot / divisor) else { return Ok(None) };
+        primitive = product;
+        let divided = fibre.iter().map(|&tap| integer(tap) / divisor);
+        factors.push(memory::collected(divided, fibre.len(), FACTORS)?);
     }
     if pivot % primitive != 0 {
-        return None;
+        return Ok(None);
     }
     factors[0].iter_mut().for_each(|tap| *tap *= pivot / primitive);
     let mut equal = true;
@@ -259,10 +270,11 @@ fn integer_factors<A: Element>(
         equal
     });
     // A factor may be one beyond its type, 128 for i8: wrapped, the product is still the kernel.
-    let narrow = |factor: Vec<i128>| -> Vec<A> {
-        factor.into_iter().map(|tap| A::from_integer(tap as i64)).collect()
+    let narrow = |factor: Vec<i128>| -> Result<Vec<A>> {
+        let taps = factor.len();
+        memory::collected(factor.into_iter().map(|tap| A::from_integer(tap as i64)), taps, FACTORS)
     };
-    equal.then(|| factors.into_iter().map(narrow).collect())
+    equal.then(|| factors.into_iter().map(narrow).collect()).transpose()
 }
 
 /// Whether the product of the factors has the sign of each tap, and is zero just where the tap is.
@@ -320,6 +332,10 @@ mod tests {
             true
         });
         all
+    }
+
+    fn factors<A: Element>(w: &[A], shape: &[usize]) -> Option<Vec<Vec<A>>> {
+        super::factors(w, shape).expect("memory")
     }
 
     #[test]

@@ -44,7 +44,7 @@ const MOST_TOTAL: f64 = 4.0;
 /// # Errors
 /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): the search works on a copy of the taps.
 pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
-    if let Some(factors) = kernel::factors(w, shape) {
+    if let Some(factors) = kernel::factors(w, shape)? {
         return Ok(Some(Terms { factors: vec![factors], gain: 1.0 }));
     }
     let [before @ .., rows, columns] = shape else { return Ok(None) };
@@ -69,9 +69,9 @@ pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
     let mut terms = Terms { factors: Vec::new(), gain: 1.0 };
     let mut total = 0.0;
     while terms.factors.len() < most {
-        let Some([down, across]) = left.take_term() else { return Ok(None) };
+        let Some([down, across]) = left.take_term()? else { return Ok(None) };
         let length = |f: &[A]| f.iter().map(|f| f.magnitude()).sum::<f64>();
-        let [down, across] = rounded([&down, &across]);
+        let [down, across] = rounded([&down, &across])?;
         total += length(&down) * length(&across);
         let mut factors = vec![vec![one]; before.len()];
         factors.extend([down, across]);
@@ -125,9 +125,16 @@ fn has_more_terms<A: Element>(w: &[A], columns: usize, most: usize, allowed: f64
     let row = |i: usize| (0..SAMPLE).map(move |j| w[place(i, rows) * columns + place(j, columns)]);
     let sample: Vec<A> = (0..SAMPLE).flat_map(row).collect();
     let mut left = Residual::new(&sample, SAMPLE)?;
-    let all = (0..most).all(|_| left.take_term().is_some());
-    Ok(all && left.sum > 2f64.powi(most as i32) * allowed)
+    for _ in 0..most {
+        if left.take_term()?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(left.sum > 2f64.powi(most as i32) * allowed)
 }
+
+/// What the memory is for.
+const SEARCH: &str = "the search for outer products";
 
 /// What is left of a plane of taps.
 struct Residual<D> {
@@ -147,26 +154,26 @@ fn size<D: Element>(value: D) -> f64 {
 
 impl<D: Element> Residual<D> {
     fn new<A: Element<Double = D>>(w: &[A], columns: usize) -> Result<Self> {
-        let what = "the search for outer products";
-        let taps = memory::collected(w.iter().map(|w| w.to_double()), w.len(), what)?;
+        let taps = memory::collected(w.iter().map(|w| w.to_double()), w.len(), SEARCH)?;
         let mut left = Self { taps, columns, pivot: 0, sum: 0.0 };
-        left.subtract(&memory::zeros(w.len() / columns, what)?, &memory::zeros(columns, what)?);
+        left.subtract(&memory::zeros(w.len() / columns, SEARCH)?, &memory::zeros(columns, SEARCH)?);
         Ok(left)
     }
 
     /// Takes away the product of the fibres through the largest tap.
-    fn take_term(&mut self) -> Option<[Vec<D>; 2]> {
+    fn take_term(&mut self) -> Result<Option<[Vec<D>; 2]>> {
         let (row, column) = (self.pivot / self.columns, self.pivot % self.columns);
         let pivot = self.taps[self.pivot].to_complex();
-        let down: Vec<D> = self.taps.iter().skip(column).step_by(self.columns).copied().collect();
+        let down = self.taps.iter().skip(column).step_by(self.columns).copied();
+        let down: Vec<D> = memory::collected(down, self.taps.len() / self.columns, SEARCH)?;
         let across = &self.taps[row * self.columns..][..self.columns];
-        let across: Vec<D> =
-            across.iter().map(|tap| D::from_complex(tap.to_complex() / pivot)).collect();
+        let across = across.iter().map(|tap| D::from_complex(tap.to_complex() / pivot));
+        let across: Vec<D> = memory::collected(across, self.columns, SEARCH)?;
         if !across.iter().all(|tap| tap.is_finite()) {
-            return None;
+            return Ok(None);
         }
         self.subtract(&down, &across);
-        Some([down, across])
+        Ok(Some([down, across]))
     }
 
     fn subtract(&mut self, down: &[D], across: &[D]) {
@@ -195,13 +202,14 @@ impl<D: Element> Residual<D> {
 /// The factors of one term in the element type. The pass along the last axis runs first: its factor
 /// adds up to at most one, so that no sum between the passes is larger than the input. A power of
 /// two moves without rounding.
-fn rounded<A: Element>([down, across]: [&[A::Double]; 2]) -> [Vec<A>; 2] {
+fn rounded<A: Element>([down, across]: [&[A::Double]; 2]) -> Result<[Vec<A>; 2]> {
     let length: f64 = across.iter().map(|tap| tap.magnitude()).sum();
     let share = 2f64.powf(-length.log2().ceil());
     let scaled = |taps: &[A::Double], scale: f64| {
-        taps.iter().map(|tap| A::from_complex(tap.to_complex() * scale)).collect()
+        let scaled = taps.iter().map(|tap| A::from_complex(tap.to_complex() * scale));
+        memory::collected(scaled, taps.len(), SEARCH)
     };
-    [scaled(down, 1.0 / share), scaled(across, share)]
+    Ok([scaled(down, 1.0 / share)?, scaled(across, share)?])
 }
 
 #[cfg(test)]

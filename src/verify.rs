@@ -346,16 +346,10 @@ pub(crate) fn bound(
     }
 }
 
-/// `|value - exact|`; 0 where `value` is `exact` rounded, or where neither is a number.
+/// `|value - exact|`, in which a part counts 0 that is `exact`'s rounded, or where neither is a number:
+/// what is beyond the type is infinite, and says nothing of the other part.
 pub(crate) fn deviation<A: Element>(value: A, exact: A::Wide) -> f64 {
-    let rounded = A::narrow(exact);
-    #[expect(clippy::eq_op, reason = "only NaN differs from itself, in complex numbers too")]
-    let not_a_number = |a: A| a != a;
-    if value == rounded || (not_a_number(value) && not_a_number(rounded)) {
-        return 0.0;
-    }
-    let distance = value.widen().distance(exact);
-    if distance.is_nan() { f64::INFINITY } else { distance }
+    value.widen().deviation(A::narrow(exact).widen(), exact)
 }
 
 /// A value that no computation leaves by accident: NaN, or 85 in an integer.

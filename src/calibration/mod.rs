@@ -18,7 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::convolver::Convolver;
 use crate::error::Result;
 use crate::plan::{
-    CostModel, CpuRates, Gpu, GpuCapabilities, GpuKind, GpuRates, InstructionSet, Seconds,
+    CostModel, CpuRates, Gpu, GpuCapabilities, GpuKind, GpuRates, InstructionSet, Request, Seconds,
 };
 
 pub(crate) use fit::fastest;
@@ -267,8 +267,17 @@ impl Model {
         model
     }
 
+    /// What a request goes by where this is the GPU. What was measured goes with the number of threads,
+    /// so that what must not depend on them goes by what was given.
+    pub fn for_request(&self, request: Request, gpu: &Gpu) -> CostModel {
+        if request.reproducible { self.given.clone() } else { self.with(gpu) }
+    }
+
     /// What is expected of every GPU that may turn out to be there: one model for each.
-    pub fn of_any_gpu(&self) -> Vec<CostModel> {
+    pub fn of_any_gpu(&self, request: Request) -> Vec<CostModel> {
+        if request.reproducible {
+            return vec![self.given.clone()];
+        }
         let known = self.with(&Gpu::NotAsked);
         let mut all = vec![known.clone()];
         for gpu in self.measured().iter().flat_map(|measured| &measured.gpus) {
@@ -288,9 +297,10 @@ impl Model {
         let read = |of: &Option<Arc<Measured>>| of.clone();
         let known = read(&self.measured.read().unwrap_or_else(PoisonError::into_inner));
         known.or_else(|| {
+            // Read without the lock; who came first has the say.
+            let loaded = Arc::new(store::load(self.cache.as_deref(), &self.machine()));
             let mut place = self.measured.write().unwrap_or_else(PoisonError::into_inner);
-            let load = || Arc::new(store::load(self.cache.as_deref(), &self.machine()));
-            Some(place.get_or_insert_with(load).clone())
+            Some(place.get_or_insert(loaded).clone())
         })
     }
 

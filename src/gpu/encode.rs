@@ -183,7 +183,7 @@ impl<A: Element> OnBuffers<A> {
         };
         let input = span(source, &key.source, &self.gather);
         let output = span(destination, &key.destination, &self.scatter);
-        // Before anything is recorded.
+        // Before anything is recorded: what cannot be bound leaves the encoder as it was.
         let gather = self.gather.as_ref().map(|gather| {
             let theirs = Bound::Buffer(gather.theirs(source));
             Ok((&gather.copy, gather.copy.bind(theirs, Bound::Buffer(input.clone()))?))
@@ -193,10 +193,11 @@ impl<A: Element> OnBuffers<A> {
             Ok((&scatter.copy, scatter.copy.bind(Bound::Buffer(output.clone()), theirs)?))
         });
         let (gather, scatter) = (gather.transpose()?, scatter.transpose()?);
+        let passes = self.passes.bind(&input, &output)?;
         if let Some((copy, bound)) = &gather {
             copy.record_bound(encoder, bound);
         }
-        self.passes.record(encoder, &input, &output, None)?;
+        passes.record(encoder, None);
         if let Some((copy, bound)) = &scatter {
             copy.record_bound(encoder, bound);
         }

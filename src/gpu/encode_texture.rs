@@ -58,7 +58,8 @@ impl Filter<f32, Ix2> {
     ///
     /// # Errors
     /// Those of [`Filter::gpu_plan`]; [`Error::Gpu`] where a texture's size, format or usage is
-    /// another one, where it is on another device, and where the device is lost;
+    /// another one, where it is on another device (whose handler of uncaptured errors hears of it too,
+    /// and panics unless the application has set one), and where the device is lost;
     /// [`Error::Inadmissible`] where the work is too long for one submission. All as in
     /// [`Filter::encode`].
     pub fn encode_texture<'a>(
@@ -179,11 +180,12 @@ impl<A: Element> OnTextures<A> {
         encoder: &mut wgpu::CommandEncoder,
         [source, destination]: &[wgpu::BindGroup; 2],
     ) -> Result<()> {
+        // Before anything is recorded: what cannot be bound leaves the encoder as it was.
+        let channel =
+            |channel| self.passes.bind(&self.input.plane(channel), &self.output.plane(channel));
+        let channels = (0..self.input.count).map(channel).collect::<Result<Vec<_>>>()?;
         self.from.record_bound(encoder, source);
-        for channel in 0..self.input.count {
-            let (input, output) = (self.input.plane(channel), self.output.plane(channel));
-            self.passes.record(encoder, &input, &output, None)?;
-        }
+        channels.iter().for_each(|passes| passes.record(encoder, None));
         self.to.record_bound(encoder, destination);
         Ok(())
     }

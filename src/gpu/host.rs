@@ -82,7 +82,8 @@ impl<A: Element> Host<A> {
         let Some(bits) = T::BITS else {
             let output = passes.output_bytes();
             return self.submit(bytes, output, timer, |encoder, input, output| {
-                passes.record(encoder, input, output, stamps)
+                passes.bind(input, output)?.record(encoder, stamps);
+                Ok(())
             });
         };
         let integers = self.integers(bits)?;
@@ -94,7 +95,7 @@ impl<A: Element> Host<A> {
         let packed = samples * size_of::<T>() as u64;
         let mut running = self.submit(bytes, packed, timer, |encoder, from, to| {
             integers.unpack(encoder, from, &input.span())?;
-            passes.record(encoder, &input.span(), &output.span(), stamps)?;
+            passes.bind(&input.span(), &output.span())?.record(encoder, stamps);
             integers.pack(encoder, &output.span(), to)
         })?;
         running.buffers.extend([input, output]);

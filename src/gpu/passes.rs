@@ -206,7 +206,7 @@ impl<A: Element> Passes<A> {
         self.work
     }
 
-    /// Whether [`Passes::record`] may be used: all of the input and of the output fit into buffers.
+    /// Whether [`Passes::bind`] may be used: all of the input and of the output fit into buffers.
     pub fn are_resident(&self) -> bool {
         self.resident
     }
@@ -227,47 +227,31 @@ impl<A: Element> Passes<A> {
         &self.parts[part].runs[1]
     }
 
-    /// Whether [`Passes::record`] copies from the input or to the output, besides binding them.
+    /// Whether [`Passes::bind`]'s passes copy from the input or to the output, besides binding them.
     pub fn copies(&self) -> bool {
         self.parts.iter().any(|part| part.runs.iter().any(|runs| runs.len() > 1))
     }
 
-    /// Records all passes from `input` to `output`, which lie in different buffers or are disjoint
-    /// ranges that are never bound together. To be called where wgpu's errors are caught.
-    pub fn record(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        input: &Span,
-        output: &Span,
-        stamps: Option<Stamps>,
-    ) -> Result<()> {
+    /// All passes from `input` to `output`, which lie in different buffers or are disjoint ranges that are
+    /// never bound together. To be called where wgpu's errors are caught.
+    pub fn bind<'a>(&'a self, input: &Span, output: &Span) -> Result<BoundPasses<'a>> {
         let alignment = self.context.offset_alignment();
-        let last = self.parts.len() - 1;
-        for (i, part) in self.parts.iter().enumerate() {
-            let bound = |span: &Span, place: usize| match &part.runs[place][..] {
+        let part = |part: &'a Part| {
+            let runs = &part.runs;
+            let bound = |span: &Span, place: usize| match &runs[place][..] {
                 [run] => Ok(span.part(run.start / alignment * alignment..run.end)),
                 runs => Ok(self.gathered(place)?.span().part(0..length(runs))),
             };
             let (from, to) = (bound(input, 0)?, bound(output, 1)?);
-            if part.runs[0].len() > 1 {
-                let mut at = from.offset;
-                for run in &part.runs[0] {
-                    let (start, bytes) = (input.offset + run.start, run.end - run.start);
-                    encoder.copy_buffer_to_buffer(&input.buffer, start, &from.buffer, at, bytes);
-                    at += bytes;
-                }
-            }
-            self.steps(encoder, part, IN_WHOLE, [&from, &to], stamps, [i == 0, i == last])?;
-            if part.runs[1].len() > 1 {
-                let mut at = to.offset;
-                for run in &part.runs[1] {
-                    let (start, bytes) = (output.offset + run.start, run.end - run.start);
-                    encoder.copy_buffer_to_buffer(&to.buffer, at, &output.buffer, start, bytes);
-                    at += bytes;
-                }
-            }
-        }
-        Ok(())
+            let groups = self.groups(part, IN_WHOLE, [&from, &to])?;
+            let copied = |place: usize, whole: &Span, own: Span| {
+                (runs[place].len() > 1).then(|| Copied { whole: whole.clone(), own })
+            };
+            let copied = [copied(0, input, from), copied(1, output, to)];
+            Ok(BoundPart { part, groups, copied })
+        };
+        let parts = self.parts.iter().map(part).collect::<Result<_>>()?;
+        Ok(BoundPasses { parts })
     }
 
     /// Records the passes of one part whose samples lie in spans of their own.
@@ -279,20 +263,20 @@ impl<A: Element> Passes<A> {
         output: &Span,
         stamps: Option<Stamps>,
     ) -> Result<()> {
-        self.steps(encoder, &self.parts[part], ALONE, [input, output], stamps, [true, true])
+        let part = &self.parts[part];
+        let groups = self.groups(part, ALONE, [input, output])?;
+        part.record(encoder, &groups, stamps, [true, true]);
+        Ok(())
     }
 
-    fn steps(
+    /// The bind groups of a part's steps.
+    fn groups(
         &self,
-        encoder: &mut wgpu::CommandEncoder,
         part: &Part,
         way: usize,
         [input, output]: [&Span; 2],
-        stamps: Option<Stamps>,
-        [first, last]: [bool; 2],
-    ) -> Result<()> {
-        // Before anything is recorded: what cannot be bound leaves the encoder as it was.
-        let groups = part.steps.iter().map(|step| {
+    ) -> Result<Vec<wgpu::BindGroup>> {
+        let group = |step: &Step| {
             let span = |place: Place| match place {
                 Place::Input => input.clone(),
                 Place::Output => output.clone(),
@@ -310,23 +294,8 @@ impl<A: Element> Passes<A> {
                 let weights = self.weights[step.weights].as_entire_binding();
                 self.context.bind(&step.layout, [params, from.binding(), weights, to.binding()])
             })
-        });
-        let groups = groups.collect::<Result<Vec<_>>>()?;
-        let stamps = stamps.filter(|_| first || last);
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("convolve"),
-            timestamp_writes: stamps.map(|stamps| wgpu::ComputePassTimestampWrites {
-                query_set: stamps.queries,
-                beginning_of_pass_write_index: first.then_some(stamps.begin),
-                end_of_pass_write_index: last.then_some(stamps.end),
-            }),
-        });
-        for (step, group) in part.steps.iter().zip(&groups) {
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, group, &[]);
-            pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
-        }
-        Ok(())
+        };
+        part.steps.iter().map(group).collect()
     }
 
     /// A buffer for the input or the output of any part.
@@ -338,6 +307,85 @@ impl<A: Element> Passes<A> {
         let bytes = self.parts.iter().map(|part| length(&part.runs[place])).max().unwrap_or(0);
         let buffer = Arc::new(unsubmitted(&self.context, bytes, "a block")?);
         Ok(lock()[place].get_or_insert(buffer).clone())
+    }
+}
+
+impl Part {
+    fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        groups: &[wgpu::BindGroup],
+        stamps: Option<Stamps>,
+        [first, last]: [bool; 2],
+    ) {
+        let stamps = stamps.filter(|_| first || last);
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("convolve"),
+            timestamp_writes: stamps.map(|stamps| wgpu::ComputePassTimestampWrites {
+                query_set: stamps.queries,
+                beginning_of_pass_write_index: first.then_some(stamps.begin),
+                end_of_pass_write_index: last.then_some(stamps.end),
+            }),
+        });
+        for (step, group) in self.steps.iter().zip(groups) {
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(0, group, &[]);
+            pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
+        }
+    }
+
+    /// Of each run of its input or output: its place in the whole and in a buffer of its own, and its bytes.
+    fn copies(
+        &self,
+        place: usize,
+        whole: &Span,
+        own: &Span,
+    ) -> impl Iterator<Item = (u64, u64, u64)> {
+        let (from, mut at) = (whole.offset, own.offset);
+        self.runs[place].iter().map(move |run| {
+            let bytes = run.end - run.start;
+            at += bytes;
+            (from + run.start, at - bytes, bytes)
+        })
+    }
+}
+
+/// Passes with all that they are bound to: nothing is left that could fail.
+pub struct BoundPasses<'a> {
+    parts: Vec<BoundPart<'a>>,
+}
+
+struct BoundPart<'a> {
+    part: &'a Part,
+    groups: Vec<wgpu::BindGroup>,
+    /// Input and output, where they are copied.
+    copied: [Option<Copied>; 2],
+}
+
+/// Runs of the whole that lie one after the other in a buffer of their own.
+struct Copied {
+    whole: Span,
+    own: Span,
+}
+
+impl BoundPasses<'_> {
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder, stamps: Option<Stamps>) {
+        let last = self.parts.len() - 1;
+        for (i, BoundPart { part, groups, copied: [input, output] }) in
+            self.parts.iter().enumerate()
+        {
+            if let Some(Copied { whole, own }) = input {
+                for (start, at, bytes) in part.copies(0, whole, own) {
+                    encoder.copy_buffer_to_buffer(&whole.buffer, start, &own.buffer, at, bytes);
+                }
+            }
+            part.record(encoder, groups, stamps, [i == 0, i == last]);
+            if let Some(Copied { whole, own }) = output {
+                for (start, at, bytes) in part.copies(1, whole, own) {
+                    encoder.copy_buffer_to_buffer(&own.buffer, at, &whole.buffer, start, bytes);
+                }
+            }
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         context.attempt(|| {
             let mut encoder = context.device.create_command_encoder(&Default::default());
-            passes.record(&mut encoder, &x.span(), &y.span(), None)?;
+            passes.bind(&x.span(), &y.span())?.record(&mut encoder, None);
             context.submit(encoder, passes.work());
             Ok(())
         })

@@ -82,6 +82,14 @@ pub fn design(
     model: &CostModel,
     request: Request,
 ) -> Result<Plan> {
+    if request.reproducible && request.method == Method::Measured {
+        return Err(Error::Inadmissible {
+            wanted: "method measured".into(),
+            reason: "the clock would choose, and results must be reproducible: expected another method, \
+                     or no `reproducible`"
+                .into(),
+        });
+    }
     let geometry = problem.geometry();
     let dtype = request.precision.inside(problem.dtype);
     // One number for all: what is decided and how work is cut does not go with that of this machine.

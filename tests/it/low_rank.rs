@@ -62,7 +62,7 @@ fn as_defined<A: Value>(every: usize) {
             cases.push((&[3, 9, 81], &[1, 7, 6], options.clone()));
             cases.push((&[9, 31, 3], &[5, 7, 1], options.clone()));
             if mode != Mode::Valid {
-                cases.push((&[5, 70], &[15, 5], options));
+                cases.push((&[9, 70], &[15, 5], options));
             }
         }
     }

@@ -17,10 +17,24 @@ type Scenario = fn() -> Outcome;
 const LARGE: usize = 16 << 10;
 
 /// What is run with one allocation after another refused.
-const SCENARIOS: [(&str, Scenario); 16] = [
+const SCENARIOS: [(&str, Scenario); 20] = [
     ("direct", || planar(Method::Direct, noise(66, 66), 72)),
     ("direct in a volume", || volume(Method::Direct, noise(400, 25))),
-    ("direct along a line", line),
+    ("direct along a line", || line(Method::Direct, 1)),
+    ("fft along a line", || line(Method::Fft, 1)),
+    ("fft along a line with gaps between taps", || line(Method::Fft, 2)),
+    ("a long thin kernel", || {
+        let tall = refuse_nothing(|| Array2::from_elem((9_000, 2), 0.25));
+        let filter = cpu().filter(&tall).for_shape((9_500, 4))?;
+        filter.apply(&noise(9_500, 4)).map(drop)
+    }),
+    ("without NaN", || {
+        let positive = refuse_nothing(|| noise(66, 66).mapv(f32::abs));
+        let filter = cpu().filter(&positive).for_shape_ignoring_nan((90, 100))?;
+        let mut x = noise(90, 100);
+        x[[3, 4]] = f32::NAN;
+        filter.apply(&x).map(drop)
+    }),
     ("separable", || planar(Method::Separable, filters::gaussian(9.0)?, 90)),
     ("separable in a volume", || {
         volume(Method::Separable, refuse_nothing(|| Array2::from_elem((500, 20), 0.25)))
@@ -84,6 +98,8 @@ fn planar(method: Method, kernel: Array2<f32>, n: usize) -> Outcome {
     x.slice_mut(ndarray::s![..n - 5, ..]).fill(1e-9);
     filter.apply(&x)?;
     x[[3, 4]] = f32::NAN;
+    filter.apply(&x)?;
+    x.fill(f32::NAN);
     filter.apply(&x).map(drop)
 }
 
@@ -98,10 +114,10 @@ fn volume(method: Method, kernel: Array2<f32>) -> Outcome {
     filter.apply(&x).map(drop)
 }
 
-fn line() -> Outcome {
+fn line(method: Method, dilation: usize) -> Outcome {
     let of = |n: usize| refuse_nothing(|| Array1::from_iter(noise(1, n)));
-    let builder = cpu().filter(&of(10_000)).boundary(Boundary::Reflect).method(Method::Direct);
-    builder.for_shape(12_000)?.apply(&of(12_000)).map(drop)
+    let builder = cpu().filter(&of(10_000)).boundary(Boundary::Reflect).method(method);
+    builder.dilation(dilation).for_shape(22_000)?.apply(&of(22_000)).map(drop)
 }
 
 /// Layouts of all kinds, streams of bytes, profiles.
@@ -123,7 +139,7 @@ fn pictures() -> Outcome {
         let pixel = |x, y| image::Rgba([x as u8, y as u8, 7, 255]);
         image::DynamicImage::from(image::RgbaImage::from_fn(120, 110, pixel))
     });
-    let filter = cpu().picture_filter(&noise(9, 9)).for_picture(&picture)?;
+    let filter = cpu().picture_filter(&noise(66, 66)).for_picture(&picture)?;
     filter.apply(&picture)?;
     filter.verify(&picture).map(drop)
 }

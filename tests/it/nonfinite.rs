@@ -180,3 +180,56 @@ fn an_infinity_ends_the_same_under_every_method() {
     assert_eq!(direct.re.to_bits(), separable.re.to_bits());
     assert!(direct.im.is_nan() && separable.im.is_nan());
 }
+
+/// Windows full of NaN, with infinities among them, under kernels of several tiles and of one.
+#[test]
+fn many_samples_that_are_not_finite() {
+    let mut random = Random::new(41);
+    for (shape, taps, dilation, stride) in [
+        (vec![6_000], vec![300], 1, 1),
+        (vec![4_000], vec![40], 3, 2),
+        (vec![150, 170], vec![25, 31], 1, 1),
+        (vec![90, 100], vec![7, 6], 2, 3),
+        (vec![30, 40, 20], vec![5, 13, 4], 1, 1),
+    ] {
+        for (every, kinds) in
+            [(1_000, &BAD[..]), (1_000, &BAD[..1]), (30, &BAD[..1]), (1, &BAD[..1])]
+        {
+            let mut bad: Vec<(usize, f32)> = Vec::new();
+            let len: usize = shape.iter().product();
+            for at in (len / 3..2 * len / 3).step_by(every) {
+                bad.push((at, kinds[at % kinds.len()]));
+            }
+            let x = spoiled(&random.array::<f32>(&shape), &bad);
+            let options = Options {
+                dilation: dilation.into(),
+                stride: stride.into(),
+                boundary: Boundary::Mirror.into(),
+                ..Options::default()
+            };
+            let subject = Subject::new(x, random.array(&taps), options);
+            subject.check_way(convolver(), CPU_FFT).unwrap_or_else(|e| panic!("{shape:?} {e}"));
+
+            let bad: Vec<_> = bad.iter().map(|&(at, bad)| (at, Complex::new(0.5, bad))).collect();
+            let x = spoiled(&random.array::<Complex<f32>>(&shape), &bad);
+            let subject = Subject::new(x, random.array(&taps), Options::default());
+            subject.check_way(convolver(), CPU_FFT).unwrap_or_else(|e| panic!("{shape:?} {e}"));
+        }
+    }
+}
+
+#[test]
+fn a_part_beyond_the_type_says_nothing_of_the_other() {
+    let mut random = Random::new(43);
+    let mut x: ArrayD<Complex<f32>> = random.array(&[100]);
+    x[[50]] = Complex::new(3e38, 0.25);
+    let k = random.array::<Complex<f32>>(&[9]).mapv(|tap| Complex::new(1.0 + tap.re.abs(), 0.0));
+    let subject = Subject::new(x.clone(), k.clone(), Options::default());
+    subject.check_way(convolver(), CPU_DIRECT).expect("as by the definition");
+    let filter = convolver().filter(&k).device(Device::Cpu).method(Method::Direct);
+    let filter =
+        filter.check(convolve::Check::Sampled(1000)).for_shape(x.raw_dim()).expect("valid");
+    let y = filter.apply(&x).expect("right, where it is beyond the type, too");
+    assert!(y.iter().any(|y| y.re.is_infinite() && y.im.is_finite()));
+    assert!(filter.verify(&x).is_ok());
+}

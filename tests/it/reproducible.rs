@@ -74,3 +74,11 @@ fn what_is_chosen_does_not_go_with_the_threads() {
     };
     assert_eq!(chosen(1), chosen(16));
 }
+
+#[test]
+fn the_clock_chooses_nothing_that_must_be_the_same() {
+    let kernel: ArrayD<f32> = Random::new(3).array(&[5, 5]);
+    let filter = Convolver::new().filter(&kernel).reproducible(true).method(Method::Measured);
+    let error = filter.for_shape(ndarray::IxDyn(&[40, 40])).err().expect("no choice by the clock");
+    assert!(error.to_string().contains("reproducible"), "{error}");
+}

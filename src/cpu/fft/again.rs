@@ -1,11 +1,12 @@
 //! What is done again: blocks that a transform must take in another packing, and outputs that it cannot be
 //! trusted with.
 
+use num_complex::Complex;
 use std::ops::Range;
 
 use super::block::{Fft, Part, Workspace};
 use super::boxes::rows_of;
-use super::guard::{Bearable, Doubt};
+use super::guard::{Bearable, Doubt, Known};
 use super::range::{Level, exponent_into_range};
 use super::sample::{MOST_LANES, Sample};
 use super::sweep::Packing;
@@ -53,7 +54,7 @@ impl<A: Element> Fft<A> {
         }
         for lane in (0..MOST_LANES).filter(is_here).filter(|_| better != packing) {
             self.find_doubts(lane, Bearable { error: bearable, exponent: 0 }, workspace)?;
-            if workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros) {
+            if workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none()) {
                 return Ok(Some(better));
             }
         }
@@ -115,9 +116,10 @@ impl<A: Element> Fft<A> {
                     target_stride *= all.len();
                 }
                 let out = &mut rows[target][columns.start - first..columns.end - first];
-                match doubt.zeros {
-                    true => out.fill(A::default()),
-                    false => self.direct()?.rows(x, row, columns.clone(), out)?,
+                match doubt.known {
+                    Some(Known::Zero) => out.fill(A::default()),
+                    Some(Known::Nan) => out.fill(A::from_complex(Complex::new(f64::NAN, f64::NAN))),
+                    None => self.direct()?.rows(x, row, columns.clone(), out)?,
                 }
             }
         }

@@ -16,6 +16,8 @@ pub struct Along {
     pub support: Span,
     /// Likewise for any taps.
     pub all: Span,
+    /// Those that are under all of a patch's windows as a whole, whatever the tap.
+    pub whole: Span,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,7 @@ impl Along {
                 core: spaced(core),
                 support: spaced(&support),
                 all: spaced(&(0..taps)),
+                whole: spaced(&(0..taps)),
             },
             _ => Self {
                 side,
@@ -53,6 +56,7 @@ impl Along {
                 core: whole(core),
                 support: touched(support),
                 all: touched(0..taps),
+                whole: whole(&(0..taps)),
             },
         }
     }
@@ -91,26 +95,27 @@ pub fn floor(
     steps: &[usize],
     axes: &[Along],
 ) -> Vec<(Vec<usize>, f64)> {
-    // Per axis: the place of a tile, and the taps that can lie over it.
-    let under = |a: usize| -> Vec<(usize, Range<usize>)> {
-        let side = axes[a].side;
-        match side {
-            1 => (0..shape[a]).map(|t| (t * steps[a], t..t + 1)).collect(),
-            _ => (1..shape[a] / side).map(|j| (j, (j - 1) * side + 1..(j + 1) * side)).collect(),
-        }
+    // Per axis: the first tile and how many, the place of one, and the taps that can lie over it.
+    let count = |a: usize| match axes[a].side {
+        1 => (0, shape[a]),
+        side => (1, (shape[a] / side).saturating_sub(1)),
     };
-    let under: Vec<_> = (0..shape.len()).map(under).collect();
+    let under = |a: usize, j: usize| match axes[a].side {
+        1 => (j * steps[a], j..j + 1),
+        side => (j, (j - 1) * side + 1..(j + 1) * side),
+    };
     let mut floor = Vec::new();
-    let tiles = under.iter().map(Vec::len).product();
+    let counts: Vec<(usize, usize)> = (0..shape.len()).map(count).collect();
+    let tiles = counts.iter().fold(1, |all: usize, (_, count)| all.saturating_mul(*count));
     if tiles > MOST_FLOOR {
         return floor;
     }
     for flat in 0..tiles {
         let mut rest: usize = flat;
-        let mut chosen: Vec<&(usize, Range<usize>)> = Vec::with_capacity(shape.len());
-        for tiles in under.iter().rev() {
-            chosen.push(&tiles[rest % tiles.len()]);
-            rest /= tiles.len();
+        let mut chosen: Vec<(usize, Range<usize>)> = Vec::with_capacity(shape.len());
+        for (a, (first, count)) in counts.iter().enumerate().rev() {
+            chosen.push(under(a, first + rest % count));
+            rest /= count;
         }
         chosen.reverse();
         let least = least(magnitudes, shape, &chosen);
@@ -122,7 +127,7 @@ pub fn floor(
 }
 
 /// The least magnitude in a box of taps.
-fn least(magnitudes: &[f64], shape: &[usize], taps: &[&(usize, Range<usize>)]) -> f64 {
+fn least(magnitudes: &[f64], shape: &[usize], taps: &[(usize, Range<usize>)]) -> f64 {
     let Some((first, rest)) = taps.split_first() else { return magnitudes[0] };
     let inner = magnitudes.len() / shape[0];
     let range = first.1.clone();

@@ -101,8 +101,6 @@ impl<A: Element> Fft<A> {
         let mut first = Workspace::new(&transform)?;
         let spectrum =
             spectrum(&extension, &weights, &blocks, &transform, exponent, &mut first.space)?;
-        let workspaces = Pool::new(1, transform.space_bytes());
-        workspaces.keep(first);
         let magnitudes = weights.iter().map(|w| w.magnitude());
         let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
         let steps: Vec<usize> = axes.iter().map(Axis::tap_step).collect();
@@ -114,6 +112,9 @@ impl<A: Element> Fft<A> {
         if let (Some(axis), Some(summed)) = (blocks.summed_axis(), blocks.summed) {
             guard = guard.with_summed(axis, summed.reach());
         }
+        let looks = guard.bytes::<Real<A>>(&blocks.size);
+        let workspaces = Pool::new(1, transform.space_bytes().saturating_add(looks));
+        workspaces.keep(first);
         let rows = most_rows(&extension, &blocks);
         let list = (blocks.total() * rows).saturating_mul(size_of::<&[A]>());
         Ok(Self {
@@ -141,6 +142,7 @@ impl<A: Element> Fft<A> {
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
             let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform))?;
             self.blocks(x, i * lanes, rows, bearable, &mut workspace)?;
+            workspace.scratch.trim();
             self.workspaces.keep(workspace);
             Ok(())
         })?;
@@ -183,7 +185,7 @@ impl<A: Element> Fft<A> {
             let Some(exponent) = exponent else { continue };
             let bearable = Bearable { error: bearable, exponent };
             self.find_doubts(lane, bearable, workspace)?;
-            if !closer && workspace.scratch.doubts.iter().any(|doubt| !doubt.zeros) {
+            if !closer && workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none()) {
                 closer = true;
                 self.look(x, packing, true, workspace)?;
                 self.find_doubts(lane, bearable, workspace)?;

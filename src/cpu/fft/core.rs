@@ -48,7 +48,7 @@ impl Core {
         shape: &[usize],
         covered: impl Fn(usize, &Range<usize>) -> usize,
     ) -> Result<Self> {
-        let sums = marginals(magnitudes, shape);
+        let sums = marginals(magnitudes, shape)?;
         let mut best: Option<(f64, Self)> = None;
         for trim in TRIMS {
             let taps: Vec<_> = sums.iter().map(|sums| trimmed(sums, trim)).collect();
@@ -74,15 +74,15 @@ impl Core {
 }
 
 /// The sums of magnitudes at each place along each axis.
-fn marginals(magnitudes: &[f64], shape: &[usize]) -> Vec<Vec<f64>> {
+fn marginals(magnitudes: &[f64], shape: &[usize]) -> Result<Vec<Vec<f64>>> {
     let mut inner = magnitudes.len();
     let along = |&taps: &usize| {
         inner /= taps;
-        let mut sums = vec![0.0; taps];
+        let mut sums: Vec<f64> = memory::zeros(taps, "sums of taps")?;
         for (flat, part) in magnitudes.chunks_exact(inner).enumerate() {
             sums[flat % taps] += part.iter().sum::<f64>();
         }
-        sums
+        Ok(sums)
     };
     shape.iter().map(along).collect()
 }

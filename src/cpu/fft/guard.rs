@@ -11,7 +11,7 @@ use super::core::{Core, Level};
 use super::range::{Gain, Samples, error};
 use super::sample::Real;
 use super::slide::{slide, sliding_maximum, sliding_sum};
-use super::survey::{Parts, Slab, Survey};
+use super::survey::{INFINITY, NAN, Parts, Slab, Survey};
 use super::vectorized;
 use crate::bounds::{Spread, share};
 use crate::element::DType;
@@ -58,17 +58,29 @@ pub struct Doubt {
     pub row: usize,
     /// Patches.
     pub patches: Range<usize>,
-    /// Whether every window in them is zeros.
-    pub zeros: bool,
+    /// What all of them are, where that is known without computing them.
+    pub known: Option<Known>,
+}
+
+/// Outputs that need no sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Their windows are zeros.
+    Zero,
+    /// A NaN is in their windows: no tap is skipped.
+    Nan,
 }
 
 /// Memory that is kept from block to block.
 #[derive(Debug, Default)]
 pub struct Scratch<R> {
+    /// Of the windows of each patch: sums over the core of magnitudes and of squares, the largest under
+    /// taps that are not zero, what is not finite in any of them, and what of that is in all.
     sums: Vec<R>,
     squares: Vec<R>,
     support: Vec<R>,
-    spoiled: Vec<R>,
+    odd: Vec<R>,
+    certain: Vec<R>,
     powers: Vec<R>,
     floor: Vec<(usize, R)>,
     needs: Vec<f64>,
@@ -76,6 +88,18 @@ pub struct Scratch<R> {
     /// What was found.
     pub doubts: Vec<Doubt>,
 }
+
+/// What the memory is for.
+const LOOK: &str = "a look at a block";
+
+/// Kinds of doubts.
+const KINDS: usize = 3;
+
+/// Arrays of a value for each tile in a [`Scratch`] and a [`Survey`].
+const ARRAYS: usize = 12;
+
+/// Doubts whose memory is kept from call to call.
+const MOST_DOUBTS: usize = 1 << 12;
 
 impl Guard {
     /// For a kernel of these magnitudes, with taps so many samples apart, under transforms of that
@@ -138,6 +162,13 @@ impl Guard {
         needed.div_ceil(self.axes[axis].side)
     }
 
+    /// Bytes that a look at blocks of this size keeps.
+    pub fn bytes<R>(&self, size: &[usize]) -> usize {
+        let tiles = size.iter().enumerate().map(|(a, &size)| self.patches(a, size));
+        (tiles.product::<usize>() * ARRAYS * size_of::<R>())
+            .saturating_add(MOST_DOUBTS * size_of::<Doubt>())
+    }
+
     /// Finds the patches of a block whose outputs could be off by more than they may. `needed` are the
     /// outputs along each axis before any stride drops some; all rows have been added to the survey.
     pub fn doubts<R: Real>(
@@ -148,105 +179,136 @@ impl Guard {
         bearable: Bearable,
         scratch: &mut Scratch<R>,
     ) -> Result<()> {
-        let Scratch { sums, squares, support, spoiled, powers, floor, needs, patches, doubts } =
-            scratch;
-        doubts.clear();
-        let spoils = survey.spoiled.iter().any(|(_, part)| parts.contains(part));
+        scratch.doubts.clear();
+        let odd = survey.odd[parts.clone()].iter().any(|odd| !odd.is_empty());
         // Nothing in a transform comes out as nothing.
         let silent = survey.slabs.iter().all(|slab| slab.largest == [0.0; 2]);
-        let seen = self.needs(survey, needed, bearable, needs);
-        if !spoils && (silent || !seen) {
+        let seen = self.needs(survey, needed, bearable, &mut scratch.needs);
+        if !odd && (silent || !seen) {
             return Ok(());
         }
-        let tiles = &survey.tiles;
-        for values in [&mut *sums, squares, support, spoiled, powers] {
-            values.clear();
-            memory::reserve(values, survey.sums[0].len(), "a look at a block")?;
+        self.sum_windows(survey, &parts, scratch)?;
+        if odd {
+            self.find_odd(survey, &parts, scratch)?;
         }
-        // A complex number is at least the sum of its parts over the root of two.
-        let is_complex = parts.len() > 1;
-        let unit = if is_complex { 0.5f64.sqrt() } else { 1.0 };
-        let of_parts = |all: &[Vec<R>; 2], out: &mut Vec<R>| {
-            out.clear();
-            out.extend_from_slice(&all[parts.start]);
-            if is_complex {
-                out.iter_mut().zip(&all[1]).for_each(|(sum, part)| *sum = *sum + *part);
-            }
-        };
-        of_parts(&survey.sums, sums);
-        of_parts(&survey.squares, squares);
-        let by = |span: fn(&Along) -> Span| {
-            move |a: usize| (span(&self.axes[a]).count, self.axes[a].step)
-        };
-        for sums in [&mut *sums, squares] {
-            slide(sums, tiles, by(|along| along.core), |values, count, step| {
-                sliding_sum(values, powers, count, step);
-            });
-        }
+        let unit = unit(&parts);
         let largest = survey.slabs.iter().flat_map(|slab| &slab.largest[parts.clone()]);
         let largest = largest.copied().fold(0.0, f64::max) / unit;
-        let least = |need: f64| self.least_sum(need, largest) / unit;
-        if spoils {
-            spoiled.clear();
-            spoiled.resize(sums.len(), R::default());
-            for (tile, _) in survey.spoiled.iter().filter(|(_, part)| parts.contains(part)) {
-                spoiled[*tile] = R::one();
-            }
-            slide(spoiled, tiles, by(|along| along.all), sliding_maximum);
-        }
-
+        scratch.patches.clear();
+        scratch
+            .patches
+            .extend(needed.iter().enumerate().map(|(a, &needed)| self.patches(a, needed)));
         let last = self.axes.len() - 1;
-        patches.clear();
-        patches.extend(needed.iter().enumerate().map(|(a, &needed)| self.patches(a, needed)));
-        let rows: usize = patches[..last].iter().product();
+        let (width, rows) = (scratch.patches[last], scratch.patches[..last].iter().product());
         let mut looked = false;
         for row in 0..rows {
-            let (mut rest, mut first, mut stride) = (row, Starts::default(), tiles[last]);
-            first.add(&self.axes[last], 0, 1);
-            let mut need = needs[0];
-            for a in (0..last).rev() {
-                let p = rest % patches[a];
-                first.add(&self.axes[a], p, stride);
-                if self.summed.is_some_and(|(summed, _)| summed == a) {
-                    need = needs[p];
-                }
-                rest /= patches[a];
-                stride *= tiles[a];
-            }
-            let width = patches[last];
-            let seen = &sums[first.core..first.core + width];
-            let least = least(need);
-            if !spoils && are_at_least(seen, least) {
+            let (first, need) = self.row_of_patches(row, &survey.tiles, scratch);
+            let least = self.least_sum(need, largest) / unit;
+            if !odd && are_at_least(&scratch.sums[first.core..first.core + width], least) {
                 continue;
             }
-            let squares = squares.get(first.core..first.core + width);
             if !looked {
                 looked = true;
-                of_parts(&survey.sums, support);
-                slide(support, tiles, by(|along| along.support), sliding_maximum);
-                self.flatten(tiles, floor);
+                of_parts(&survey.sums, &parts, &mut scratch.support)?;
+                slide(
+                    &mut scratch.support,
+                    &survey.tiles,
+                    self.by(|along| along.support),
+                    sliding_maximum,
+                );
+                self.flatten(&survey.tiles, &mut scratch.floor);
             }
             for p in 0..width {
-                let spoiled = spoils && spoiled[first.all + p] != R::default();
-                let zeros = !spoiled && support[first.support + p] == R::default();
-                let closer = || {
-                    let Some(squares) = squares else { return 0.0 };
-                    self.reached(seen[p].into() * unit, squares[p].into())
+                let Scratch { sums, squares, support, odd: found, certain, floor, .. } = &*scratch;
+                let holds =
+                    |all: &[R], place: usize, kind: u8| odd && all[place].into() >= f64::from(kind);
+                let known = if holds(certain, first.whole + p, NAN) {
+                    Some(Known::Nan)
+                } else if holds(found, first.all + p, INFINITY) {
+                    None
+                } else if support[first.support + p] == R::default() {
+                    Some(Known::Zero)
+                } else {
+                    let sum: f64 = sums[first.core + p].into();
+                    let closer = || {
+                        let squares = squares.get(first.core + p);
+                        squares.map_or(0.0, |&squares| self.reached(sum * unit, squares.into()))
+                    };
+                    let floor = || unit * floor_of(floor, &survey.sums, first.own + p, &parts);
+                    if sum >= least || closer() >= need || floor() >= need {
+                        continue;
+                    }
+                    None
                 };
-                let floor = || unit * floor_of(floor, &survey.sums, first.own + p, &parts);
-                let loud = || seen[p].into() >= least || closer() >= need || floor() >= need;
-                if !zeros && !spoiled && loud() {
-                    continue;
-                }
-                let gap = if zeros { 0 } else { GAP / self.axes[last].side };
-                let before = doubts.iter_mut().rev().take_while(|doubt| doubt.row == row);
-                match before.into_iter().find(|doubt| doubt.zeros == zeros) {
-                    Some(doubt) if p - doubt.patches.end <= gap => doubt.patches.end = p + 1,
-                    _ => doubts.push(Doubt { row, patches: p..p + 1, zeros }),
-                }
+                scratch.note(row, p, known, GAP / self.axes[last].side)?;
             }
         }
         Ok(())
+    }
+
+    /// Sums over the core of each patch's windows.
+    fn sum_windows<R: Real>(
+        &self,
+        survey: &Survey<R>,
+        parts: &Parts,
+        scratch: &mut Scratch<R>,
+    ) -> Result<()> {
+        let Scratch { sums, squares, powers, .. } = scratch;
+        memory::fit(powers, survey.sums[0].len(), LOOK)?;
+        for (all, sums) in [(&survey.sums, sums), (&survey.squares, squares)] {
+            of_parts(all, parts, sums)?;
+            slide(sums, &survey.tiles, self.by(|along| along.core), |values, count, step| {
+                sliding_sum(values, powers, count, step);
+            });
+        }
+        Ok(())
+    }
+
+    /// What is not finite in each patch's windows, in some and in all of them.
+    fn find_odd<R: Real>(
+        &self,
+        survey: &Survey<R>,
+        parts: &Parts,
+        scratch: &mut Scratch<R>,
+    ) -> Result<()> {
+        let spans: [fn(&Along) -> Span; 2] = [|along| along.all, |along| along.whole];
+        for (found, span) in [&mut scratch.odd, &mut scratch.certain].into_iter().zip(spans) {
+            memory::fit(found, survey.sums[0].len(), LOOK)?;
+            found.fill(R::default());
+            for odd in &survey.odd[parts.clone()] {
+                found.iter_mut().zip(odd).for_each(|(found, odd)| *found = found.larger(*odd));
+            }
+            slide(found, &survey.tiles, self.by(span), sliding_maximum);
+        }
+        Ok(())
+    }
+
+    /// A span's count and step along each axis.
+    fn by(&self, span: impl Fn(&Along) -> Span) -> impl Fn(usize) -> (usize, usize) {
+        move |a| (span(&self.axes[a]).count, self.axes[a].step)
+    }
+
+    /// Where the tiles of a row of patches start, and what its windows need.
+    fn row_of_patches<R>(
+        &self,
+        row: usize,
+        tiles: &[usize],
+        scratch: &Scratch<R>,
+    ) -> (Starts, f64) {
+        let last = self.axes.len() - 1;
+        let (mut rest, mut first, mut stride) = (row, Starts::default(), tiles[last]);
+        first.add(&self.axes[last], 0, 1);
+        let mut need = scratch.needs[0];
+        for a in (0..last).rev() {
+            let p = rest % scratch.patches[a];
+            first.add(&self.axes[a], p, stride);
+            if self.summed.is_some_and(|(summed, _)| summed == a) {
+                need = scratch.needs[p];
+            }
+            rest /= scratch.patches[a];
+            stride *= tiles[a];
+        }
+        (first, need)
     }
 
     /// What the sum under a window must reach, for each row of patches along the axis that is summed, or
@@ -337,6 +399,33 @@ impl Loud {
     }
 }
 
+impl<R> Scratch<R> {
+    /// Adds a patch to what was found, together with others of its row that are no further away than
+    /// `gap`.
+    fn note(&mut self, row: usize, p: usize, known: Option<Known>, gap: usize) -> Result<()> {
+        let gap = if known.is_some() { 0 } else { gap };
+        let here = self.doubts.iter_mut().rev().take_while(|doubt| doubt.row == row);
+        match here.take(KINDS).find(|doubt| doubt.known == known) {
+            Some(doubt) if p - doubt.patches.end <= gap => doubt.patches.end = p + 1,
+            _ => {
+                let len = self.doubts.len();
+                if len == self.doubts.capacity() {
+                    memory::reserve(&mut self.doubts, len.max(KINDS), LOOK)?;
+                }
+                self.doubts.push(Doubt { row, patches: p..p + 1, known });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives memory back of which few blocks need that much.
+    pub fn trim(&mut self) {
+        if self.doubts.capacity() > MOST_DOUBTS {
+            self.doubts = Vec::new();
+        }
+    }
+}
+
 /// Where the tiles of a patch start: its own, and those of its spans.
 #[derive(Default)]
 struct Starts {
@@ -344,6 +433,7 @@ struct Starts {
     core: usize,
     support: usize,
     all: usize,
+    whole: usize,
 }
 
 impl Starts {
@@ -352,7 +442,24 @@ impl Starts {
         self.core += (p + along.core.first) * stride;
         self.support += (p + along.support.first) * stride;
         self.all += (p + along.all.first) * stride;
+        self.whole += (p + along.whole.first) * stride;
     }
+}
+
+/// What a sum of both parts is worth at least: a complex number is no less than the sum of its parts over
+/// the root of two.
+fn unit(parts: &Parts) -> f64 {
+    if parts.len() > 1 { 0.5f64.sqrt() } else { 1.0 }
+}
+
+/// The sums of a block's parts; none where there are none.
+fn of_parts<R: Real>(all: &[Vec<R>; 2], parts: &Parts, out: &mut Vec<R>) -> Result<()> {
+    memory::fit(out, all[0].len(), LOOK)?;
+    out.copy_from_slice(&all[parts.start]);
+    if parts.len() > 1 {
+        out.iter_mut().zip(&all[1]).for_each(|(sum, part)| *sum = *sum + *part);
+    }
+    Ok(())
 }
 
 /// Whether all values are at least so large.

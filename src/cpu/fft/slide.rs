@@ -52,6 +52,9 @@ fn with_ahead<R: Real>(values: &mut [R], shift: usize, join: impl Fn(R, R) -> R)
 /// Replaces each value by the maximum over `count` values, `step` apart, from there on; towards the
 /// end, over as many as there are. Maxima over 1, 2, 4, ... are joined, the last two overlapping.
 pub fn sliding_maximum<R: Real>(values: &mut [R], count: usize, step: usize) {
+    if count == 0 {
+        return values.fill(R::default());
+    }
     let mut width = 1;
     while width < count {
         let next = (2 * width).min(count);

@@ -38,9 +38,13 @@ pub struct Survey<R> {
     group: usize,
     groups: [[f64; 2]; 2],
     loudest: [f64; 2],
-    /// Tiles with samples that were not finite, and the parts that those are.
-    pub spoiled: Vec<(usize, usize)>,
+    /// What of each tile was not finite, of either part; empty where all of it is.
+    pub odd: [Vec<R>; 2],
 }
+
+/// Values of [`Survey::odd`]: an infinity makes an infinity or a NaN of an output, a NaN always a NaN.
+pub const INFINITY: u8 = 1;
+pub const NAN: u8 = 2;
 
 /// Some rows that are looked at as one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,7 +92,9 @@ impl<R: Real> Survey<R> {
         }
         (self.row, self.slab_rows) = (0, slab_rows);
         self.slabs.clear();
-        self.spoiled.clear();
+        let rows: usize = used[..used.len() - 1].iter().product();
+        memory::reserve(&mut self.slabs, rows.div_ceil(slab_rows), what)?;
+        self.odd.iter_mut().for_each(Vec::clear);
         self.group = guard.slabs_of_output();
         (self.largest, self.energy) = Default::default();
         (self.groups, self.loudest) = Default::default();
@@ -145,10 +151,28 @@ impl<R: Real> Survey<R> {
         }
     }
 
-    /// Notes that a sample of the next row was not finite, and counted as zero.
-    pub fn spoil(&mut self, column: usize, part: usize) {
+    /// Takes what is not finite out of the next row, as zeros, and notes where it was.
+    pub fn clean(&mut self, row: &mut [Complex<R>]) -> Result<()> {
         let last = self.used.len() - 1;
-        self.spoiled.push((self.first_tile(self.row) + column / self.sides[last], part));
+        let first = self.first_tile(self.row);
+        for (column, value) in row.iter_mut().enumerate().take(self.used[last]) {
+            for (value, odd) in [&mut value.re, &mut value.im].into_iter().zip(&mut self.odd) {
+                if value.is_finite() {
+                    continue;
+                }
+                if odd.is_empty() {
+                    let tiles = self.tiles.iter().product();
+                    memory::fit(odd, tiles, "a look at a block")?;
+                    odd.fill(R::default());
+                }
+                let wide: f64 = (*value).into();
+                let kind = if wide.is_nan() { NAN } else { INFINITY };
+                let tile = &mut odd[first + column / self.sides[last]];
+                *tile = tile.larger(R::from_u8(kind).expect("a float"));
+                *value = R::default();
+            }
+        }
+        Ok(())
     }
 
     /// The first of the tiles that hold a row.

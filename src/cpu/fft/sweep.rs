@@ -6,8 +6,7 @@ use std::ops::Range;
 use super::block::{Fft, Part, Real, Workspace};
 use super::boxes::{embed, rows_of, within};
 use super::pack::pack;
-use super::sample::{self, MOST_LANES, Sample};
-use super::survey::Survey;
+use super::sample::{MOST_LANES, Sample};
 use super::vectorized;
 use crate::cpu::extended::Row;
 use crate::cpu::simd::prefetch;
@@ -159,7 +158,7 @@ impl<A: Element> Fft<A> {
             || pack(sources, exponents.map(|e| e.unwrap_or(0)), line),
         );
         if cleaned {
-            clean(line, survey);
+            survey.clean(line)?;
         }
         survey.add(line);
         Ok(())
@@ -288,18 +287,6 @@ impl<A: Element> Fft<A> {
         } else {
             for (&value, out) in line.iter().zip(out) {
                 *out = A::from_sample(A::Sample::of_lane(value, lane));
-            }
-        }
-    }
-}
-
-/// Replaces what is not finite by zero, and notes where it was.
-fn clean<R: sample::Real>(line: &mut [Complex<R>], survey: &mut Survey<R>) {
-    for (column, value) in line.iter_mut().enumerate() {
-        for (part, value) in [&mut value.re, &mut value.im].into_iter().enumerate() {
-            if !value.is_finite() {
-                *value = R::default();
-                survey.spoil(column, part);
             }
         }
     }

@@ -2,8 +2,8 @@
 //! others.
 //!
 //! At the outermost axis a panel goes forward, through the kernel's spectrum and back while it is
-//! in cache; or that axis is not transformed, but summed over the kernel's taps. Rows that hold only padding are not transformed, nor on the way back those that no
-//! output is read from.
+//! in cache; or that axis is not transformed, but summed over the kernel's taps. Rows that hold only
+//! padding are not transformed, nor on the way back those that no output is read from.
 
 use num_complex::Complex;
 use rustfft::{Fft, FftDirection};

@@ -51,6 +51,9 @@ struct Ring<A> {
 /// machines have.
 const RING_BYTES: usize = 128 << 10;
 
+/// What the memory is for.
+const TAPS: &str = "the taps of two passes";
+
 impl<A: Element> Fused<A> {
     pub fn new(
         extension: Extension<A>,
@@ -60,7 +63,8 @@ impl<A: Element> Fused<A> {
     ) -> Result<Self> {
         let inner = extension.inner().clone();
         let rows = extension.outer().last().expect("two axes").clone();
-        let taps: Vec<A> = terms.iter().flat_map(|term| term[0].iter().copied()).collect();
+        let taps = terms.iter().flat_map(|term| term[0].iter().copied());
+        let taps: Vec<A> = memory::collected(taps, terms.len() * rows.taps, TAPS)?;
         let vertical = Tiles::new(&rows, &taps, 1, false)?;
         let one = Axis::one_sample();
         let horizontal = terms.iter().map(|term| Tiles::new(&one, &term[1], inner.taps, true));
@@ -75,7 +79,11 @@ impl<A: Element> Fused<A> {
         Ok(Self {
             extension,
             horizontal,
-            offsets: (0..inner.taps).map(|t| t * inner.tap_step()).collect(),
+            offsets: memory::collected(
+                (0..inner.taps).map(|t| t * inner.tap_step()),
+                inner.taps,
+                TAPS,
+            )?,
             window: Window::by_phase(&inner, strip)?,
             vertical,
             strip,

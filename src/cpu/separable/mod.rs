@@ -62,12 +62,13 @@ impl<A: Element> Separable<A> {
                 continue;
             }
             let pass = if fused && end == axes.len() { end - 2..end } else { end - 1..end };
-            let part = |term: &Factors<A>| term[pass.clone()].to_vec();
+            let copied = |taps: &Vec<A>| memory::copied(taps, "a copy of the factors");
+            let part = |term: &Factors<A>| term[pass.clone()].iter().map(copied).collect();
             let (resting, values_here) = around(&axes, &values, pass.clone());
             let extension = Extension { geometry: Geometry { axes: resting }, values: values_here };
             lengths.push(extension.geometry.output_len());
             passes.push(if pass.len() == 2 {
-                let terms = terms.iter().map(part).collect();
+                let terms = terms.iter().map(part).collect::<Result<_>>()?;
                 Pass::Fused(Box::new(Fused::new(extension, terms, instructions, workers.threads)?))
             } else {
                 let taps = &terms[0][pass.start];

@@ -70,8 +70,9 @@ pub trait Value: Element {
     fn error(self, exact: Self::Wide) -> f64;
 }
 
-fn part_error(value: f64, exact: f64) -> f64 {
-    if value == exact || (value.is_nan() && exact.is_nan()) {
+/// What is beyond the type is infinite when it is rounded.
+fn part_error(value: f64, exact: f64, rounded: f64) -> f64 {
+    if value == exact || value == rounded || (value.is_nan() && exact.is_nan()) {
         0.0
     } else if value.is_finite() && exact.is_finite() {
         (value - exact).abs()
@@ -93,7 +94,7 @@ macro_rules! float {
                 Self::NAN
             }
             fn error(self, exact: f64) -> f64 {
-                part_error(self.into(), exact)
+                part_error(self.into(), exact, (exact as $t).into())
             }
         }
         impl Value for Complex<$t> {
@@ -108,7 +109,7 @@ macro_rules! float {
             }
             fn error(self, exact: Complex<f64>) -> f64 {
                 let parts = [(self.re, exact.re), (self.im, exact.im)];
-                let [re, im] = parts.map(|(value, exact)| part_error(value.into(), exact));
+                let [re, im] = parts.map(|(value, exact)| part_error(value.into(), exact, (exact as $t).into()));
                 re.hypot(im)
             }
         }
@@ -156,7 +157,7 @@ impl Value for convolve::half::f16 {
     fn error(self, exact: f64) -> f64 {
         let rounded: Self = narrowed(exact);
         let exact = if rounded.is_infinite() { rounded.into() } else { exact };
-        part_error(self.into(), exact)
+        part_error(self.into(), exact, rounded.into())
     }
 }
 
