@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::error::Result;
+use crate::memory;
+
 /// The windows along one axis, in tiles.
 #[derive(Debug)]
 pub struct Along {
@@ -94,7 +97,7 @@ pub fn floor(
     shape: &[usize],
     steps: &[usize],
     axes: &[Along],
-) -> Vec<(Vec<usize>, f64)> {
+) -> Result<Vec<(Vec<usize>, f64)>> {
     // Per axis: the first tile and how many, the place of one, and the taps that can lie over it.
     let count = |a: usize| match axes[a].side {
         1 => (0, shape[a]),
@@ -104,12 +107,12 @@ pub fn floor(
         1 => (j * steps[a], j..j + 1),
         side => (j, (j - 1) * side + 1..(j + 1) * side),
     };
-    let mut floor = Vec::new();
     let counts: Vec<(usize, usize)> = (0..shape.len()).map(count).collect();
     let tiles = counts.iter().fold(1, |all: usize, (_, count)| all.saturating_mul(*count));
     if tiles > MOST_FLOOR {
-        return floor;
+        return Ok(Vec::new());
     }
+    let mut floor = memory::room(tiles, "tiles under windows")?;
     for flat in 0..tiles {
         let mut rest: usize = flat;
         let mut chosen: Vec<(usize, Range<usize>)> = Vec::with_capacity(shape.len());
@@ -123,7 +126,7 @@ pub fn floor(
             floor.push((chosen.iter().map(|(place, _)| *place).collect(), least));
         }
     }
-    floor
+    Ok(floor)
 }
 
 /// The least magnitude in a box of taps.

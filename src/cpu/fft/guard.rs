@@ -120,7 +120,7 @@ impl Guard {
         let axes: Vec<Along> = (0..shape.len())
             .map(|a| Along::new(shape[a], steps[a], &core.taps[a], support[a].clone()))
             .collect();
-        let floor = floor(magnitudes, shape, steps, &axes);
+        let floor = floor(magnitudes, shape, steps, &axes)?;
         let (epsilon, smallest) = (dtype.epsilon(), dtype.smallest_normal());
         Ok(Self { axes, levels: core.levels, floor, gain, spread, epsilon, smallest, summed: None })
     }
