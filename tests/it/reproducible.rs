@@ -79,6 +79,6 @@ fn what_is_chosen_does_not_go_with_the_threads() {
 fn the_clock_chooses_nothing_that_must_be_the_same() {
     let kernel: ArrayD<f32> = Random::new(3).array(&[5, 5]);
     let filter = Convolver::new().filter(&kernel).reproducible(true).method(Method::Measured);
-    let error = filter.for_shape(ndarray::IxDyn(&[40, 40])).err().expect("no choice by the clock");
+    let error = filter.for_shape(ndarray::IxDyn(&[40, 40])).expect_err("no choice by the clock");
     assert!(error.to_string().contains("reproducible"), "{error}");
 }
