@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::block::{Fft, Part, Workspace};
 use super::boxes::rows_of;
-use super::guard::{Bearable, Doubt, Known};
+use super::doubts::{Doubts, Known};
+use super::guard::Bearable;
 use super::range::{Level, exponent_into_range};
 use super::sample::{MOST_LANES, Sample};
 use super::sweep::Packing;
@@ -78,7 +79,7 @@ impl<A: Element> Fft<A> {
         &self,
         x: &[A],
         part: &Part,
-        doubts: &[Doubt],
+        doubts: &Doubts,
         rows: &mut [&mut [A]],
     ) -> Result<()> {
         let axes = &self.extension.geometry.axes;
@@ -91,7 +92,7 @@ impl<A: Element> Fft<A> {
             };
             output(places.start)..output(places.end)
         };
-        for doubt in doubts {
+        for doubt in doubts.iter() {
             let columns = outputs(last, doubt.patches.clone());
             // The outputs of the doubt's row of patches along an outer axis.
             let outer = |axis: usize| {

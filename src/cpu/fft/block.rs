@@ -142,7 +142,7 @@ impl<A: Element> Fft<A> {
         threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
             let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform))?;
             self.blocks(x, i * lanes, rows, bearable, &mut workspace)?;
-            workspace.scratch.trim();
+            workspace.scratch.doubts.trim();
             self.workspaces.keep(workspace);
             Ok(())
         })?;

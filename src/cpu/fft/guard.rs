@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::along::{Along, Span, floor, support};
 use super::core::{Core, Level};
+use super::doubts::{Doubts, Known};
 use super::range::{Gain, Samples, error};
 use super::sample::Real;
 use super::slide::{slide, sliding_maximum, sliding_sum};
@@ -51,26 +52,6 @@ pub struct Bearable {
 /// run of its own.
 const GAP: usize = 48;
 
-/// Some outputs of one row of patches.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Doubt {
-    /// The row's place along the outer axes, as one number in standard order.
-    pub row: usize,
-    /// Patches.
-    pub patches: Range<usize>,
-    /// What all of them are, where that is known without computing them.
-    pub known: Option<Known>,
-}
-
-/// Outputs that need no sum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Their windows are zeros.
-    Zero,
-    /// A NaN is in their windows: no tap is skipped.
-    Nan,
-}
-
 /// Memory that is kept from block to block.
 #[derive(Debug, Default)]
 pub struct Scratch<R> {
@@ -86,20 +67,14 @@ pub struct Scratch<R> {
     needs: Vec<f64>,
     patches: Vec<usize>,
     /// What was found.
-    pub doubts: Vec<Doubt>,
+    pub doubts: Doubts,
 }
 
 /// What the memory is for.
 const LOOK: &str = "a look at a block";
 
-/// Kinds of doubts.
-const KINDS: usize = 3;
-
 /// Arrays of a value for each tile in a [`Scratch`] and a [`Survey`].
 const ARRAYS: usize = 12;
-
-/// Doubts whose memory is kept from call to call.
-const MOST_DOUBTS: usize = 1 << 12;
 
 impl Guard {
     /// For a kernel of these magnitudes, with taps so many samples apart, under transforms of that
@@ -165,8 +140,7 @@ impl Guard {
     /// Bytes that a look at blocks of this size keeps.
     pub fn bytes<R>(&self, size: &[usize]) -> usize {
         let tiles = size.iter().enumerate().map(|(a, &size)| self.patches(a, size));
-        (tiles.product::<usize>() * ARRAYS * size_of::<R>())
-            .saturating_add(MOST_DOUBTS * size_of::<Doubt>())
+        (tiles.product::<usize>() * ARRAYS * size_of::<R>()).saturating_add(Doubts::BYTES)
     }
 
     /// Finds the patches of a block whose outputs could be off by more than they may. `needed` are the
@@ -240,7 +214,7 @@ impl Guard {
                     }
                     None
                 };
-                scratch.note(row, p, known, GAP / self.axes[last].side)?;
+                scratch.doubts.note(row, p, known, GAP / self.axes[last].side)?;
             }
         }
         Ok(())
@@ -396,33 +370,6 @@ impl Loud {
     fn and(self, other: Self) -> Self {
         let largest = self.largest.max(other.largest);
         Self { squares: self.squares + other.squares, largest }
-    }
-}
-
-impl<R> Scratch<R> {
-    /// Adds a patch to what was found, together with others of its row that are no further away than
-    /// `gap`.
-    fn note(&mut self, row: usize, p: usize, known: Option<Known>, gap: usize) -> Result<()> {
-        let gap = if known.is_some() { 0 } else { gap };
-        let here = self.doubts.iter_mut().rev().take_while(|doubt| doubt.row == row);
-        match here.take(KINDS).find(|doubt| doubt.known == known) {
-            Some(doubt) if p - doubt.patches.end <= gap => doubt.patches.end = p + 1,
-            _ => {
-                let len = self.doubts.len();
-                if len == self.doubts.capacity() {
-                    memory::reserve(&mut self.doubts, len.max(KINDS), LOOK)?;
-                }
-                self.doubts.push(Doubt { row, patches: p..p + 1, known });
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives memory back of which few blocks need that much.
-    pub fn trim(&mut self) {
-        if self.doubts.capacity() > MOST_DOUBTS {
-            self.doubts = Vec::new();
-        }
     }
 }
 

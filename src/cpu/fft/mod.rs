@@ -15,6 +15,7 @@ pub(crate) mod blocks;
 mod boxes;
 mod columns;
 mod core;
+mod doubts;
 mod guard;
 mod kernel;
 mod pack;
