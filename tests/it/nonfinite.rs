@@ -186,15 +186,13 @@ fn an_infinity_ends_the_same_under_every_method() {
 fn many_samples_that_are_not_finite() {
     let mut random = Random::new(41);
     for (shape, taps, dilation, stride) in [
-        (vec![6_000], vec![300], 1, 1),
-        (vec![4_000], vec![40], 3, 2),
-        (vec![150, 170], vec![25, 31], 1, 1),
-        (vec![90, 100], vec![7, 6], 2, 3),
-        (vec![30, 40, 20], vec![5, 13, 4], 1, 1),
+        (vec![2_000], vec![150], 1, 1),
+        (vec![1_500], vec![40], 3, 2),
+        (vec![70, 80], vec![15, 17], 1, 1),
+        (vec![50, 60], vec![7, 6], 2, 3),
+        (vec![12, 20, 16], vec![5, 9, 4], 1, 1),
     ] {
-        for (every, kinds) in
-            [(1_000, &BAD[..]), (1_000, &BAD[..1]), (30, &BAD[..1]), (1, &BAD[..1])]
-        {
+        for (every, kinds) in [(300, &BAD[..]), (30, &BAD[..1]), (1, &BAD[..1])] {
             let mut bad: Vec<(usize, f32)> = Vec::new();
             let len: usize = shape.iter().product();
             for at in (len / 3..2 * len / 3).step_by(every) {
