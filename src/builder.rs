@@ -8,16 +8,19 @@ use crate::check::{Check, Checker};
 use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::filter::{Fallback, Filter};
 use crate::fold;
 use crate::kernel::KernelFacts;
 use crate::measured;
 use crate::memory;
-use crate::plan::{Device, Method, Plan, Request};
+use crate::plan::{Plan, Request, lazy};
 use crate::pool::Pool;
-use crate::precision::{Precision, Runner};
-use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
+use crate::precision::Runner;
+use crate::problem::{Options, PerAxis, Problem};
+use crate::words::Precision;
+use crate::words::{Device, Method};
+use crate::words::{Mode, Operation};
 
 /// A kernel and its options, waiting for a shape.
 #[derive(Clone, Debug)]
@@ -109,7 +112,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// Checks every result as it comes; as a rule, nothing is checked. Some outputs of each call are
     /// computed again in `f64` (or exactly, for integers) on the CPU, from the definition alone, and
     /// compared with the error bound of the method that ran: what is beyond it makes the call fail
-    /// with [`Error::FailedCheck`]. An output takes as many multiplications as the kernel has taps; an
+    /// with [`Error::FailedCheck`](crate::Error::FailedCheck). An output takes as many multiplications as the kernel has taps; an
     /// FFT method needs one look at all samples besides.
     ///
     /// A sum that overflows on its way to a finite result makes a check fail as well: see
@@ -118,7 +121,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// Holds for `apply`, `apply_into`, pictures and streams. What stays on the GPU
     /// ([`Filter::apply_gpu`], [`Filter::encode`], [`Filter::encode_texture`], all of which only submit
     /// or record work) cannot be checked: there a filter with checks is an error,
-    /// [`Error::Inadmissible`].
+    /// [`Error::Inadmissible`](crate::Error::Inadmissible).
     ///
     /// ```
     /// use convolve::{Check, Convolver, filters};
@@ -172,7 +175,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// as the plan needs it.
     ///
     /// # Errors
-    /// Those of [`Problem::new`], and [`Error::Inadmissible`] where a forced method or device
+    /// Those of [`Problem::new`], and [`Error::Inadmissible`](crate::Error::Inadmissible) where a forced method or device
     /// cannot do the problem.
     pub fn for_shape(self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
         let (input, given) = (shape.into_dimension(), self.kernel?);
@@ -208,12 +211,13 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         } else {
             self.request.precision.facts(&kernel, &extension.geometry.kernel())?
         };
+        let devices = &self.convolver.devices().clone();
         let plan = self.convolver.plan(&problem, &facts, self.request)?;
-        let plan = measured::measured(plan, &extension, &kernel, &self.convolver)?;
+        let plan = measured::measured(plan, &extension, &kernel, devices, self.convolver.times())?;
         let prepare = |plan: &Plan| match plan.chosen().admitted() {
             Some((recipe, _)) if !problem.swapped => {
                 let precision = self.request.precision;
-                Runner::new(precision, recipe, &extension, &kernel, &self.convolver).map(Some)
+                Runner::new(precision, recipe, &extension, &kernel, devices).map(Some)
             }
             _ => Ok(None),
         };
@@ -221,8 +225,9 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         let checker = Checker::new(self.check, &plan, &original, &self.options)?;
         let fallback = OnceLock::new();
         let runner = match prepare(&plan) {
-            Err(Error::Gpu(why)) if plan.may_fall_back() => {
-                let plan = self.convolver.plan_on_cpu(&plan, &facts, &why)?;
+            Err(error) if plan.may_fall_back() && error.lets_the_cpu_take_over() => {
+                let why = error.to_string();
+                let plan = lazy::plan_on_cpu(&**devices, &plan, &facts, &why)?;
                 let runner = prepare(&plan)?;
                 let _ = fallback.set(Fallback { why, plan, runner });
                 None

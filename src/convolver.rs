@@ -5,23 +5,24 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use crate::builder::FilterBuilder;
-use crate::calibration::Model;
+use crate::calibrate::{self, Calibration};
 use crate::cpu::threads;
 use crate::element::Element;
-#[cfg(feature = "gpu")]
-use crate::error::Error;
 use crate::error::Result;
+#[cfg(feature = "gpu")]
+use crate::gpu::{GpuDevice, context::Context};
 use crate::kernel::KernelFacts;
+use crate::machine::model::Model;
+use crate::machine::rates::DeviceRates;
+use crate::machine::{Devices, Fault, GpuSource};
 use crate::measured::{self, Known};
 use crate::memory;
 use crate::plan::{
-    self, Capabilities, CostModel, Device, Gpu, GpuCapabilities, GpuSettings, InstructionSet,
-    Method, Plan, Recipe, Request,
+    Capabilities, CostModel, GpuCapabilities, GpuSettings, InstructionSet, Plan, Recipe, Request,
+    lazy,
 };
-use crate::problem::{Mode, Problem};
-
-#[cfg(feature = "gpu")]
-use crate::gpu::{GpuDevice, context::Context, finder::Finder};
+use crate::problem::Problem;
+use crate::words::Mode;
 
 /// The devices that convolutions run on. Cheap to clone and to share between threads: clones
 /// share devices and caches.
@@ -41,41 +42,9 @@ use crate::gpu::{GpuDevice, context::Context, finder::Finder};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Convolver {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    threads: usize,
-    instructions: InstructionSet,
-    model: Model,
-    gpu: GpuSource,
-    spoil: Option<fn(&Recipe) -> Option<usize>>,
-    times: Known,
-}
-
-#[derive(Debug)]
-enum GpuSource {
-    /// There is none, and why.
-    Absent(&'static str),
-    /// Looked for when first needed, and again after a loss.
-    #[cfg(feature = "gpu")]
-    Lazy(Finder),
-    /// The caller's.
-    #[cfg(feature = "gpu")]
-    Given(Arc<Context>),
-}
-
-impl GpuSource {
-    #[cfg(feature = "gpu")]
-    fn lazy(settings: GpuSettings) -> Self {
-        Self::Lazy(Finder::new(settings))
-    }
-
-    #[cfg(not(feature = "gpu"))]
-    fn lazy(_: GpuSettings) -> Self {
-        Self::Absent("this build has no GPU support (feature `gpu`)")
-    }
+    devices: Arc<Devices>,
+    /// What was measured for [`Method::Measured`](crate::Method::Measured).
+    times: Arc<Known>,
 }
 
 /// Settings of a [`Convolver`].
@@ -87,7 +56,7 @@ pub struct ConvolverBuilder {
     gpu: GpuSettings,
     model: Option<CostModel>,
     uncalibrated: bool,
-    spoil: Option<fn(&Recipe) -> Option<usize>>,
+    fault: Option<Fault>,
 }
 
 impl ConvolverBuilder {
@@ -135,8 +104,15 @@ impl ConvolverBuilder {
     /// Plants a wrong value into the results of recipes, at the output of this number, for tests of what
     /// must notice.
     #[doc(hidden)]
-    pub fn spoil(mut self, spoil: fn(&Recipe) -> Option<usize>) -> Self {
-        self.spoil = Some(spoil);
+    pub fn inject_fault(mut self, fault: fn(&Recipe) -> Option<usize>) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// Plants a line into every shader that no compiler takes, for tests of what becomes of it.
+    #[doc(hidden)]
+    pub fn inject_shader_fault(mut self) -> Self {
+        self.gpu.shader_fault = true;
         self
     }
 
@@ -188,9 +164,8 @@ impl ConvolverBuilder {
         let refined = self.model.is_none() && !self.uncalibrated;
         let model = self.model.unwrap_or_default();
         let model = Model::new(model, (threads, instructions), refined, self.gpu.cache);
-        let (spoil, times) = (self.spoil, Known::new(measured::MOST));
-        let shared = Shared { threads, instructions, model, gpu, spoil, times };
-        Convolver { shared: Arc::new(shared) }
+        let devices = Devices::new((threads, instructions), model, gpu, self.fault);
+        Convolver { devices, times: Arc::new(Known::new(measured::MOST)) }
     }
 }
 
@@ -218,7 +193,7 @@ impl Convolver {
     /// found out by asking it for a little memory before and after each run.
     ///
     /// # Errors
-    /// [`Error::Gpu`] where the device has no compute shaders.
+    /// [`Error::NoDevice`] where the device has no compute shaders, or too few bindings for them.
     #[cfg(feature = "gpu")]
     pub fn with_device(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         Self::builder().build_with_device(device, queue)
@@ -232,12 +207,7 @@ impl Convolver {
 
     /// What this machine can do. Looks for a GPU.
     pub fn capabilities(&self) -> Capabilities {
-        self.with_gpu(self.look_for_gpu())
-    }
-
-    fn with_gpu(&self, gpu: Gpu) -> Capabilities {
-        let Shared { threads, instructions, .. } = *self.shared;
-        Capabilities { threads, instructions, gpu }
+        self.devices.capabilities()
     }
 
     /// A plan for a problem of which no data is there yet.
@@ -246,96 +216,62 @@ impl Convolver {
     /// [`Error::Inadmissible`](crate::Error::Inadmissible) where the request insists on something
     /// that cannot do it.
     pub fn plan(&self, problem: &Problem, kernel: &KernelFacts, request: Request) -> Result<Plan> {
-        let model = &self.shared.model;
-        let modest = self.with_gpu(Gpu::NotAsked);
-        let designed = |on: &Capabilities| {
-            plan::design(problem, kernel, on, &model.for_request(request, &on.gpu), request)
-        };
-        let gpu_could = request.device != Device::Cpu
-            && request.precision.inside(problem.dtype) == problem.dtype.summed_in()
-            && request.method != Method::Fft;
-        if request.device != Device::Gpu && !request.resident {
-            let plan = designed(&modest)?;
-            let (dtype, runs) = (problem.dtype, request.runs);
-            let any_gpu = model.of_any_gpu(request);
-            let floors = any_gpu.iter().map(|gpu| gpu.gpu_floor(dtype, &plan.geometry, runs));
-            let floor = floors.fold(f64::INFINITY, f64::min);
-            let leeway = match request.method {
-                Method::Measured => plan::TRIED_WITHIN,
-                _ => 1.0,
-            };
-            if !gpu_could || leeway * plan.cost().total() <= floor {
-                return Ok(plan);
-            }
-        }
-        designed(&self.capabilities())
-    }
-
-    /// A plan for where the GPU has failed, for this reason.
-    pub(crate) fn plan_on_cpu(&self, plan: &Plan, kernel: &KernelFacts, why: &str) -> Result<Plan> {
-        let gpu = Gpu::Absent(format!("it failed, and the CPU took over: {why}"));
-        let capabilities = self.with_gpu(gpu);
-        let model = self.shared.model.for_request(plan.request, &capabilities.gpu);
-        plan::design(&plan.problem, kernel, &capabilities, &model, plan.request)
+        lazy::plan(&*self.devices, problem, kernel, request)
     }
 
     /// What the planner expects each method to cost on this machine. Looks for a GPU.
     pub fn cost_model(&self) -> CostModel {
-        self.shared.model.with(&self.look_for_gpu())
+        self.devices.model().with(&self.devices.look_for_gpu())
     }
 
-    /// What was measured for [`Method::Measured`].
-    pub(crate) fn known_times(&self) -> &Known {
-        &self.shared.times
+    pub(crate) fn devices(&self) -> &Arc<Devices> {
+        &self.devices
     }
 
-    /// Where a wrong value is wanted.
-    pub(crate) fn spoils(&self, recipe: &Recipe) -> Option<usize> {
-        self.shared.spoil.and_then(|spoil| spoil(recipe))
-    }
-
-    pub(crate) fn model(&self) -> &Model {
-        &self.shared.model
-    }
-
-    #[cfg(feature = "gpu")]
-    fn look_for_gpu(&self) -> Gpu {
-        match self.gpu_context().and_then(|context| context.check_alive().map(|()| context)) {
-            Ok(context) => Gpu::Present(context.capabilities()),
-            Err(Error::Gpu(reason)) => Gpu::Absent(reason),
-            Err(other) => Gpu::Absent(other.to_string()),
-        }
-    }
-
-    #[cfg(not(feature = "gpu"))]
-    fn look_for_gpu(&self) -> Gpu {
-        Gpu::Absent(self.gpu_absence())
-    }
-
-    #[cfg(not(feature = "gpu"))]
-    pub(crate) fn gpu_absence(&self) -> String {
-        let GpuSource::Absent(reason) = &self.shared.gpu;
-        (*reason).into()
+    pub(crate) fn times(&self) -> &Arc<Known> {
+        &self.times
     }
 
     /// The GPU, for arrays that stay there: see [`GpuDevice`]. Looks for one.
     ///
     /// # Errors
-    /// [`Error::Gpu`] where there is none, or where it was lost.
+    /// [`Error::NoDevice`] where there is none, [`Error::DeviceLost`] where it was lost.
     #[cfg(feature = "gpu")]
     pub fn gpu(&self) -> Result<GpuDevice> {
-        let context = self.gpu_context()?;
+        let context = self.devices.gpu_context()?;
         context.check_alive()?;
         Ok(GpuDevice::new(context))
     }
 
-    #[cfg(feature = "gpu")]
-    pub(crate) fn gpu_context(&self) -> Result<Arc<Context>> {
-        match &self.shared.gpu {
-            GpuSource::Absent(reason) => Err(Error::Gpu((*reason).into())),
-            GpuSource::Given(context) => Ok(context.clone()),
-            GpuSource::Lazy(finder) => finder.find(),
-        }
+    /// Measures this machine: about ten convolutions, each a few times, which take well under a
+    /// second for each device once shaders are compiled. Plans that this convolver and its clones
+    /// make from then on go by what was measured, as do those of later processes of this user: the
+    /// result is kept in the cache directory
+    /// ([`ConvolverBuilder::cache_directory`](crate::ConvolverBuilder::cache_directory)), one file for
+    /// each device, for as long as processor, adapter, driver, number of threads and the version of
+    /// this library stay the same.
+    ///
+    /// A convolver with a model of its own, or one that wants none of this
+    /// ([`ConvolverBuilder::calibrated`](crate::ConvolverBuilder::calibrated)), measures and keeps
+    /// files too, but does not go by them.
+    ///
+    /// ```no_run
+    /// println!("{}", convolve::Convolver::new().calibrate()?);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Failures of a GPU that is there, and [`Error::OutOfMemory`](crate::Error::OutOfMemory). That
+    /// files cannot be written is none: [`Calibration::kept`] says so.
+    pub fn calibrate(&self) -> Result<Calibration> {
+        calibrate::calibrate(&self.devices)
+    }
+
+    /// What earlier calibrations of this machine say, of the CPU first; empty where there was none,
+    /// or where this convolver does not go by them.
+    pub fn calibrations(&self) -> Vec<DeviceRates> {
+        let measured = self.devices.model().measured().unwrap_or_default();
+        measured.cpu.iter().chain(&measured.gpus).cloned().collect()
     }
 }
 

@@ -1,8 +1,7 @@
 //! What can go wrong, in words: every error says what was expected and what was got.
 
-use crate::plan::{Device, Method};
-use crate::problem::Mode;
-use crate::verify::Verification;
+use crate::words::Mode;
+use crate::words::{Device, Method};
 
 /// Everything that this library can refuse or fail at.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -131,9 +130,6 @@ pub enum Error {
         /// What was expected and what was got.
         reason: String,
     },
-    /// Methods disagree by more than their error bounds.
-    #[error("methods disagree by more than their error bounds:\n{0}")]
-    Disagreement(Box<Verification>),
     /// An output is not what it must be: see [`FilterBuilder::check`](crate::FilterBuilder::check).
     #[error(
         "check failed: {device} {method} gave {value} at output {output:?}, expected {expected}: off by {off:.1e}, {bound:.1e} allowed"
@@ -154,9 +150,39 @@ pub enum Error {
         /// How far it may be.
         bound: f64,
     },
-    /// The GPU is missing, lost, or failed.
-    #[error("GPU: {0}")]
-    Gpu(String),
+    /// There is no GPU, or none that could be started.
+    #[error("no GPU: {reason}")]
+    NoDevice {
+        /// Why.
+        reason: String,
+    },
+    /// The GPU was lost, or does not answer any more. What was there is gone.
+    #[error("the device was lost: {reason}")]
+    DeviceLost {
+        /// What is known of it.
+        reason: String,
+    },
+    /// Memory that the GPU has not, will not give, or may not take
+    /// ([`ConvolverBuilder::gpu_memory`](crate::ConvolverBuilder::gpu_memory)).
+    #[error("GPU memory: {reason}")]
+    GpuMemory {
+        /// How much, and how much there is.
+        reason: String,
+    },
+    /// Something of the caller's that the GPU cannot be given: a buffer, texture or array of another
+    /// device, usage, format or size.
+    #[error("GPU: {reason}")]
+    GpuMisuse {
+        /// What was expected and what was got.
+        reason: String,
+    },
+    /// A fault of this library or of the GPU's driver: please report it. No other device takes over,
+    /// which would hide it.
+    #[error("the GPU failed where it must not, please report this: {reason}")]
+    GpuInternal {
+        /// What wgpu or the driver said.
+        reason: String,
+    },
     /// A picture in a pixel format that is not supported.
     #[error(
         "pictures of type {got} are not supported: expected 8, 16 or 32 bit grey, grey + alpha, RGB or RGBA"
@@ -169,3 +195,34 @@ pub enum Error {
 
 /// `Result` with this library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn no_device(reason: impl Into<String>) -> Self {
+        Self::NoDevice { reason: reason.into() }
+    }
+
+    /// Whether the CPU may do what the GPU could not: where that is missing, lost or full, but not
+    /// where it is used wrongly or is wrong itself.
+    pub(crate) fn lets_the_cpu_take_over(&self) -> bool {
+        matches!(self, Self::NoDevice { .. } | Self::DeviceLost { .. } | Self::GpuMemory { .. })
+    }
+}
+
+#[cfg(feature = "gpu")]
+impl Error {
+    pub(crate) fn device_lost(reason: impl Into<String>) -> Self {
+        Self::DeviceLost { reason: reason.into() }
+    }
+
+    pub(crate) fn gpu_memory(reason: impl Into<String>) -> Self {
+        Self::GpuMemory { reason: reason.into() }
+    }
+
+    pub(crate) fn gpu_misuse(reason: impl Into<String>) -> Self {
+        Self::GpuMisuse { reason: reason.into() }
+    }
+
+    pub(crate) fn gpu_internal(reason: impl Into<String>) -> Self {
+        Self::GpuInternal { reason: reason.into() }
+    }
+}

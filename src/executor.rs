@@ -3,7 +3,6 @@
 #[cfg(feature = "gpu")]
 use std::sync::Arc;
 
-use crate::convolver::Convolver;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::Extension;
 use crate::cpu::fft::Fft;
@@ -13,6 +12,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
 use crate::gpu::{host::Host, passes::Passes};
+use crate::machine::Devices;
 use crate::plan::Recipe;
 use crate::{kernel, low_rank};
 
@@ -26,7 +26,7 @@ pub enum Executor<A: Element> {
     #[cfg(feature = "gpu")]
     Gpu(Box<Host<A>>),
     /// Another one, with a wrong value at one output: for tests of what must notice.
-    Spoiled(Box<Executor<A>>, usize),
+    Faulty(Box<Executor<A>>, usize),
 }
 
 impl<A: Element> Executor<A> {
@@ -35,20 +35,20 @@ impl<A: Element> Executor<A> {
         recipe: &Recipe,
         extension: Extension<A>,
         weights: Vec<A>,
-        convolver: &Convolver,
+        devices: &Devices,
     ) -> Result<Self> {
-        if let Some(output) = convolver.spoils(recipe) {
-            let whole = Self::prepare(recipe, extension, weights, convolver)?;
-            return Ok(Self::Spoiled(Box::new(whole), output));
+        if let Some(output) = devices.fault_in(recipe) {
+            let whole = Self::prepare(recipe, extension, weights, devices)?;
+            return Ok(Self::Faulty(Box::new(whole), output));
         }
-        Self::prepare(recipe, extension, weights, convolver)
+        Self::prepare(recipe, extension, weights, devices)
     }
 
     fn prepare(
         recipe: &Recipe,
         extension: Extension<A>,
         weights: Vec<A>,
-        convolver: &Convolver,
+        devices: &Devices,
     ) -> Result<Self> {
         let computes = A::DTYPE.summed_in() == A::DTYPE;
         debug_assert!(computes || recipe.is_on_gpu(), "{} is widened on the CPU", A::DTYPE);
@@ -81,14 +81,12 @@ impl<A: Element> Executor<A> {
             }
             #[cfg(feature = "gpu")]
             Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => {
-                let context = convolver.gpu_context()?;
+                let context = devices.gpu_context()?;
                 let passes = Passes::new(context, schedule, &extension, &weights)?;
                 Self::Gpu(Box::new(Host::new(Arc::new(passes))))
             }
             #[cfg(not(feature = "gpu"))]
-            Recipe::GpuDirect(_) | Recipe::GpuSeparable(_) => {
-                return Err(Error::Gpu(convolver.gpu_absence()));
-            }
+            Recipe::GpuDirect(_) | Recipe::GpuSeparable(_) => match devices.gpu_context()? {},
         })
     }
 
@@ -111,7 +109,7 @@ impl<A: Element> Executor<A> {
             Self::CpuFft(fft) => fft.run(x, y, bearable),
             #[cfg(feature = "gpu")]
             Self::Gpu(host) => host.run(x, y),
-            Self::Spoiled(whole, output) => {
+            Self::Faulty(whole, output) => {
                 whole.run(x, y, bearable)?;
                 // Off by more than any error bound: 2^20 in floating point, a bit in an integer.
                 let wrong = if A::DTYPE.is_integer() { 1 } else { 1 << 20 };

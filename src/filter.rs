@@ -14,7 +14,7 @@ use crate::frame::FrameSample;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::memory;
-use crate::plan::Plan;
+use crate::plan::{Plan, lazy};
 use crate::pool::Pool;
 use crate::precision::Runner;
 use crate::problem::Options;
@@ -111,7 +111,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// Runs every admissible method on every device on `x` and compares: with the definition in
-    /// `f64` at sampled outputs, and with this filter's own result at all of them.
+    /// `f64` at sampled outputs, and with this filter's own result at all of them. Whether they agree
+    /// is what [`Verification::agrees`] of the report says.
     ///
     /// Error bounds assume that no sum overflows on its way. Where samples and taps are so large that
     /// terms, added up in the type that is computed in, pass its largest number (3.4e38 for `f32`)
@@ -121,11 +122,10 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// itself beyond the type is infinite in the definition too.
     ///
     /// # Errors
-    /// [`Error::Disagreement`], with the whole report, where a difference exceeds the methods'
-    /// error bounds; those of [`Filter::apply`].
+    /// Those of [`Filter::apply`]. Methods that disagree are an answer and not an error.
     pub fn verify(&self, x: &ArrayRef<A, D>) -> Result<Verification> {
         self.check_shape("input", &self.input, &x.raw_dim())?;
-        let report = self.with_slice(x, |slice| {
+        self.with_slice(x, |slice| {
             let view = ArrayView::from_shape(IxDyn(self.input.slice()), slice);
             let view = view.expect("the length is the shape's");
             let (extension, data, weights) = self.canonical(slice)?;
@@ -135,7 +135,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             own.fill(verify::poison::<A>());
             self.compute(slice, &mut own)?;
             verify::verify(verify::Subject {
-                convolver: &self.convolver,
+                devices: self.convolver.devices(),
                 plan: &plan,
                 own,
                 extension: &extension,
@@ -145,8 +145,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                 kernel: self.original.view(),
                 options: &self.options,
             })
-        })?;
-        if report.agrees() { Ok(report) } else { Err(Error::Disagreement(Box::new(report))) }
+        })
     }
 
     /// What runs over what: the extension, the data and the weights in canonical order.
@@ -198,8 +197,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Computes all of `y`.
     pub(crate) fn compute<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
         match self.attempt(x, y) {
-            Err(Error::Gpu(why)) if self.plan.may_fall_back() => {
-                self.fall_back(why)?;
+            Err(error) if self.may_fall_back(&error) => {
+                self.fall_back(error.to_string())?;
                 self.attempt(x, y)
             }
             result => result,
@@ -238,7 +237,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let plan = self.plan_for(&weights)?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let precision = plan.request.precision;
-        let runner = Runner::new(precision, recipe, &extension, &weights, &self.convolver)?;
+        let runner =
+            Runner::new(precision, recipe, &extension, &weights, self.convolver.devices())?;
         runner.run(&data, y, bearable)
     }
 
@@ -257,16 +257,23 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
     }
 
+    /// Whether the CPU may do what has ended in this error.
+    pub(crate) fn may_fall_back(&self, error: &Error) -> bool {
+        self.plan.may_fall_back() && error.lets_the_cpu_take_over()
+    }
+
     /// Plans for the CPU. Where several threads do so at one time the first one's plan holds.
     pub(crate) fn fall_back(&self, why: String) -> Result<()> {
         if self.fallback.get().is_some() {
             return Ok(());
         }
-        let plan = self.convolver.plan_on_cpu(&self.plan, &self.plan.kernel, &why)?;
+        let plan =
+            lazy::plan_on_cpu(&**self.convolver.devices(), &self.plan, &self.plan.kernel, &why)?;
         let runner = match (&self.runner, plan.chosen().admitted()) {
             (Some(_), Some((recipe, _))) => {
                 let (precision, extension) = (plan.request.precision, &self.extension);
-                Some(Runner::new(precision, recipe, extension, &self.kernel, &self.convolver)?)
+                let devices = self.convolver.devices();
+                Some(Runner::new(precision, recipe, extension, &self.kernel, devices)?)
             }
             _ => None,
         };
@@ -283,7 +290,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         let facts = own.request.precision.facts(weights, &self.extension.geometry.kernel())?;
         let plan = match self.fell_back() {
-            Some(why) => self.convolver.plan_on_cpu(own, &facts, why)?,
+            Some(why) => lazy::plan_on_cpu(&**self.convolver.devices(), own, &facts, why)?,
             None => self.convolver.plan(&own.problem, &facts, own.request)?,
         };
         Ok(Cow::Owned(plan))

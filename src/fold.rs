@@ -18,7 +18,8 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::geometry::Axis;
 use crate::memory;
-use crate::problem::{Operation, Problem};
+use crate::problem::Problem;
+use crate::words::Operation;
 
 /// What the memory is for.
 const WHAT: &str = "the folded kernel";

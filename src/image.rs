@@ -11,9 +11,10 @@ use crate::filter::Filter;
 use crate::frame::FrameSample;
 use crate::memory;
 use crate::plan::Plan;
-use crate::problem::{Mode, Operation, Options, PerAxis, Problem};
+use crate::problem::{Options, PerAxis, Problem};
 use crate::profile::Profile;
 use crate::verify::Verification;
+use crate::words::{Mode, Operation};
 use alpha::StraightAlpha;
 
 mod alpha;

@@ -5,7 +5,7 @@ mod boundary;
 pub mod bounds;
 mod builder;
 mod cache;
-mod calibration;
+mod calibrate;
 mod check;
 mod convolver;
 mod cpu;
@@ -24,6 +24,7 @@ mod image;
 mod invented;
 mod kernel;
 mod low_rank;
+mod machine;
 mod measured;
 mod memory;
 mod normalized;
@@ -35,13 +36,15 @@ mod profile;
 mod recent;
 pub mod reference;
 mod stream;
+mod timing;
 mod verify;
+mod words;
 
 #[cfg(feature = "image")]
 pub use self::image::{Alpha, PictureFilter};
 pub use boundary::{Boundary, Edge};
 pub use builder::FilterBuilder;
-pub use calibration::{Calibration, DeviceRates, Rate, Unit};
+pub use calibrate::Calibration;
 pub use check::Check;
 pub use convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use element::{DType, Element};
@@ -52,13 +55,14 @@ pub use geometry::{Axis, Geometry};
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
 pub use kernel::KernelFacts;
+pub use machine::rates::{DeviceRates, Rate, Unit};
 pub use normalized::NanFilter;
-pub use plan::{Device, Method, Plan};
-pub use precision::Precision;
-pub use problem::{Mode, Operation, Options, PerAxis, Problem};
+pub use plan::Plan;
+pub use problem::{Options, PerAxis, Problem};
 pub use profile::{DeviceTimes, Profile};
 pub use stream::{Results, Stream};
 pub use verify::{Deviation, Difference, Verification, Verified};
+pub use words::{Device, Method, Mode, Operation, Precision};
 
 #[cfg(feature = "f16")]
 pub use half;

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::calibration::fastest;
-use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::element::Element;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::invented::invented;
+use crate::machine::Devices;
 use crate::memory;
-use crate::plan::{Candidate, Method, Plan, Recipe, Request};
+use crate::plan::{Candidate, Plan, Recipe, Request};
 use crate::precision::Runner;
 use crate::problem::Problem;
 use crate::recent::Recent;
+use crate::timing::fastest;
+use crate::words::Method;
 
 /// Seconds of a run of each candidate that was timed.
 pub(crate) type Times = Arc<[Option<f64>]>;
@@ -22,7 +23,7 @@ pub(crate) type Times = Arc<[Option<f64>]>;
 /// share it.
 pub(crate) type Known = Recent<(Problem, Request, Vec<Candidate>), Times>;
 
-/// Problems that a convolver keeps the times of.
+/// Problems that a devices keeps the times of.
 pub(crate) const MOST: usize = 64;
 
 /// The plan with what was measured, and the fastest of it; untouched where nothing was asked for or
@@ -31,23 +32,29 @@ pub(crate) fn measured<A: Element>(
     plan: Plan,
     extension: &Extension<A>,
     weights: &[A],
-    convolver: &Convolver,
+    devices: &Devices,
+    known: &Known,
 ) -> Result<Plan> {
     if plan.request.method != Method::Measured || plan.problem.swapped {
         return Ok(plan);
     }
-    let unasked = convolver.model().with(&plan.gpu).software_unasked;
+    let unasked = devices.model().with(&plan.gpu).software_unasked;
     let worth = plan.worth_measuring(unasked);
     if worth.iter().filter(|&&worth| worth).count() < 2 {
         return Ok(plan);
     }
     let key = (plan.problem.clone(), plan.request, plan.candidates.clone());
-    let times = convolver.known_times().get(key, |_| {
+    let times = known.get(key, |_| {
         let mut times = vec![None; worth.len()];
         for (i, candidate) in plan.candidates.iter().enumerate().filter(|&(i, _)| worth[i]) {
             if let Some((recipe, _)) = candidate.admitted() {
-                // What fails here fails again where it is chosen, and is dealt with there.
-                times[i] = time(&plan, recipe, extension, weights, convolver).ok();
+                times[i] = match time(&plan, recipe, extension, weights, devices) {
+                    Ok(seconds) => Some(seconds),
+                    // It fails again where it is chosen, and is dealt with there.
+                    Err(error) if error.lets_the_cpu_take_over() => None,
+                    Err(Error::OutOfMemory { .. }) => None,
+                    Err(error) => return Err(error),
+                };
             }
         }
         Ok(times.into())
@@ -61,9 +68,9 @@ fn time<A: Element>(
     recipe: &Recipe,
     extension: &Extension<A>,
     weights: &[A],
-    convolver: &Convolver,
+    devices: &Devices,
 ) -> Result<f64> {
-    let runner = Runner::new(plan.request.precision, recipe, extension, weights, convolver)?;
+    let runner = Runner::new(plan.request.precision, recipe, extension, weights, devices)?;
     let geometry = &extension.geometry;
     let mut x: Vec<A> = memory::zeros(geometry.input_len(), "samples to time a method with")?;
     let mut y: Vec<A> =

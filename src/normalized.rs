@@ -8,8 +8,9 @@ use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::memory;
-use crate::plan::{Method, Plan};
+use crate::plan::Plan;
 use crate::problem::PerAxis;
+use crate::words::Method;
 
 impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// Plans for inputs of this shape in which NaN stands for a sample that is missing. Each output
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
     use crate::convolver::Convolver;
     use crate::filters;
-    use crate::problem::Mode;
+    use crate::words::Mode;
     use ndarray::{Array2, arr1, arr2};
 
     fn cpu() -> Convolver {

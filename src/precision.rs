@@ -1,9 +1,7 @@
 //! How precisely sums are made, and the executor that makes them in a wider type.
 
-use std::fmt;
 use std::marker::PhantomData;
 
-use crate::convolver::Convolver;
 use crate::cpu::extended::Extension;
 use crate::cpu::threads;
 use crate::element::wider::Wider;
@@ -13,30 +11,11 @@ use crate::executor::Executor;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::KernelFacts;
+use crate::machine::Devices;
 use crate::memory;
 use crate::plan::Recipe;
 use crate::pool::Pool;
-
-/// How precisely sums are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Precision {
-    /// In the type of the elements; in `f32` for `f16`.
-    #[default]
-    Native,
-    /// In `f64` for `f32` and `f16`, and in `Complex<f64>` for `Complex<f32>`: input and kernel are
-    /// widened exactly, and the result is rounded once. Changes nothing for the other types: integers
-    /// are exact, and there is no wider floating point.
-    High,
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Native => "native",
-            Self::High => "high",
-        })
-    }
-}
+use crate::words::Precision;
 
 impl Precision {
     /// The type that convolutions of this type are computed in.
@@ -96,17 +75,17 @@ impl<A: Element> Runner<A> {
         recipe: &Recipe,
         extension: &Extension<A>,
         weights: &[A],
-        convolver: &Convolver,
+        devices: &Devices,
     ) -> Result<Self> {
         Ok(match precision {
             // Shaders widen what they load themselves.
             _ if recipe.is_on_gpu() || !precision.widens(A::DTYPE) => {
                 let weights = memory::copied(weights, "a copy of the kernel")?;
                 let extension = extension.clone();
-                Self::Native(Executor::new(recipe, extension, weights, convolver)?)
+                Self::Native(Executor::new(recipe, extension, weights, devices)?)
             }
-            Precision::Native => Self::Inside(Widened::new(recipe, extension, weights, convolver)?),
-            Precision::High => Self::High(Widened::new(recipe, extension, weights, convolver)?),
+            Precision::Native => Self::Inside(Widened::new(recipe, extension, weights, devices)?),
+            Precision::High => Self::High(Widened::new(recipe, extension, weights, devices)?),
         })
     }
 
@@ -147,12 +126,12 @@ impl<A: Element, W: Element + Wider<A>> Widened<A, W> {
         recipe: &Recipe,
         extension: &Extension<A>,
         weights: &[A],
-        convolver: &Convolver,
+        devices: &Devices,
     ) -> Result<Self> {
         let (extension, weights) = (widened_extension(extension)?, widened(weights)?);
         let samples = extension.geometry.input_len() + extension.geometry.output_len();
         Ok(Self {
-            executor: Executor::new(recipe, extension, weights, convolver)?,
+            executor: Executor::new(recipe, extension, weights, devices)?,
             threads: recipe.threads(),
             buffers: Pool::new(1, samples.saturating_mul(size_of::<W>())),
             element: PhantomData,

@@ -1,55 +1,10 @@
 //! What is to be computed: validated once, then geometry.
 
-use std::fmt;
-
 use crate::boundary::{Boundary, Edge};
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::geometry::{Axis, Geometry};
-
-/// Which part of the full result is kept, as in `scipy.signal.convolve`.
-///
-/// With `n` samples and an effective kernel length `M = (taps - 1) * dilation + 1` on an axis:
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Everything: `n + M - 1` samples.
-    Full,
-    /// The input's shape: `n` samples, from `(M - 1) / 2 + origin` of the full result.
-    #[default]
-    Same,
-    /// Only windows that lie in the input: `n - M + 1` samples. If the kernel is the longer one
-    /// on every axis, the two change places.
-    Valid,
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "full",
-            Self::Same => "same",
-            Self::Valid => "valid",
-        })
-    }
-}
-
-/// Convolution, or correlation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// `full[i] = sum k[t] * x[i - t]`.
-    #[default]
-    Convolve,
-    /// Convolution with the reversed and conjugated kernel.
-    Correlate,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Convolve => "convolve",
-            Self::Correlate => "correlate",
-        })
-    }
-}
+use crate::words::{Mode, Operation};
 
 /// One value for all axes, or one per axis.
 ///

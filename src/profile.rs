@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::frame::FrameSample;
 use crate::memory;
-use crate::plan::{Device, Method, Seconds};
+use crate::words::{Device, Method, Seconds};
 
 /// Where the time of one run went: see [`Filter::profile`].
 #[derive(Clone, Debug, PartialEq)]
@@ -91,13 +91,16 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         #[cfg(feature = "gpu")]
         if let Some(host) = self.host() {
             match crate::gpu::timer::Timer::new(host.passes().context()) {
-                Ok(timer) => {
+                Ok(Some(timer)) => {
                     let start = Instant::now();
                     let running = host.start(x, Some(&timer))?;
                     running.finish(|bytes| crate::gpu::host::copy(bytes, &mut y))?;
                     let total = start.elapsed();
                     let [upload, compute, download] = timer.read()?;
                     return Ok(self.report(total, Ok(DeviceTimes { upload, compute, download })));
+                }
+                Ok(None) => {
+                    return self.timed(x, &mut y, "the device has no timestamp queries".into());
                 }
                 Err(error) => return self.timed(x, &mut y, error.to_string()),
             }

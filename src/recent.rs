@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn failures_are_not_kept() {
         let recent = Recent::new(2);
-        let failure = Error::Gpu("no".into());
+        let failure = Error::no_device("no");
         assert_eq!(recent.get(1, |_| Err(failure.clone())), Err(failure));
         assert_eq!(recent.get(1, |_| Ok(5)), Ok(5));
     }

@@ -11,7 +11,8 @@ use crate::element::Element;
 use crate::element::number::Wide;
 use crate::error::Result;
 use crate::memory;
-use crate::problem::{Mode, Operation, Options, Problem};
+use crate::problem::{Options, Problem};
+use crate::words::{Mode, Operation};
 
 /// The exact (for floating point: `f64`) result of one problem, sample by sample.
 ///

@@ -6,8 +6,6 @@ use std::collections::VecDeque;
 use std::iter::Fuse;
 
 use crate::element::Element;
-#[cfg(feature = "gpu")]
-use crate::error::Error;
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::frame::FrameSample;
@@ -239,8 +237,8 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
                     };
                     return Ok(Frame::Running(running, copy));
                 }
-                Err(Error::Gpu(why)) if self.filter.plan.may_fall_back() => {
-                    self.filter.fall_back(why)?;
+                Err(error) if self.filter.may_fall_back(&error) => {
+                    self.filter.fall_back(error.to_string())?;
                 }
                 Err(error) => return Err(error),
             }
@@ -283,8 +281,8 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     fn finish(&mut self, running: host::Running, x: Option<Vec<T>>, y: &mut [T]) -> Result<()> {
         let finished = running.finish(|bytes| host::copy(bytes, y));
         match (finished, &x) {
-            (Err(Error::Gpu(why)), Some(x)) if self.filter.plan.may_fall_back() => {
-                self.filter.fall_back(why)?;
+            (Err(error), Some(x)) if self.filter.may_fall_back(&error) => {
+                self.filter.fall_back(error.to_string())?;
                 self.filter.run(x, y)?;
             }
             // It ran as planned first, whatever has failed since.

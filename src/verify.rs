@@ -4,7 +4,6 @@ use ndarray::ArrayViewD;
 use std::fmt;
 
 use crate::bounds::{self, Window};
-use crate::convolver::Convolver;
 use crate::cpu::direct::Direct;
 use crate::cpu::extended::{Extension, Odometer};
 use crate::cpu::simd::InstructionSet;
@@ -14,14 +13,18 @@ use crate::element::{DType, Element};
 use crate::error::Result;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
+use crate::machine::Devices;
 use crate::memory;
-use crate::plan::{self, Device, Method, Plan, Recipe, Verdict};
+use crate::plan;
+use crate::plan::{Plan, Recipe, Verdict};
 use crate::precision::Runner;
 use crate::problem::Options;
 use crate::reference::Oracle;
+use crate::words::{Device, Method};
 
-/// What [`Filter::verify`](crate::Filter::verify) found.
+/// What [`Filter::verify`](crate::Filter::verify) found: an answer, whether methods agree or not.
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "whether the methods agree is what `agrees` says"]
 pub struct Verification {
     /// Outputs that were computed from the definition.
     pub sampled: usize,
@@ -146,7 +149,7 @@ impl fmt::Display for Difference {
 
 /// All that is needed to compute one convolution in every way.
 pub(crate) struct Subject<'a, A: Element> {
-    pub convolver: &'a Convolver,
+    pub devices: &'a Devices,
     /// The plan that the filter ran, and what came out.
     pub plan: &'a Plan,
     pub own: Vec<A>,
@@ -162,12 +165,12 @@ pub(crate) struct Subject<'a, A: Element> {
 const ORACLE_BUDGET: usize = 2_000_000;
 
 pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
-    let Subject { convolver, plan, own, extension, x, weights, .. } = subject;
+    let Subject { devices, plan, own, extension, x, weights, .. } = subject;
     let geometry = &extension.geometry;
     let precision = plan.request.precision;
     let facts = precision.facts(weights, &geometry.kernel())?;
-    let capabilities = convolver.capabilities();
-    let model = convolver.model().with(&capabilities.gpu);
+    let capabilities = devices.capabilities();
+    let model = devices.model().with(&capabilities.gpu);
     let everything = plan::design(&plan.problem, &facts, &capabilities, &model, plan.request)?;
     // What a window can meet.
     let largest = largest_magnitude(x.iter().chain(&extension.values));
@@ -200,7 +203,7 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
         .map(|candidate| match &candidate.verdict {
             Verdict::Vetoed(reason) => Ok(Err(reason.clone())),
             Verdict::Admissible(recipe, _) => {
-                let runner = Runner::new(precision, recipe, extension, weights, convolver)?;
+                let runner = Runner::new(precision, recipe, extension, weights, devices)?;
                 // Anything that is left untouched must show.
                 let mut y = memory::zeros(outputs, "the output of a method")?;
                 y.fill(poison::<A>());

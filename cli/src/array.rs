@@ -12,6 +12,7 @@ use crate::dtype::{DType, Value};
 use crate::kernel::read_taps;
 use crate::npy::{self, Npy};
 use crate::output::Outputs;
+use crate::report;
 use crate::with_dtype;
 
 /// Convolves one array.
@@ -40,7 +41,7 @@ fn typed<A: Value>(
         session.explain_plan(filter.plan());
         let y = session.timed(filter.plan(), || filter.apply(&x))?;
         if session.args.verify {
-            session.note(&filter.verify(&x)?.to_string());
+            session.note(&report::agreed(filter.verify(&x)?)?.to_string());
         }
         if session.args.profile {
             session.note(&filter.profile(&x)?.to_string());

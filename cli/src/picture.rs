@@ -16,6 +16,7 @@ use crate::finished::{Filtered, Finished, check_dtype};
 use crate::formats::{check_format, check_raster_format, in_words, is_array, is_exr, is_tiff};
 use crate::output::Outputs;
 use crate::raster::{self, Raster};
+use crate::report;
 use crate::tiff;
 use crate::with_samples;
 
@@ -164,7 +165,7 @@ impl<'a> Pictures<'a> {
             false => Filtered::Picture(session.timed(filter.plan(), || filter.apply(picture))?),
         };
         if args.verify {
-            session.note(&filter.verify(picture)?.to_string());
+            session.note(&report::agreed(filter.verify(picture)?)?.to_string());
         }
         if args.profile {
             session.note(&filter.profile(picture)?.to_string());
@@ -228,7 +229,7 @@ impl<'a> Pictures<'a> {
             };
             if let Plane::Plain(filter) = plane {
                 if session.args.verify {
-                    session.note(&filter.verify(&x)?.to_string());
+                    session.note(&report::agreed(filter.verify(&x)?)?.to_string());
                 }
                 if session.args.profile {
                     session.note(&filter.profile(&x)?.to_string());

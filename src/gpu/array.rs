@@ -60,7 +60,7 @@ impl GpuDevice {
     /// unless memory is short and earlier copies hold some.
     ///
     /// # Errors
-    /// [`Error::Gpu`] where the device is lost, or has no such buffer or memory;
+    /// [`Error::DeviceLost`], [`Error::GpuMemory`] where the device has no such buffer or memory;
     /// [`Error::Empty`] for an array without elements.
     pub fn upload<A: Element, D: Dimension>(&self, x: &ArrayRef<A, D>) -> Result<GpuArray<A, D>> {
         let context = &self.context;
@@ -145,7 +145,8 @@ impl<A: Element, D: Dimension> GpuArray<A, D> {
     /// Waits for all work that it comes from, and copies it to host memory.
     ///
     /// # Errors
-    /// [`Error::Gpu`] where the device is lost or fails, also while it does earlier work.
+    /// [`Error::DeviceLost`] where the device is lost, also while it does earlier work;
+    /// [`Error::GpuInternal`] where it fails.
     pub fn download(&self) -> Result<Array<A, D>> {
         let y = memory::zeros(self.dim.size(), "the download")?;
         let mut y = Array::from_shape_vec(self.dim.clone(), y).expect("the length is the shape's");

@@ -72,7 +72,7 @@ impl Buffers {
         let size = rounded(bytes).min(self.limits.buffer & !3);
         if size < bytes {
             let largest = self.limits.buffer;
-            return Err(Error::Gpu(format!(
+            return Err(Error::gpu_memory(format!(
                 "{what} needs a buffer of {bytes} bytes, the device has at most {largest}"
             )));
         }
@@ -117,7 +117,7 @@ impl Buffers {
             state.evict_oldest();
         }
         if state.bytes.saturating_add(size) > self.limits.all {
-            return Err(Error::Gpu(format!(
+            return Err(Error::gpu_memory(format!(
                 "{what} needs {size} bytes, but {} of the {} that buffers may take are in use",
                 state.bytes, self.limits.all
             )));

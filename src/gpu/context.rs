@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::backlog::{Backlog, Submission};
 use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
 use crate::gpu::convert::{Compiled, Conversion};
-use crate::gpu::pipelines::Pipelines;
+use crate::gpu::pipelines::{BINDINGS, Pipelines};
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
 use crate::recent::Recent;
 
@@ -151,7 +151,7 @@ impl Context {
         let adapter = ranked_adapters()
             .into_iter()
             .next()
-            .ok_or_else(|| Error::Gpu("no adapter with compute shaders was found".into()))?;
+            .ok_or_else(|| Error::no_device("no adapter with compute shaders was found"))?;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("convolve"),
             required_limits: adapter.limits(),
@@ -159,7 +159,7 @@ impl Context {
             ..Default::default()
         });
         let (device, queue) = pollster::block_on(request).map_err(|error| {
-            Error::Gpu(format!("{} could not be started: {error}", adapter.get_info().name))
+            Error::no_device(format!("{} could not be started: {error}", adapter.get_info().name))
         })?;
         let context = Self::new(device, queue, settings)?;
         let flag = context.lost.clone();
@@ -186,7 +186,14 @@ impl Context {
             adapt(&mut capabilities);
         }
         if capabilities.max_invocations == 0 {
-            return Err(Error::Gpu(format!("{} has no compute shaders", capabilities.name)));
+            return Err(Error::no_device(format!("{} has no compute shaders", capabilities.name)));
+        }
+        let bindings = device.limits().max_storage_buffers_per_shader_stage;
+        if bindings < BINDINGS {
+            return Err(Error::no_device(format!(
+                "{} gives a shader {bindings} storage buffers, expected at least {BINDINGS}",
+                capabilities.name
+            )));
         }
         let pipelines = Pipelines::new(&device, settings)?;
         let limits = Limits {
@@ -235,7 +242,7 @@ impl Context {
         let reason = "the encoder is on another device than the filter, whose convolver has found one of \
                       its own that nobody has asked for: expected one of Convolver::with_device, or an \
                       encoder made on GpuDevice::device";
-        Err(Error::Gpu(reason.into()))
+        Err(Error::gpu_misuse(reason))
     }
 
     /// An error where a buffer of the caller's is on another device. To be called where wgpu's errors
@@ -278,7 +285,7 @@ impl Context {
         });
         match refused {
             Err(_) => Ok(()),
-            Ok(_) => Err(Error::Gpu("a texture is on another device than the filter".into())),
+            Ok(_) => Err(Error::gpu_misuse("a texture is on another device than the filter")),
         }
     }
 
@@ -290,7 +297,7 @@ impl Context {
 
     fn check_known(&self) -> Result<()> {
         match self.lost.get() {
-            Some(reason) => Err(Error::Gpu(format!("the device was lost: {reason}"))),
+            Some(reason) => Err(Error::device_lost(reason.clone())),
             None => Ok(()),
         }
     }
@@ -329,12 +336,17 @@ impl Context {
     /// instance of wgpu, wgpu may panic, or take it for something of this device's that has the same
     /// number there.
     pub fn attempt_with_theirs<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.attempt(|| {
+        let result = self.attempt(|| {
             catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 let reason =
                     "the encoder, a buffer or a texture is on another device than the filter";
-                Err(Error::Gpu(reason.into()))
+                Err(Error::gpu_misuse(reason))
             })
+        });
+        // What wgpu refuses there is what they have brought.
+        result.map_err(|error| match error {
+            Error::GpuInternal { reason } => Error::GpuMisuse { reason },
+            other => other,
         })
     }
 
@@ -348,8 +360,11 @@ impl Context {
     fn poll(&self, how: wgpu::PollType) -> Result<()> {
         match catch_unwind(AssertUnwindSafe(|| self.device.poll(how))) {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Error::Gpu(error.to_string())),
-            Err(_) => Err(Error::Gpu("the device failed while it was waited for".into())),
+            Ok(Err(wgpu::PollError::Timeout)) => {
+                Err(Error::device_lost("it was not done in the time that its work may take"))
+            }
+            Ok(Err(error)) => Err(Error::gpu_internal(error.to_string())),
+            Err(_) => Err(Error::device_lost("it failed while it was waited for")),
         }
     }
 
@@ -456,7 +471,13 @@ pub fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> 
             // wgpu's errors have several lines, this library's have one.
             let words: Vec<String> =
                 error.to_string().split_whitespace().map(String::from).collect();
-            Err(Error::Gpu(words.join(" ")))
+            let reason = words.join(" ");
+            Err(match error {
+                wgpu::Error::OutOfMemory { .. } => Error::gpu_memory(reason),
+                wgpu::Error::Validation { .. } | wgpu::Error::Internal { .. } => {
+                    Error::gpu_internal(reason)
+                }
+            })
         }
     }
 }

@@ -163,7 +163,7 @@ pub fn storage_format(
     let found = STORAGE_FORMATS.into_iter().find(|(supported, ..)| *supported == format);
     found.ok_or_else(|| {
         let names = STORAGE_FORMATS.map(|(_, name, _)| name).join(", ");
-        Error::Gpu(format!(
+        Error::gpu_misuse(format!(
             "textures of format {format:?} are not written: expected one of {names}"
         ))
     })
@@ -293,7 +293,9 @@ fn in_line(context: &Context, invocations: u64) -> Result<[u32; 2]> {
     let high = groups.div_ceil(wide);
     // Those of the last groups count beyond the samples, and must not overflow.
     if high > most || invocations >= 1 << 31 {
-        return Err(Error::Gpu(format!("{invocations} samples are too many for one dispatch")));
+        return Err(Error::gpu_memory(format!(
+            "{invocations} samples are too many for one dispatch"
+        )));
     }
     Ok([wide as u32, high as u32])
 }

@@ -15,7 +15,8 @@ use crate::gpu::layout::Layout;
 use crate::gpu::passes::{Passes, Span};
 use crate::gpu::recent::Recent;
 use crate::gpu::texture::ViewKey;
-use crate::plan::{Device, GpuKind};
+use crate::plan::GpuKind;
+use crate::words::Device;
 
 /// What a filter keeps to be recorded again and again.
 pub struct Frames<A> {
@@ -102,8 +103,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// device is an error of its own when it is finished.
     ///
     /// # Errors
-    /// Those of [`Filter::gpu_plan`]; [`Error::Gpu`] where a buffer is too small, has another
-    /// usage or a layout that cannot be, where it is on another device, and where the device is lost;
+    /// Those of [`Filter::gpu_plan`]; [`Error::GpuMisuse`] where a buffer is too small, has
+    /// another usage or a layout that cannot be, or is on another device; [`Error::DeviceLost`];
     /// [`Error::Inadmissible`] where the work is expected to take more than two seconds, after which
     /// drivers reset a GPU, on one that is no software and was not asked for by name
     /// ([`Device::Gpu`](crate::Device::Gpu)). Nothing of an error is in the encoder, and none waits.
@@ -212,7 +213,7 @@ impl Packed {
         let bytes = theirs.offset + theirs.extent - offset;
         let most = context.capabilities().max_binding;
         if bytes > most {
-            return Err(Error::Gpu(format!(
+            return Err(Error::gpu_memory(format!(
                 "an array with gaps spans {bytes} bytes of a buffer, a binding here at most {most}"
             )));
         }

@@ -57,9 +57,9 @@ impl Filter<f32, Ix2> {
     /// frame to frame, because bind groups are kept by view.
     ///
     /// # Errors
-    /// Those of [`Filter::gpu_plan`]; [`Error::Gpu`] where a texture's size, format or usage is
-    /// another one, where it is on another device (whose handler of uncaptured errors hears of it too,
-    /// and panics unless the application has set one), and where the device is lost;
+    /// Those of [`Filter::gpu_plan`]; [`Error::GpuMisuse`] where a texture's size, format or
+    /// usage is another one, or where it is on another device (whose handler of uncaptured errors hears
+    /// of it too, and panics unless the application has set one); [`Error::DeviceLost`];
     /// [`Error::Inadmissible`] where the work is too long for one submission. All as in
     /// [`Filter::encode`].
     pub fn encode_texture<'a>(
@@ -111,12 +111,12 @@ fn check_source(
 ) -> Result<()> {
     let sampled = format.sample_type(None, Some(features));
     if !matches!(sampled, Some(wgpu::TextureSampleType::Float { .. })) {
-        return Err(Error::Gpu(format!(
+        return Err(Error::gpu_misuse(format!(
             "the source texture: expected a format of floating-point texels, got {format:?}"
         )));
     }
     if u32::from(format.components()) != channels {
-        return Err(Error::Gpu(format!(
+        return Err(Error::gpu_misuse(format!(
             "the source texture has {} channels ({format:?}), the destination {channels}: expected \
              as many",
             format.components()
@@ -139,7 +139,7 @@ impl<A: Element> OnTextures<A> {
             let all = u64::from(channels) * pitch_bytes;
             let most = context.capabilities().max_binding;
             if all > most {
-                return Err(Error::Gpu(format!(
+                return Err(Error::gpu_memory(format!(
                     "{what} needs {all} bytes, a binding here has at most {most}"
                 )));
             }

@@ -59,12 +59,12 @@ impl<'a> GpuSlice<'a> {
             return Ok(());
         }
         let expected = expected.iter_names().map(|(name, _)| name).collect::<String>();
-        Err(Error::Gpu(format!("the {what} buffer: expected usage {expected}, got {got:?}")))
+        Err(Error::gpu_misuse(format!("the {what} buffer: expected usage {expected}, got {got:?}")))
     }
 
     /// The layout of an array of this shape, checked against the buffer; `what` names it in errors.
     pub(crate) fn layout(&self, what: &str, shape: &[usize], element: usize) -> Result<Layout> {
-        let error = |reason: String| Error::Gpu(format!("the {what} buffer: {reason}"));
+        let error = |reason: String| Error::gpu_misuse(format!("the {what} buffer: {reason}"));
         let rank = shape.len();
         let len: usize = shape.iter().product();
         let (row, pitch) = match self.pitch {

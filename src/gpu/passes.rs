@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cpu::extended::Extension;
 use crate::element::Element;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
 use crate::gpu::params::Params;
@@ -209,6 +209,31 @@ impl<A: Element> Passes<A> {
     /// Whether [`Passes::bind`] may be used: all of the input and of the output fit into buffers.
     pub fn are_resident(&self) -> bool {
         self.resident
+    }
+
+    /// These passes, or an error where input and output cannot both be on the device.
+    pub fn resident(self: Arc<Self>) -> Result<Arc<Self>> {
+        if self.resident {
+            return Ok(self);
+        }
+        let (input, output) = (self.input_bytes(), self.output_bytes());
+        let largest = self.context.capabilities().max_buffer;
+        Err(Error::gpu_memory(format!(
+            "input and output of {input} and {output} bytes cannot stay on this device, whose buffers \
+             have at most {largest} bytes and copy whole words of 4: only from and to host memory, \
+             part by part"
+        )))
+    }
+
+    /// Submits all of them, from one array to another, and waits for nothing.
+    pub fn submit(&self, input: &Span, output: &Span) -> Result<()> {
+        let context = &self.context;
+        context.attempt(|| {
+            let mut encoder = context.device.create_command_encoder(&Default::default());
+            self.bind(input, output)?.record(&mut encoder, None);
+            context.submit(encoder, self.work());
+            Ok(())
+        })
     }
 
     /// Blocks of outputs; one, unless the whole is too large for the device.

@@ -17,6 +17,9 @@ const MOST: usize = 128;
 /// Bindings of every shader: parameters, input, weights, output.
 const READ_ONLY: [bool; 4] = [true, true, true, false];
 
+/// Storage buffers that a shader needs at most.
+pub const BINDINGS: u32 = READ_ONLY.len() as u32;
+
 /// Which of them the weights are.
 const WEIGHTS: usize = 2;
 
@@ -45,6 +48,8 @@ pub struct Pipelines {
     layouts: [wgpu::BindGroupLayout; 2],
     /// Whether shaders check every index and count every loop.
     checked: bool,
+    /// Whether a test wants to see one fail.
+    fault: bool,
     kept: Recent<Variant, wgpu::ComputePipeline>,
     disk: Option<Disk>,
 }
@@ -78,8 +83,8 @@ impl Pipelines {
         let layouts = guarded(device, || [layout(false), layout(true)])?;
         let disk = settings.cache.as_deref().and_then(|directory| Disk::open(device, directory));
         let kept = Recent::new(MOST);
-        let checked = settings.checked_shaders;
-        Ok(Self { device: device.clone(), layouts, checked, kept, disk })
+        let (checked, fault) = (settings.checked_shaders, settings.shader_fault);
+        Ok(Self { device: device.clone(), layouts, checked, fault, kept, disk })
     }
 
     /// How the bindings of a variant are laid out.
@@ -93,8 +98,12 @@ impl Pipelines {
     }
 
     fn compile(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
-        let source = shaders::source(variant)
-            .ok_or_else(|| Error::Gpu(format!("the shaders have no {}", variant.types.inside)))?;
+        let mut source = shaders::source(variant).ok_or_else(|| {
+            Error::gpu_internal(format!("the shaders have no {}", variant.types.inside))
+        })?;
+        if self.fault {
+            source += "an injected fault";
+        }
         let label = format!("convolve {:?} {}", variant.shader, variant.types.input);
         let pipeline = guarded(&self.device, || {
             let descriptor = wgpu::ShaderModuleDescriptor {

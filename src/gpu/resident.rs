@@ -11,7 +11,8 @@ use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
 use crate::memory;
-use crate::plan::{Device, Method, Plan, Request};
+use crate::plan::{Plan, Request};
+use crate::words::{Device, Method};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
 pub struct Resident<A> {
@@ -42,7 +43,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     ///
     /// # Errors
     /// [`Error::Shape`] where `x` has not the planned shape, those of [`Filter::gpu_plan`], and
-    /// [`Error::Gpu`] where `x` is on another device, or where the device fails.
+    /// [`Error::GpuMisuse`] where `x` is on another device; [`Error::DeviceLost`], [`Error::GpuMemory`]
+    /// and [`Error::GpuInternal`] where the device fails.
     pub fn apply_gpu(&self, x: &GpuArray<A, D>) -> Result<GpuArray<A, D>> {
         self.check_shape("input", &self.input, &x.raw_dim())?;
         let mut y = GpuArray::new(x.context(), self.output.clone())?;
@@ -65,15 +67,10 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             if !Arc::ptr_eq(array.context(), context) {
                 let reason = "the array is on another device than the filter: both must come from \
                               the same Convolver";
-                return Err(Error::Gpu(reason.into()));
+                return Err(Error::gpu_misuse(reason));
             }
         }
-        context.attempt(|| {
-            let mut encoder = context.device.create_command_encoder(&Default::default());
-            passes.bind(&x.span(), &y.span())?.record(&mut encoder, None);
-            context.submit(encoder, passes.work());
-            Ok(())
-        })
+        passes.submit(&x.span(), &y.span())
     }
 
     /// The plan for data that is on the GPU, or that comes with a command encoder: the filter's own
@@ -119,12 +116,12 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                           results in host memory can be checked";
             return Err(Error::Inadmissible { wanted: "check".into(), reason: reason.into() });
         }
-        let context = self.convolver.gpu_context()?;
+        let context = self.convolver.devices().gpu_context()?;
         context.check_alive()?;
         let current = |passes: &Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
         let own = self.runner.as_ref().and_then(|runner| runner.host()).map(|host| host.passes());
         if let Some(passes) = own.filter(|passes| current(passes)) {
-            return Ok((check_resident(passes.clone())?, self.plan.cost().work));
+            return Ok((passes.clone().resident()?, self.plan.cost().work));
         }
         let known = self.resident.lock().clone();
         if let Some(known) = known.filter(|(passes, _)| current(passes)) {
@@ -132,7 +129,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         // Not under the lock. Where several threads plan at one time the first one's passes are kept.
         let (passes, seconds) = self.plan_passes(&context)?;
-        let planned = (check_resident(passes)?, seconds);
+        let planned = (passes.resident()?, seconds);
         let mut resident = self.resident.lock();
         if let Some(known) = resident.as_ref().filter(|(passes, _)| current(passes)) {
             return Ok(known.clone());
@@ -146,25 +143,12 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let weights = memory::copied(&self.kernel, "a copy of the kernel")?;
         let extension = self.extension.clone();
-        let executor = Executor::new(recipe, extension, weights, &self.convolver)?;
+        let executor = Executor::new(recipe, extension, weights, self.convolver.devices())?;
         match executor.host().map(|host| host.passes()) {
             Some(passes) if Arc::ptr_eq(passes.context(), context) => {
                 Ok((passes.clone(), plan.cost().work))
             }
-            _ => Err(Error::Gpu("the device changed while the filter was planned".into())),
+            _ => Err(Error::device_lost("the device changed while the filter was planned")),
         }
     }
-}
-
-fn check_resident<A: Element>(passes: Arc<Passes<A>>) -> Result<Arc<Passes<A>>> {
-    if passes.are_resident() {
-        return Ok(passes);
-    }
-    let (input, output) = (passes.input_bytes(), passes.output_bytes());
-    let largest = passes.context().capabilities().max_buffer;
-    Err(Error::Gpu(format!(
-        "input and output of {input} and {output} bytes cannot stay on this device, whose buffers \
-         have at most {largest} bytes and copy whole words of 4: only from and to host memory, part \
-         by part"
-    )))
 }

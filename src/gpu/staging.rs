@@ -25,7 +25,7 @@ impl Upload {
         context.attempt(|| {
             let whole = bytes.len() & !3;
             let mapped = staged.buffer().get_mapped_range_mut(..);
-            let mut mapped = mapped.map_err(|error| Error::Gpu(error.to_string()))?;
+            let mut mapped = mapped.map_err(|error| Error::gpu_internal(error.to_string()))?;
             mapped.slice(..whole).copy_from_slice(&bytes[..whole]);
             // Mapped memory is written in whole words.
             let mut last = [0; 4];
@@ -95,12 +95,12 @@ impl Download {
         // about to: the work is done, the message is on its way.
         match mapped.recv_timeout(context.patience(&submission)) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(Error::Gpu(error.to_string())),
-            Err(_) => return Err(Error::Gpu("the result was not handed over".into())),
+            Ok(Err(error)) => return Err(Error::gpu_internal(error.to_string())),
+            Err(_) => return Err(Error::device_lost("the result was not handed over")),
         }
         context.attempt(|| {
             let bytes = staged.buffer().get_mapped_range(..);
-            let bytes = bytes.map_err(|error| Error::Gpu(error.to_string()))?;
+            let bytes = bytes.map_err(|error| Error::gpu_internal(error.to_string()))?;
             read(&bytes[..staged.bytes() as usize]);
             drop(bytes);
             staged.buffer().unmap();

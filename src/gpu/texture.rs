@@ -70,7 +70,8 @@ impl<'a> GpuTexture<'a> {
         [height, width]: [usize; 2],
         usage: wgpu::TextureUsages,
     ) -> Result<()> {
-        let error = |reason: String| Err(Error::Gpu(format!("the {what} texture: {reason}")));
+        let error =
+            |reason: String| Err(Error::gpu_misuse(format!("the {what} texture: {reason}")));
         let Self { texture, mip_level, layer, .. } = *self;
         if texture.dimension() != wgpu::TextureDimension::D2 || texture.sample_count() != 1 {
             let (dimension, samples) = (texture.dimension(), texture.sample_count());

@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::frame::FrameSample;
 use crate::memory;
-use crate::problem::{Mode, PerAxis};
+use crate::problem::PerAxis;
+use crate::words::Mode;
 
 /// What a kernel that keeps constants does with a picture's alpha.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

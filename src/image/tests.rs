@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::filters;
-use crate::plan::Device;
+use crate::words::Device;
 use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 use ndarray::{Array2, arr2};
 
@@ -266,5 +266,6 @@ fn valid_needs_a_picture_that_covers_the_kernel() {
 fn verifies_on_the_samples() {
     let filter = cpu().picture_filter(&filters::disk(2.0).unwrap()).device(Device::Cpu);
     let report = filter.for_picture(&ramp()).unwrap().verify(&ramp()).unwrap();
+    assert!(report.agrees(), "{report}");
     assert!(report.agrees() && report.outputs == 35, "{report}");
 }

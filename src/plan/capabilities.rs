@@ -129,6 +129,8 @@ pub(crate) struct GpuSettings {
     pub memory: u64,
     /// Whether shaders check every index and count every loop.
     pub checked_shaders: bool,
+    /// Whether every shader has a line that no compiler takes.
+    pub shader_fault: bool,
     /// Changes what the planner is told of the device.
     pub adapt: Option<fn(&mut GpuCapabilities)>,
     /// Where compiled pipelines are kept.
@@ -140,6 +142,7 @@ impl Default for GpuSettings {
         Self {
             memory: DEFAULT_MEMORY,
             checked_shaders: false,
+            shader_fault: false,
             adapt: None,
             cache: cache::directory(),
         }

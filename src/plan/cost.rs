@@ -15,6 +15,7 @@ use crate::cpu::fft::{sample, size};
 use crate::cpu::separable;
 use crate::element::DType;
 use crate::geometry::{Axis, Geometry};
+use crate::words::Seconds;
 
 /// Expected times of one run, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,19 +46,6 @@ impl Cost {
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Seconds(self.total()).fmt(f)
-    }
-}
-
-/// A time with a unit that suits it.
-pub struct Seconds(pub f64);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            t if t < 1e-3 => write!(f, "{:.1} us", t * 1e6),
-            t if t < 1.0 => write!(f, "{:.2} ms", t * 1e3),
-            t => write!(f, "{t:.2} s"),
-        }
     }
 }
 

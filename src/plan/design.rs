@@ -3,7 +3,6 @@
 use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
 use super::cost::{Cost, CostModel};
 use super::schedule::Schedule;
-use super::{Candidate, Device, Method, Plan, Recipe, Verdict};
 use crate::bounds;
 use crate::cpu::fft::size;
 use crate::cpu::separable::{WIDEST, can_fuse};
@@ -11,8 +10,10 @@ use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
-use crate::precision::Precision;
+use crate::plan::{Candidate, Plan, Recipe, Verdict};
 use crate::problem::Problem;
+use crate::words::Precision;
+use crate::words::{Device, Method};
 
 /// What the caller insists on, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,7 @@ pub(super) fn is_last_resort(request: Request, gpu: &Gpu, software_unasked: bool
 }
 
 /// How many times as long as the best of them a method may be expected to take that is tried.
-pub(crate) const TRIED_WITHIN: f64 = 5.0;
+pub(super) const TRIED_WITHIN: f64 = 5.0;
 
 impl Plan {
     /// Which candidates are worth trying.

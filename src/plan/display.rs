@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::cost::Seconds;
-use super::{Candidate, Cost, Device, Gpu, Method, Plan, Recipe, Request, Verdict};
+use super::{Candidate, Cost, Gpu, Plan, Recipe, Request, Verdict};
+use crate::words::{Device, Method, Seconds, Shape};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,10 +16,10 @@ impl fmt::Display for Plan {
             "{} {}{inside} of {} with a kernel of {}, mode {} -> {}",
             problem.operation,
             problem.dtype,
-            shape(&problem.input),
-            shape(&problem.kernel),
+            Shape(&problem.input),
+            Shape(&problem.kernel),
             problem.mode,
-            shape(&problem.output)
+            Shape(&problem.output)
         )?;
         if problem.swapped {
             writeln!(f, "the kernel is the longer one: the two change places")?;
@@ -27,8 +27,8 @@ impl fmt::Display for Plan {
         write!(
             f,
             "computed on {} samples as {} taps",
-            shape(&self.geometry.input()),
-            shape(&self.geometry.kernel())
+            Shape(&self.geometry.input()),
+            Shape(&self.geometry.kernel())
         )?;
         let edges: Vec<String> =
             self.geometry.axes.iter().map(|axis| axis.edge.to_string()).collect();
@@ -150,12 +150,4 @@ impl Candidate {
     fn name(&self) -> String {
         format!("{} {}", self.device, self.method)
     }
-}
-
-/// `2048 x 1024`; an array without axes is a scalar.
-fn shape(lengths: &[usize]) -> String {
-    if lengths.is_empty() {
-        return "a scalar".into();
-    }
-    lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
 }

@@ -7,6 +7,7 @@ mod display;
 #[cfg(feature = "serde")]
 mod json;
 mod launch;
+pub(crate) mod lazy;
 mod parts;
 mod schedule;
 mod tiling;
@@ -15,9 +16,7 @@ mod tiling;
 pub(crate) use capabilities::DEFAULT_MEMORY;
 pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
-pub(crate) use cost::Seconds;
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
-pub(crate) use design::TRIED_WITHIN;
 pub use design::{MANY_RUNS, Request, design};
 #[cfg(feature = "gpu")]
 pub(crate) use launch::tap_quads;
@@ -32,64 +31,7 @@ use crate::element::DType;
 use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
 use crate::problem::Problem;
-
-/// How a convolution is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// Whatever is expected to be fastest.
-    #[default]
-    Auto,
-    /// The sum over all taps.
-    Direct,
-    /// One pass per axis; for kernels that are an outer product of vectors, or a sum of a few.
-    Separable,
-    /// Overlap-save through Fourier transforms.
-    Fft,
-    /// Whatever is fastest when tried. Those that are expected to take no more than five times as long
-    /// as the best are timed when a filter is planned, on invented data, a few runs each; a method
-    /// that could be wrong is out before that, as ever. A convolver remembers what it measured.
-    ///
-    /// Where there is nothing to time, because a plan is made without a kernel ([`Convolver::plan`]) or
-    /// because the kernel comes with every input (mode `valid` with the longer kernel), this is
-    /// [`Method::Auto`].
-    ///
-    /// [`Convolver::plan`]: crate::Convolver::plan
-    Measured,
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Direct => "direct",
-            Self::Separable => "separable",
-            Self::Fft => "fft",
-            Self::Measured => "measured",
-        })
-    }
-}
-
-/// Where a convolution is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Device {
-    /// Wherever it is expected to be fastest.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// The GPU.
-    Gpu,
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Cpu => "cpu",
-            Self::Gpu => "gpu",
-        })
-    }
-}
+use crate::words::{Device, Method};
 
 /// All that an executor needs to know besides the data: nothing is left to choose.
 #[derive(Clone, Debug, PartialEq)]

@@ -340,7 +340,7 @@ fn what_cannot_be_is_said() {
     let refused = |source: GpuSlice, target: GpuSlice| {
         let result = caller.run(|encoder| filter.encode(encoder, source, target));
         match result.expect_err("cannot be") {
-            Error::Gpu(reason) => reason,
+            Error::GpuMisuse { reason } => reason,
             other => panic!("{other}"),
         }
     };

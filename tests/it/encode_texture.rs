@@ -280,7 +280,7 @@ fn what_cannot_be_is_said() {
     let refused = |source: &wgpu::TextureView, target: &wgpu::TextureView| {
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         match filter.encode_texture(&mut encoder, source, target) {
-            Err(Error::Gpu(reason)) => reason,
+            Err(Error::GpuMisuse { reason }) => reason,
             other => panic!("{other:?}"),
         }
     };

@@ -1,10 +1,10 @@
 //! A GPU that fails must become an error, or the CPU's work: no panic, no hang, no wrong answer.
 
 use convolve::plan::{CostModel, Gpu};
-use convolve::{Boundary, Convolver, Device, Error, Filter, Mode, wgpu};
+use convolve::{Boundary, Convolver, Device, Error, Filter, Method, Mode, wgpu};
 use ndarray::{Array2, Ix2};
 
-use crate::common::{Random, gpu, own_device};
+use crate::common::{Random, assert_verified, gpu, own_device};
 
 /// A convolver on a device of its own, which a test may destroy.
 fn doomed() -> Option<(wgpu::Device, Convolver)> {
@@ -61,7 +61,7 @@ fn a_lost_device_is_an_error_where_it_was_asked_for() {
     for _ in 0..2 {
         for error in [used.apply(&x), fresh.apply(&picture(300, 400))] {
             let error = error.expect_err("the device is gone");
-            assert!(matches!(&error, Error::Gpu(reason) if reason.contains("lost")), "{error}");
+            assert!(matches!(&error, Error::DeviceLost { .. }), "{error}");
         }
         assert_eq!(used.fell_back(), None);
     }
@@ -99,7 +99,7 @@ fn the_cpu_takes_over_and_says_so() {
     let mut y = Array2::from_elem(x.dim(), f32::NAN);
     filter.apply_into(&x, &mut y).expect("runs");
     assert_close(&y, &expected(&x));
-    filter.verify(&x).expect("agrees");
+    assert_verified(&filter, &x);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_loss_before_the_download_is_an_error() {
     let y = filter.apply_gpu(&gpu.upload(&x).expect("uploads")).expect("submits");
     device.destroy();
     let gone = |error: Error| {
-        assert!(matches!(&error, Error::Gpu(reason) if reason.contains("lost")), "{error}");
+        assert!(matches!(&error, Error::DeviceLost { .. }), "{error}");
     };
     gone(y.download().expect_err("gone"));
     gone(filter.apply_gpu(&y).expect_err("gone"));
@@ -226,5 +226,27 @@ fn limits_that_are_too_small() {
     };
     let (device, queue) = own_device(limits).expect("there is a GPU");
     let error = Convolver::with_device(device, queue).expect_err("too few bindings");
-    assert!(matches!(error, Error::Gpu(_)), "{error}");
+    assert!(matches!(error, Error::NoDevice { .. }), "{error}");
+    assert!(error.to_string().contains("storage buffers"), "{error}");
+}
+
+/// A shader that no compiler takes is a fault of ours: an error wherever it shows, and no work for
+/// the CPU, which would hide it.
+#[test]
+fn a_fault_of_a_shader_is_not_hidden() {
+    let x = picture(30, 40);
+    for device in [Device::Gpu, Device::Auto] {
+        for method in [Method::Direct, Method::Measured] {
+            let Some((gpu, queue)) = own_device(wgpu::Limits::default()) else { return };
+            let builder = Convolver::builder().cost_model(eager()).inject_shader_fault();
+            let convolver = builder.build_with_device(gpu, queue).expect("it has compute shaders");
+            let filter = convolver.filter(&kernel()).device(device).method(method);
+            let error = filter.for_shape(x.dim()).expect_err("no compiler takes it");
+            assert!(matches!(error, Error::GpuInternal { .. }), "{device} {method}: {error}");
+            // The CPU is still there for those who ask for it.
+            let filter = convolver.filter(&kernel()).device(Device::Cpu).boundary(Boundary::Mirror);
+            let y = filter.for_shape(x.dim()).expect("planned").apply(&x).expect("runs");
+            assert_close(&y, &expected(&x));
+        }
+    }
 }

@@ -56,8 +56,9 @@ fn rejects_what_is_wrong<A: Value>() {
     });
     skipped.expect_err("skipped element");
     // An executor's error is not a pass.
-    let failed =
-        subject.check(tolerance(&subject), |_, _, _, _| Err(convolve::Error::Gpu("gone".into())));
+    let failed = subject.check(tolerance(&subject), |_, _, _, _| {
+        Err(convolve::Error::NoDevice { reason: "gone".into() })
+    });
     assert_eq!(failed, Err("GPU: gone".into()));
 }
 

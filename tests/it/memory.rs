@@ -61,7 +61,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("verified", || {
         let filter = cpu().filter(&noise(66, 66)).stride(4).for_shape((100, 100))?;
-        filter.verify(&noise(100, 100)).map(drop)
+        filter.verify(&noise(100, 100)).map(|report| assert!(report.agrees(), "{report}"))
     }),
     ("in one line", || convolve(&noise(100, 100), &noise(66, 66), Mode::Full).map(drop)),
     ("built-in kernels", || {
@@ -142,7 +142,7 @@ fn pictures() -> Outcome {
     });
     let filter = cpu().picture_filter(&noise(66, 66)).for_picture(&picture)?;
     filter.apply(&picture)?;
-    filter.verify(&picture).map(drop)
+    filter.verify(&picture).map(|report| assert!(report.agrees(), "{report}"))
 }
 
 /// In a process of its own: an allocation that is not prepared to fail ends it.

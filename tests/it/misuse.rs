@@ -111,7 +111,7 @@ fn write((_, queue): &Gpu, texture: &wgpu::Texture, level: u32, x: &Array2<f32>)
 /// An error of wgpu's or of ours, in words.
 fn refused(result: convolve::Result<()>) -> String {
     match result {
-        Err(Error::Gpu(reason)) => reason,
+        Err(Error::GpuMisuse { reason }) => reason,
         other => panic!("expected an error of the GPU, got {other:?}"),
     }
 }

@@ -39,3 +39,21 @@ pub fn separable_ways() -> Vec<Way> {
     ways.extend(gpu().map(|_| GPU_SEPARABLE));
     ways
 }
+
+/// What all methods say of each other; they must agree.
+pub fn verified<A: convolve::Element, D: ndarray::Dimension>(
+    filter: &convolve::Filter<A, D>,
+    x: &ndarray::ArrayRef<A, D>,
+) -> convolve::Verification {
+    let report = filter.verify(x).unwrap_or_else(|error| panic!("{error}\n{}", filter.plan()));
+    assert!(report.agrees(), "{report}\n{}", filter.plan());
+    report
+}
+
+/// [`verified`], for those who need no report.
+pub fn assert_verified<A: convolve::Element, D: ndarray::Dimension>(
+    filter: &convolve::Filter<A, D>,
+    x: &ndarray::ArrayRef<A, D>,
+) {
+    let _ = verified(filter, x);
+}

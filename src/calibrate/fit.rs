@@ -1,37 +1,10 @@
-//! Timing a probe, and solving the model for a constant.
+//! What times agree on, and solving the model for a constant.
 
-use std::time::{Duration, Instant};
-
-use super::{Term, is_sane};
-use crate::error::Result;
-
-/// Runs of a probe at least, and the time that they may take together. A slow machine has fewer.
-const LEAST_RUNS: usize = 5;
-const ENOUGH: Duration = Duration::from_millis(10);
-const TOO_LONG: Duration = Duration::from_millis(100);
+use crate::machine::rates::{Term, is_sane};
 
 /// How much of a probe's time must hang on a constant, at least: below that, what else is in it
 /// drowns what is sought.
 const LEAST_SHARE: f64 = 0.2;
-
-/// Seconds of the fastest of a few runs: whatever disturbs a run makes it longer.
-pub fn fastest(mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
-    // The first one touches memory and compiles shaders, which is nothing beside a long run.
-    let first = run()?;
-    if first >= TOO_LONG {
-        return Ok(first.as_secs_f64());
-    }
-    let start = Instant::now();
-    let mut best = Duration::MAX;
-    for i in 1.. {
-        best = best.min(run()?);
-        let elapsed = start.elapsed();
-        if (i >= LEAST_RUNS && elapsed >= ENOUGH) || elapsed >= TOO_LONG {
-            break;
-        }
-    }
-    Ok(best.as_secs_f64())
-}
 
 /// Times of one probe that are apart by no more than this say the same.
 const APART: f64 = 1.25;
@@ -98,8 +71,8 @@ pub fn solve<R: Clone>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Unit;
     use super::*;
+    use crate::machine::rates::Unit;
 
     fn term(of: fn(&mut [f64; 2]) -> &mut f64) -> Term<[f64; 2]> {
         Term { name: "term", unit: Unit::Seconds, of }

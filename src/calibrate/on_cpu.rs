@@ -1,15 +1,16 @@
 //! The probes of the CPU.
 
-use ndarray::{ArrayD, IxDyn};
 use std::time::{Duration, Instant};
 
-use super::fit::{agreed, fastest, solve, wake};
-use super::{CPU_TERMS, is_sane};
-use crate::convolver::Convolver;
+use super::fit::{agreed, solve, wake};
+use super::probe::{Prepared, synthetic};
 use crate::error::Result;
-use crate::filter::Filter;
-use crate::invented::invented;
-use crate::plan::{Capabilities, CostModel, CpuRates, Device, Gpu, Method, Plan, Recipe};
+use crate::machine::Devices;
+use crate::machine::rates::{CPU_TERMS, is_sane};
+use crate::plan::{Capabilities, CostModel, CpuRates, Gpu, Plan, Recipe, Request};
+use crate::problem::Options;
+use crate::timing::fastest;
+use crate::words::{Device, Method};
 
 /// A convolution whose time hangs on one constant.
 struct Probe {
@@ -62,6 +63,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The rates of this CPU, and which of them were measured.
 pub fn measure(
+    devices: &Devices,
     capabilities: &Capabilities,
     shipped: &CostModel,
 ) -> Result<(CpuRates, Vec<&'static str>)> {
@@ -69,12 +71,12 @@ pub fn measure(
     let mut ready = Vec::new();
     for probe in &PROBES {
         let on = on(if probe.all { capabilities.threads } else { 1 });
-        ready.push((probe.ready(&on, Duration::ZERO)?, on));
+        ready.push((probe.ready(devices, &on, Duration::ZERO)?, on));
     }
     let mut waking = Vec::new();
     if capabilities.threads > 1 {
         for threads in [1, 2] {
-            waking.push(WAKE.ready(&on(threads), ASLEEP)?);
+            waking.push(WAKE.ready(devices, &on(threads), ASLEEP)?);
         }
     }
     // All of them once, and then again: what disturbs one for a while is gone by then.
@@ -93,14 +95,14 @@ pub fn measure(
     let mut measured: Vec<&'static str> = Vec::new();
     // Each leans on the others: the second round has all of them.
     for _ in 0..2 {
-        for (Ready { probe, filter, times, .. }, on) in &ready {
+        for (Ready { probe, prepared, times, .. }, on) in &ready {
             let Some(seconds) = agreed(times) else { continue };
             let term = CPU_TERMS.iter().find(|term| term.name == probe.term);
             let term = term.expect("every probe's constant is listed");
             let standard = *(term.of)(&mut shipped.cpu.clone());
             let expected = |rates: &CpuRates| {
                 let model = CostModel { cpu: rates.clone(), ..shipped.clone() };
-                expected(&model, filter.plan(), on)
+                expected(&model, &prepared.plan, on)
             };
             let solved = solve(&mut model.cpu, term, standard, expected, seconds);
             if solved && !measured.contains(&probe.term) {
@@ -141,32 +143,30 @@ fn expected(model: &CostModel, plan: &Plan, on: &Capabilities) -> f64 {
 }
 
 impl Probe {
-    fn filter(&self, on: &Capabilities) -> Result<Filter<f32, IxDyn>> {
-        // On the shipped model, so that what is timed is the same time and again.
-        let convolver = Convolver::builder()
-            .threads(on.threads)
-            .instructions(on.instructions)
-            .gpu(false)
-            .calibrated(false)
-            .build();
-        let kernel = match self.method {
+    fn ready(
+        &'static self,
+        devices: &Devices,
+        on: &Capabilities,
+        pause: Duration,
+    ) -> Result<Ready> {
+        let taps = self.kernel.iter().product();
+        let weights = match self.method {
             // An outer product.
-            Method::Separable => ArrayD::from_elem(self.kernel, 0.25),
-            _ => array(self.kernel),
+            Method::Separable => vec![0.25; taps],
+            _ => synthetic(taps)?,
         };
-        let filter = convolver.filter(&kernel).stride(self.stride).method(self.method);
-        filter.device(Device::Cpu).for_shape(IxDyn(self.input))
-    }
-
-    fn ready(&'static self, on: &Capabilities, pause: Duration) -> Result<Ready> {
-        Ok(Ready { probe: self, filter: self.filter(on)?, pause, times: Vec::new() })
+        let options = Options { stride: self.stride.into(), ..Options::default() };
+        let request = Request { method: self.method, device: Device::Cpu, ..Request::default() };
+        let shapes = (self.input, self.kernel);
+        let prepared = Prepared::new(shapes, weights, &options, request, on, devices)?;
+        Ok(Ready { probe: self, prepared, pause, times: Vec::new() })
     }
 }
 
 /// A probe that is planned, and its times.
 struct Ready {
     probe: &'static Probe,
-    filter: Filter<f32, IxDyn>,
+    prepared: Prepared,
     /// Before each run.
     pause: Duration,
     times: Vec<f64>,
@@ -174,26 +174,18 @@ struct Ready {
 
 impl Ready {
     fn turn(&mut self) -> Result<()> {
-        let x = array(self.probe.input);
-        let mut y = ArrayD::zeros(self.filter.output_dim());
         self.times.push(fastest(|| {
             if !self.pause.is_zero() {
                 std::thread::sleep(self.pause);
             }
             let start = Instant::now();
-            self.filter.apply_into(&x, &mut y)?;
+            self.prepared.run()?;
             Ok(start.elapsed())
         })?);
         Ok(())
     }
 
     fn threads(&self) -> usize {
-        self.filter.plan().chosen().admitted().map_or(1, |(recipe, _)| recipe.threads())
+        self.prepared.recipe().threads()
     }
-}
-
-/// An array of invented samples.
-fn array(shape: &[usize]) -> ArrayD<f32> {
-    let samples = invented(shape.iter().product()).collect();
-    ArrayD::from_shape_vec(shape, samples).expect("as many samples as the shape has")
 }

@@ -8,7 +8,8 @@
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-use super::{DeviceRates, Measured};
+use super::model::Measured;
+use super::rates::DeviceRates;
 use crate::plan::InstructionSet;
 
 /// What measurements are of, besides the device.
@@ -124,7 +125,7 @@ fn identity(machine: &Machine, device: &DeviceRates) -> Value {
 
 #[cfg(feature = "serde")]
 fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
-    use super::{CPU_TERMS, GPU_TERMS, listed};
+    use super::rates::{CPU_TERMS, GPU_TERMS, is_sane, listed};
     use crate::plan::{CostModel, GpuKind};
     let file: Value = serde_json::from_slice(&crate::cache::read(path, LARGEST)?).ok()?;
     let of = &file["of"];
@@ -150,7 +151,7 @@ fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
     for rate in &mut rates {
         rate.value = file["rates"][rate.name].as_f64()?;
         // One absurd value, and none of them can be trusted.
-        super::is_sane(rate.value, rate.shipped).then_some(())?;
+        is_sane(rate.value, rate.shipped).then_some(())?;
     }
     let measured_at = file["measured_at"].as_u64()?;
     let (device, detail) = (text(&of["device"])?, text(&of["detail"])?);

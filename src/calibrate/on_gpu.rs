@@ -1,18 +1,20 @@
 //! The probes of a GPU.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{Array, Ix1};
 use std::time::Instant;
 
-use super::GPU_TERMS;
-use super::fit::{fastest, solve};
-use crate::convolver::Convolver;
+use super::fit::solve;
+use super::probe::{Prepared, synthetic};
 use crate::error::Result;
-use crate::filter::Filter;
-use crate::gpu::GpuArray;
-use crate::invented::invented;
+use crate::gpu::{GpuArray, GpuDevice};
+use crate::machine::Devices;
+use crate::machine::rates::GPU_TERMS;
 use crate::plan::{
-    Cost, CostModel, Device, GpuCapabilities, GpuRates, Method, Plan, Recipe, Schedule,
+    Cost, CostModel, Gpu, GpuCapabilities, GpuRates, Plan, Recipe, Request, Schedule,
 };
+use crate::problem::Options;
+use crate::timing::fastest;
+use crate::words::{Device, Method};
 
 /// What a probe should take by the shipped rates, in seconds. Those are a quarter of what is common,
 /// and a fast GPU must still take longer for it than it takes to submit it.
@@ -35,7 +37,7 @@ struct Timed {
 
 /// The rates of this GPU, and which of them were measured.
 pub fn measure(
-    convolver: &Convolver,
+    devices: &Devices,
     gpu: &GpuCapabilities,
     shipped: &CostModel,
 ) -> Result<(GpuRates, Vec<&'static str>)> {
@@ -46,14 +48,14 @@ pub fn measure(
     let side = |work: f64, axes: f64| (samples(work).powf(1.0 / axes) as usize).max(8);
     // In an order in which each leans on those before it.
     let resident = |term, input: Vec<usize>, kernel: &[usize]| -> Result<Timed> {
-        let filter = filter(convolver, &input, kernel)?;
-        let seconds = time_resident(convolver, &filter, &input)?;
-        Ok(Timed { term, part: |cost| cost.work, plan: filter.plan().clone(), seconds })
+        let probe = probe(devices, gpu, &input, kernel)?;
+        let seconds = time_resident(devices, &probe)?;
+        Ok(Timed { term, part: |cost| cost.work, plan: probe.plan, seconds })
     };
     let from_host = |term, input: Vec<usize>, kernel: &[usize]| -> Result<Timed> {
-        let filter = filter(convolver, &input, kernel)?;
-        let seconds = time_from_host(&filter, &input)?;
-        Ok(Timed { term, part: Cost::run, plan: filter.plan().clone(), seconds })
+        let mut probe = probe(devices, gpu, &input, kernel)?;
+        let seconds = time_from_host(&mut probe)?;
+        Ok(Timed { term, part: Cost::run, plan: probe.plan, seconds })
     };
     let tiled = side(standard.direct / 961.0, 2.0);
     let untiled = side(standard.direct_nd / 125.0, 3.0);
@@ -94,49 +96,48 @@ fn schedule(plan: &Plan) -> Option<&Schedule> {
     }
 }
 
-fn filter(convolver: &Convolver, input: &[usize], kernel: &[usize]) -> Result<Filter<f32, IxDyn>> {
-    let filter = convolver.filter(&array(kernel)).method(Method::Direct).device(Device::Gpu);
-    filter.for_shape(IxDyn(input))
+fn probe(
+    devices: &Devices,
+    gpu: &GpuCapabilities,
+    input: &[usize],
+    kernel: &[usize],
+) -> Result<Prepared> {
+    let weights = synthetic(kernel.iter().product())?;
+    let request = Request { method: Method::Direct, device: Device::Gpu, ..Request::default() };
+    let on = devices.with_gpu(Gpu::Present(gpu.clone()));
+    Prepared::new((input, kernel), weights, &Options::default(), request, &on, devices)
 }
 
 /// Seconds of a run from and to host memory.
-fn time_from_host(filter: &Filter<f32, IxDyn>, input: &[usize]) -> Result<f64> {
-    let x = array(input);
-    let mut y = ArrayD::zeros(filter.output_dim());
+fn time_from_host(probe: &mut Prepared) -> Result<f64> {
     fastest(|| {
         let start = Instant::now();
-        filter.apply_into(&x, &mut y)?;
+        probe.run()?;
         Ok(start.elapsed())
     })
 }
 
 /// Seconds of a run on what is on the device: of one among many, so that the way there and back does
 /// not count.
-fn time_resident(
-    convolver: &Convolver,
-    filter: &Filter<f32, IxDyn>,
-    input: &[usize],
-) -> Result<f64> {
-    let gpu = convolver.gpu()?;
-    let x = gpu.upload(&array(input))?;
-    let mut y = gpu.upload(&array(input))?;
+fn time_resident(devices: &Devices, probe: &Prepared) -> Result<f64> {
+    let context = devices.gpu_context()?;
+    let gpu = GpuDevice::new(context);
+    let array = |samples: &[f32]| gpu.upload(&Array::from(samples.to_vec()));
+    let x = array(&probe.x)?;
+    let y = array(&probe.y)?;
     // The queue has an order: whoever waits for this has waited for all that was submitted before.
-    let last = gpu.upload(&array(&[1]))?;
-    let runs = |n: u32, y: &mut GpuArray<f32, IxDyn>| {
+    let last = array(&[0.0])?;
+    let host = probe.runner.host().expect("it was planned for the GPU");
+    let passes = host.passes().clone().resident()?;
+    let runs = |n: u32, y: &GpuArray<f32, Ix1>| {
         fastest(|| {
             let start = Instant::now();
-            (0..n).try_for_each(|_| filter.apply_gpu_into(&x, y))?;
+            (0..n).try_for_each(|_| passes.submit(&x.span(), &y.span()))?;
             last.download()?;
             Ok(start.elapsed())
         })
     };
-    let one = runs(1, &mut y)?;
-    let many = runs(1 + REPEATED, &mut y)?;
+    let one = runs(1, &y)?;
+    let many = runs(1 + REPEATED, &y)?;
     Ok((many - one).max(0.0) / f64::from(REPEATED))
-}
-
-/// An array of invented samples.
-fn array(shape: &[usize]) -> ArrayD<f32> {
-    let samples = invented(shape.iter().product()).collect();
-    ArrayD::from_shape_vec(shape, samples).expect("as many samples as the shape has")
 }

@@ -1,0 +1,61 @@
+//! A convolution that is prepared to be timed.
+
+use crate::boundary::Boundary;
+use crate::cpu::extended::Extension;
+use crate::error::Result;
+use crate::invented::invented;
+use crate::kernel::KernelFacts;
+use crate::machine::Devices;
+use crate::memory;
+use crate::plan::{Capabilities, CostModel, Plan, Recipe, Request, design};
+use crate::precision::Runner;
+use crate::problem::{Options, Problem};
+
+/// A plan with its executor, and samples for it.
+pub struct Prepared {
+    pub plan: Plan,
+    pub runner: Runner<f32>,
+    pub x: Vec<f32>,
+    pub y: Vec<f32>,
+}
+
+impl Prepared {
+    /// Plans for these capabilities alone, whatever else there is, and on the shipped model, so that
+    /// what is timed is the same time and again.
+    pub fn new(
+        (input, kernel): (&[usize], &[usize]),
+        weights: Vec<f32>,
+        options: &Options<f32>,
+        request: Request,
+        on: &Capabilities,
+        devices: &Devices,
+    ) -> Result<Self> {
+        let problem = Problem::new(input, kernel, options)?;
+        let extension = Extension::new(&problem, &vec![Boundary::Zero; input.len()]);
+        let facts = KernelFacts::found(&weights, &extension.geometry.kernel())?;
+        let plan = design(&problem, &facts, on, &CostModel::default(), request)?;
+        let runner = Runner::new(request.precision, recipe(&plan), &extension, &weights, devices)?;
+        let x = synthetic(extension.geometry.input_len())?;
+        let y = memory::zeros(extension.geometry.output_len(), "the output of a probe")?;
+        Ok(Self { plan, runner, x, y })
+    }
+
+    /// What runs.
+    pub fn recipe(&self) -> &Recipe {
+        recipe(&self.plan)
+    }
+
+    /// Runs once.
+    pub fn run(&mut self) -> Result<()> {
+        self.runner.run(&self.x, &mut self.y, 0.0)
+    }
+}
+
+fn recipe(plan: &Plan) -> &Recipe {
+    plan.chosen().admitted().expect("a plan chooses what is admissible").0
+}
+
+/// So many samples or taps.
+pub fn synthetic(len: usize) -> Result<Vec<f32>> {
+    memory::collected(invented(len), len, "samples to time a method with")
+}

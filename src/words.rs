@@ -1,0 +1,127 @@
+//! The nouns of the library and how they are printed: what every room may speak of.
+
+use std::fmt;
+
+/// Which part of the full result is kept, as in `scipy.signal.convolve`.
+///
+/// With `n` samples and an effective kernel length `M = (taps - 1) * dilation + 1` on an axis:
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Everything: `n + M - 1` samples.
+    Full,
+    /// The input's shape: `n` samples, from `(M - 1) / 2 + origin` of the full result.
+    #[default]
+    Same,
+    /// Only windows that lie in the input: `n - M + 1` samples. If the kernel is the longer one
+    /// on every axis, the two change places.
+    Valid,
+}
+
+/// Convolution, or correlation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `full[i] = sum k[t] * x[i - t]`.
+    #[default]
+    Convolve,
+    /// Convolution with the reversed and conjugated kernel.
+    Correlate,
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Whatever is expected to be fastest.
+    #[default]
+    Auto,
+    /// The sum over all taps.
+    Direct,
+    /// One pass per axis; for kernels that are an outer product of vectors, or a sum of a few.
+    Separable,
+    /// Overlap-save through Fourier transforms.
+    Fft,
+    /// Whatever is fastest when tried. Those that are expected to take no more than five times as long
+    /// as the best are timed when a filter is planned, on invented data, a few runs each; a method
+    /// that could be wrong is out before that, as ever. A convolver remembers what it measured.
+    ///
+    /// Where there is nothing to time, because a plan is made without a kernel ([`Convolver::plan`]) or
+    /// because the kernel comes with every input (mode `valid` with the longer kernel), this is
+    /// [`Method::Auto`].
+    ///
+    /// [`Convolver::plan`]: crate::Convolver::plan
+    Measured,
+}
+
+/// Where a convolution is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Device {
+    /// Wherever it is expected to be fastest.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU.
+    Gpu,
+}
+
+/// How precisely sums are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// In the type of the elements; in `f32` for `f16`.
+    #[default]
+    Native,
+    /// In `f64` for `f32` and `f16`, and in `Complex<f64>` for `Complex<f32>`: input and kernel are
+    /// widened exactly, and the result is rounded once. Changes nothing for the other types: integers
+    /// are exact, and there is no wider floating point.
+    High,
+}
+
+/// Prints each variant as one word.
+macro_rules! printed {
+    ($($noun:ident { $($variant:ident => $word:literal),* $(,)? })*) => {$(
+        impl fmt::Display for $noun {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant => $word,)*
+                })
+            }
+        }
+    )*};
+}
+
+printed! {
+    Mode { Full => "full", Same => "same", Valid => "valid" }
+    Operation { Convolve => "convolve", Correlate => "correlate" }
+    Method {
+        Auto => "auto",
+        Direct => "direct",
+        Separable => "separable",
+        Fft => "fft",
+        Measured => "measured",
+    }
+    Device { Auto => "auto", Cpu => "cpu", Gpu => "gpu" }
+    Precision { Native => "native", High => "high" }
+}
+
+/// A time with a unit that suits it.
+pub struct Seconds(pub f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            t if t < 1e-3 => write!(f, "{:.1} us", t * 1e6),
+            t if t < 1.0 => write!(f, "{:.2} ms", t * 1e3),
+            t => write!(f, "{t:.2} s"),
+        }
+    }
+}
+
+/// A shape, as `2048 x 1024`; an array without axes is a scalar.
+pub(crate) struct Shape<'a>(pub &'a [usize]);
+
+impl fmt::Display for Shape<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.split_first() else { return f.write_str("a scalar") };
+        write!(f, "{first}")?;
+        others.iter().try_for_each(|n| write!(f, " x {n}"))
+    }
+}
