@@ -3,8 +3,8 @@
 //! All are absolute, against the exact sum over the window.
 
 use crate::element::DType;
-use crate::geometry::Geometry;
 use crate::kernel::{self, KernelFacts};
+use crate::problem::geometry::Geometry;
 
 /// Rounding errors of one complex multiplication and addition against those of a real one
 /// (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.5: `2 sqrt(2)`).

@@ -24,7 +24,7 @@ use ndarray::Array2;
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::util::memory;
 
 /// Taps along one axis of a built-in kernel: more than any picture is wide, as a rule, and few
 /// enough that a mistyped parameter is an error and not an hour of work.

@@ -9,7 +9,7 @@ use crate::machine::Devices;
 use crate::machine::rates::{CPU_TERMS, is_sane};
 use crate::plan::{Capabilities, CostModel, CpuRates, Gpu, Plan, Recipe, Request};
 use crate::problem::Options;
-use crate::timing::fastest;
+use crate::util::timing::fastest;
 use crate::words::{Device, Method};
 
 /// A convolution whose time hangs on one constant.

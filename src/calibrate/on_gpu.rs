@@ -9,11 +9,10 @@ use crate::error::Result;
 use crate::gpu::{GpuArray, GpuDevice};
 use crate::machine::Devices;
 use crate::machine::rates::GPU_TERMS;
-use crate::plan::{
-    Cost, CostModel, Gpu, GpuCapabilities, GpuRates, Plan, Recipe, Request, Schedule,
-};
+use crate::plan::gpu::schedule::Schedule;
+use crate::plan::{Cost, CostModel, Gpu, GpuCapabilities, GpuRates, Plan, Recipe, Request};
 use crate::problem::Options;
-use crate::timing::fastest;
+use crate::util::timing::fastest;
 use crate::words::{Device, Method};
 
 /// What a probe should take by the shipped rates, in seconds. Those are a quarter of what is common,

@@ -1,15 +1,15 @@
 //! A convolution that is prepared to be timed.
 
-use crate::boundary::Boundary;
-use crate::cpu::extended::Extension;
+use crate::element::synthetic::invented;
 use crate::error::Result;
-use crate::invented::invented;
 use crate::kernel::KernelFacts;
 use crate::machine::Devices;
-use crate::memory;
 use crate::plan::{Capabilities, CostModel, Plan, Recipe, Request, design};
-use crate::precision::Runner;
+use crate::problem::boundary::Boundary;
+use crate::problem::extension::Extension;
 use crate::problem::{Options, Problem};
+use crate::run::widened::Runner;
+use crate::util::memory;
 
 /// A plan with its executor, and samples for it.
 pub struct Prepared {

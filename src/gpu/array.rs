@@ -11,8 +11,8 @@ use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::context::Context;
 use crate::gpu::passes::Span;
 use crate::gpu::staging::{Download, Upload};
-use crate::memory;
 use crate::plan::GpuCapabilities;
+use crate::util::memory;
 
 /// The GPU of a [`Convolver`](crate::Convolver), for arrays that stay there.
 ///

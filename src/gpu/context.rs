@@ -11,7 +11,7 @@ use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
 use crate::gpu::convert::{Compiled, Conversion};
 use crate::gpu::pipelines::{BINDINGS, Pipelines};
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
-use crate::recent::Recent;
+use crate::util::lru::Recent;
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]

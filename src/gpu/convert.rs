@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
 use crate::gpu::passes::Span;
-use crate::gpu::recent::Recent;
+use crate::util::lru::Recent;
 
 /// One way of storing samples into another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::frame::FrameSample;
+use crate::format::FrameSample;
 use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::integers::Integers;
 use crate::gpu::passes::{Passes, Span, length};
 use crate::gpu::staging::{Download, Upload};
 use crate::gpu::timer::Timer;
-use crate::memory;
+use crate::util::memory;
 
 /// From and to host memory with one submission and one wait, or one of each for every part where
 /// the whole is too large for the device.

@@ -2,9 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::boundary::Edge;
-use crate::geometry;
-use crate::plan::{MAX_RANK, Stage};
+use crate::plan::gpu::launch::MAX_RANK;
+use crate::plan::gpu::schedule::Stage;
+use crate::problem::boundary::Edge;
+use crate::problem::geometry;
 
 /// `struct Axis` of the shaders.
 #[repr(C)]

@@ -7,16 +7,16 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
 use crate::gpu::params::Params;
-use crate::gpu::recent::Recent;
 use crate::gpu::weights::Weights;
-use crate::plan::{Place, Schedule, Scheduled, Stage, Taps};
-use crate::precision::{widened, widened_extension};
+use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
+use crate::problem::extension::Extension;
+use crate::run::widened::{widened, widened_extension};
+use crate::util::lru::Recent;
 
 /// A range of a buffer. The offset suits the device's storage bindings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::cache;
 use crate::error::{Error, Result};
 use crate::gpu::context::guarded;
 use crate::gpu::shaders;
-use crate::plan::{GpuSettings, Variant};
-use crate::recent::Recent;
+use crate::plan::GpuSettings;
+use crate::plan::gpu::launch::Variant;
+use crate::util::disk;
+use crate::util::lru::Recent;
 
 /// Pipelines kept for their next filter. Filters keep their own, so that this bounds memory and not
 /// what can run.
@@ -160,7 +161,7 @@ impl Disk {
             return None;
         }
         let path = directory.join(wgpu::util::pipeline_cache_key(&device.adapter_info())?);
-        let data = cache::read(&path, LARGEST);
+        let data = disk::read(&path, LARGEST);
         let create = |data: Option<&[u8]>| {
             let descriptor =
                 wgpu::PipelineCacheDescriptor { label: Some("convolve"), data, fallback: true };
@@ -184,7 +185,7 @@ impl Disk {
     /// Writes the file, whole or not at all. A cache that cannot be written is only slower.
     fn store(&self) {
         let Some(data) = self.cache.get_data() else { return };
-        let _ = cache::write(&self.path, &data);
+        let _ = disk::write(&self.path, &data);
     }
 }
 

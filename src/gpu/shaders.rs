@@ -3,7 +3,7 @@
 
 use crate::element::DType;
 use crate::gpu::unrolled;
-use crate::plan::{Shader, Types, Variant, tap_quads};
+use crate::plan::gpu::launch::{Shader, Types, Variant, tap_quads};
 
 /// All WGSL that there is.
 pub const SOURCES: [&str; 20] = [
@@ -146,8 +146,9 @@ fn tap_quads() -> u32 {{
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::geometry::{Axis, Geometry};
-    use crate::plan::{GpuCapabilities, GpuKind, Launch};
+    use crate::plan::gpu::launch::Launch;
+    use crate::plan::{GpuCapabilities, GpuKind};
+    use crate::problem::geometry::{Axis, Geometry};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
 
     #[test]

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::plan::{QUAD, Shader, Variant, tap_quads};
+use crate::plan::gpu::launch::{QUAD, Shader, Variant, tap_quads};
 
 /// The generated functions of a shader; empty where it has none.
 pub fn lines(variant: &Variant) -> String {

@@ -1,11 +1,12 @@
 //! Weights as the shaders read them: the values outside, then rows of taps in whole quads.
 
-use crate::cpu::extended::Extension;
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
-use crate::low_rank;
-use crate::memory;
-use crate::plan::{MAX_RANK, QUAD, Taps};
+use crate::kernel::low_rank;
+use crate::plan::gpu::launch::{MAX_RANK, QUAD};
+use crate::plan::gpu::schedule::Taps;
+use crate::problem::extension::Extension;
+use crate::util::memory;
 
 /// What the weights of each stage are made of.
 pub struct Weights<'a, A> {

@@ -92,7 +92,7 @@ pub fn save(directory: &Path, machine: &Machine, device: &DeviceRates) -> Result
         "rates": rates,
         "measured": fitted,
     });
-    let write = crate::cache::write(&path, format!("{file:#}\n").as_bytes());
+    let write = crate::util::disk::write(&path, format!("{file:#}\n").as_bytes());
     write.map(|()| path.clone()).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -127,7 +127,7 @@ fn identity(machine: &Machine, device: &DeviceRates) -> Value {
 fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
     use super::rates::{CPU_TERMS, GPU_TERMS, is_sane, listed};
     use crate::plan::{CostModel, GpuKind};
-    let file: Value = serde_json::from_slice(&crate::cache::read(path, LARGEST)?).ok()?;
+    let file: Value = serde_json::from_slice(&crate::util::disk::read(path, LARGEST)?).ok()?;
     let of = &file["of"];
     let text = |of: &Value| of.as_str().map(String::from);
     let kind = match of["kind"].as_str()? {

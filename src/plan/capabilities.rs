@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::cache;
-pub use crate::cpu::simd::InstructionSet;
 use crate::element::DType;
+pub use crate::simd::InstructionSet;
+use crate::util::disk;
 
 /// What the planner knows of this machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,7 +144,7 @@ impl Default for GpuSettings {
             checked_shaders: false,
             shader_fault: false,
             adapt: None,
-            cache: cache::directory(),
+            cache: disk::directory(),
         }
     }
 }

@@ -9,12 +9,12 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::capabilities::{Capabilities, GpuCapabilities, GpuKind, InstructionSet};
-use super::schedule::Schedule;
 use crate::cpu::fft::blocks::Blocks;
 use crate::cpu::fft::{sample, size};
 use crate::cpu::separable;
 use crate::element::DType;
-use crate::geometry::{Axis, Geometry};
+use crate::plan::gpu::schedule::Schedule;
+use crate::problem::geometry::{Axis, Geometry};
 use crate::words::Seconds;
 
 /// Expected times of one run, in seconds.

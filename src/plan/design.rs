@@ -2,16 +2,16 @@
 
 use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
 use super::cost::{Cost, CostModel};
-use super::schedule::Schedule;
 use crate::bounds;
 use crate::cpu::fft::size;
 use crate::cpu::separable::{WIDEST, can_fuse};
 use crate::element::DType;
 use crate::error::{Error, Result};
-use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
+use crate::plan::gpu::schedule::Schedule;
 use crate::plan::{Candidate, Plan, Recipe, Verdict};
 use crate::problem::Problem;
+use crate::problem::geometry::Geometry;
 use crate::words::Precision;
 use crate::words::{Device, Method};
 

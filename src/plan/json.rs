@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Candidate, Cost, Gpu, Plan, Verdict};
-use crate::geometry::Geometry;
+use crate::problem::geometry::Geometry;
 
 impl Plan {
     /// The plan as JSON, with all candidates; needs the feature `serde`.

@@ -4,13 +4,10 @@ mod capabilities;
 mod cost;
 mod design;
 mod display;
+pub(crate) mod gpu;
 #[cfg(feature = "serde")]
 mod json;
-mod launch;
 pub(crate) mod lazy;
-mod parts;
-mod schedule;
-mod tiling;
 
 #[cfg(feature = "gpu")]
 pub(crate) use capabilities::DEFAULT_MEMORY;
@@ -18,19 +15,17 @@ pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
 pub use design::{MANY_RUNS, Request, design};
-#[cfg(feature = "gpu")]
-pub(crate) use launch::tap_quads;
-pub use launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
-pub use parts::{Part, Section};
-pub use schedule::{Place, Schedule, Scheduled, Stage, Taps};
+pub use gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
+pub use gpu::parts::{Part, Section};
+pub use gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
 
 use std::fmt;
 
 use crate::cpu::fft::blocks::Blocks;
 use crate::element::DType;
-use crate::geometry::Geometry;
 use crate::kernel::KernelFacts;
 use crate::problem::Problem;
+use crate::problem::geometry::Geometry;
 use crate::words::{Device, Method};
 
 /// All that an executor needs to know besides the data: nothing is left to choose.

@@ -59,7 +59,7 @@ fn rejects_what_is_wrong<A: Value>() {
     let failed = subject.check(tolerance(&subject), |_, _, _, _| {
         Err(convolve::Error::NoDevice { reason: "gone".into() })
     });
-    assert_eq!(failed, Err("GPU: gone".into()));
+    assert_eq!(failed, Err("no GPU: gone".into()));
 }
 
 #[test]

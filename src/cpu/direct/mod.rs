@@ -5,21 +5,21 @@
 //! input they are read in place; at the ends a piece of the extended rows is built first.
 
 pub(crate) mod shape;
-pub(crate) mod tile;
 pub(crate) mod window;
 
 use std::ops::Range;
 
-use crate::cpu::extended::{Extension, Place, Row};
-use crate::cpu::simd::InstructionSet;
-use crate::cpu::threads::{self, Workers};
 use crate::element::Element;
 use crate::error::Result;
-use crate::geometry::Axis;
-use crate::memory;
-use crate::pool::Pool;
+use crate::problem::extension::{Extension, Place, Row};
+use crate::problem::geometry::Axis;
+use crate::simd::InstructionSet;
+use crate::simd::tile::ZEROS;
+use crate::util::memory;
+use crate::util::scratch::Pool;
+use crate::util::threads;
+use crate::util::threads::Workers;
 use shape::{Tiles, Work};
-use tile::ZEROS;
 use window::Window;
 
 /// Direct convolution of one geometry with fixed weights.

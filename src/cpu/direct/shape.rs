@@ -3,12 +3,12 @@
 
 use bytemuck::{cast_slice, cast_slice_mut};
 
-use super::tile::Job;
-use crate::cpu::simd::{InstructionSet, Lanes};
 use crate::element::Element;
 use crate::error::Result;
-use crate::geometry::Axis;
-use crate::memory;
+use crate::problem::geometry::Axis;
+use crate::simd::tile::Job;
+use crate::simd::{InstructionSet, Lanes};
+use crate::util::memory;
 
 /// Tiles of one height.
 #[derive(Clone, Debug)]

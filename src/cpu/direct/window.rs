@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::cpu::extended::{Extension, Row};
 use crate::element::Element;
 use crate::error::Result;
-use crate::geometry::Axis;
-use crate::memory;
+use crate::problem::extension::{Extension, Row};
+use crate::problem::geometry::Axis;
+use crate::util::memory;
 
 /// How the samples under a stretch of outputs are laid out so that neighbouring outputs read
 /// neighbouring samples: one segment for all taps that are whole strides apart, or, where taps are

@@ -12,10 +12,10 @@ use super::range::{Level, exponent_into_range};
 use super::sample::{MOST_LANES, Sample};
 use super::sweep::Packing;
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::Odometer;
-use crate::cpu::simd::InstructionSet;
 use crate::element::Element;
 use crate::error::Result;
+use crate::problem::extension::Odometer;
+use crate::simd::InstructionSet;
 
 impl<A: Element> Fft<A> {
     /// Another packing of blocks that went through a transform as they are, where that could not be or

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::memory;
+use crate::util::memory;
 
 /// The windows along one axis, in tiles.
 #[derive(Debug)]

@@ -15,15 +15,15 @@ use super::sweep::Packing;
 use super::transform::{Extent, Space, Transform};
 use crate::bounds;
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::Extension;
-use crate::cpu::threads;
 use crate::element::Element;
 use crate::element::number::Number;
 use crate::error::Result;
-use crate::geometry::Axis;
 use crate::kernel::KernelFacts;
-use crate::memory;
-use crate::pool::Pool;
+use crate::problem::extension::Extension;
+use crate::problem::geometry::Axis;
+use crate::util::memory;
+use crate::util::scratch::Pool;
+use crate::util::threads;
 
 /// The precision of the transforms for a type.
 pub type Real<A> = <<A as Number>::Sample as Sample>::Real;

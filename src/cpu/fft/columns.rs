@@ -10,9 +10,9 @@ use num_complex::Complex;
 
 use super::blocks::TILE;
 use super::sample::Real;
-use crate::cpu::simd::Spectral;
 use crate::error::Result;
-use crate::memory;
+use crate::simd::Spectral;
+use crate::util::memory;
 
 /// Sums over slabs, in the place of those slabs.
 pub struct Job<'a, C> {

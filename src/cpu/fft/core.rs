@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::memory;
+use crate::util::memory;
 
 /// A box of taps, and how large they are at least, but for a few.
 ///

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::memory;
+use crate::util::memory;
 
 /// Some outputs of one row of patches.
 #[derive(Clone, Debug, PartialEq)]

@@ -17,7 +17,7 @@ use super::vectorized;
 use crate::bounds::{Spread, share};
 use crate::element::DType;
 use crate::error::Result;
-use crate::memory;
+use crate::util::memory;
 
 /// What is known of a kernel's windows, whatever the samples.
 #[derive(Debug)]

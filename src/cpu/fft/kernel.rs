@@ -7,9 +7,9 @@ use super::block::Real;
 use super::blocks::Blocks;
 use super::sample::Sample;
 use super::transform::{Space, Transform};
-use crate::cpu::extended::{Extension, Odometer};
 use crate::element::Element;
 use crate::error::Result;
+use crate::problem::extension::{Extension, Odometer};
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
 /// scale divided out. `space` is new: zeros.

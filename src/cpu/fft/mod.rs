@@ -33,7 +33,7 @@ mod transpose;
 
 pub(crate) use block::Fft;
 
-use crate::cpu::simd::{InstructionSet, with_instructions};
+use crate::simd::{InstructionSet, with_instructions};
 
 /// Runs a loop with the widest vectors of the machine at hand. What it calls must be inlined.
 #[inline(always)]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::columns::{self, Job};
 use super::transpose::{Turn, transpose};
-use crate::cpu::simd::{InstructionSet, with_instructions};
 use crate::element::DType;
+use crate::simd::{InstructionSet, with_instructions};
 
 /// The most blocks that one transform holds.
 pub const MOST_LANES: usize = 2;

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::blocks::Blocks;
-use crate::cpu::extended::Extension;
 use crate::element::Element;
 use crate::error::Result;
-use crate::geometry::Axis;
-use crate::memory;
+use crate::problem::extension::Extension;
+use crate::problem::geometry::Axis;
+use crate::util::memory;
 
 /// The outputs of block `b` along one axis: those whose unstrided places lie in its step.
 pub fn outputs(axis: &Axis, step: usize, b: usize) -> Range<usize> {

@@ -3,7 +3,7 @@
 use super::blocks::{Blocks, Summed, TILE};
 use super::sample;
 use crate::element::DType;
-use crate::geometry::{Axis, Geometry};
+use crate::problem::geometry::{Axis, Geometry};
 
 /// What a block costs beside others, in butterflies' shares: a transform of `N` samples there and
 /// back has `N log2 N` of them. `bytes` are those of a complex number.
@@ -281,7 +281,7 @@ pub fn good_size(n: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boundary::Edge;
+    use crate::problem::boundary::Edge;
 
     fn geometry(lengths: &[(usize, usize)]) -> Geometry {
         let axes = lengths.iter().map(|&(n, taps)| {

@@ -7,7 +7,7 @@ use super::range::Level;
 use super::sample::Real;
 use super::vectorized;
 use crate::error::Result;
-use crate::memory;
+use crate::util::memory;
 
 /// What is known of the samples of a block, in tiles; memory is kept from block to block.
 ///

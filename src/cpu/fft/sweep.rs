@@ -8,11 +8,11 @@ use super::boxes::{embed, rows_of, within};
 use super::pack::pack;
 use super::sample::{MOST_LANES, Sample};
 use super::vectorized;
-use crate::cpu::extended::Row;
-use crate::cpu::simd::prefetch;
 use crate::element::Element;
 use crate::error::Result;
-use crate::memory;
+use crate::problem::extension::Row;
+use crate::simd::prefetch;
+use crate::util::memory;
 
 /// How blocks that share a transform are packed.
 #[derive(Clone, Copy, Debug, PartialEq)]

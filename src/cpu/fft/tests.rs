@@ -3,11 +3,11 @@
 use super::block::Fft;
 use super::blocks::{Blocks, Summed};
 use super::range;
-use crate::boundary::Edge;
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::Extension;
-use crate::cpu::simd::InstructionSet;
-use crate::geometry::{Axis, Geometry};
+use crate::problem::boundary::Edge;
+use crate::problem::extension::Extension;
+use crate::problem::geometry::{Axis, Geometry};
+use crate::simd::InstructionSet;
 
 /// One block that holds all of a plane.
 fn one_block(n: [usize; 2], taps: [usize; 2], summed: bool) -> (Extension<f32>, Blocks) {

@@ -16,7 +16,7 @@ use super::sample::Real;
 use super::transpose::Turn;
 use super::vectorized;
 use crate::error::Result;
-use crate::memory;
+use crate::util::memory;
 
 /// Columns that are transformed together: eight neighbours fill the cache lines that a column
 /// touches.

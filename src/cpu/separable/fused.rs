@@ -7,15 +7,15 @@ use super::Factors;
 use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::Window;
-use crate::cpu::extended::{Extension, Row};
-use crate::cpu::lines::Lines;
-use crate::cpu::simd::InstructionSet;
-use crate::cpu::threads;
 use crate::element::Element;
 use crate::error::Result;
-use crate::geometry::Axis;
-use crate::memory;
-use crate::pool::Pool;
+use crate::problem::extension::{Extension, Row};
+use crate::problem::geometry::Axis;
+use crate::simd::InstructionSet;
+use crate::util::lines::Lines;
+use crate::util::memory;
+use crate::util::scratch::Pool;
+use crate::util::threads;
 
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
 pub struct Fused<A: Element> {

@@ -4,16 +4,16 @@
 mod fused;
 mod sum;
 
-use crate::boundary::Edge;
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::Extension;
-use crate::cpu::simd::InstructionSet;
-use crate::cpu::threads::Workers;
 use crate::element::Element;
 use crate::error::Result;
-use crate::geometry::{Axis, Geometry};
-use crate::memory;
-use crate::pool::Pool;
+use crate::problem::boundary::Edge;
+use crate::problem::extension::Extension;
+use crate::problem::geometry::{Axis, Geometry};
+use crate::simd::InstructionSet;
+use crate::util::memory;
+use crate::util::scratch::Pool;
+use crate::util::threads::Workers;
 use fused::Fused;
 pub use sum::Sum;
 

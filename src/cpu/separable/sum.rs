@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use super::{Factors, Separable};
 use crate::cpu::direct::Direct;
-use crate::cpu::extended::Extension;
-use crate::cpu::simd::InstructionSet;
-use crate::cpu::threads::{self, Workers};
 use crate::element::Element;
 use crate::error::Result;
+use crate::problem::extension::Extension;
+use crate::simd::InstructionSet;
+use crate::util::threads;
+use crate::util::threads::Workers;
 
 /// The sum of several outer products, or one whose signs are not those of the kernel.
 ///

@@ -1,0 +1,399 @@
+//! The types that can be convolved, and the arithmetic each of them means.
+
+use bytemuck::Pod;
+use num_complex::Complex;
+use std::fmt::{self, Debug, Display};
+use std::num::Wrapping;
+
+use crate::cpu::fft::sample::Sample;
+use crate::simd::Lanes;
+use wider::Wider;
+
+#[cfg(feature = "f16")]
+mod half;
+pub(crate) mod synthetic;
+pub(crate) mod wider;
+
+/// A type that can be convolved: `f32`, `f64`, `Complex<f32>`, `Complex<f64>`, `i8` to `i64`,
+/// `u8` to `u64`, and with the feature `f16` also `half::f16`.
+///
+/// The output has the input's type. Integers are exact in wrapping arithmetic of that type. `f16` is
+/// what samples, taps and results are stored in; sums are made in `f32`, and each is rounded once.
+pub trait Element: number::Number {
+    /// The type's name as data.
+    const DTYPE: DType;
+}
+
+/// The name of an element type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum DType {
+    F16,
+    F32,
+    F64,
+    Complex32,
+    Complex64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+}
+
+impl DType {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 => 1,
+            Self::F16 | Self::I16 | Self::U16 => 2,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F64 | Self::Complex32 | Self::I64 | Self::U64 => 8,
+            Self::Complex64 => 16,
+        }
+    }
+
+    /// The type that sums are made in: its own, but `f32` for `f16`. See also
+    /// [`Precision`](crate::Precision).
+    pub fn summed_in(self) -> Self {
+        match self {
+            Self::F16 => Self::F32,
+            other => other,
+        }
+    }
+
+    /// Whether arithmetic is exact and wraps.
+    pub fn is_integer(self) -> bool {
+        self.largest_integer().is_some()
+    }
+
+    /// Whether elements are complex numbers.
+    pub fn is_complex(self) -> bool {
+        matches!(self, Self::Complex32 | Self::Complex64)
+    }
+
+    /// The distance from 1 to the next number, of the type or of its parts; 0 for integers.
+    pub fn epsilon(self) -> f64 {
+        match self {
+            Self::F16 => 2f64.powi(-10),
+            Self::F32 | Self::Complex32 => f64::from(f32::EPSILON),
+            Self::F64 | Self::Complex64 => f64::EPSILON,
+            _ => 0.0,
+        }
+    }
+
+    /// The smallest positive number with all its digits; 0 for integers.
+    pub fn smallest_normal(self) -> f64 {
+        match self {
+            Self::F16 => 2f64.powi(-14),
+            Self::F32 | Self::Complex32 => f64::from(f32::MIN_POSITIVE),
+            Self::F64 | Self::Complex64 => f64::MIN_POSITIVE,
+            _ => 0.0,
+        }
+    }
+
+    /// The largest magnitude an integer type holds; `None` for the others.
+    pub fn largest_integer(self) -> Option<f64> {
+        let bits = match self {
+            Self::I8 => 7,
+            Self::U8 => 8,
+            Self::I16 => 15,
+            Self::U16 => 16,
+            Self::I32 => 31,
+            Self::U32 => 32,
+            Self::I64 => 63,
+            Self::U64 => 64,
+            _ => return None,
+        };
+        Some(2f64.powi(bits))
+    }
+}
+
+impl Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F16 => "f16",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::Complex32 => "complex f32",
+            Self::Complex64 => "complex f64",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+        })
+    }
+}
+
+pub(crate) mod number {
+    use super::{Complex, Debug, Element, Lanes, Pod, Sample, Wider};
+
+    /// What the executors need of an element. Not nameable from outside, which seals `Element`.
+    pub trait Number: Pod + Default + PartialEq + Debug + Send + Sync {
+        /// The type the oracle computes in: `f64`, `Complex<f64>`, or wrapping integers.
+        type Wide: Wide;
+        /// The type its kernels work on, of the same size and with the same bits.
+        type Lane: Lanes;
+        /// The type its transforms work on.
+        type Sample: Sample;
+        /// The type that sums are made in.
+        type Inside: Element + Wider<Self>;
+        /// The type that they are made in with [`Precision::High`](crate::Precision::High).
+        type Double: Element + Wider<Self>;
+
+        /// `self + w * x`, wrapping for integers.
+        fn mul_add(self, w: Self, x: Self) -> Self;
+        /// The complex conjugate; the number itself where there is nothing to conjugate.
+        fn conj(self) -> Self;
+        /// False where a part is NaN or infinite.
+        fn is_finite(self) -> bool;
+        /// The absolute value, as far as `f64` holds it.
+        fn magnitude(self) -> f64;
+
+        /// Into the oracle's type, exactly.
+        fn widen(self) -> Self::Wide;
+        /// From the oracle's type: rounded, or wrapped.
+        fn narrow(wide: Self::Wide) -> Self;
+        /// Into the type of more precision, exactly.
+        fn to_double(self) -> Self::Double;
+        /// Into a complex number; integers beyond 2^53 are rounded.
+        fn to_complex(self) -> Complex<f64>;
+        /// From a complex number: its real part where the type is real, cast as `as` does.
+        fn from_complex(value: Complex<f64>) -> Self;
+        /// From an integer: wrapped where the type is one.
+        fn from_integer(value: i64) -> Self;
+        /// Into the transform's type.
+        fn to_sample(self) -> Self::Sample;
+        /// From the transform's type; integers are rounded to nearest, then wrapped.
+        fn from_sample(sample: Self::Sample) -> Self;
+        /// From a real number: rounded, or `None` where an integer type cannot hold it exactly.
+        fn from_real(value: f64) -> Option<Self>;
+    }
+
+    /// The oracle's arithmetic.
+    pub trait Wide: Copy + Default + Send + Sync {
+        fn mul_add(self, w: Self, x: Self) -> Self;
+        /// `|self - exact|`, in which a part counts 0 that is `rounded`'s, or where neither is a number.
+        fn deviation(self, rounded: Self, exact: Self) -> f64;
+    }
+}
+
+use number::{Number, Wide};
+
+impl Wide for f64 {
+    fn mul_add(self, w: Self, x: Self) -> Self {
+        self + w * x
+    }
+    fn deviation(self, rounded: Self, exact: Self) -> f64 {
+        if self == rounded || (self.is_nan() && rounded.is_nan()) {
+            return 0.0;
+        }
+        let off = (self - exact).abs();
+        if off.is_nan() { f64::INFINITY } else { off }
+    }
+}
+
+impl Wide for Complex<f64> {
+    fn mul_add(self, w: Self, x: Self) -> Self {
+        self + w * x
+    }
+    fn deviation(self, rounded: Self, exact: Self) -> f64 {
+        let re = self.re.deviation(rounded.re, exact.re);
+        re.hypot(self.im.deviation(rounded.im, exact.im))
+    }
+}
+
+/// Arithmetic modulo 2^64 is arithmetic modulo every smaller power of two, signed or not.
+impl Wide for Wrapping<i64> {
+    fn mul_add(self, w: Self, x: Self) -> Self {
+        self + w * x
+    }
+    fn deviation(self, rounded: Self, exact: Self) -> f64 {
+        if self == rounded { 0.0 } else { (self - exact).0.unsigned_abs() as f64 }
+    }
+}
+
+macro_rules! real {
+    ($($t:ident $dtype:ident),*) => {$(
+        impl Element for $t {
+            const DTYPE: DType = DType::$dtype;
+        }
+        impl Number for $t {
+            type Wide = f64;
+            type Lane = $t;
+            type Sample = $t;
+            type Inside = $t;
+            type Double = f64;
+            #[inline(always)]
+            fn mul_add(self, w: Self, x: Self) -> Self {
+                self + w * x
+            }
+            fn conj(self) -> Self {
+                self
+            }
+            fn is_finite(self) -> bool {
+                self.is_finite()
+            }
+            fn magnitude(self) -> f64 {
+                f64::from(self).abs()
+            }
+            fn widen(self) -> f64 {
+                self.into()
+            }
+            fn narrow(wide: f64) -> Self {
+                wide as $t
+            }
+            #[inline(always)]
+            fn to_double(self) -> f64 {
+                self.into()
+            }
+            fn to_complex(self) -> Complex<f64> {
+                (self as f64).into()
+            }
+            fn from_complex(value: Complex<f64>) -> Self {
+                value.re as $t
+            }
+            fn from_integer(value: i64) -> Self {
+                value as $t
+            }
+            fn to_sample(self) -> Self {
+                self
+            }
+            fn from_sample(sample: Self) -> Self {
+                sample
+            }
+            fn from_real(value: f64) -> Option<Self> {
+                Some(value as $t)
+            }
+        }
+    )*};
+}
+
+macro_rules! complex {
+    ($($t:ident $dtype:ident),*) => {$(
+        impl Element for Complex<$t> {
+            const DTYPE: DType = DType::$dtype;
+        }
+        impl Number for Complex<$t> {
+            type Wide = Complex<f64>;
+            type Lane = Complex<$t>;
+            type Sample = Complex<$t>;
+            type Inside = Complex<$t>;
+            type Double = Complex<f64>;
+            #[inline(always)]
+            fn mul_add(self, w: Self, x: Self) -> Self {
+                self + w * x
+            }
+            fn conj(self) -> Self {
+                Complex::conj(&self)
+            }
+            fn is_finite(self) -> bool {
+                Complex::is_finite(self)
+            }
+            fn magnitude(self) -> f64 {
+                f64::from(self.re).hypot(f64::from(self.im))
+            }
+            fn widen(self) -> Complex<f64> {
+                Complex::new(self.re.into(), self.im.into())
+            }
+            fn narrow(wide: Complex<f64>) -> Self {
+                Complex::new(wide.re as $t, wide.im as $t)
+            }
+            #[inline(always)]
+            fn to_double(self) -> Complex<f64> {
+                Complex::new(self.re.into(), self.im.into())
+            }
+            fn to_complex(self) -> Complex<f64> {
+                self.widen()
+            }
+            fn from_complex(value: Complex<f64>) -> Self {
+                Self::narrow(value)
+            }
+            fn from_integer(value: i64) -> Self {
+                Self::new(value as $t, 0.0)
+            }
+            fn to_sample(self) -> Self {
+                self
+            }
+            fn from_sample(sample: Self) -> Self {
+                sample
+            }
+            fn from_real(value: f64) -> Option<Self> {
+                Some(Complex::new(value as $t, 0.0))
+            }
+        }
+    )*};
+}
+
+macro_rules! integer {
+    ($($t:ident $dtype:ident $lane:ident),*) => {$(
+        impl Element for $t {
+            const DTYPE: DType = DType::$dtype;
+        }
+        impl Number for $t {
+            type Wide = Wrapping<i64>;
+            type Lane = $lane;
+            type Sample = f64;
+            type Inside = $t;
+            type Double = $t;
+            #[inline(always)]
+            fn mul_add(self, w: Self, x: Self) -> Self {
+                self.wrapping_add(w.wrapping_mul(x))
+            }
+            fn conj(self) -> Self {
+                self
+            }
+            fn is_finite(self) -> bool {
+                true
+            }
+            fn magnitude(self) -> f64 {
+                (self as f64).abs()
+            }
+            fn widen(self) -> Wrapping<i64> {
+                Wrapping(self as i64)
+            }
+            fn narrow(wide: Wrapping<i64>) -> Self {
+                wide.0 as $t
+            }
+            fn to_double(self) -> Self {
+                self
+            }
+            fn to_complex(self) -> Complex<f64> {
+                (self as f64).into()
+            }
+            fn from_complex(value: Complex<f64>) -> Self {
+                value.re as $t
+            }
+            fn from_integer(value: i64) -> Self {
+                value as $t
+            }
+            fn to_sample(self) -> f64 {
+                self as f64
+            }
+            fn from_sample(sample: f64) -> Self {
+                // Truncated, then corrected: rounding is a library call on most machines. What is out
+                // of range is not used: its block is computed in another way.
+                let whole = sample as i64;
+                let rest = sample - whole as f64;
+                let up = i64::from(rest >= 0.5) - i64::from(rest <= -0.5);
+                whole.wrapping_add(up) as $t
+            }
+            fn from_real(value: f64) -> Option<Self> {
+                let cast = value as $t;
+                // `as` saturates: 2^64 as u64 reads back as 2^64 in f64, so the top is excluded.
+                (cast as f64 == value && value < <$t>::MAX as f64 + 1.0).then_some(cast)
+            }
+        }
+    )*};
+}
+
+real!(f32 F32, f64 F64);
+complex!(f32 Complex32, f64 Complex64);
+integer!(i8 I8 i8, i16 I16 i16, i32 I32 i32, i64 I64 i64);
+integer!(u8 U8 i8, u16 U16 i16, u32 U32 i32, u64 U64 i64);

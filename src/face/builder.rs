@@ -1,0 +1,173 @@
+//! A kernel and its options, and the planning for a shape.
+
+use ndarray::{ArcArray, Dimension, IntoDimension};
+
+use crate::element::Element;
+use crate::error::Result;
+use crate::face::convolver::Convolver;
+use crate::face::filter::Filter;
+use crate::plan::Request;
+use crate::problem::boundary::Boundary;
+use crate::problem::{Options, PerAxis};
+use crate::prove::check::Check;
+use crate::words::{Device, Method, Mode, Operation, Precision};
+
+/// A kernel and its options, waiting for a shape.
+#[derive(Clone, Debug)]
+pub struct FilterBuilder<A, D: Dimension> {
+    pub(super) convolver: Convolver,
+    /// An error where there was no memory for it; shared between copies of the builder.
+    pub(super) kernel: Result<ArcArray<A, D>>,
+    pub(super) options: Options<A>,
+    pub(super) request: Request,
+    pub(super) check: Check,
+}
+
+impl<A: Element, D: Dimension> FilterBuilder<A, D> {
+    pub(crate) fn new(convolver: Convolver, kernel: Result<ArcArray<A, D>>) -> Self {
+        let (options, request, check) = Default::default();
+        Self { convolver, kernel, options, request, check }
+    }
+
+    /// Which part of the result is kept; as a rule, [`Mode::Same`].
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.options.mode = mode;
+        self
+    }
+
+    /// How the input continues past its ends; as a rule, [`Boundary::Zero`].
+    pub fn boundary(mut self, boundary: impl Into<PerAxis<Boundary<A>>>) -> Self {
+        self.options.boundary = boundary.into();
+        self
+    }
+
+    /// Keeps every `stride`-th sample of the result; as a rule, 1.
+    pub fn stride(mut self, stride: impl Into<PerAxis<usize>>) -> Self {
+        self.options.stride = stride.into();
+        self
+    }
+
+    /// Samples from one tap to the next; as a rule, 1.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<usize>>) -> Self {
+        self.options.dilation = dilation.into();
+        self
+    }
+
+    /// Moves the start of [`Mode::Same`] by this many samples; as a rule, 0.
+    pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
+        self.options.origin = origin.into();
+        self
+    }
+
+    /// Correlates: the kernel is not reversed, and conjugated if it is complex.
+    pub fn correlate(mut self) -> Self {
+        self.options.operation = Operation::Correlate;
+        self
+    }
+
+    /// All of the meaning at once.
+    pub fn options(mut self, options: Options<A>) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Insists on a method; as a rule, [`Method::Auto`].
+    pub fn method(mut self, method: Method) -> Self {
+        self.request.method = method;
+        self
+    }
+
+    /// Insists on a device; as a rule, [`Device::Auto`].
+    pub fn device(mut self, device: Device) -> Self {
+        self.request.device = device;
+        self
+    }
+
+    /// How precisely sums are made; as a rule, [`Precision::Native`].
+    ///
+    /// ```
+    /// use convolve::{Convolver, Precision};
+    /// use ndarray::arr1;
+    ///
+    /// let x = arr1(&[1e8f32, 1.0, -1e8]);
+    /// let sum = Convolver::new().filter(&arr1(&[1.0; 3])).precision(Precision::High);
+    /// assert_eq!(sum.for_shape(3)?.apply(&x)?[1], 1.0); // 0 in f32
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.request.precision = precision;
+        self
+    }
+
+    /// Checks every result as it comes; as a rule, nothing is checked. Some outputs of each call are
+    /// computed again in `f64` (or exactly, for integers) on the CPU, from the definition alone, and
+    /// compared with the error bound of the method that ran: what is beyond it makes the call fail
+    /// with [`Error::FailedCheck`](crate::Error::FailedCheck). An output takes as many multiplications as the kernel has taps; an
+    /// FFT method needs one look at all samples besides.
+    ///
+    /// A sum that overflows on its way to a finite result makes a check fail as well: see
+    /// [`Filter::verify`].
+    ///
+    /// Holds for `apply`, `apply_into`, pictures and streams. What stays on the GPU
+    /// ([`Filter::apply_gpu`], [`Filter::encode`], [`Filter::encode_texture`], all of which only submit
+    /// or record work) cannot be checked: there a filter with checks is an error,
+    /// [`Error::Inadmissible`](crate::Error::Inadmissible).
+    ///
+    /// ```
+    /// use convolve::{Check, Convolver, filters};
+    /// use ndarray::Array2;
+    ///
+    /// let x = Array2::<f32>::ones((48, 64));
+    /// let blur = Convolver::new().filter(&filters::gaussian(2.0)?).check(Check::Sampled(16));
+    /// let y = blur.for_shape(x.dim())?.apply(&x)?;
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    #[cfg_attr(not(feature = "gpu"), doc = "[`Filter::apply_gpu`]: Filter")]
+    #[cfg_attr(not(feature = "gpu"), doc = "[`Filter::encode`]: Filter")]
+    #[cfg_attr(not(feature = "gpu"), doc = "[`Filter::encode_texture`]: Filter")]
+    pub fn check(mut self, check: Check) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// How often the filter will run, at least once; as a rule, [`MANY_RUNS`](crate::plan::MANY_RUNS).
+    /// What is done once (compiling shaders, transforming the kernel) counts that much less, and may
+    /// make another method the faster one. Nothing keeps the filter from running more or less often.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    ///
+    /// let blur = Convolver::new().filter(&filters::disk::<f32>(60.0)?).runs(1).for_shape((512, 512))?;
+    /// println!("{}", blur.plan());
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn runs(mut self, runs: usize) -> Self {
+        self.request.runs = runs.max(1);
+        self
+    }
+
+    /// Results with the same bits whatever the number of threads; as a rule, no. Floating-point sums depend
+    /// on their order, and that on how work is cut: into blocks and tiles by the shape alone, where this
+    /// is asked for, and the method is chosen as for a machine of eight threads. So arrays of a few rows
+    /// leave threads without work, and transforms may take other blocks than are fastest here. What was
+    /// measured on this machine has no say in it: calibrations are passed over, and
+    /// [`Method::Measured`] is an error.
+    ///
+    /// The bits are those of one version of this library, on processors with the same vector instructions
+    /// ([`ConvolverBuilder::instructions`](crate::ConvolverBuilder::instructions) narrows them) and, on a
+    /// GPU, on one device and driver. Integers are exact anyway.
+    pub fn reproducible(mut self, reproducible: bool) -> Self {
+        self.request.reproducible = reproducible;
+        self
+    }
+
+    /// Plans for inputs of this shape and prepares the kernel: factored, transformed or uploaded,
+    /// as the plan needs it. A builder may plan for any number of shapes.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`](crate::Problem::new), and [`Error::Inadmissible`](crate::Error::Inadmissible) where a forced method or device
+    /// cannot do the problem.
+    pub fn for_shape(&self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
+        Filter::planned(self, shape.into_dimension())
+    }
+}

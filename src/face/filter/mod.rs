@@ -1,0 +1,359 @@
+//! A planned convolution.
+
+#[cfg(feature = "gpu")]
+mod encode;
+mod planning;
+pub(crate) mod profile;
+#[cfg(feature = "gpu")]
+mod resident;
+
+use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use crate::bounds;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::face::convolver::Convolver;
+use crate::format::FrameSample;
+#[cfg(feature = "gpu")]
+use crate::gpu::host::Host;
+use crate::plan::{Plan, lazy};
+use crate::problem::Options;
+use crate::problem::extension::Extension;
+use crate::prove::check::{Checked, Checker};
+use crate::prove::verify;
+use crate::prove::verify::Verification;
+use crate::run::widened::Runner;
+use crate::util::memory;
+use crate::util::scratch::Pool;
+
+/// A planned convolution: one kernel, one input shape, any number of inputs.
+///
+/// `Send` and `Sync`: threads may apply one filter at the same time.
+pub struct Filter<A: Element, D: Dimension> {
+    convolver: Convolver,
+    original: ArcArray<A, IxDyn>,
+    options: Options<A>,
+    input: D,
+    output: D,
+    extension: Extension<A>,
+    kernel: Vec<A>,
+    plan: Plan,
+    /// None where the input is what the executor would be prepared for.
+    runner: Option<Runner<A>>,
+    /// None where results are not checked.
+    checker: Option<Checker<A>>,
+    /// What took over when the GPU failed.
+    fallback: OnceLock<Fallback<A>>,
+    scratch: Pool<Vec<A>>,
+    #[cfg(feature = "gpu")]
+    resident: resident::Resident<A>,
+    #[cfg(feature = "gpu")]
+    frames: encode::Frames<A>,
+}
+
+/// A plan on the CPU for a filter whose GPU has failed.
+struct Fallback<A: Element> {
+    why: String,
+    plan: Plan,
+    /// None where the filter has none.
+    runner: Option<Runner<A>>,
+}
+
+impl<A: Element, D: Dimension> Filter<A, D> {
+    /// What will run, why, and what it should cost.
+    pub fn plan(&self) -> &Plan {
+        self.fallback.get().map_or(&self.plan, |fallback| &fallback.plan)
+    }
+
+    /// Why the GPU failed and this filter runs on the CPU from then on; `None` while nothing has
+    /// failed.
+    ///
+    /// Only filters with [`Device::Auto`](crate::Device::Auto) fall back, once and for good: a new filter looks for a
+    /// GPU again. [`Filter::plan`] is that of the CPU then, and says the same.
+    pub fn fell_back(&self) -> Option<&str> {
+        self.fallback.get().map(|fallback| fallback.why.as_str())
+    }
+
+    /// Shape of the outputs.
+    pub fn output_dim(&self) -> D {
+        self.output.clone()
+    }
+
+    /// Shape of the inputs.
+    pub(in crate::face) fn input(&self) -> &D {
+        &self.input
+    }
+
+    /// Shape of the outputs.
+    pub(in crate::face) fn output(&self) -> &D {
+        &self.output
+    }
+
+    /// Whether results are checked.
+    #[cfg(feature = "gpu")]
+    pub(in crate::face) fn is_checked(&self) -> bool {
+        self.checker.is_some()
+    }
+
+    /// The plan of before the GPU has failed, if it has.
+    #[cfg(feature = "gpu")]
+    pub(in crate::face) fn first_plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The convolution of `x`, of any memory layout.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where `x` has not the planned shape, [`Error::OutOfMemory`], and failures
+    /// of the GPU where that was asked for: see [`Filter::fell_back`] for the others;
+    /// [`Error::FailedCheck`] where results are checked ([`FilterBuilder::check`]) and one is wrong.
+    ///
+    /// [`FilterBuilder::check`]: crate::FilterBuilder::check
+    pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        let mut y = memory::zeros(self.extension.geometry.output_len(), "the output")?;
+        self.with_slice(x, |x| self.run(x, &mut y))?;
+        Ok(Array::from_shape_vec(self.output.clone(), y).expect("the length is the shape's"))
+    }
+
+    /// The convolution of `x` into `y`, both of any memory layout. Buffers for samples are allocated
+    /// at the first call and reused from then on.
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply`], and [`Error::Shape`] where `y` has not the planned shape. `y`
+    /// may hold anything after a failure.
+    pub fn apply_into(&self, x: &ArrayRef<A, D>, y: &mut ArrayRef<A, D>) -> Result<()> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        self.check_shape("output", &self.output, &y.raw_dim())?;
+        if let Some(y) = y.as_slice_mut() {
+            return self.with_slice(x, |x| self.run(x, y));
+        }
+        let mut packed = self.scratch.take(|| Ok(Vec::new()))?;
+        memory::fit(&mut packed, self.output.size(), "a copy of the output")?;
+        let result = self.with_slice(x, |x| self.run(x, &mut packed));
+        for (y, value) in y.iter_mut().zip(&packed) {
+            *y = *value;
+        }
+        self.scratch.keep(packed);
+        result
+    }
+
+    /// Runs every admissible method on every device on `x` and compares: with the definition in
+    /// `f64` at sampled outputs, and with this filter's own result at all of them. Whether they agree
+    /// is what [`Verification::agrees`] of the report says.
+    ///
+    /// Error bounds assume that no sum overflows on its way. Where samples and taps are so large that
+    /// terms, added up in the type that is computed in, pass its largest number (3.4e38 for `f32`)
+    /// before others would bring them back, one method ends in an infinity or NaN and another, which
+    /// adds in another order or scales, may not: that is reported as a difference. Scale the input
+    /// down, filter in `f64`, or ask for [`Precision::High`](crate::Precision::High). A result that is
+    /// itself beyond the type is infinite in the definition too.
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply`]. Methods that disagree are an answer and not an error.
+    pub fn verify(&self, x: &ArrayRef<A, D>) -> Result<Verification> {
+        self.check_shape("input", &self.input, &x.raw_dim())?;
+        self.with_slice(x, |slice| {
+            let view = ArrayView::from_shape(IxDyn(self.input.slice()), slice);
+            let view = view.expect("the length is the shape's");
+            let (extension, data, weights) = self.canonical(slice)?;
+            let plan = self.plan_for(&weights)?;
+            // Anything that is left untouched must show.
+            let mut own = memory::zeros(self.output.size(), "the output")?;
+            own.fill(verify::poison::<A>());
+            self.compute(slice, &mut own)?;
+            verify::verify(verify::Subject {
+                devices: self.convolver.devices(),
+                plan: &plan,
+                own,
+                extension: &extension,
+                x: &data,
+                weights: &weights,
+                input: view,
+                kernel: self.original.view(),
+                options: &self.options,
+            })
+        })
+    }
+
+    /// What runs over what: the extension, the data and the weights in canonical order.
+    #[expect(clippy::type_complexity, reason = "three things that belong together")]
+    fn canonical<'x>(&'x self, x: &'x [A]) -> Result<(Extension<A>, Cow<'x, [A]>, Cow<'x, [A]>)> {
+        let extension = self.extension.clone();
+        if self.plan.problem.swapped {
+            let weights = x.iter().rev().copied();
+            let weights = memory::collected(weights, x.len(), "the input as a kernel")?;
+            Ok((extension, Cow::Borrowed(&self.kernel), Cow::Owned(weights)))
+        } else {
+            Ok((extension, Cow::Borrowed(x), Cow::Borrowed(&self.kernel)))
+        }
+    }
+
+    /// Computes all of `y`, and checks it where that is wanted; both have the planned lengths, in
+    /// standard order.
+    pub(crate) fn run<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        self.compute(x, y)?;
+        self.check(x, y)
+    }
+
+    /// An error where `y` is not what it must be, as far as anybody wants to know.
+    pub(crate) fn check<T: FrameSample<A>>(&self, x: &[T], y: &[T]) -> Result<()> {
+        self.check_run(self.plan(), x, y)
+    }
+
+    /// [`Filter::check`] of what ran by this plan.
+    pub(crate) fn check_run<T: FrameSample<A>>(&self, by: &Plan, x: &[T], y: &[T]) -> Result<()> {
+        let Some(checker) = &self.checker else { return Ok(()) };
+        let plan = match self.plan.problem.swapped {
+            false => Cow::Borrowed(by),
+            true => {
+                let weights = x.iter().rev().map(|x| x.to_element());
+                let weights = memory::collected(weights, x.len(), "the input as a kernel")?;
+                Cow::Owned(self.plan_for(&weights)?.into_owned())
+            }
+        };
+        checker.check(&Checked {
+            plan: &plan,
+            outside: verify::largest_finite(self.extension.values.iter().map(|v| v.magnitude())),
+            x,
+            y,
+            original: &self.original,
+            options: &self.options,
+        })
+    }
+
+    /// Computes all of `y`.
+    pub(crate) fn compute<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        match self.attempt(x, y) {
+            Err(error) if self.may_fall_back(&error) => {
+                self.fall_back(error.to_string())?;
+                self.attempt(x, y)
+            }
+            result => result,
+        }
+    }
+
+    fn attempt<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        #[cfg(feature = "gpu")]
+        if let Some(host) = self.host() {
+            return host.start(x, None)?.finish(|bytes| crate::gpu::host::copy(bytes, y));
+        }
+        if T::BITS.is_none() {
+            // `T` is `A` then.
+            let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
+            return self.attempt_plain(x, y, 0.0);
+        }
+        let samples = |len: usize| {
+            let mut samples = self.scratch.take(|| Ok(Vec::new()))?;
+            memory::fit(&mut samples, len, "samples to compute with")?;
+            Ok(samples)
+        };
+        let (mut wide, mut sums) = (samples(x.len())?, samples(y.len())?);
+        wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
+        let result = self.attempt_plain(&wide, &mut sums, bounds::LEVEL);
+        y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = T::from_element(*sum));
+        self.scratch.keep(wide);
+        self.scratch.keep(sums);
+        result
+    }
+
+    fn attempt_plain(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
+        if let Some(runner) = self.runner() {
+            return runner.run(x, y, bearable);
+        }
+        let (extension, data, weights) = self.canonical(x)?;
+        let plan = self.plan_for(&weights)?;
+        let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
+        let precision = plan.request.precision;
+        let runner =
+            Runner::new(precision, recipe, &extension, &weights, self.convolver.devices())?;
+        runner.run(&data, y, bearable)
+    }
+
+    /// What runs, where that is the GPU and all of the data at once.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn host(&self) -> Option<&Host<A>> {
+        let host = self.runner().and_then(Runner::host);
+        host.filter(|host| host.passes().are_resident())
+    }
+
+    /// What runs, unless the weights come with every input.
+    fn runner(&self) -> Option<&Runner<A>> {
+        match self.fallback.get() {
+            Some(fallback) => fallback.runner.as_ref(),
+            None => self.runner.as_ref(),
+        }
+    }
+
+    /// Whether the CPU may do what has ended in this error.
+    pub(crate) fn may_fall_back(&self, error: &Error) -> bool {
+        self.plan.may_fall_back() && error.lets_the_cpu_take_over()
+    }
+
+    /// Plans for the CPU. Where several threads do so at one time the first one's plan holds.
+    pub(crate) fn fall_back(&self, why: String) -> Result<()> {
+        if self.fallback.get().is_some() {
+            return Ok(());
+        }
+        let plan =
+            lazy::plan_on_cpu(&**self.convolver.devices(), &self.plan, &self.plan.kernel, &why)?;
+        let runner = match (&self.runner, plan.chosen().admitted()) {
+            (Some(_), Some((recipe, _))) => {
+                let (precision, extension) = (plan.request.precision, &self.extension);
+                let devices = self.convolver.devices();
+                Some(Runner::new(precision, recipe, extension, &self.kernel, devices)?)
+            }
+            _ => None,
+        };
+        let _ = self.fallback.set(Fallback { why, plan, runner });
+        Ok(())
+    }
+
+    /// The plan that runs for these weights: the filter's own, unless the weights come with every
+    /// input.
+    fn plan_for(&self, weights: &[A]) -> Result<Cow<'_, Plan>> {
+        let own = self.plan();
+        if self.runner().is_some() {
+            return Ok(Cow::Borrowed(own));
+        }
+        let facts = own.request.precision.facts(weights, &self.extension.geometry.kernel())?;
+        let plan = match self.fell_back() {
+            Some(why) => lazy::plan_on_cpu(&**self.convolver.devices(), own, &facts, why)?,
+            None => self.convolver.plan(&own.problem, &facts, own.request)?,
+        };
+        Ok(Cow::Owned(plan))
+    }
+
+    /// Calls `run` with the samples in standard order, copied only where they are not.
+    pub(crate) fn with_slice<T>(
+        &self,
+        x: &ArrayRef<A, D>,
+        run: impl FnOnce(&[A]) -> Result<T>,
+    ) -> Result<T> {
+        if let Some(x) = x.as_slice() {
+            return run(x);
+        }
+        let mut packed = self.scratch.take(|| Ok(Vec::new()))?;
+        memory::fit(&mut packed, x.len(), "a copy of the input")?;
+        packed.iter_mut().zip(x.iter()).for_each(|(packed, x)| *packed = *x);
+        let result = run(&packed);
+        self.scratch.keep(packed);
+        result
+    }
+
+    pub(crate) fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {
+        if expected == got {
+            return Ok(());
+        }
+        let (expected, got) = (expected.slice().to_vec(), got.slice().to_vec());
+        Err(Error::Shape { what, expected, got })
+    }
+}
+
+impl<A: Element, D: Dimension> std::fmt::Debug for Filter<A, D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Filter").field("plan", self.plan()).finish_non_exhaustive()
+    }
+}

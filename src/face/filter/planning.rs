@@ -1,0 +1,121 @@
+//! From a kernel, its options and a shape to a filter.
+
+use ndarray::{ArrayRef, Dimension};
+use std::sync::OnceLock;
+
+use super::{Fallback, Filter};
+use crate::element::Element;
+use crate::error::Result;
+use crate::face::builder::FilterBuilder;
+use crate::kernel::{KernelFacts, fold};
+use crate::plan::{Plan, Request, lazy};
+use crate::problem::Problem;
+use crate::problem::extension::Extension;
+use crate::prove::check::Checker;
+use crate::run::measured;
+use crate::run::widened::Runner;
+use crate::util::memory;
+use crate::util::scratch::Pool;
+use crate::words::{Method, Operation};
+
+impl<A: Element, D: Dimension> Filter<A, D> {
+    /// Plans for inputs of this shape, and prepares the kernel.
+    pub(in crate::face) fn planned(builder: &FilterBuilder<A, D>, input: D) -> Result<Self> {
+        let given = builder.kernel.clone()?;
+        let whole = Problem::new(input.slice(), given.shape(), &builder.options)?;
+        let (mut problem, Request { precision, method, .. }) = (whole.clone(), builder.request);
+        let boundary = builder.options.boundary.resolve("boundary", problem.axes.len())?;
+        // Taps are of the stored type: where sums must be more precise they cannot be folded.
+        let mut folded = match precision.widens(A::DTYPE) {
+            true => None,
+            false => fold::fold(&mut problem, &boundary, &given)?,
+        };
+        // Sums of taps of both signs keep the rounding of an outer product, but not its size: what is
+        // asked for by name must stay possible.
+        if let (Some(kernel), Method::Separable) = (&folded, method)
+            && !precision.facts(kernel, &problem.geometry().kernel())?.is_separable()
+        {
+            (problem, folded) = (whole, None);
+        }
+        let mut output = input.clone();
+        for (axis, &n) in problem.output.iter().enumerate() {
+            output[axis] = n;
+        }
+        let extension = Extension::new(&problem, &boundary);
+        let kernel = match folded {
+            Some(folded) => folded,
+            None => canonical_kernel(&given, &problem)?,
+        };
+        let facts = if problem.swapped {
+            // The input will be the kernel. What is asked for by name is decided when it is there.
+            let terms = usize::from(builder.request.method == Method::Separable);
+            let taps = problem.input.iter().product();
+            KernelFacts { terms, ..KernelFacts::unknown(taps) }
+        } else {
+            builder.request.precision.facts(&kernel, &extension.geometry.kernel())?
+        };
+        let devices = builder.convolver.devices();
+        let plan = builder.convolver.plan(&problem, &facts, builder.request)?;
+        let plan =
+            measured::measured(plan, &extension, &kernel, devices, builder.convolver.times())?;
+        let prepare = |plan: &Plan| match plan.chosen().admitted() {
+            Some((recipe, _)) if !problem.swapped => {
+                let precision = builder.request.precision;
+                Runner::new(precision, recipe, &extension, &kernel, devices).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let original = given.into_dyn();
+        let checker = Checker::new(builder.check, &plan, &original, &builder.options)?;
+        let fallback = OnceLock::new();
+        let runner = match prepare(&plan) {
+            Err(error) if plan.may_fall_back() && error.lets_the_cpu_take_over() => {
+                let why = error.to_string();
+                let plan = lazy::plan_on_cpu(&**devices, &plan, &facts, &why)?;
+                let runner = prepare(&plan)?;
+                let _ = fallback.set(Fallback { why, plan, runner });
+                None
+            }
+            runner => runner?,
+        };
+        let samples = input.size().max(output.size()).saturating_mul(size_of::<A>());
+        Ok(Filter {
+            fallback,
+            convolver: builder.convolver.clone(),
+            original,
+            options: builder.options.clone(),
+            input,
+            output,
+            extension,
+            kernel,
+            plan,
+            runner,
+            checker,
+            // An input and an output.
+            scratch: Pool::new(2, samples),
+            #[cfg(feature = "gpu")]
+            resident: Default::default(),
+            #[cfg(feature = "gpu")]
+            frames: Default::default(),
+        })
+    }
+}
+
+/// The kernel in the order that the canonical form wants. Where input and kernel have changed
+/// places this is the data that the input, as a kernel, runs over.
+fn canonical_kernel<A: Element, D: Dimension>(
+    kernel: &ArrayRef<A, D>,
+    problem: &Problem,
+) -> Result<Vec<A>> {
+    let mut taps = memory::collected(kernel.iter().copied(), kernel.len(), "a copy of the kernel")?;
+    let correlates = problem.operation == Operation::Correlate;
+    if correlates {
+        taps.iter_mut().for_each(|tap| *tap = tap.conj());
+    }
+    // A convolution reverses its kernel. A swapped one reverses the other array instead, and its
+    // correlation undoes that of the kernel.
+    if correlates == problem.swapped {
+        taps.reverse();
+    }
+    Ok(taps)
+}

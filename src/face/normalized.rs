@@ -1,0 +1,301 @@
+//! Convolution that leaves NaN out: a weighted mean of the samples that are there.
+
+use ndarray::{Array, ArrayRef, Dimension, IntoDimension};
+
+use crate::element::{DType, Element};
+use crate::error::{Error, Result};
+use crate::face::builder::FilterBuilder;
+use crate::face::filter::Filter;
+use crate::plan::Plan;
+use crate::problem::PerAxis;
+use crate::problem::boundary::Boundary;
+use crate::util::memory;
+use crate::words::Method;
+
+impl<A: Element, D: Dimension> FilterBuilder<A, D> {
+    /// Plans for inputs of this shape in which NaN stands for a sample that is missing. Each output
+    /// is the sum of taps times samples over the samples of its window that are there, times the
+    /// sum of all taps over the sum of those taps:
+    ///
+    /// ```text
+    /// y = sum(k * x over what is there) * sum(k) / sum(k over what is there)
+    /// ```
+    ///
+    /// So a constant stays constant beside a gap, and where nothing is missing the result is that of
+    /// the ordinary filter, within rounding. An output is NaN where no sample with a positive tap is
+    /// there. Samples past the ends come from the boundary like any others: a zero or a constant is
+    /// there (unless it is NaN), and what is repeated from inside is there where its source is.
+    ///
+    /// Small sums of taps must keep their digits, so this runs directly, or in separable passes
+    /// where the kernel is one outer product.
+    ///
+    /// ```
+    /// use convolve::{Boundary, Convolver};
+    /// use ndarray::arr1;
+    ///
+    /// let mean = Convolver::new().filter(&arr1(&[0.25f32, 0.5, 0.25])).boundary(Boundary::Nearest);
+    /// let mean = mean.for_shape_ignoring_nan(4)?;
+    /// let y = mean.apply(&arr1(&[1.0, f32::NAN, 4.0, 4.0]))?;
+    /// assert_eq!(y, arr1(&[1.0, 2.5, 4.0, 4.0]));
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Inadmissible`] for elements other than `f32` and `f64`, for kernels with a tap that
+    /// is negative or not finite, or whose taps sum to 0, and for [`Method::Fft`]; those of
+    /// [`FilterBuilder::for_shape`].
+    pub fn for_shape_ignoring_nan(
+        &self,
+        shape: impl IntoDimension<Dim = D>,
+    ) -> Result<NanFilter<A, D>> {
+        if !matches!(A::DTYPE, DType::F32 | DType::F64) {
+            return Err(refused(format!("it needs f32 or f64, got {}", A::DTYPE)));
+        }
+        let kernel = self.kernel.as_ref().map_err(Error::clone)?;
+        let taps = || kernel.iter().map(|&tap| real(tap));
+        if let Some(tap) = taps().find(|tap| !tap.is_finite() || *tap < 0.0) {
+            let reason = format!("a mean needs taps of at least 0, the kernel has one of {tap}");
+            return Err(refused(reason));
+        }
+        let sum = taps().sum::<f64>();
+        if !kernel.is_empty() && sum == 0.0 {
+            return Err(refused("a mean needs a kernel whose taps do not sum to 0".into()));
+        }
+        let shape = shape.into_dimension();
+        let (mut shown, mut there) = (self.clone(), self.clone());
+        shown.options.boundary = each(&self.options.boundary, |edge| match edge {
+            Boundary::Constant(value) if real(value).is_nan() => Boundary::Zero,
+            edge => edge,
+        });
+        let nan_outside = shown.options.boundary != self.options.boundary;
+        there.options.boundary = each(&self.options.boundary, |edge| match edge {
+            Boundary::Constant(value) if real(value).is_nan() => Boundary::Zero,
+            Boundary::Constant(_) | Boundary::Zero => Boundary::Constant(one()),
+            edge => edge,
+        });
+        let values = accurate(shown, &shape)?;
+        let weights = accurate(there, &shape)?;
+        Ok(NanFilter { values, weights, sum, nan_outside })
+    }
+}
+
+/// A planned convolution that leaves NaN out: see [`FilterBuilder::for_shape_ignoring_nan`].
+#[derive(Debug)]
+pub struct NanFilter<A: Element, D: Dimension> {
+    /// The filter of the samples, with zeros for those that are missing.
+    values: Filter<A, D>,
+    /// The filter of ones and zeros, for samples that are there and that are missing.
+    weights: Filter<A, D>,
+    sum: f64,
+    nan_outside: bool,
+}
+
+impl<A: Element, D: Dimension> NanFilter<A, D> {
+    /// What will run, twice for inputs with NaN.
+    pub fn plan(&self) -> &Plan {
+        self.values.plan()
+    }
+
+    /// Shape of the outputs.
+    pub fn output_dim(&self) -> D {
+        self.values.output_dim()
+    }
+
+    /// The convolution of `x` without its NaN.
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply`].
+    pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
+        let is_nan = |x: A| real(x).is_nan();
+        if !self.nan_outside && !x.iter().any(|&x| is_nan(x)) {
+            return self.values.apply(x);
+        }
+        let shown = mapped(x, |x| if is_nan(x) { A::default() } else { x })?;
+        let mut y = self.values.apply(&shown)?;
+        let there = mapped(x, |x| if is_nan(x) { A::default() } else { one() })?;
+        let weights = self.weights.apply(&there)?;
+        y.zip_mut_with(&weights, |y, &weight| {
+            let weight = real(weight);
+            // Taps are not negative, so that a sum of 0 is one of none.
+            let mean = if weight > 0.0 { real(*y) * (self.sum / weight) } else { f64::NAN };
+            *y = A::from_complex(mean.into());
+        });
+        Ok(y)
+    }
+}
+
+/// A filter of a method whose small sums have all their digits.
+fn accurate<A: Element, D: Dimension>(
+    builder: FilterBuilder<A, D>,
+    shape: &D,
+) -> Result<Filter<A, D>> {
+    match builder.request.method {
+        Method::Fft => return Err(refused("it runs directly or separably, not by FFT".into())),
+        Method::Direct | Method::Separable => return builder.for_shape(shape.clone()),
+        Method::Auto | Method::Measured => {}
+    }
+    let separable = builder.clone().method(Method::Separable).for_shape(shape.clone());
+    match separable {
+        Ok(filter) if filter.plan().kernel.terms == 1 && !filter.plan().problem.swapped => {
+            Ok(filter)
+        }
+        Ok(_) | Err(Error::Inadmissible { .. }) => {
+            builder.method(Method::Direct).for_shape(shape.clone())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn each<A: Element>(
+    boundary: &PerAxis<Boundary<A>>,
+    map: impl Fn(Boundary<A>) -> Boundary<A>,
+) -> PerAxis<Boundary<A>> {
+    match boundary {
+        PerAxis::All(edge) => PerAxis::All(map(*edge)),
+        PerAxis::Each(edges) => PerAxis::Each(edges.iter().map(|&edge| map(edge)).collect()),
+    }
+}
+
+fn mapped<A: Element, D: Dimension>(
+    x: &ArrayRef<A, D>,
+    map: impl Fn(A) -> A,
+) -> Result<Array<A, D>> {
+    let mut samples = memory::zeros(x.len(), "the samples without NaN")?;
+    samples.iter_mut().zip(x).for_each(|(to, &from)| *to = map(from));
+    Ok(Array::from_shape_vec(x.raw_dim(), samples).expect("the length is the shape's"))
+}
+
+fn real<A: Element>(value: A) -> f64 {
+    value.to_complex().re
+}
+
+fn one<A: Element>() -> A {
+    A::from_complex(1.0.into())
+}
+
+fn refused(reason: String) -> Error {
+    Error::Inadmissible { wanted: "leaving out NaN".into(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::convolver::Convolver;
+    use crate::filters;
+    use crate::words::Mode;
+    use ndarray::{Array2, arr1, arr2};
+
+    fn cpu() -> Convolver {
+        Convolver::builder().gpu(false).build()
+    }
+
+    /// A smooth field with gaps: single samples, a block larger than small kernels, a corner.
+    fn with_gaps() -> Array2<f64> {
+        Array2::from_shape_fn((17, 23), |(i, j)| {
+            let gap = (i * 7 + j * 5) % 11 == 0
+                || ((4..12).contains(&i) && (6..15).contains(&j))
+                || (i > 14 && j > 20);
+            if gap { f64::NAN } else { 3.0 + (i as f64 * 0.7).sin() - 0.1 * j as f64 }
+        })
+    }
+
+    /// The definition, in f64.
+    fn naive(x: &Array2<f64>, k: &Array2<f64>, edge: Boundary<f64>) -> Array2<f64> {
+        let (rows, columns) = k.dim();
+        let at = |i: isize, j: isize| {
+            let places = (edge.edge().resolve(i, x.nrows()), edge.edge().resolve(j, x.ncols()));
+            match places {
+                (Some(i), Some(j)) => x[[i, j]],
+                _ => edge.value(),
+            }
+        };
+        Array2::from_shape_fn(x.dim(), |(i, j)| {
+            let (mut sum, mut weight) = (0.0, 0.0);
+            for ((r, c), &tap) in k.indexed_iter() {
+                let row = i as isize + ((rows - 1) / 2) as isize - r as isize;
+                let column = j as isize + ((columns - 1) / 2) as isize - c as isize;
+                let sample = at(row, column);
+                if !sample.is_nan() {
+                    sum += tap * sample;
+                    weight += tap;
+                }
+            }
+            if weight > 0.0 { sum / weight * k.sum() } else { f64::NAN }
+        })
+    }
+
+    #[test]
+    fn every_output_is_the_mean_of_what_is_there() {
+        let x = with_gaps();
+        let lopsided = arr2(&[[0.0, 2.0, 1.0], [0.5, 0.0, 0.25]]);
+        let kernels = [
+            filters::gaussian(1.0).unwrap(),
+            filters::box_mean(3).unwrap(),
+            filters::disk(2.5).unwrap(),
+            lopsided,
+        ];
+        let edges = [
+            Boundary::Zero,
+            Boundary::Constant(-2.0),
+            Boundary::Constant(f64::NAN),
+            Boundary::Nearest,
+            Boundary::Reflect,
+            Boundary::Mirror,
+            Boundary::Wrap,
+        ];
+        for (which, kernel) in kernels.iter().enumerate() {
+            for edge in edges {
+                let filter = cpu().filter(kernel).boundary(edge);
+                let filter = filter.for_shape_ignoring_nan(x.dim()).unwrap();
+                let (y, expected) = (filter.apply(&x).unwrap(), naive(&x, kernel, edge));
+                let mut holes = 0;
+                for (place, &expected) in expected.indexed_iter() {
+                    let found = y[place];
+                    holes += usize::from(expected.is_nan());
+                    let close = (found - expected).abs() <= 1e-12 * expected.abs().max(1.0);
+                    let same = close || (found.is_nan() && expected.is_nan());
+                    assert!(same, "kernel {which}, {edge:?}, {place:?}: {found}, not {expected}");
+                }
+                // The block is larger than all kernels but the Gaussian.
+                assert_eq!(holes > 0, which != 0, "kernel {which}, {edge:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_far_tail_alone_gives_the_sample_it_meets() {
+        let mut x = Array2::from_elem((33, 33), f32::NAN);
+        x[[0, 0]] = 7.0;
+        let filter = cpu().filter(&filters::gaussian::<f32>(4.0).unwrap());
+        let filter = filter.boundary(Boundary::Mirror).for_shape_ignoring_nan(x.dim()).unwrap();
+        let y = filter.apply(&x).unwrap();
+        assert!((y[[16, 16]] - 7.0).abs() < 1e-5, "{}", y[[16, 16]]);
+        assert!(y[[17, 0]].is_nan());
+    }
+
+    #[test]
+    fn without_nan_it_is_the_ordinary_filter() {
+        let x = with_gaps().mapv(|x| if x.is_nan() { 0.5 } else { x });
+        let builder = cpu().filter(&filters::disk(2.0).unwrap()).mode(Mode::Full).stride([2, 1]);
+        let filter = builder.clone().for_shape_ignoring_nan(x.dim()).unwrap();
+        assert_eq!(filter.output_dim().slice(), filter.plan().problem.output);
+        let plain = builder.method(filter.plan().method()).for_shape(x.dim()).unwrap();
+        assert_eq!(filter.apply(&x).unwrap(), plain.apply(&x).unwrap());
+    }
+
+    #[test]
+    fn what_has_no_mean_is_refused() {
+        let refused = |kernel: &[f64], words: &str| {
+            let filter = cpu().filter(&arr1(kernel)).for_shape_ignoring_nan(9);
+            let error = filter.unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        };
+        refused(&[1.0, 0.0, -1.0], "the kernel has one of -1");
+        refused(&[1.0, f64::INFINITY], "the kernel has one of inf");
+        refused(&[0.0, 0.0], "do not sum to 0");
+        let integers = cpu().filter(&arr1(&[1i32, 1])).for_shape_ignoring_nan(9);
+        assert!(integers.unwrap_err().to_string().contains("f32 or f64, got i32"));
+        let fft = cpu().filter(&arr1(&[1.0f32, 1.0])).method(Method::Fft);
+        assert!(fft.for_shape_ignoring_nan(9).unwrap_err().to_string().contains("not by FFT"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Passes over arrays in buffers of the caller's: in place, or through a copy without gaps.
+
+use std::sync::Arc;
+
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::gpu::buffers::{Pooled, unsubmitted};
+use crate::gpu::context::Context;
+use crate::gpu::convert::{Bound, Convert, Rows};
+use crate::gpu::layout::Layout;
+use crate::gpu::passes::{Passes, Span};
+
+/// Layouts; arrays that differ in their buffers alone share one entry.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct BuffersKey {
+    pub device: u64,
+    pub source: Layout,
+    pub destination: Layout,
+    pub in_place: bool,
+}
+
+/// Passes over arrays of one layout.
+pub(crate) struct OnBuffers<A> {
+    passes: Arc<Passes<A>>,
+    gather: Option<Packed>,
+    scatter: Option<Packed>,
+}
+
+/// A buffer of our own, without gaps, and the copy between it and the caller's.
+struct Packed {
+    copy: Convert,
+    packed: Pooled,
+    /// The caller's range, from where the device lets a binding start.
+    offset: u64,
+    bytes: u64,
+}
+
+impl<A: Element> OnBuffers<A> {
+    pub fn new(passes: Arc<Passes<A>>, key: &BuffersKey) -> Result<Self> {
+        let context = passes.context();
+        let alignment = context.offset_alignment();
+        let gather = (!key.source.is_dense(alignment))
+            .then(|| Packed::new::<A>(context, &key.source, true))
+            .transpose()?;
+        let scatter = (key.in_place || !key.destination.is_dense(alignment))
+            .then(|| Packed::new::<A>(context, &key.destination, false))
+            .transpose()?;
+        Ok(Self { gather, scatter, passes })
+    }
+
+    /// Records them. To be called where wgpu's errors are caught.
+    pub fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        key: &BuffersKey,
+        source: &wgpu::Buffer,
+        destination: &wgpu::Buffer,
+    ) -> Result<()> {
+        let span = |buffer: &wgpu::Buffer, layout: &Layout, packed: &Option<Packed>| match packed {
+            Some(packed) => packed.packed.span(),
+            None => Span { buffer: buffer.clone(), offset: layout.offset, bytes: layout.extent },
+        };
+        let input = span(source, &key.source, &self.gather);
+        let output = span(destination, &key.destination, &self.scatter);
+        // Before anything is recorded: what cannot be bound leaves the encoder as it was.
+        let gather = self.gather.as_ref().map(|gather| {
+            let theirs = Bound::Buffer(gather.theirs(source));
+            Ok((&gather.copy, gather.copy.bind(theirs, Bound::Buffer(input.clone()))?))
+        });
+        let scatter = self.scatter.as_ref().map(|scatter| {
+            let theirs = Bound::Buffer(scatter.theirs(destination));
+            Ok((&scatter.copy, scatter.copy.bind(Bound::Buffer(output.clone()), theirs)?))
+        });
+        let (gather, scatter) = (gather.transpose()?, scatter.transpose()?);
+        let passes = self.passes.bind(&input, &output)?;
+        if let Some((copy, bound)) = &gather {
+            copy.record_bound(encoder, bound);
+        }
+        passes.record(encoder, None);
+        if let Some((copy, bound)) = &scatter {
+            copy.record_bound(encoder, bound);
+        }
+        Ok(())
+    }
+}
+
+impl Packed {
+    /// For an array in the caller's buffer that has to be copied, from there or to there.
+    fn new<A>(context: &Arc<Context>, theirs: &Layout, gathers: bool) -> Result<Self> {
+        let offset = theirs.offset / context.offset_alignment() * context.offset_alignment();
+        let bytes = theirs.offset + theirs.extent - offset;
+        let most = context.capabilities().max_binding;
+        if bytes > most {
+            return Err(Error::gpu_memory(format!(
+                "an array with gaps spans {bytes} bytes of a buffer, a binding here at most {most}"
+            )));
+        }
+        // Offsets are whole words, rows whole elements; a binding is no larger than 32 bits can count.
+        let word = size_of::<A>().min(4) as u64;
+        let words = |bytes: u64| (bytes / word) as u32;
+        let (pitch, start) = (words(theirs.pitch_bytes), words(theirs.offset - offset));
+        let (rows, row) = (theirs.rows as u32, words(theirs.row_bytes));
+        let rows = if gathers {
+            Rows {
+                rows,
+                words: row,
+                source_start: start,
+                source_pitch: pitch,
+                target_start: 0,
+                target_pitch: row,
+            }
+        } else {
+            Rows {
+                rows,
+                words: row,
+                source_start: 0,
+                source_pitch: row,
+                target_start: start,
+                target_pitch: pitch,
+            }
+        };
+        let copy = Convert::rows(context, rows, word < 4)?;
+        let dense = theirs.rows * theirs.row_bytes;
+        let packed = unsubmitted(context, dense, "a copy of the caller's array")?;
+        Ok(Self { copy, packed, offset, bytes })
+    }
+
+    fn theirs(&self, buffer: &wgpu::Buffer) -> Span {
+        Span { buffer: buffer.clone(), offset: self.offset, bytes: self.bytes }
+    }
+}

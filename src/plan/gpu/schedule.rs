@@ -1,0 +1,329 @@
+//! What runs on the GPU, dispatch by dispatch, for every part of a problem.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::element::DType;
+use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::gpu::launch::{Launch, Types};
+use crate::plan::gpu::parts;
+use crate::plan::gpu::parts::Part;
+use crate::problem::geometry::{Axis, Geometry};
+
+/// All dispatches of one convolution on the GPU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Outer products that are added up; 0 where the kernel is applied as it is.
+    pub terms: usize,
+    /// Whether all of the input and of the output fit into buffers at the same time: then parts are
+    /// ranges of these, and one submission runs them all. Else each part travels on its own.
+    pub resident: bool,
+    /// Blocks of outputs, computed one after another; all together are the whole output.
+    pub parts: Vec<Scheduled>,
+}
+
+/// A part and its dispatches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    /// What it reads and writes.
+    pub part: Part,
+    /// In the order that they run in.
+    pub stages: Vec<Stage>,
+}
+
+/// One dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// The axes that the shader sees: those that a pass leaves alone are put together.
+    pub geometry: Geometry,
+    /// How it is launched.
+    pub launch: Launch,
+    /// What it multiplies with.
+    pub taps: Taps,
+    /// Where it reads.
+    pub from: Place,
+    /// Where it writes.
+    pub to: Place,
+}
+
+/// The weights of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Taps {
+    /// The kernel.
+    All,
+    /// The factors of all terms along the last two axes.
+    Fused,
+    /// The factor of one term along one axis.
+    Axis {
+        /// The term.
+        term: usize,
+        /// The axis of the whole geometry.
+        axis: usize,
+    },
+}
+
+/// Where samples lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In the part's input.
+    Input,
+    /// In the part's output.
+    Output,
+    /// Between two stages, in one of two places that take turns.
+    Between(usize),
+}
+
+/// A pooled buffer may be larger than what is in it by a quarter.
+const POOLED: f64 = 1.25;
+
+impl Schedule {
+    /// The direct method.
+    pub fn direct(
+        dtype: DType,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        Self::new(dtype, geometry, 0, gpu, |geometry| {
+            let launch = Launch::direct(dtype, geometry, gpu)?;
+            let (from, to) = (Place::Input, Place::Output);
+            Ok(vec![Stage { geometry: geometry.clone(), launch, taps: Taps::All, from, to }])
+        })
+    }
+
+    /// Passes along the axes, for each of `terms` outer products; with `repair`, what they leave as
+    /// something that is not finite is computed again from the kernel.
+    pub fn separable(
+        dtype: DType,
+        geometry: &Geometry,
+        terms: usize,
+        repair: bool,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        Self::new(dtype, geometry, terms, gpu, |geometry| {
+            let mut stages = passes(dtype, geometry, terms, gpu)?;
+            if repair {
+                let launch = Launch::repair(dtype, geometry, gpu)?;
+                let (from, to) = (Place::Input, Place::Output);
+                let geometry = geometry.clone();
+                stages.push(Stage { geometry, launch, taps: Taps::All, from, to });
+            }
+            Ok(stages)
+        })
+    }
+
+    fn new(
+        dtype: DType,
+        geometry: &Geometry,
+        terms: usize,
+        gpu: &GpuCapabilities,
+        stages: impl Fn(&Geometry) -> Result<Vec<Stage>, String>,
+    ) -> Result<Self, String> {
+        let scheduled = |part: &Part| {
+            let stages = stages(&part.geometry())?;
+            Ok::<_, String>(Scheduled { part: part.clone(), stages })
+        };
+        let whole = Part::whole(geometry);
+        let parts = parts::split(geometry, |part| {
+            let scheduled = scheduled(part)?;
+            let bytes = scheduled.bytes(dtype);
+            if bytes > gpu.memory {
+                return Err(format!("its buffers take {bytes} bytes, {} are allowed", gpu.memory));
+            }
+            // A part may be bound as a range, which starts where the device allows it.
+            let geometry = part.geometry();
+            let longest = geometry.input_len().max(geometry.output_len());
+            let bound = (longest * dtype.size()) as u64 + u64::from(gpu.offset_alignment);
+            if *part != whole && bound > gpu.max_binding {
+                return Err(format!("{bound} bytes are bound, at most {}", gpu.max_binding));
+            }
+            Ok(())
+        })?;
+        let parts = parts.iter().map(scheduled).collect::<Result<_, _>>()?;
+        let mut schedule = Self { terms, resident: true, parts };
+        let bytes = |elements: usize| elements as u64 * dtype.size() as u64;
+        let (input, output) = (geometry.input_len(), geometry.output_len());
+        let between = schedule.between().iter().sum::<usize>() as u64;
+        let between = between * dtype.summed_in().size() as u64;
+        let gathered = schedule.gathered(geometry).iter().sum::<usize>();
+        let buffers = between + bytes(2 * (input + output) + gathered);
+        schedule.resident = bytes(input.max(output)) <= gpu.max_buffer
+            && POOLED * buffers as f64 <= gpu.memory as f64
+            && schedule.copies_words(dtype, geometry);
+        Ok(schedule)
+    }
+
+    /// Whether what is copied together begins and ends at whole words, as copies on a device do.
+    fn copies_words(&self, dtype: DType, whole: &Geometry) -> bool {
+        let is_word = |element: usize| (element * dtype.size()).is_multiple_of(4);
+        let words = |runs: Vec<Range<usize>>| {
+            runs.len() == 1 || runs.iter().all(|run| is_word(run.start) && is_word(run.end))
+        };
+        let mut parts = self.parts.iter().map(|scheduled| &scheduled.part);
+        parts.all(|part| words(part.input_runs(whole)) && words(part.output_runs(whole)))
+    }
+
+    /// Elements of the largest input and the largest output of parts that are no ranges of the whole.
+    fn gathered(&self, whole: &Geometry) -> [usize; 2] {
+        let gathered = |runs: &dyn Fn(&Part) -> Vec<Range<usize>>| {
+            let runs = self.parts.iter().map(|scheduled| runs(&scheduled.part));
+            let apart = runs.filter(|runs| runs.len() > 1);
+            apart.map(|runs| runs.iter().map(Range::len).sum()).max().unwrap_or(0)
+        };
+        [gathered(&|part| part.input_runs(whole)), gathered(&|part| part.output_runs(whole))]
+    }
+
+    /// All dispatches.
+    pub fn stages(&self) -> impl Iterator<Item = &Stage> {
+        self.parts.iter().flat_map(|scheduled| &scheduled.stages)
+    }
+
+    /// Elements between stages, in each of the two places, of the part that has most.
+    pub fn between(&self) -> [usize; 2] {
+        [0, 1].map(|place| {
+            self.parts.iter().map(|scheduled| scheduled.between(place)).max().unwrap_or(0)
+        })
+    }
+}
+
+impl Stage {
+    /// Bytes of input and output.
+    pub fn bytes(&self) -> f64 {
+        let Types { input, output, .. } = self.launch.variant.types;
+        let bytes = |len: usize, dtype: DType| len as f64 * dtype.size() as f64;
+        bytes(self.geometry.input_len(), input) + bytes(self.geometry.output_len(), output)
+    }
+
+    /// Multiplications with additions, those of tiles that stick out included.
+    pub fn multiply_adds(&self) -> f64 {
+        let outputs = self.launch.computed_outputs() as f64;
+        let axes = &self.geometry.axes;
+        match (&self.taps, &axes[..]) {
+            // What is repaired is next to nothing; it is looked at.
+            _ if self.launch.variant.repair => 0.0,
+            (Taps::Fused, [.., outer, inner]) => {
+                // Rows above and below a tile are filtered for each of them.
+                let tall = self.launch.tile[0] as f64;
+                let rows = (tall + outer.taps as f64 - 1.0) / tall;
+                let taps = rows * inner.taps as f64 + outer.taps as f64;
+                outputs * taps * self.launch.variant.terms as f64
+            }
+            _ => outputs * self.geometry.taps() as f64,
+        }
+    }
+}
+
+impl Scheduled {
+    fn between(&self, place: usize) -> usize {
+        let written = self.stages.iter().filter(|stage| stage.to == Place::Between(place));
+        written.map(|stage| stage.geometry.output_len()).max().unwrap_or(0)
+    }
+
+    /// What it takes on the device to run it from and to host memory: input and output with their
+    /// staging, and what is between.
+    fn bytes(&self, dtype: DType) -> u64 {
+        let geometry = self.part.geometry();
+        let (input, output) = (geometry.input_len() as f64, geometry.output_len() as f64);
+        let between = (self.between(0) + self.between(1)) as f64;
+        let inside = dtype.summed_in().size() as f64;
+        (POOLED * (2.0 * (input + output) * dtype.size() as f64 + between * inside)) as u64
+    }
+}
+
+/// The innermost axis first: later passes then run over whole rows of its outputs. The last two at
+/// once where they can be; otherwise each term goes its own way, and their last passes add up.
+fn passes(
+    dtype: DType,
+    geometry: &Geometry,
+    terms: usize,
+    gpu: &GpuCapabilities,
+) -> Result<Vec<Stage>, String> {
+    let rank = geometry.rank();
+    let mut stages: Vec<Stage> = Vec::new();
+    // Whether a pass is followed by one along an axis before this one.
+    let is_last = |end: usize| geometry.axes[..end].iter().all(Axis::is_identity);
+    // What is between two passes is not rounded.
+    let inside = dtype.summed_in();
+    let types = |first: bool, last: bool| Types {
+        input: if first { dtype } else { inside },
+        output: if last { dtype } else { inside },
+        inside,
+    };
+    let fused = (rank >= 2).then(|| around(&geometry.axes, rank - 2..rank)).and_then(|around| {
+        let types = types(true, is_last(rank - 2));
+        Some((Launch::separable(types, &around, terms, gpu)?, around))
+    });
+    if fused.is_none() && terms > 1 && inside != dtype {
+        return Err(format!(
+            "each of {terms} terms would be rounded to {dtype} before they are added"
+        ));
+    }
+    let chains = if fused.is_some() { 1 } else { terms };
+    for term in 0..chains {
+        let mut axes = geometry.axes.clone();
+        let mut end = rank;
+        let mut from = Place::Input;
+        let mut push = |geometry, launch: Launch, taps, last: bool| {
+            let launch = if last && term > 0 { launch.accumulating() } else { launch };
+            let between = Place::Between(usize::from(from == Place::Between(0)));
+            let to = if last { Place::Output } else { between };
+            stages.push(Stage { geometry, launch, taps, from, to });
+            from = to;
+        };
+        if let Some((launch, geometry)) = &fused {
+            push(geometry.clone(), launch.clone(), Taps::Fused, is_last(rank - 2));
+            axes[rank - 2..].iter_mut().for_each(done);
+            end = rank - 2;
+        }
+        let mut first = end == rank;
+        for axis in (0..end).rev().filter(|&axis| !geometry.axes[axis].is_identity()) {
+            let around = around(&axes, axis..axis + 1);
+            let last = is_last(axis);
+            let launch = Launch::direct(types(first, last), &around, gpu)?;
+            push(around, launch, Taps::Axis { term, axis }, last);
+            first = false;
+            done(&mut axes[axis]);
+        }
+    }
+    if stages.is_empty() {
+        return Err("the kernel has a single tap".into());
+    }
+    Ok(stages)
+}
+
+/// The axes of a pass, with those before it as one and those after it as one.
+pub fn around(axes: &[Axis], pass: Range<usize>) -> Geometry {
+    let flat = |axes: &[Axis]| {
+        let n = axes.iter().map(Axis::samples).product();
+        (!axes.is_empty()).then(|| Axis { n, out: n, ..Axis::one_sample() })
+    };
+    let before = flat(&axes[..pass.start]);
+    let after = flat(&axes[pass.end..]);
+    Geometry { axes: before.into_iter().chain(axes[pass].to_vec()).chain(after).collect() }
+}
+
+/// An axis that a pass has dealt with: the outputs are what later passes see.
+fn done(axis: &mut Axis) {
+    *axis = Axis { n: axis.out, out: axis.out, lanes: axis.lanes, ..Axis::one_sample() };
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.parts.len() > 1 {
+            let how = if self.resident { "ranges" } else { "parts" };
+            write!(f, "in {} {how}: ", self.parts.len())?;
+        }
+        let stages = &self.parts[0].stages;
+        if stages.len() > 1 {
+            write!(f, "{} passes, ", stages.len())?;
+        }
+        for (i, stage) in stages.iter().enumerate() {
+            // Terms go the same way one after another.
+            if i > 0 && stage.launch.variant.accumulate {
+                return write!(f, "; and so on");
+            }
+            let then = if i > 0 { "; then " } else { "" };
+            write!(f, "{then}{}", stage.launch)?;
+        }
+        Ok(())
+    }
+}

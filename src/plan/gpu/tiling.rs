@@ -1,0 +1,375 @@
+//! How a shader is launched: tiles, registers, chunks of taps and workgroup memory, derived from the
+//! geometry and the adapter's limits alone.
+
+use crate::element::DType;
+use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::gpu::launch::{
+    LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, tap_quads,
+};
+use crate::problem::geometry::{Axis, Geometry};
+
+/// Outputs of an invocation in [`Shader::DirectStrided`].
+const STRIDED_OUTPUTS: usize = 4;
+
+/// The longest row of taps in [`Shader::Separable2d`], which has a single row of them.
+const LONGEST_SEPARABLE: usize = 64;
+
+/// Taps of a longer row that become straight-line code at a time; whole quads of them.
+const UNROLLED: usize = 16;
+
+/// Elements of the bindings' indices: positions are signed 32-bit numbers.
+const MOST_ELEMENTS: u64 = 1 << 30;
+
+impl Launch {
+    /// The direct method for a geometry, or why there is no launch.
+    pub fn direct(
+        types: impl Into<Types>,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        let types = types.into();
+        check_sizes(types, geometry, gpu)?;
+        let planes = Planes::of(geometry);
+        let tiled = planes.and_then(|planes| {
+            let weights = TAPS_START + planes.outer.taps * tap_quads(planes.inner.taps);
+            let uniform = uniform(types.inside, weights, gpu);
+            planes.registers(types, gpu, uniform).or_else(|| planes.strided(types, gpu, uniform))
+        });
+        tiled.map_or_else(|| Self::nd(types, geometry, gpu), Ok)
+    }
+
+    /// Both passes along the last two axes at once, or `None` where they would not fit or would not
+    /// pay.
+    pub fn separable(
+        types: impl Into<Types>,
+        geometry: &Geometry,
+        terms: usize,
+        gpu: &GpuCapabilities,
+    ) -> Option<Self> {
+        let types = types.into();
+        check_sizes(types, geometry, gpu).ok()?;
+        Planes::of(geometry)?.separable(types, terms, gpu)
+    }
+
+    /// The N-dimensional shader, which computes again what is not finite.
+    pub fn repair(
+        types: impl Into<Types>,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        let types = types.into();
+        check_sizes(types, geometry, gpu)?;
+        let mut launch = Self::nd(types, geometry, gpu)?;
+        launch.variant.repair = true;
+        Ok(launch)
+    }
+
+    fn nd(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
+        if geometry.rank() > MAX_RANK {
+            return Err(format!(
+                "{} axes after folding, the shader walks at most {MAX_RANK}",
+                geometry.rank()
+            ));
+        }
+        let wide = 64.min(gpu.max_invocations).min(gpu.max_workgroup_size[0]);
+        let tiles = geometry.output_len().div_ceil(wide as usize);
+        let groups = groups(tiles, gpu).ok_or_else(|| {
+            format!("{tiles} workgroups, a dispatch has at most {}²", gpu.max_groups)
+        })?;
+        Ok(Self {
+            variant: Variant {
+                shader: Shader::DirectNd,
+                workgroup: [wide, 1],
+                ..Variant::new(types)
+            },
+            tile: [1, wide as usize],
+            chunk: [1, 1],
+            stage_rows: 0,
+            tiles: [1, 1, tiles],
+            groups,
+        })
+    }
+}
+
+/// Quads of the values that stand outside, before the weights.
+const TAPS_START: usize = MAX_RANK / QUAD;
+
+/// Whether this many quads fit into uniform memory.
+fn uniform(dtype: DType, quads: usize, gpu: &GpuCapabilities) -> Option<usize> {
+    let bytes = (quads * QUAD * dtype.size()) as u64;
+    (bytes <= gpu.max_uniform_weights).then_some(quads)
+}
+
+/// A batch of planes: what the tiled shaders see.
+struct Planes {
+    batch: usize,
+    outer: Axis,
+    inner: Axis,
+}
+
+impl Planes {
+    fn of(geometry: &Geometry) -> Option<Self> {
+        let (batch, outer, inner) = match &geometry.axes[..] {
+            [inner] => (1, Axis::one_sample(), inner.clone()),
+            [outer, inner] => (1, outer.clone(), inner.clone()),
+            [batch, outer, inner] if batch.taps == 1 && batch.stride == 1 && batch.offset == 0 => {
+                (batch.outputs(), outer.clone(), inner.clone())
+            }
+            _ => return None,
+        };
+        Some(Self { batch, outer, inner })
+    }
+
+    /// Whether neighbouring outputs read neighbouring samples, along both axes.
+    fn is_dense(&self) -> bool {
+        let rows = self.outer.taps == 1 || self.outer.tap_step() == 1;
+        self.inner.stride == 1 && self.outer.stride == 1 && rows
+    }
+
+    /// [`Shader::Direct2d`]; the largest workgroup that stages all taps at once in half of the
+    /// memory, so that another one can compute meanwhile, or else the largest one with chunks.
+    fn registers(
+        &self,
+        types: Types,
+        gpu: &GpuCapabilities,
+        uniform: Option<usize>,
+    ) -> Option<Launch> {
+        if !self.is_dense() {
+            return None;
+        }
+        // A staged row serves as many rows of outputs as there are rows of taps; where there are
+        // few, a longer row of outputs shares its samples instead.
+        let registers = match self.outer.taps {
+            1 => [1, 2],
+            2..=4 => [4, 2],
+            5..=8 => [4, 1],
+            _ => [8, 1],
+        };
+        let capacity = gpu.max_workgroup_memory as usize / (QUAD * types.inside.size());
+        let all = [self.outer.taps, self.inner.taps];
+        let fits = |workgroup: [u32; 2], capacity: usize, chunked: bool| {
+            let tile = tile(workgroup, registers);
+            let mut chunk = all;
+            loop {
+                let rows = tile[0] + chunk[0] - 1;
+                let pitch = self.pitch(tile[1], chunk[1]);
+                if rows.saturating_mul(pitch) <= capacity {
+                    return Some((workgroup, chunk, rows, pitch));
+                }
+                if !chunked {
+                    return None;
+                }
+                chunk = smaller(chunk)?;
+            }
+        };
+        let candidates = || workgroups(self.outer.outputs() > 1, gpu);
+        let (workgroup, chunk, stage_rows, pitch) = candidates()
+            .find_map(|workgroup| fits(workgroup, capacity / 2, false))
+            .or_else(|| candidates().find_map(|workgroup| fits(workgroup, capacity, true)))?;
+        let variant = Variant {
+            shader: Shader::Direct2d,
+            workgroup,
+            registers,
+            unrolled: if self.inner.taps <= LONGEST_KNOWN && chunk[1] == self.inner.taps {
+                self.inner.taps
+            } else {
+                UNROLLED.min(chunk[1])
+            },
+            step: self.inner.tap_step(),
+            pitch,
+            stage: stage_rows * pitch,
+            uniform,
+            ..Variant::new(types)
+        };
+        let variant = variant.with_known_taps(self.outer.taps, self.inner.taps);
+        self.launch(variant, tile(workgroup, registers), chunk, stage_rows, gpu)
+    }
+
+    /// [`Shader::DirectStrided`]: a stride spreads a tile over more input, so a smaller tile may fit
+    /// where a larger one does not.
+    fn strided(
+        &self,
+        types: Types,
+        gpu: &GpuCapabilities,
+        uniform: Option<usize>,
+    ) -> Option<Launch> {
+        let capacity = gpu.max_workgroup_memory as usize / types.inside.size();
+        let tile = |[wide, high]: [u32; 2]| [high as usize, wide as usize * STRIDED_OUTPUTS];
+        let fits = |workgroup: [u32; 2]| {
+            let tile = tile(workgroup);
+            let mut chunk = [self.outer.taps, self.inner.taps];
+            loop {
+                let rows = staged(&self.outer, tile[0], chunk[0]);
+                let pitch = staged(&self.inner, tile[1], chunk[1]);
+                if rows.saturating_mul(pitch) <= capacity {
+                    return Some((workgroup, chunk, rows, pitch));
+                }
+                chunk = smaller(chunk)?;
+            }
+        };
+        let (workgroup, chunk, stage_rows, pitch) =
+            workgroups(self.outer.outputs() > 1, gpu).find_map(fits)?;
+        let variant = Variant {
+            shader: Shader::DirectStrided,
+            workgroup,
+            pitch,
+            // Rounded up to few sizes, so that few pipelines serve many shapes.
+            stage: (stage_rows * pitch).next_power_of_two().min(capacity),
+            uniform,
+            ..Variant::new(types)
+        };
+        self.launch(variant, tile(workgroup), chunk, stage_rows, gpu)
+    }
+
+    /// [`Shader::Separable2d`], with the tallest tile that fits: rows above and below a tile are
+    /// filtered once for each of them.
+    fn separable(&self, types: Types, terms: usize, gpu: &GpuCapabilities) -> Option<Launch> {
+        let Self { outer, inner, .. } = self;
+        if !self.is_dense() || inner.taps > LONGEST_SEPARABLE || outer.taps < 2 || inner.taps < 2 {
+            return None;
+        }
+        let quads = TAPS_START + terms * (tap_quads(inner.taps) + outer.taps);
+        let uniform = uniform(types.inside, quads, gpu);
+        let capacity = gpu.max_workgroup_memory as usize;
+        let candidates = workgroups(true, gpu).flat_map(|workgroup| {
+            [8, 4].map(|rows| {
+                let tile = tile(workgroup, [rows, 1]);
+                let pitch = self.pitch(tile[1], inner.taps);
+                // As many rows at a time as give every invocation a quad of them to filter.
+                let stage_rows = (workgroup[1] as usize).max(4).min(tile[0] + outer.taps - 1);
+                let variant = Variant {
+                    shader: Shader::Separable2d,
+                    workgroup,
+                    registers: [rows, 1],
+                    taps: Some([outer.taps, inner.taps]),
+                    unrolled: inner.taps,
+                    step: inner.tap_step(),
+                    pitch,
+                    stage: stage_rows * pitch,
+                    terms,
+                    uniform,
+                    ..Variant::new(types)
+                };
+                (variant, tile, stage_rows)
+            })
+        });
+        let (variant, tile, stage_rows) = candidates
+            .filter(|(variant, tile, _)| {
+                variant.workgroup_memory() <= capacity && outer.taps <= tile[0] + 1
+            })
+            .max_by_key(|(variant, tile, _)| {
+                // The first of several that are as tall.
+                (tile[0], tile[1], std::cmp::Reverse(variant.registers[0]))
+            })?;
+        self.launch(variant, tile, [outer.taps, inner.taps], stage_rows, gpu)
+    }
+
+    /// Quads under a row of outputs and taps, and one more that shifted windows read.
+    fn pitch(&self, outputs: usize, taps: usize) -> usize {
+        let elements = outputs.saturating_add((taps - 1).saturating_mul(self.inner.tap_step()));
+        elements.div_ceil(QUAD) + 1
+    }
+
+    fn launch(
+        &self,
+        variant: Variant,
+        tile: [usize; 2],
+        chunk: [usize; 2],
+        stage_rows: usize,
+        gpu: &GpuCapabilities,
+    ) -> Option<Launch> {
+        let tiles = [
+            self.batch,
+            self.outer.outputs().div_ceil(tile[0]),
+            self.inner.outputs().div_ceil(tile[1]),
+        ];
+        let groups = groups(tiles.iter().product(), gpu)?;
+        Some(Launch { variant, tile, chunk, stage_rows, tiles, groups })
+    }
+}
+
+/// Outputs of a workgroup whose invocations have these rows and quads.
+fn tile([wide, high]: [u32; 2], [rows, quads]: [usize; 2]) -> [usize; 2] {
+    [high as usize * rows, wide as usize * quads * QUAD]
+}
+
+/// Workgroups to try, the largest first: 128 invocations in 16 columns and 8 rows, or 256 in a line
+/// where there is one row of outputs; fewer where an adapter has fewer, and then half as many time
+/// and again.
+fn workgroups(planes: bool, gpu: &GpuCapabilities) -> impl Iterator<Item = [u32; 2]> {
+    let [wide, high] = if planes { [16, 8] } else { [256, 1] };
+    let wide = wide.min(gpu.max_workgroup_size[0]).min(gpu.max_invocations).max(1);
+    let high = high.min(gpu.max_workgroup_size[1]).min(gpu.max_invocations / wide).max(1);
+    std::iter::successors(Some([wide, high]), |&[wide, high]| match (wide, high) {
+        // With fewer than a group of hardware lanes, staging is not worth its while.
+        _ if wide * high <= 32 => None,
+        _ if wide > high => Some([wide / 2, high]),
+        _ => Some([wide, high / 2]),
+    })
+}
+
+/// Half of the longer side of a chunk, so that chunks stay compact; along the inner axis whole groups
+/// of taps, or whole quads where they are fewer.
+fn smaller([outer, inner]: [usize; 2]) -> Option<[usize; 2]> {
+    let least = if inner > QUAD { QUAD } else { inner };
+    let shorter = |n: usize| {
+        let unit = if n > 2 * UNROLLED { UNROLLED } else { QUAD };
+        n.div_ceil(2).next_multiple_of(unit)
+    };
+    match (outer, inner) {
+        (1, _) if inner <= least => None,
+        (2.., _) if outer >= inner || inner <= least => Some([outer.div_ceil(2), inner]),
+        _ => Some([outer, shorter(inner)]).filter(|chunk| chunk[1] < inner),
+    }
+}
+
+/// The input samples under `outputs` neighbouring outputs and `taps` neighbouring taps.
+fn staged(axis: &Axis, outputs: usize, taps: usize) -> usize {
+    // A tile may start in the middle of a position's lanes, which puts one more stride into it.
+    let positions = if axis.lanes == 1 { outputs - 1 } else { (outputs - 1).div_ceil(axis.lanes) };
+    let span = if axis.stride == 1 {
+        outputs
+    } else {
+        (positions * axis.stride + 1).saturating_mul(axis.lanes)
+    };
+    span.saturating_add((taps - 1) * axis.tap_step())
+}
+
+/// Tiles are numbered through two dimensions of a dispatch.
+fn groups(tiles: usize, gpu: &GpuCapabilities) -> Option<[u32; 2]> {
+    let wide = tiles.min(gpu.max_groups as usize);
+    let high = tiles.div_ceil(wide.max(1));
+    (high <= gpu.max_groups as usize).then_some([wide as u32, high as u32])
+}
+
+/// Bindings and the shaders' 32-bit indices.
+fn check_sizes(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<(), String> {
+    let rows = geometry.taps() / geometry.axes[geometry.rank() - 1].taps;
+    let row = tap_quads(geometry.axes[geometry.rank() - 1].taps) * QUAD;
+    let parts = [
+        ("input", geometry.input_len(), types.input),
+        ("output", geometry.output_len(), types.output),
+        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK), types.inside),
+    ];
+    for (what, len, dtype) in parts {
+        let size = dtype.size() as u64;
+        let limit = gpu.max_binding.min(gpu.max_buffer).min(MOST_ELEMENTS * size);
+        let bytes = (len as u64).saturating_mul(size);
+        if bytes > limit {
+            return Err(format!("the {what} has {bytes} bytes, a binding here at most {limit}"));
+        }
+    }
+    // Positions of the extended input, twice a period of a reflection, and a tile that sticks out
+    // must fit into 31 bits.
+    const LARGEST: usize = 1 << 29;
+    for axis in &geometry.axes {
+        let span = axis.advance(axis.outputs() - 1) + axis.reach() + axis.samples();
+        let steps = axis.stride.max(axis.dilation).saturating_mul(axis.lanes);
+        if span > LARGEST || steps > LARGEST {
+            return Err(format!(
+                "an axis of the extended input has {span} samples, the shaders index up to {LARGEST}"
+            ));
+        }
+    }
+    Ok(())
+}

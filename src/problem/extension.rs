@@ -1,0 +1,166 @@
+//! The input continued past its ends, read row by row along the innermost axis.
+
+use crate::element::Element;
+use crate::problem::Problem;
+use crate::problem::boundary::{Boundary, Edge};
+use crate::problem::geometry::{Axis, Geometry};
+
+/// What the extended input needs besides the input: the geometry and the value that stands
+/// outside along each axis.
+#[derive(Clone, Debug)]
+pub struct Extension<A> {
+    /// The folded axes.
+    pub geometry: Geometry,
+    /// One value per folded axis; read only where the axis's edge is constant.
+    pub values: Vec<A>,
+}
+
+/// Where a row of the extended input comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Row<A> {
+    /// The stored row that starts at this sample.
+    Stored(usize),
+    /// A row outside of the input: one value, wherever the innermost axis is not outside too.
+    Outside(A),
+}
+
+/// A place on some of the outer axes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<A> {
+    index: usize,
+    outside: Option<A>,
+}
+
+impl<A> Place<A> {
+    /// Before the first axis.
+    pub fn start() -> Self {
+        Self { index: 0, outside: None }
+    }
+}
+
+impl<A: Element> Extension<A> {
+    /// The extension of a problem whose axes have these boundaries.
+    pub fn new(problem: &Problem, boundary: &[Boundary<A>]) -> Self {
+        let values = boundary.iter().map(Boundary::value);
+        let (geometry, values) = Geometry::fold(problem.axes.iter().cloned().zip(values));
+        Self { geometry, values }
+    }
+
+    /// The innermost axis.
+    pub fn inner(&self) -> &Axis {
+        &self.geometry.axes[self.geometry.rank() - 1]
+    }
+
+    /// All axes but the innermost.
+    pub fn outer(&self) -> &[Axis] {
+        &self.geometry.axes[..self.geometry.rank() - 1]
+    }
+
+    /// The row at these samples of the outer axes of the extended input.
+    pub fn row(&self, outer: impl Iterator<Item = isize>) -> Row<A> {
+        self.row_at(outer.enumerate().fold(Place::start(), |place, (a, p)| self.along(place, a, p)))
+    }
+
+    /// Goes to sample `p` along the outer axis `a`, having gone along those before it.
+    pub fn along(&self, place: Place<A>, a: usize, p: isize) -> Place<A> {
+        let axis = &self.geometry.axes[a];
+        match axis.resolve(p) {
+            Some(sample) => Place { index: place.index * axis.samples() + sample, ..place },
+            // A later axis has the last word, as when each is padded in turn.
+            None => Place { outside: Some(self.values[a]), ..place },
+        }
+    }
+
+    /// The row at a place on all outer axes.
+    pub fn row_at(&self, place: Place<A>) -> Row<A> {
+        place.outside.map_or(Row::Stored(place.index * self.inner().samples()), Row::Outside)
+    }
+
+    /// Whether a row is zeros wherever it is read.
+    pub fn is_zeros(&self, row: Row<A>) -> bool {
+        let ends = self.values[self.values.len() - 1];
+        row == Row::Outside(A::default()) && ends == A::default()
+    }
+
+    /// The sample at `p`, along the innermost axis, of one row.
+    pub fn sample(&self, x: &[A], row: Row<A>, p: isize) -> A {
+        match (self.inner().resolve(p), row) {
+            (None, _) => self.values[self.values.len() - 1],
+            (Some(_), Row::Outside(value)) => value,
+            (Some(sample), Row::Stored(at)) => x[at + sample],
+        }
+    }
+
+    /// Fills `out` with the samples from `start` on, along the innermost axis, of one row.
+    pub fn fill(&self, x: &[A], row: Row<A>, start: isize, out: &mut [A]) {
+        let axis = self.inner();
+        let value = self.values[self.values.len() - 1];
+        let samples = axis.samples() as isize;
+        let len = out.len() as isize;
+        let constant = matches!(axis.edge, Edge::Zero | Edge::Constant(()));
+        // out[inside] is the part that lies in the input.
+        let first = (-start).clamp(0, len) as usize;
+        let end = (samples - start).clamp(first as isize, len) as usize;
+        match row {
+            Row::Stored(at) => {
+                let x = &x[at..at + axis.samples()];
+                if first < end {
+                    let from = (start + first as isize) as usize;
+                    out[first..end].copy_from_slice(&x[from..from + end - first]);
+                }
+                for outside in [0..first, end..out.len()] {
+                    if constant {
+                        out[outside].fill(value);
+                        continue;
+                    }
+                    for i in outside {
+                        out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
+                    }
+                }
+            }
+            Row::Outside(outer) => {
+                out[first..end].fill(outer);
+                let value = if constant { value } else { outer };
+                out[..first].fill(value);
+                out[end..].fill(value);
+            }
+        }
+    }
+}
+
+/// Counts through all indices below `shape`, the last axis fastest.
+#[derive(Clone, Debug)]
+pub struct Odometer {
+    shape: Vec<usize>,
+    at: Vec<usize>,
+}
+
+impl Odometer {
+    /// Starts at the index whose place in standard order is `flat`.
+    pub fn starting_at(shape: Vec<usize>, flat: usize) -> Self {
+        let mut at = vec![0; shape.len()];
+        let mut rest = flat;
+        for (at, &n) in at.iter_mut().zip(&shape).rev() {
+            *at = rest % n;
+            rest /= n;
+        }
+        Self { shape, at }
+    }
+
+    /// The index now.
+    pub fn at(&self) -> &[usize] {
+        &self.at
+    }
+
+    /// The next index; false when all have been seen and the count starts over.
+    pub fn advance(&mut self) -> bool {
+        for (at, &n) in self.at.iter_mut().zip(&self.shape).rev() {
+            *at += 1;
+            if *at < n {
+                return true;
+            }
+            *at = 0;
+        }
+        false
+    }
+}

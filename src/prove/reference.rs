@@ -1,0 +1,157 @@
+//! The oracle: the definition, written down as a loop in `f64` (or wrapping integers).
+//!
+//! Slow, never tuned, and deliberately not built on the canonical form that the executors share:
+//! it follows the formula of `full` and `start` directly, so that an error in the geometry shows.
+
+use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn};
+
+use crate::bounds::Window;
+use crate::element::Element;
+use crate::element::number::Wide;
+use crate::error::Result;
+use crate::problem::boundary::Boundary;
+use crate::problem::{Options, Problem};
+use crate::util::memory;
+use crate::words::{Mode, Operation};
+
+/// The exact (for floating point: `f64`) result of one problem, sample by sample.
+///
+/// ```
+/// use convolve::{reference::Oracle, Options};
+/// use ndarray::arr1;
+///
+/// let (x, k) = (arr1(&[1, 2, 3]).into_dyn(), arr1(&[1, 1]).into_dyn());
+/// let oracle = Oracle::new(x.view(), k.view(), &Options::default())?;
+/// assert_eq!(oracle.result(), arr1(&[1, 3, 5]).into_dyn());
+/// # Ok::<(), convolve::Error>(())
+/// ```
+pub struct Oracle<A: Element> {
+    x: ArrayD<A>,
+    definition: Definition<A>,
+}
+
+/// What is computed, for inputs of one shape.
+pub(crate) struct Definition<A: Element> {
+    /// The kernel of a convolution: reversed and conjugated already where a correlation is wanted.
+    k: ArrayD<A>,
+    /// Shape of the input.
+    input: Vec<usize>,
+    boundary: Vec<Boundary<A>>,
+    start: Vec<isize>,
+    stride: Vec<usize>,
+    dilation: Vec<usize>,
+    output: Vec<usize>,
+}
+
+impl<A: Element> Oracle<A> {
+    /// The oracle for input `x`, kernel `k` and options.
+    ///
+    /// # Errors
+    /// Those of [`Problem::new`].
+    pub fn new(x: ArrayViewD<A>, k: ArrayViewD<A>, options: &Options<A>) -> Result<Self> {
+        let problem = Problem::new(x.shape(), k.shape(), options)?;
+        let [x, k] = [x, k].map(|array| memory::copied_array(&array, "a copy for the definition"));
+        let (x, k) = (x?, of_a_convolution(k?, options.operation));
+        let (x, k) = if problem.swapped { (k, x) } else { (x, k) };
+        let definition = Definition::of(&problem, x.shape(), k, options)?;
+        Ok(Self { x, definition })
+    }
+
+    /// Shape of the result.
+    pub fn shape(&self) -> &[usize] {
+        &self.definition.output
+    }
+
+    /// One sample of the result: `sum over t of k[t] * x~[start + o * stride - t * dilation]`.
+    pub fn at(&self, o: &[usize]) -> A::Wide {
+        let mut sum = A::Wide::default();
+        self.definition.window(
+            |at| self.x[IxDyn(at)],
+            o,
+            |k, x| {
+                sum = sum.mul_add(k.widen(), x.widen());
+            },
+        );
+        sum
+    }
+
+    /// One sample of the result, as [`Oracle::at`], and the sums over its window that error bounds are
+    /// made of.
+    pub fn with_window(&self, o: &[usize]) -> (A::Wide, Window) {
+        self.definition.with_window(|at| self.x[IxDyn(at)], o)
+    }
+
+    /// The whole result, in the oracle's own type.
+    pub fn wide(&self) -> ArrayD<A::Wide> {
+        ArrayD::from_shape_fn(self.shape(), |o| self.at(o.slice()))
+    }
+
+    /// The whole result, rounded (or wrapped) to the element type.
+    pub fn result(&self) -> ArrayD<A> {
+        self.wide().mapv(A::narrow)
+    }
+}
+
+/// The kernel whose convolution is meant.
+fn of_a_convolution<A: Element>(mut k: ArrayD<A>, operation: Operation) -> ArrayD<A> {
+    if operation == Operation::Correlate {
+        k.slice_each_axis_inplace(|_| ndarray::Slice::new(0, None, -1));
+        k.mapv_inplace(A::conj);
+    }
+    k
+}
+
+impl<A: Element> Definition<A> {
+    /// The definition for inputs of this shape, which do not change places with the kernel.
+    pub fn new(input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
+        let problem = Problem::new(input, k.shape(), options)?;
+        Self::of(&problem, input, of_a_convolution(k, options.operation), options)
+    }
+
+    fn of(problem: &Problem, input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
+        let rank = input.len();
+        let stride = options.stride.resolve("stride", rank)?;
+        let dilation = options.dilation.resolve("dilation", rank)?;
+        let origin = options.origin.resolve("origin", rank)?;
+        let start = (0..rank)
+            .map(|axis| {
+                let length = (k.shape()[axis] - 1) * dilation[axis] + 1;
+                match options.mode {
+                    Mode::Full => 0,
+                    Mode::Same => ((length - 1) / 2) as isize + origin[axis],
+                    Mode::Valid => length as isize - 1,
+                }
+            })
+            .collect();
+        let boundary = options.boundary.resolve("boundary", rank)?;
+        let (input, output) = (input.to_vec(), problem.output.clone());
+        Ok(Self { k, input, boundary, start, stride, dilation, output })
+    }
+
+    /// One sample of the result, and what its error is judged by.
+    pub fn with_window(&self, x: impl Fn(&[usize]) -> A, o: &[usize]) -> (A::Wide, Window) {
+        let (mut sum, mut window) = (A::Wide::default(), Window::default());
+        self.window(x, o, |k, x| {
+            sum = sum.mul_add(k.widen(), x.widen());
+            window.add(k.magnitude(), x.magnitude());
+        });
+        (sum, window)
+    }
+
+    /// Visits the taps and samples that make one sample of the result.
+    fn window(&self, x: impl Fn(&[usize]) -> A, o: &[usize], mut visit: impl FnMut(A, A)) {
+        let mut source = vec![0; o.len()];
+        for (t, k) in self.k.indexed_iter() {
+            let mut outside = None;
+            for axis in 0..o.len() {
+                let i = self.start[axis] + (o[axis] * self.stride[axis]) as isize
+                    - (t[axis] * self.dilation[axis]) as isize;
+                match self.boundary[axis].edge().resolve(i, self.input[axis]) {
+                    Some(inside) => source[axis] = inside,
+                    None => outside = Some(self.boundary[axis].value()),
+                }
+            }
+            visit(*k, outside.unwrap_or_else(|| x(&source)));
+        }
+    }
+}
