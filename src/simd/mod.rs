@@ -114,6 +114,11 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     type Sum<S: Simd>: Copy;
     /// Registers that a `Sum` takes.
     const REGISTERS: usize;
+    /// Whether a product and a sum are one instruction.
+    const FUSED: bool;
+    /// Whether vectors of 64 bytes that start anywhere are made faster by `slide` than loaded: not
+    /// where each is multiplied more than once. (Vectors of half a line of the cache are loaded.)
+    const SLIDES: bool;
 
     /// Samples of a vector.
     fn count<S: Simd>() -> usize;
@@ -136,9 +141,6 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
         near: Self::Vector<S>,
         far: Self::Vector<S>,
     ) -> Self::Vector<S>;
-    /// Whether vectors that start anywhere are made faster by `slide` than loaded: not where they are
-    /// half a line of the cache long, nor where each is multiplied more than once.
-    fn slides<S: Simd>() -> bool;
 
     /// Runs a kernel on this machine. A method of the element's own, so that all of its code is
     /// compiled with this crate and not again in each that uses it.
@@ -154,12 +156,14 @@ pub trait Spectral: Lanes {
 }
 
 macro_rules! lanes {
-    ($($t:ty: $vector:ident, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr;)*) => {$(
+    ($($t:ty: $vector:ident, $fused:literal, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr;)*) => {$(
         impl Lanes for $t {
             type Vector<S: Simd> = S::$vector;
             type Tap<S: Simd> = S::$vector;
             type Sum<S: Simd> = S::$vector;
             const REGISTERS: usize = 1;
+            const FUSED: bool = $fused;
+            const SLIDES: bool = $fused;
 
             #[inline(always)]
             fn count<S: Simd>() -> usize {
@@ -196,10 +200,6 @@ macro_rules! lanes {
             ) -> Self::Vector<S> {
                 near.slide::<SHIFT>(far)
             }
-            #[inline(always)]
-            fn slides<S: Simd>() -> bool {
-                S::u8s::LEN == 64 && size_of::<$t>() >= 4
-            }
             fn run(instructions: InstructionSet, job: Job<'_, Self>) {
                 with_instructions!(instructions, simd => columns(simd, job));
             }
@@ -208,12 +208,12 @@ macro_rules! lanes {
 }
 
 lanes! {
-    f32: f32s, |sum, tap, x| x.mul_add(tap, sum);
-    f64: f64s, |sum, tap, x| x.mul_add(tap, sum);
-    i8: i8s, |sum, tap, x| sum + x * tap;
-    i16: i16s, |sum, tap, x| sum + x * tap;
-    i32: i32s, |sum, tap, x| sum + x * tap;
-    i64: i64s, |sum, tap, x| sum + x * tap;
+    f32: f32s, true, |sum, tap, x| x.mul_add(tap, sum);
+    f64: f64s, true, |sum, tap, x| x.mul_add(tap, sum);
+    i8: i8s, false, |sum, tap, x| sum + x * tap;
+    i16: i16s, false, |sum, tap, x| sum + x * tap;
+    i32: i32s, false, |sum, tap, x| sum + x * tap;
+    i64: i64s, false, |sum, tap, x| sum + x * tap;
 }
 
 /// Samples lie as `re, im, re, im`. Sums over the taps' real and imaginary parts are kept apart and
@@ -227,6 +227,8 @@ macro_rules! complex_lanes {
             type Tap<S: Simd> = [S::$vector; 2];
             type Sum<S: Simd> = [S::$vector; 2];
             const REGISTERS: usize = 2;
+            const FUSED: bool = true;
+            const SLIDES: bool = false;
 
             #[inline(always)]
             fn count<S: Simd>() -> usize {
@@ -280,10 +282,6 @@ macro_rules! complex_lanes {
                     7 => near.slide::<14>(far),
                     _ => far,
                 }
-            }
-            #[inline(always)]
-            fn slides<S: Simd>() -> bool {
-                false
             }
             fn run(instructions: InstructionSet, job: Job<'_, Self>) {
                 with_instructions!(instructions, simd => columns(simd, job));

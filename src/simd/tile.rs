@@ -7,7 +7,7 @@
 
 use fearless_simd::{Simd, SimdBase};
 
-use crate::simd::{Lanes, prefetch};
+use crate::simd::{InstructionSet, Lanes, prefetch};
 
 /// A row of samples that is not there: zeros.
 pub const ZEROS: usize = usize::MAX;
@@ -34,7 +34,7 @@ pub struct Job<'a, A> {
     pub step: usize,
     /// For each plane, row and column of taps: one tap for each output row of the tile.
     pub taps: &'a [A],
-    /// Output rows of a tile: 1, 2, 4 or 6.
+    /// Output rows of a tile: one of [`heights`].
     pub tile_rows: usize,
     /// Outputs; row `r` starts at `r * pitch`.
     pub y: &'a mut [A],
@@ -46,47 +46,99 @@ pub struct Job<'a, A> {
     pub columns: usize,
 }
 
+/// Bytes of the widest vector of an instruction set.
+const fn vector_bytes<S: Simd>() -> usize {
+    <S::u8s as SimdBase<S>>::LEN
+}
+
+/// Whether an instruction set has 32 vector registers, and not 16.
+const fn has_many_registers<S: Simd>() -> bool {
+    cfg!(target_arch = "aarch64") || vector_bytes::<S>() == 64
+}
+
+/// Whether there are tiles of all heights for a type, and not of few: see [`heights`].
+const fn has_all_heights<S: Simd, A: Lanes>() -> bool {
+    A::FUSED && (cfg!(target_arch = "aarch64") || vector_bytes::<S>() > 16)
+}
+
+/// Heights that the kernel is compiled for, and what an output costs in them relative to the
+/// highest. A prototype of the kernel reached 97 and 87 % of the machine's multiply-adds with the
+/// first two (Zen 4, AVX-512, 31 taps, 2026-11); the costs of the others are estimates.
+const HEIGHTS: [(usize, f64); 4] = [(6, 1.0), (4, 1.1), (2, 1.6), (1, 2.1)];
+
+/// The same where a product and a sum are several instructions: loads, which higher tiles save, are
+/// not what is waited for there.
+const FEW_HEIGHTS: [(usize, f64); 2] = [(4, 1.0), (1, 1.9)];
+
+/// The heights of tiles for a type on an instruction set, and what an output costs in them.
+pub fn heights<A: Lanes>(instructions: InstructionSet) -> &'static [(usize, f64)] {
+    let narrow = instructions.min(InstructionSet::detect()) == InstructionSet::Baseline;
+    if A::FUSED && (cfg!(target_arch = "aarch64") || !narrow) { &HEIGHTS } else { &FEW_HEIGHTS }
+}
+
+/// What a job with any other height ends in.
+#[cold]
+fn no_such_height(rows: usize) -> ! {
+    unreachable!("no tiles of {rows} rows are compiled for this type")
+}
+
 /// Does a job with tiles as large as the instruction set's registers hold: 24 sums of 32 registers,
 /// 8 to 12 of 16. The lower the tile, the more vectors a row.
 ///
-/// Constants decide at compile time here and below: code for other instruction sets is not even
-/// generated.
+/// Constants decide at compile time here and below: code for other instruction sets, or for heights
+/// that a type has no use for, is not even generated. Each height is a function of its own: the
+/// compiler takes longer for one large function than for its parts.
 #[inline(always)]
 pub fn columns<S: Simd, A: Lanes>(simd: S, job: Job<'_, A>) {
-    if const { cfg!(target_arch = "aarch64") || <S::u8s as SimdBase<S>>::LEN == 64 } {
+    macro_rules! tiles {
+        ($R:literal, $V:literal, $T:expr) => {
+            simd.vectorize(
+                #[inline(always)]
+                || tiles::<S, A, $R, $V, { $T }>(simd, job),
+            )
+        };
+    }
+    if const { has_many_registers::<S>() } {
         if const { A::REGISTERS == 1 } {
             let (lanes, taps) = (A::count::<S>(), job.offsets.len());
-            let dense = A::slides::<S>() && (1..=lanes / 2).contains(&job.step);
+            let dense = const { A::SLIDES && vector_bytes::<S>() == 64 }
+                && (1..=lanes / 2).contains(&job.step);
             match job.tile_rows {
-                6 => tiles::<S, A, 6, 4, LOADED>(simd, job),
-                4 if dense && job.step == 1 && taps == 3 => tiles::<S, A, 4, 4, 3>(simd, job),
-                4 => tiles::<S, A, 4, 6, LOADED>(simd, job),
-                2 => tiles::<S, A, 2, 8, LOADED>(simd, job),
+                6 if const { has_all_heights::<S, A>() } => tiles!(6, 4, LOADED),
+                4 if const { A::SLIDES } && dense && job.step == 1 && taps == 3 => {
+                    tiles!(4, 4, 3)
+                }
+                4 => tiles!(4, 6, LOADED),
+                2 if const { has_all_heights::<S, A>() } => tiles!(2, 8, LOADED),
                 // Beyond that, pairs of taps that read the same vectors are faster.
-                _ if dense && 2 * taps <= 3 * lanes => tiles::<S, A, 1, 8, SLID>(simd, job),
-                _ => tiles::<S, A, 1, 12, LOADED>(simd, job),
+                1 if const { A::SLIDES } && dense && 2 * taps <= 3 * lanes => tiles!(1, 8, SLID),
+                1 => tiles!(1, 12, LOADED),
+                rows => no_such_height(rows),
             }
         } else {
             match job.tile_rows {
-                6 => tiles::<S, A, 6, 2, LOADED>(simd, job),
-                4 => tiles::<S, A, 4, 3, LOADED>(simd, job),
-                2 => tiles::<S, A, 2, 4, LOADED>(simd, job),
-                _ => tiles::<S, A, 1, 6, LOADED>(simd, job),
+                6 => tiles!(6, 2, LOADED),
+                4 => tiles!(4, 3, LOADED),
+                2 => tiles!(2, 4, LOADED),
+                1 => tiles!(1, 6, LOADED),
+                rows => no_such_height(rows),
             }
         }
     } else if const { A::REGISTERS == 1 } {
         match job.tile_rows {
-            6 => tiles::<S, A, 6, 2, LOADED>(simd, job),
-            4 => tiles::<S, A, 4, 2, LOADED>(simd, job),
-            2 => tiles::<S, A, 2, 4, LOADED>(simd, job),
-            _ => tiles::<S, A, 1, 8, LOADED>(simd, job),
+            6 if const { has_all_heights::<S, A>() } => tiles!(6, 2, LOADED),
+            4 => tiles!(4, 2, LOADED),
+            2 if const { has_all_heights::<S, A>() } => tiles!(2, 4, LOADED),
+            1 => tiles!(1, 8, LOADED),
+            rows => no_such_height(rows),
         }
     } else {
         match job.tile_rows {
-            6 => tiles::<S, A, 6, 1, LOADED>(simd, job),
-            4 => tiles::<S, A, 4, 1, LOADED>(simd, job),
-            2 => tiles::<S, A, 2, 2, LOADED>(simd, job),
-            _ => tiles::<S, A, 1, 4, LOADED>(simd, job),
+            6 if const { has_all_heights::<S, A>() } => tiles!(6, 1, LOADED),
+            4 => tiles!(4, 1, LOADED),
+            2 if const { has_all_heights::<S, A>() } => tiles!(2, 2, LOADED),
+            1 => tiles!(1, 4, LOADED),
+            rows => no_such_height(rows),
         }
     }
 }
@@ -237,28 +289,21 @@ fn pass<
             return row::<S, A, R, V>(simd, sums, upper, offsets, taps, turn);
         }
     }
-    // The last vector is loaded whole.
-    let reach = (offsets[offsets.len() - 1] / lanes + V + 1) * lanes;
-    if T != LOADED && upper.len() >= reach && lower.len() >= reach {
-        slide::<S, A, 0, H, R, V, T>(simd, sums, upper, job.step, taps);
+    if const { T != LOADED } {
+        // The last vector is loaded whole.
+        let reach = (offsets[offsets.len() - 1] / lanes + V + 1) * lanes;
+        if upper.len() >= reach && lower.len() >= reach {
+            slide::<S, A, 0, H, R, V, T>(simd, sums, upper, job.step, taps);
+            if const { H < R } {
+                slide::<S, A, H, R, R, V, T>(simd, sums, lower, job.step, taps);
+            }
+            return;
+        }
+    }
+    for (&offset, taps) in offsets.iter().zip(taps) {
+        add::<S, A, 0, H, R, V>(simd, sums, &upper[offset..], taps);
         if const { H < R } {
-            slide::<S, A, H, R, R, V, T>(simd, sums, lower, job.step, taps);
-        }
-    } else if job.step == 1 {
-        let len = V * lanes + offsets.len() - 1;
-        let windows = upper[..len].windows(V * lanes).zip(lower[..len].windows(V * lanes));
-        for ((upper, lower), taps) in windows.zip(taps) {
-            add::<S, A, 0, H, R, V>(simd, sums, upper, taps);
-            if const { H < R } {
-                add::<S, A, H, R, R, V>(simd, sums, lower, taps);
-            }
-        }
-    } else {
-        for (&offset, taps) in offsets.iter().zip(taps) {
-            add::<S, A, 0, H, R, V>(simd, sums, &upper[offset..], taps);
-            if const { H < R } {
-                add::<S, A, H, R, R, V>(simd, sums, &lower[offset..], taps);
-            }
+            add::<S, A, H, R, R, V>(simd, sums, &lower[offset..], taps);
         }
     }
 }
@@ -326,12 +371,9 @@ fn slide<
         let end = A::load(simd, &samples[V * lanes..]);
         macro_rules! shift {
             ($($shift:literal)*) => {$(
-                let here = if T == SLID {
-                    $shift < lanes && tap < taps.len() && tap * step == base + $shift
-                } else {
-                    $shift < T
-                };
-                if here {
+                if const { $shift < T && $shift < vector_bytes::<S>() / size_of::<A>() }
+                    && (T != SLID || tap < taps.len() && tap * step == base + $shift)
+                {
                     for v in 0..V {
                         let far = if v + 1 < V { x[v + 1] } else { end };
                         let x = A::slide::<S, $shift>(x[v], far);

@@ -36,7 +36,6 @@ pub struct Direct<A: Element> {
     window: Window,
     /// Rows of zeros add nothing: true unless a tap is infinite or NaN.
     finite: bool,
-    instructions: InstructionSet,
     workers: Workers,
     workspaces: Pool<Workspace<A>>,
 }
@@ -88,7 +87,7 @@ impl<A: Element> Direct<A> {
     ) -> Result<Self> {
         let inner = extension.inner();
         let rows = extension.outer().last().cloned().unwrap_or_else(Axis::one_sample);
-        let tiles = |single| Tiles::new(&rows, weights, inner.taps, single);
+        let tiles = |single| Tiles::new(&rows, weights, inner.taps, single, instructions);
         let tiles = [tiles(false)?, tiles(true)?];
         let before = extension.outer().split_last().map_or(&[][..], |(_, before)| before);
         let total: usize = before.iter().map(|axis| axis.taps).product();
@@ -114,7 +113,6 @@ impl<A: Element> Direct<A> {
             offsets,
             window,
             finite: weights.iter().all(|w| w.is_finite()),
-            instructions,
             workers: workers.into(),
             workspaces,
             extension,
@@ -304,21 +302,18 @@ impl<A: Element> Direct<A> {
         }));
         let columns = inside.len();
         let out = &mut out[inside.start - part.columns.start..];
-        part.tiles.run(
-            self.instructions,
-            Work {
-                x,
-                zeros,
-                sources,
-                ahead: (&[], &[]),
-                offsets: &self.offsets,
-                step: inner.tap_step(),
-                y: out,
-                pitch: part.pitch,
-                rows: part.rows,
-                columns,
-            },
-        );
+        part.tiles.run(Work {
+            x,
+            zeros,
+            sources,
+            ahead: (&[], &[]),
+            offsets: &self.offsets,
+            step: inner.tap_step(),
+            y: out,
+            pitch: part.pitch,
+            rows: part.rows,
+            columns,
+        });
         Ok(())
     }
 
@@ -403,21 +398,18 @@ impl<A: Element> Direct<A> {
             sources.push(i * len);
         }
         memory::fit(results, part.rows * pitch, "outputs at the ends of rows")?;
-        part.tiles.run(
-            self.instructions,
-            Work {
-                x: window,
-                zeros,
-                sources,
-                ahead: (&[], &[]),
-                offsets: &self.window.offsets,
-                step: self.window.step,
-                y: results,
-                pitch,
-                rows: part.rows,
-                columns: pitch,
-            },
-        );
+        part.tiles.run(Work {
+            x: window,
+            zeros,
+            sources,
+            ahead: (&[], &[]),
+            offsets: &self.window.offsets,
+            step: self.window.step,
+            y: results,
+            pitch,
+            rows: part.rows,
+            columns: pitch,
+        });
         for (out, results) in out.chunks_mut(part.pitch).zip(results.chunks_exact(pitch)) {
             for (columns, at) in stretches.iter().zip([0, after]) {
                 if !columns.is_empty() {

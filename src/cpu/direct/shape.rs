@@ -6,7 +6,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use crate::element::Element;
 use crate::error::Result;
 use crate::problem::geometry::Axis;
-use crate::simd::tile::Job;
+use crate::simd::tile::{Job, heights};
 use crate::simd::{InstructionSet, Lanes};
 use crate::util::memory;
 
@@ -26,12 +26,9 @@ pub struct Tiles<A> {
     pub runs: Vec<usize>,
     /// For each plane, row and column of taps: one tap for each output row.
     pub taps: Vec<A>,
+    /// That the tiles are laid out for.
+    instructions: InstructionSet,
 }
-
-/// Heights that the kernel is compiled for, and what an output costs in them relative to the
-/// highest. A prototype of the kernel reached 97 and 87 % of the machine's multiply-adds with the
-/// first two (Zen 4, AVX-512, 31 taps, 2026-11); the costs of the others are estimates.
-const HEIGHTS: [(usize, f64); 4] = [(6, 1.0), (4, 1.1), (2, 1.6), (1, 2.1)];
 
 /// What tiles run over: see [`Job`].
 pub struct Work<'a, A> {
@@ -53,7 +50,13 @@ impl<A: Element> Tiles<A> {
     ///
     /// Sample rows are shared where `stride` and `dilation` make them meet: rows of a tile are
     /// `dilation / gcd` positions apart, and sample rows `dilation`.
-    pub fn new(axis: &Axis, weights: &[A], row_taps: usize, single: bool) -> Result<Self> {
+    pub fn new(
+        axis: &Axis,
+        weights: &[A],
+        row_taps: usize,
+        single: bool,
+        instructions: InstructionSet,
+    ) -> Result<Self> {
         let common = gcd(axis.stride, axis.dilation);
         let stride = axis.stride / common;
         // Farther apart than there are rows is as good as any such distance.
@@ -64,10 +67,10 @@ impl<A: Element> Tiles<A> {
             let outputs = axis.outputs().div_ceil(spacing);
             let waste = |rows: usize| (outputs.div_ceil(rows) * rows) as f64 / outputs as f64;
             let fits = |rows: usize| rows == 1 || axis.taps > 1 && (rows - 1) * stride <= axis.taps;
-            let (rows, _) = HEIGHTS
-                .into_iter()
+            let (rows, _) = heights::<A::Lane>(instructions)
+                .iter()
                 .filter(|(rows, _)| fits(*rows))
-                .map(|(rows, cost)| (rows, cost * waste(rows)))
+                .map(|&(rows, cost)| (rows, cost * waste(rows)))
                 .min_by(|a, b| a.1.total_cmp(&b.1))
                 .expect("a single row fits all kernels");
             rows
@@ -92,13 +95,14 @@ impl<A: Element> Tiles<A> {
             stride,
             runs: (0..rows).map(|r| axis.taps.min(r * stride)).chain([axis.taps]).collect(),
             taps,
+            instructions,
         })
     }
 
     /// Computes a stretch of columns of a tile's rows.
-    pub fn run(&self, instructions: InstructionSet, work: Work<'_, A>) {
+    pub fn run(&self, work: Work<'_, A>) {
         A::Lane::run(
-            instructions,
+            self.instructions,
             Job {
                 x: cast_slice(work.x),
                 zeros: cast_slice(work.zeros),

@@ -33,7 +33,6 @@ pub struct Fused<A: Element> {
     /// From one row of a ring to the next: a vector more, so that rows do not fall onto the same
     /// lines of the cache.
     pitch: usize,
-    instructions: InstructionSet,
     threads: usize,
     rings: Pool<Ring<A>>,
 }
@@ -65,9 +64,10 @@ impl<A: Element> Fused<A> {
         let rows = extension.outer().last().expect("two axes").clone();
         let taps = terms.iter().flat_map(|term| term[0].iter().copied());
         let taps: Vec<A> = memory::collected(taps, terms.len() * rows.taps, TAPS)?;
-        let vertical = Tiles::new(&rows, &taps, 1, false)?;
+        let vertical = Tiles::new(&rows, &taps, 1, false, instructions)?;
         let one = Axis::one_sample();
-        let horizontal = terms.iter().map(|term| Tiles::new(&one, &term[1], inner.taps, true));
+        let horizontal =
+            terms.iter().map(|term| Tiles::new(&one, &term[1], inner.taps, true, instructions));
         let horizontal = horizontal.collect::<Result<Vec<_>>>()?;
         let row_bytes = vertical.sources * terms.len() * size_of::<A>();
         let unit = Direct::<A>::UNIT;
@@ -88,7 +88,6 @@ impl<A: Element> Fused<A> {
             vertical,
             strip,
             pitch,
-            instructions,
             threads,
             rings: Pool::new(1, ring),
         })
@@ -181,21 +180,18 @@ impl<A: Element> Fused<A> {
                     Row::Outside(_) => None,
                 },
             ));
-            tiles.run(
-                self.instructions,
-                Work {
-                    x: &ring.rows,
-                    zeros: &[],
-                    sources: &ring.sources,
-                    ahead: (x, &ring.ahead),
-                    offsets: &[0],
-                    step: 0,
-                    y: &mut out[columns.start..],
-                    pitch: width,
-                    rows,
-                    columns: columns.len(),
-                },
-            );
+            tiles.run(Work {
+                x: &ring.rows,
+                zeros: &[],
+                sources: &ring.sources,
+                ahead: (x, &ring.ahead),
+                offsets: &[0],
+                step: 0,
+                y: &mut out[columns.start..],
+                pitch: width,
+                rows,
+                columns: columns.len(),
+            });
         }
     }
 
@@ -237,7 +233,7 @@ impl<A: Element> Fused<A> {
                     rows: 1,
                     columns: some.len(),
                 };
-                tiles.run(self.instructions, work);
+                tiles.run(work);
             }
         };
         let last = if inside.end < columns.end {
