@@ -6,16 +6,11 @@ use crate::element::DType;
 use crate::kernel::{self, KernelFacts};
 use crate::problem::geometry::Geometry;
 
+pub use crate::kernel::share;
+
 /// Rounding errors of one complex multiplication and addition against those of a real one
 /// (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.5: `2 sqrt(2)`).
 const COMPLEX: f64 = 2.83;
-
-/// The share of a window, `sum |k_t| |x_t|`, that an error in this precision may reach at most where a
-/// method's error is not of the window alone: in `f32` three digits are kept, in `f64` nine, however
-/// quiet the window is beside others. Both are far above what ordinary samples leave.
-pub fn share(epsilon: f64) -> f64 {
-    if epsilon < 1e-12 { 1e-9 } else { 1e-3 }
-}
 
 /// An error of results that are rounded to whole levels, far below the half of one that rounding may
 /// take: what is off by no more needs no second look, however quiet its window is.

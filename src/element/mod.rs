@@ -64,6 +64,16 @@ impl DType {
         }
     }
 
+    /// Blocks that one transform holds: two of real numbers, as its real and its imaginary part.
+    pub(crate) fn packed_blocks(self) -> usize {
+        if self.is_complex() { 1 } else { 2 }
+    }
+
+    /// Bytes of the complex numbers that transforms of this type work on.
+    pub(crate) fn spectrum_bytes(self) -> usize {
+        if matches!(self, Self::F32 | Self::Complex32) { 8 } else { 16 }
+    }
+
     /// Whether arithmetic is exact and wraps.
     pub fn is_integer(self) -> bool {
         self.largest_integer().is_some()

@@ -3,7 +3,10 @@
 
 use num_complex::Complex;
 
+use super::Element;
 use super::number::Number;
+use crate::error::Result;
+use crate::util::memory;
 
 /// A type that holds all values of `A`.
 pub trait Wider<A>: Sized {
@@ -42,3 +45,10 @@ macro_rules! doubles {
 }
 
 doubles!(f32 => f64, Complex<f32> => Complex<f64>);
+
+/// The same values in a type that holds them.
+pub(crate) fn widened<A, W: Element + Wider<A>>(values: &[A]) -> Result<Vec<W>> {
+    let mut wide = memory::zeros(values.len(), "the widened kernel")?;
+    W::widen_all(values, &mut wide);
+    Ok(wide)
+}

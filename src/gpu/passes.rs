@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::element::Element;
+use crate::element::wider::widened;
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
@@ -15,7 +16,6 @@ use crate::gpu::params::Params;
 use crate::gpu::weights::Weights;
 use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
 use crate::problem::extension::Extension;
-use crate::run::widened::{widened, widened_extension};
 use crate::util::lru::Recent;
 
 /// A range of a buffer. The offset suits the device's storage bindings.
@@ -116,7 +116,7 @@ impl<A: Element> Passes<A> {
         let size = size_of::<A>();
         let whole = &extension.geometry;
         let alignment = context.capabilities().offset_alignment as usize;
-        let extended = widened_extension::<A, A::Inside>(extension)?;
+        let extended = extension.widened::<A::Inside>()?;
         let kernel = widened::<A, A::Inside>(weights)?;
         let source = Weights::new(&extended, &kernel, schedule.terms)?;
         let mut params = Packed::new(alignment.max(4));

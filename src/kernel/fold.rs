@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::problem::Problem;
 use crate::problem::boundary::{Boundary, Edge};
 use crate::problem::geometry::Axis;
-use crate::util::memory;
+use crate::util::{gcd, memory};
 use crate::words::Operation;
 
 /// What the memory is for.
@@ -202,10 +202,6 @@ impl Folded {
         }
         Ok(all)
     }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// A sum of taps.

@@ -3,7 +3,6 @@
 
 use num_complex::Complex;
 
-use crate::bounds;
 use crate::element::Element;
 use crate::element::number::Number;
 use crate::error::Result;
@@ -84,7 +83,7 @@ pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
         {
             terms.gain = gain;
             let loss = TERMS_LOSE * A::DTYPE.epsilon() * gain;
-            return Ok((loss <= bounds::share(A::DTYPE.epsilon())).then_some(terms));
+            return Ok((loss <= kernel::share(A::DTYPE.epsilon())).then_some(terms));
         }
     }
     Ok(None)

@@ -9,12 +9,12 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::capabilities::{Capabilities, GpuCapabilities, GpuKind, InstructionSet};
-use crate::cpu::fft::blocks::Blocks;
-use crate::cpu::fft::{sample, size};
-use crate::cpu::separable;
+use super::cpu::strips;
+use super::cpu::tiles::{Tile, computed_columns, rate_share};
+use super::cpu::{Blocks, sizes};
 use crate::element::DType;
 use crate::plan::gpu::schedule::Schedule;
-use crate::problem::geometry::{Axis, Geometry};
+use crate::problem::geometry::Geometry;
 use crate::words::Seconds;
 
 /// Expected times of one run, in seconds.
@@ -184,7 +184,7 @@ impl CostModel {
         let rows = outputs / inner.outputs() as f64;
         let taps = geometry.taps() / inner.taps;
         let shared = outer.last().map_or(1, |axis| axis.taps.div_ceil(axis.stride));
-        let rate = self.direct_rate(dtype, capabilities) * tile_share(shared, inner.taps);
+        let rate = self.direct_rate(dtype, capabilities) * rate_share(shared, inner.taps);
         // Finding a row's own outputs costs about as much as eight rows of samples, and each further
         // plane of taps as much again.
         let planes: usize = outer.iter().rev().skip(1).map(|axis| axis.taps).product();
@@ -213,15 +213,17 @@ impl CostModel {
         let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
         let rate = self.direct_rate(dtype, capabilities);
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
-        // Pieces of some four times the taps filter the rows above them again.
-        let (taps, rows) = outer.last().map_or((1, 1), |axis| (axis.taps, axis.outputs()));
-        let piece = (4 * (taps + 5)).min(rows.div_ceil(capabilities.threads.max(1))).max(6);
-        let again = (taps - 1) as f64 / piece as f64;
+        // Pieces filter the rows above them again.
+        let again = outer.last().map_or(0.0, |axis| {
+            let tile = Tile::along(axis, dtype, capabilities.instructions);
+            let piece = strips::piece(tile, axis.outputs(), capabilities.threads);
+            (axis.taps - 1) as f64 / piece as f64
+        });
         let per_sample = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
         let rows = samples / inner.outputs() as f64;
         let width = dtype.size() as f64 / 4.0;
         let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count();
-        let passes = passes - usize::from(separable::can_fuse(geometry));
+        let passes = passes - usize::from(strips::can_fuse(geometry));
         // Each pass finds its rows; a fused one has two kinds of them.
         let per_row = 26.0 + 24.0 * (passes.max(1) - 1) as f64;
         let ring = samples * width / self.cpu.ring + rows * per_row * self.cpu.row;
@@ -258,10 +260,10 @@ impl CostModel {
         blocks: &Blocks,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
-        let bytes = sample::complex_bytes(dtype);
+        let bytes = dtype.spectrum_bytes();
         // Vectors hold half as many numbers of twice the size.
         let width = bytes as f64 / 8.0;
-        let block = size::work_per_block(blocks, bytes) * width / self.cpu.fft;
+        let block = sizes::work_per_block(blocks, bytes) * width / self.cpu.fft;
         // The kernel's way there, through memory that is touched for the first time, takes what a block
         // takes there and back: 2 to 39 ms where this says 2 to 40, for 63² and 255² taps at 2048² and
         // 511² at 4096² (Zen 4, 2026-11-23). Of an axis that is summed only the taps are transformed.
@@ -269,7 +271,7 @@ impl CostModel {
             (Some(summed), Some(axis)) => summed.taps as f64 / blocks.size[axis] as f64,
             _ => 1.0,
         };
-        let transforms = blocks.total().div_ceil(sample::lanes(dtype));
+        let transforms = blocks.total().div_ceil(dtype.packed_blocks());
         let threads = self.threads(capabilities, block * transforms as f64);
         let threads = threads.min(transforms);
         let rounds = transforms.div_ceil(threads) as f64;
@@ -361,35 +363,6 @@ impl CostModel {
         let fixed = if threads > 1 { self.cpu.wake } else { 0.0 };
         let work = compute / threads as f64 + self.memory(bytes);
         Cost { fixed, work, transfer: 0.0, setup: 0.0 }
-    }
-}
-
-/// Columns that the direct method computes of a row: both ends are computed as one piece, along with
-/// what lies between them in it, and in whole vectors.
-fn computed_columns(inner: &Axis) -> f64 {
-    /// Samples of a vector, and of the longest row that is computed as one piece.
-    const VECTOR: usize = 16;
-    const SHORT: usize = 6 * VECTOR;
-    let columns = inner.outputs();
-    let columns = match inner.leaves_input() && columns > SHORT {
-        true => columns + inner.reach().min(columns) + VECTOR,
-        false => columns.next_multiple_of(VECTOR),
-    };
-    columns as f64
-}
-
-/// The share of the full rate that tiles reach whose rows share samples under this many rows of
-/// taps, of `inner` taps each, from 64 x 2048 samples with 3 x 3 to 11 x 11 taps, and from single
-/// rows of 11 and of 101 taps; two rows are an estimate.
-fn tile_share(rows_of_taps: usize, inner: usize) -> f64 {
-    match rows_of_taps {
-        // Pairs of taps share their samples in rows that are longer than a vector.
-        1 if inner > 16 => 0.95,
-        1 => 0.45,
-        2 => 0.6,
-        3 | 4 => 0.7,
-        5 | 6 => 0.95,
-        _ => 1.0,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
 use super::cost::{Cost, CostModel};
+use super::cpu::strips::{WIDEST, can_fuse};
+use super::cpu::{Passing, Tile, sizes};
 use crate::bounds;
-use crate::cpu::fft::size;
-use crate::cpu::separable::{WIDEST, can_fuse};
 use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::kernel::KernelFacts;
@@ -256,7 +256,8 @@ impl Judge<'_> {
     fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {
         let (threads, cost) = self.model.cpu_direct(self.dtype, self.geometry, self.capabilities);
         let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
-        Ok((Recipe::CpuDirect { threads, instructions, by_shape }, cost))
+        let tile = self.tile();
+        Ok((Recipe::CpuDirect { tile, threads, instructions, by_shape }, cost))
     }
 
     fn cpu_separable(&self) -> Result<(Recipe, Cost), String> {
@@ -271,7 +272,14 @@ impl Judge<'_> {
         let (threads, cost) =
             self.model.cpu_separable(self.dtype, self.geometry, terms, self.capabilities);
         let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
-        Ok((Recipe::CpuSeparable { terms, threads, instructions, by_shape }, cost))
+        let passes = Passing::all(self.geometry, terms, self.dtype, instructions);
+        let tile = self.tile();
+        Ok((Recipe::CpuSeparable { terms, passes, tile, threads, instructions, by_shape }, cost))
+    }
+
+    /// Of what is computed directly on the CPU.
+    fn tile(&self) -> Tile {
+        Tile::of(self.geometry, self.dtype, self.capabilities.instructions)
     }
 
     fn cpu_fft(&self) -> Result<(Recipe, Cost), String> {
@@ -279,7 +287,7 @@ impl Judge<'_> {
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
         }
-        let blocks = size::blocks(self.geometry, dtype, self.capabilities.threads)
+        let blocks = sizes::blocks(self.geometry, dtype, self.capabilities.threads)
             .ok_or("a block that holds the dilated kernel would not fit into memory")?;
         let exact = |largest| bounds::fft_is_exact(blocks.spread(), self.kernel, largest);
         let proved = dtype.largest_integer().is_none_or(exact);
@@ -292,7 +300,8 @@ impl Judge<'_> {
             ));
         }
         let (threads, cost) = self.model.cpu_fft(dtype, self.geometry, &blocks, self.capabilities);
-        Ok((Recipe::CpuFft { blocks, proved, threads }, cost))
+        let (tile, instructions) = (self.tile(), self.capabilities.instructions);
+        Ok((Recipe::CpuFft { blocks, proved, tile, threads, instructions }, cost))
     }
 
     fn gpu_direct(&self) -> Result<(Recipe, Cost), String> {

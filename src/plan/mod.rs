@@ -2,26 +2,29 @@
 
 mod capabilities;
 mod cost;
+pub(crate) mod cpu;
 mod design;
 mod display;
 pub(crate) mod gpu;
 #[cfg(feature = "serde")]
 mod json;
 pub(crate) mod lazy;
+pub(crate) mod passes;
 
 #[cfg(feature = "gpu")]
 pub(crate) use capabilities::DEFAULT_MEMORY;
 pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
+pub use cpu::{Blocks, Passing, Strips, Summed, Tile};
 pub use design::{MANY_RUNS, Request, design};
 pub use gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
 pub use gpu::parts::{Part, Section};
 pub use gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
+pub use passes::Pass;
 
 use std::fmt;
 
-use crate::cpu::fft::blocks::Blocks;
 use crate::element::DType;
 use crate::kernel::KernelFacts;
 use crate::problem::Problem;
@@ -33,6 +36,8 @@ use crate::words::{Device, Method};
 pub enum Recipe {
     /// [`Method::Direct`] on the CPU.
     CpuDirect {
+        /// Rows of outputs that are computed at once.
+        tile: Tile,
         /// Threads.
         threads: usize,
         /// Vector instructions.
@@ -45,6 +50,10 @@ pub enum Recipe {
     CpuSeparable {
         /// Outer products whose sum the kernel is.
         terms: usize,
+        /// The passes, in their order.
+        passes: Vec<Passing>,
+        /// For outputs that the direct method has the last word on.
+        tile: Tile,
         /// Threads.
         threads: usize,
         /// Vector instructions.
@@ -60,8 +69,12 @@ pub enum Recipe {
         /// Whether integers come out exact whatever they are. Where they need not, each block is
         /// proved by the samples that are in it, or left to the direct method.
         proved: bool,
+        /// For outputs that are computed directly.
+        tile: Tile,
         /// Threads.
         threads: usize,
+        /// Vector instructions of what is computed directly.
+        instructions: InstructionSet,
     },
     /// [`Method::Direct`] on the GPU.
     GpuDirect(Schedule),
@@ -114,7 +127,7 @@ impl fmt::Display for Recipe {
                 on_threads(f, *threads)?;
                 write!(f, ", {instructions}")
             }
-            Self::CpuFft { blocks, proved, threads } => {
+            Self::CpuFft { blocks, proved, threads, .. } => {
                 let size: Vec<String> = blocks.size.iter().map(usize::to_string).collect();
                 write!(f, "{} block", blocks.total())?;
                 write!(

@@ -1,6 +1,8 @@
 //! The input continued past its ends, read row by row along the innermost axis.
 
 use crate::element::Element;
+use crate::element::wider::{Wider, widened};
+use crate::error::Result;
 use crate::problem::Problem;
 use crate::problem::boundary::{Boundary, Edge};
 use crate::problem::geometry::{Axis, Geometry};
@@ -44,6 +46,11 @@ impl<A: Element> Extension<A> {
         let values = boundary.iter().map(Boundary::value);
         let (geometry, values) = Geometry::fold(problem.axes.iter().cloned().zip(values));
         Self { geometry, values }
+    }
+
+    /// The same in a type that holds what stands outside.
+    pub fn widened<W: Element + Wider<A>>(&self) -> Result<Extension<W>> {
+        Ok(Extension { geometry: self.geometry.clone(), values: widened(&self.values)? })
     }
 
     /// The innermost axis.

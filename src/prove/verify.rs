@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::machine::Devices;
 use crate::plan;
+use crate::plan::cpu::Tile;
 use crate::plan::{Plan, Recipe, Verdict};
 use crate::problem::Options;
 use crate::problem::extension::{Extension, Odometer};
@@ -290,7 +291,9 @@ impl<D: Element> Windows<D> {
             let extension = Extension { geometry, values: magnitudes(&extension.values)? };
             products = memory::zeros(extension.geometry.output_len(), what)?;
             let (instructions, threads) = (InstructionSet::detect(), threads::available());
-            let direct = Direct::new(extension, &magnitudes(weights)?, instructions, threads)?;
+            let tile = Tile::of(&extension.geometry, D::DTYPE, instructions);
+            let weights = magnitudes(weights)?;
+            let direct = Direct::new(extension, &weights, tile, instructions, threads)?;
             direct.run(&magnitudes(x)?, &mut products)?;
         }
         Ok(Self { products, taps: facts.sum, largest })

@@ -57,12 +57,12 @@ impl<A: Element> Executor<A> {
         let computes = A::DTYPE.summed_in() == A::DTYPE;
         debug_assert!(computes || recipe.is_on_gpu(), "{} is widened on the CPU", A::DTYPE);
         Ok(match recipe {
-            Recipe::CpuDirect { threads, instructions, by_shape } => {
+            Recipe::CpuDirect { tile, threads, instructions, by_shape } => {
                 let workers = Workers { threads: *threads, by_shape: *by_shape };
-                let direct = Direct::new(extension, &weights, *instructions, workers)?;
+                let direct = Direct::new(extension, &weights, *tile, *instructions, workers)?;
                 Self::CpuDirect(Box::new(direct))
             }
-            Recipe::CpuSeparable { threads, instructions, by_shape, .. } => {
+            Recipe::CpuSeparable { passes, tile, threads, instructions, by_shape, .. } => {
                 let workers = Workers { threads: *threads, by_shape: *by_shape };
                 let found = low_rank::terms(&weights, &extension.geometry.kernel())?;
                 let Some(low_rank::Terms { factors, .. }) = found else {
@@ -73,15 +73,19 @@ impl<A: Element> Executor<A> {
                 };
                 let shape = extension.geometry.kernel();
                 if factors.len() > 1 || !kernel::keeps_signs(&weights, &shape, &factors[0]) {
-                    let sum = Sum::new(extension, &weights, &factors, *instructions, workers)?;
+                    let how = (&passes[..], *tile);
+                    let sum = Sum::new(extension, &weights, &factors, how, *instructions, workers)?;
                     Self::CpuSum(Box::new(sum))
                 } else {
-                    let separable = Separable::new(&extension, &factors, *instructions, workers)?;
+                    let separable =
+                        Separable::new(&extension, &factors, passes, *instructions, workers)?;
                     Self::CpuSeparable(separable)
                 }
             }
-            Recipe::CpuFft { blocks, threads, .. } => {
-                Self::CpuFft(Box::new(Fft::new(extension, weights, blocks.clone(), *threads)?))
+            Recipe::CpuFft { blocks, tile, threads, instructions, .. } => {
+                let directly = (*tile, *instructions);
+                let fft = Fft::new(extension, weights, blocks.clone(), directly, *threads)?;
+                Self::CpuFft(Box::new(fft))
             }
             #[cfg(feature = "gpu")]
             Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => {

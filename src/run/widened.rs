@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::element::wider::Wider;
+use crate::element::wider::{Wider, widened};
 use crate::element::{DType, Element};
 use crate::error::Result;
 #[cfg(feature = "gpu")]
@@ -41,21 +41,6 @@ impl Precision {
             Self::High => KernelFacts::found(&widened::<A, A::Double>(w)?, shape),
         }
     }
-}
-
-/// The same values in a type that holds them.
-pub(crate) fn widened<A, W: Element + Wider<A>>(values: &[A]) -> Result<Vec<W>> {
-    let mut wide = memory::zeros(values.len(), "the widened kernel")?;
-    W::widen_all(values, &mut wide);
-    Ok(wide)
-}
-
-/// The same for all that stands outside.
-pub(crate) fn widened_extension<A, W: Element + Wider<A>>(
-    extension: &Extension<A>,
-) -> Result<Extension<W>> {
-    let values = widened(&extension.values)?;
-    Ok(Extension { geometry: extension.geometry.clone(), values })
 }
 
 /// An executor in the precision that was asked for.
@@ -128,7 +113,7 @@ impl<A: Element, W: Element + Wider<A>> Widened<A, W> {
         weights: &[A],
         devices: &Devices,
     ) -> Result<Self> {
-        let (extension, weights) = (widened_extension(extension)?, widened(weights)?);
+        let (extension, weights) = (extension.widened()?, widened(weights)?);
         let samples = extension.geometry.input_len() + extension.geometry.output_len();
         Ok(Self {
             executor: Executor::new(recipe, extension, weights, devices)?,

@@ -70,10 +70,11 @@ const HEIGHTS: [(usize, f64); 4] = [(6, 1.0), (4, 1.1), (2, 1.6), (1, 2.1)];
 /// not what is waited for there.
 const FEW_HEIGHTS: [(usize, f64); 2] = [(4, 1.0), (1, 1.9)];
 
-/// The heights of tiles for a type on an instruction set, and what an output costs in them.
-pub fn heights<A: Lanes>(instructions: InstructionSet) -> &'static [(usize, f64)] {
-    let narrow = instructions.min(InstructionSet::detect()) == InstructionSet::Baseline;
-    if A::FUSED && (cfg!(target_arch = "aarch64") || !narrow) { &HEIGHTS } else { &FEW_HEIGHTS }
+/// The heights of tiles on an instruction set, and what an output costs in them; for types whose
+/// product and sum are one instruction (`fused`), and for others.
+pub fn heights(fused: bool, instructions: InstructionSet) -> &'static [(usize, f64)] {
+    let wide = cfg!(target_arch = "aarch64") || instructions != InstructionSet::Baseline;
+    if fused && wide { &HEIGHTS } else { &FEW_HEIGHTS }
 }
 
 /// What a job with any other height ends in.

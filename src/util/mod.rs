@@ -7,3 +7,11 @@ pub(crate) mod memory;
 pub(crate) mod scratch;
 pub(crate) mod threads;
 pub(crate) mod timing;
+
+/// The greatest common divisor; 0 of two zeros. Of signed numbers it may be negative.
+pub(crate) fn gcd<T>(a: T, b: T) -> T
+where
+    T: Copy + PartialEq + Default + std::ops::Rem<Output = T>,
+{
+    if b == T::default() { a } else { gcd(b, a % b) }
+}

@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use crate::element::Element;
 use crate::error::Result;
+use crate::plan::cpu::Tile;
+use crate::plan::cpu::tiles::{SHORT, VECTOR};
 use crate::problem::extension::{Extension, Place, Row};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
@@ -65,30 +67,25 @@ struct Part<'a, A> {
     pitch: usize,
 }
 
-/// Bytes of the widest vector.
-const VECTOR: usize = 64;
-
 /// The most vectors that a row of a tile has.
 const TILE_VECTORS: usize = 12;
 
 /// Outputs of a row that are computed as one whatever the number of threads, where that is asked for.
 const STRETCH: usize = 2048;
 
-/// Vectors up to which a row counts as short.
-const NARROW: usize = 6;
-
 impl<A: Element> Direct<A> {
     /// An executor that spreads its work over up to `threads` threads.
     pub fn new(
         extension: Extension<A>,
         weights: &[A],
+        tile: Tile,
         instructions: InstructionSet,
         workers: impl Into<Workers>,
     ) -> Result<Self> {
         let inner = extension.inner();
         let rows = extension.outer().last().cloned().unwrap_or_else(Axis::one_sample);
-        let tiles = |single| Tiles::new(&rows, weights, inner.taps, single, instructions);
-        let tiles = [tiles(false)?, tiles(true)?];
+        let tiles = |tile| Tiles::new(tile, weights, [rows.taps, inner.taps], instructions);
+        let tiles = [tiles(tile)?, tiles(Tile::single(&rows))?];
         let before = extension.outer().split_last().map_or(&[][..], |(_, before)| before);
         let total: usize = before.iter().map(|axis| axis.taps).product();
         let mut planes = memory::room(total * before.len(), "the planes of the kernel")?;
@@ -104,7 +101,7 @@ impl<A: Element> Direct<A> {
         let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
         let offsets = memory::collected(offsets, inner.taps, "the places of the taps")?;
         let window = Window::new(inner, Self::UNIT)?;
-        let found = tiles[0].sources.saturating_mul(total).saturating_mul(window.len);
+        let found = tiles[0].tile.sources.saturating_mul(total).saturating_mul(window.len);
         let workspaces = Pool::new(1, found.saturating_mul(size_of::<A>()));
         Ok(Self {
             rows,
@@ -125,7 +122,8 @@ impl<A: Element> Direct<A> {
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let width = self.extension.inner().outputs();
-        let (tile, plane) = (self.tiles[0].rows * self.tiles[0].spacing, self.rows.outputs());
+        let (tile, plane) =
+            (self.tiles[0].tile.rows * self.tiles[0].tile.spacing, self.rows.outputs());
         let Workers { threads, by_shape } = self.workers;
         // A tile adds up in an order that goes with its rows, so it is cut nowhere, but where threads
         // would be left without work. So does a vector of a single row, by how many are left.
@@ -236,10 +234,10 @@ impl<A: Element> Direct<A> {
         let width = columns.len();
         let count = out.len() / width;
         let [high, single] = &self.tiles;
-        let spacing = high.spacing;
-        for block in (0..count).step_by(high.rows * spacing) {
+        let Tile { rows: height, spacing, .. } = high.tile;
+        for block in (0..count).step_by(height * spacing) {
             for start in block..count.min(block + spacing) {
-                let rows = high.rows.min((count - start).div_ceil(spacing));
+                let rows = height.min((count - start).div_ceil(spacing));
                 let mut tile = |tiles, r: usize, rows| {
                     let at = start + r * spacing;
                     let part =
@@ -248,7 +246,7 @@ impl<A: Element> Direct<A> {
                     self.part(x, &part, in_place, &mut out[at * width..], workspace)
                 };
                 // A few rows that are left would waste most of a high tile.
-                if rows * 2 > high.rows {
+                if rows * 2 > height {
                     tile(high, 0, rows)?;
                 } else {
                     (0..rows).try_for_each(|r| tile(single, r, 1))?;
@@ -272,7 +270,7 @@ impl<A: Element> Direct<A> {
         let mut inside = if in_place && inner.stride == 1 { inner.interior() } else { 0..0 };
         inside = inside.start.max(columns.start)..inside.end.min(columns.end);
         // Short rows are built as a whole: one job takes less than two.
-        let short = columns.len() <= self.window.columns.min(NARROW * Self::UNIT);
+        let short = columns.len() <= self.window.columns.min(SHORT * Self::UNIT);
         if short || inside.len() < Self::UNIT {
             inside = columns.start..columns.start;
         }
@@ -326,17 +324,17 @@ impl<A: Element> Direct<A> {
         workspace: &mut Workspace<A>,
     ) -> Result<bool> {
         let Workspace { outer, rows, sources, .. } = workspace;
-        let tiles = part.tiles;
+        let tile = part.tiles.tile;
         rows.clear();
         sources.clear();
         // Where the tile has more rows than there are, the kernel reads what is there.
-        let last = tiles.sources - 1 - (tiles.rows - part.rows) * tiles.stride;
+        let last = tile.sources - 1 - (tile.rows - part.rows) * tile.stride;
         let (start, step) = (self.rows.start(row), self.rows.tap_step());
         let extension = &self.extension;
         let mut in_place = true;
         let planes = self.planes.len().checked_div(outer.len()).unwrap_or(1);
-        memory::reserve(rows, planes * tiles.sources, "the rows under a tile")?;
-        memory::reserve(sources, planes * tiles.sources, "the rows under a tile")?;
+        memory::reserve(rows, planes * tile.sources, "the rows under a tile")?;
+        memory::reserve(sources, planes * tile.sources, "the rows under a tile")?;
         for plane in 0..planes {
             let taps = &self.planes[plane * outer.len()..];
             let mut place = Place::start();
@@ -344,7 +342,7 @@ impl<A: Element> Direct<A> {
                 place =
                     extension.along(place, a, extension.outer()[a].start(output) + tap as isize);
             }
-            for q in 0..tiles.sources {
+            for q in 0..tile.sources {
                 let row = if extension.outer().is_empty() {
                     extension.row_at(place)
                 } else {

@@ -5,22 +5,15 @@ use bytemuck::{cast_slice, cast_slice_mut};
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::problem::geometry::Axis;
-use crate::simd::tile::{Job, heights};
+use crate::plan::cpu::Tile;
+use crate::simd::tile::Job;
 use crate::simd::{InstructionSet, Lanes};
 use crate::util::memory;
 
-/// Tiles of one height.
+/// Tiles of one height, with their taps.
 #[derive(Clone, Debug)]
 pub struct Tiles<A> {
-    /// Output rows of a tile.
-    pub rows: usize,
-    /// Rows of the output from one row of a tile to the next.
-    pub spacing: usize,
-    /// Rows of samples that a tile reads for one plane of taps.
-    pub sources: usize,
-    /// How many of those each row of the tile adds.
-    pub stride: usize,
+    pub tile: Tile,
     /// The rows of taps whose sample row serves one row of a tile and none below it, from one of these
     /// to the next.
     pub runs: Vec<usize>,
@@ -45,55 +38,30 @@ pub struct Work<'a, A> {
 }
 
 impl<A: Element> Tiles<A> {
-    /// Tiles for the rows of an axis: as high as its taps and its outputs make worth it, or of a
-    /// single row.
-    ///
-    /// Sample rows are shared where `stride` and `dilation` make them meet: rows of a tile are
-    /// `dilation / gcd` positions apart, and sample rows `dilation`.
+    /// Tiles of this kind for weights with so many rows of taps, each of `row_taps`.
     pub fn new(
-        axis: &Axis,
+        tile: Tile,
         weights: &[A],
-        row_taps: usize,
-        single: bool,
+        [rows_of_taps, row_taps]: [usize; 2],
         instructions: InstructionSet,
     ) -> Result<Self> {
-        let common = gcd(axis.stride, axis.dilation);
-        let stride = axis.stride / common;
-        // Farther apart than there are rows is as good as any such distance.
-        let spacing = (axis.dilation / common).saturating_mul(axis.lanes).min(axis.outputs());
-        let rows = if single {
-            1
-        } else {
-            let outputs = axis.outputs().div_ceil(spacing);
-            let waste = |rows: usize| (outputs.div_ceil(rows) * rows) as f64 / outputs as f64;
-            let fits = |rows: usize| rows == 1 || axis.taps > 1 && (rows - 1) * stride <= axis.taps;
-            let (rows, _) = heights::<A::Lane>(instructions)
-                .iter()
-                .filter(|(rows, _)| fits(*rows))
-                .map(|&(rows, cost)| (rows, cost * waste(rows)))
-                .min_by(|a, b| a.1.total_cmp(&b.1))
-                .expect("a single row fits all kernels");
-            rows
-        };
+        let Tile { rows, stride, .. } = tile;
         let mut taps = memory::room(weights.len().saturating_mul(rows), "the kernel's taps")?;
-        for plane in weights.chunks_exact(axis.taps * row_taps) {
-            for q in 0..axis.taps {
+        for plane in weights.chunks_exact(rows_of_taps * row_taps) {
+            for q in 0..rows_of_taps {
                 for t in 0..row_taps {
                     // Row r reads the sample row q with tap q - r * stride, or, below the split,
                     // the sample row q + taps.
                     taps.extend((0..rows).map(|r| {
-                        let tap = (q + axis.taps - r * stride % axis.taps) % axis.taps;
+                        let tap = (q + rows_of_taps - r * stride % rows_of_taps) % rows_of_taps;
                         plane[tap * row_taps + t]
                     }));
                 }
             }
         }
         Ok(Self {
-            rows,
-            spacing,
-            sources: axis.taps + (rows - 1) * stride,
-            stride,
-            runs: (0..rows).map(|r| axis.taps.min(r * stride)).chain([axis.taps]).collect(),
+            tile,
+            runs: (0..rows).map(|r| rows_of_taps.min(r * stride)).chain([rows_of_taps]).collect(),
             taps,
             instructions,
         })
@@ -107,13 +75,13 @@ impl<A: Element> Tiles<A> {
                 x: cast_slice(work.x),
                 zeros: cast_slice(work.zeros),
                 sources: work.sources,
-                sources_per_plane: self.sources,
+                sources_per_plane: self.tile.sources,
                 ahead: (cast_slice(work.ahead.0), work.ahead.1),
                 runs: &self.runs,
                 offsets: work.offsets,
                 step: work.step,
                 taps: cast_slice(&self.taps),
-                tile_rows: self.rows,
+                tile_rows: self.tile.rows,
                 y: cast_slice_mut(work.y),
                 pitch: work.pitch,
                 rows: work.rows,
@@ -121,8 +89,4 @@ impl<A: Element> Tiles<A> {
             },
         );
     }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }

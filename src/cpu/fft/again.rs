@@ -15,7 +15,6 @@ use crate::cpu::direct::Direct;
 use crate::element::Element;
 use crate::error::Result;
 use crate::problem::extension::Odometer;
-use crate::simd::InstructionSet;
 
 impl<A: Element> Fft<A> {
     /// Another packing of blocks that went through a transform as they are, where that could not be or
@@ -161,8 +160,8 @@ impl<A: Element> Fft<A> {
         if let Some(direct) = self.direct.get() {
             return Ok(direct);
         }
-        let (extension, instructions) = (self.extension.clone(), InstructionSet::detect());
-        let made = Direct::new(extension, &self.weights, instructions, 1)?;
+        let extension = self.extension.clone();
+        let made = Direct::new(extension, &self.weights, self.tile, self.instructions, 1)?;
         Ok(self.direct.get_or_init(|| made))
     }
 

@@ -4,7 +4,6 @@ use num_complex::Complex;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::blocks::Blocks;
 use super::guard::{Bearable, Guard, Scratch};
 use super::kernel::spectrum;
 use super::range::{Gain, Level, exponent_into_range};
@@ -19,8 +18,10 @@ use crate::element::Element;
 use crate::element::number::Number;
 use crate::error::Result;
 use crate::kernel::KernelFacts;
+use crate::plan::cpu::{Blocks, Tile};
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Axis;
+use crate::simd::InstructionSet;
 use crate::util::memory;
 use crate::util::scratch::Pool;
 use crate::util::threads;
@@ -44,6 +45,8 @@ pub struct Fft<A: Element> {
     pub(super) rows: usize,
     /// Computes what a transform cannot be trusted with, once there is something.
     pub(super) direct: OnceLock<Direct<A>>,
+    pub(super) tile: Tile,
+    pub(super) instructions: InstructionSet,
     pub(super) weights: Vec<A>,
     threads: usize,
     workspaces: Pool<Workspace<A>>,
@@ -92,6 +95,7 @@ impl<A: Element> Fft<A> {
         extension: Extension<A>,
         weights: Vec<A>,
         blocks: Blocks,
+        (tile, instructions): (Tile, InstructionSet),
         threads: usize,
     ) -> Result<Self> {
         let axes = &extension.geometry.axes;
@@ -127,6 +131,8 @@ impl<A: Element> Fft<A> {
             guard,
             rows,
             direct: OnceLock::new(),
+            tile,
+            instructions,
             weights,
             threads,
             workspaces,

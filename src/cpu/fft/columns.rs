@@ -8,9 +8,9 @@
 use fearless_simd::{Simd, SimdBase};
 use num_complex::Complex;
 
-use super::blocks::TILE;
 use super::sample::Real;
 use crate::error::Result;
+use crate::plan::cpu::blocks::TILE;
 use crate::simd::Spectral;
 use crate::util::memory;
 

@@ -4,11 +4,11 @@ use num_complex::Complex;
 use rustfft::num_traits::FromPrimitive;
 
 use super::block::Real;
-use super::blocks::Blocks;
 use super::sample::Sample;
 use super::transform::{Space, Transform};
 use crate::element::Element;
 use crate::error::Result;
+use crate::plan::cpu::Blocks;
 use crate::problem::extension::{Extension, Odometer};
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'

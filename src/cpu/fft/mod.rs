@@ -11,7 +11,6 @@
 mod again;
 mod along;
 mod block;
-pub(crate) mod blocks;
 mod boxes;
 mod columns;
 mod core;
@@ -22,7 +21,6 @@ mod pack;
 mod range;
 pub(crate) mod sample;
 mod share;
-pub(crate) mod size;
 mod slide;
 mod survey;
 mod sweep;

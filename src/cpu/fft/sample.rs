@@ -7,21 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::columns::{self, Job};
 use super::transpose::{Turn, transpose};
-use crate::element::DType;
 use crate::simd::{InstructionSet, with_instructions};
 
 /// The most blocks that one transform holds.
 pub const MOST_LANES: usize = 2;
-
-/// Blocks that one transform holds, as [`Sample::LANES`] of the type that it works on.
-pub fn lanes(dtype: DType) -> usize {
-    if dtype.is_complex() { 1 } else { 2 }
-}
-
-/// Bytes of the complex numbers that transforms for a type work on.
-pub fn complex_bytes(dtype: DType) -> usize {
-    if matches!(dtype, DType::F32 | DType::Complex32) { 8 } else { 16 }
-}
 
 /// Plans up to this length are kept for the life of the process: all good lengths up to it
 /// together have less than 50 MiB of twiddle factors, and most processes use a handful.

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::blocks::Blocks;
 use crate::element::Element;
 use crate::error::Result;
+use crate::plan::cpu::Blocks;
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Axis;
 use crate::util::memory;

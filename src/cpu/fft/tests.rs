@@ -1,9 +1,10 @@
 //! The error of transforms against what it is taken for.
 
 use super::block::Fft;
-use super::blocks::{Blocks, Summed};
 use super::range;
 use crate::cpu::direct::Direct;
+use crate::element::DType;
+use crate::plan::cpu::{Blocks, Summed, Tile};
 use crate::problem::boundary::Edge;
 use crate::problem::extension::Extension;
 use crate::problem::geometry::{Axis, Geometry};
@@ -67,11 +68,16 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
                 let direct = |weights: &Vec<f64>| {
                     let geometry = extension.geometry.clone();
                     let extension = Extension { geometry, values: vec![0.0; 2] };
-                    Direct::new(extension, weights, InstructionSet::detect(), 1).expect("memory")
+                    let instructions = InstructionSet::detect();
+                    let tile = Tile::of(&extension.geometry, DType::F64, instructions);
+                    Direct::new(extension, weights, tile, instructions, 1).expect("memory")
                 };
                 let weights: Vec<f64> = wide(&kernel);
                 let [exact, products] = [direct(&weights), direct(&magnitudes(&weights))];
-                let fft = Fft::new(extension, kernel, blocks, 1).expect("memory");
+                let instructions = InstructionSet::detect();
+                let tile = Tile::of(&extension.geometry, DType::F32, instructions);
+                let fft = Fft::new(extension, kernel, blocks, (tile, instructions), 1);
+                let fft = fft.expect("memory");
                 for x in kinds(n) {
                     let outputs = fft.extension.geometry.output_len();
                     let (mut y, mut sums) = (vec![f32::NAN; outputs], vec![0.0; outputs]);

@@ -9,13 +9,13 @@ use num_complex::Complex;
 use rustfft::{Fft, FftDirection};
 use std::sync::Arc;
 
-use super::blocks::{Blocks, Summed};
 use super::boxes::embed;
 use super::columns::{self, Job};
 use super::sample::Real;
 use super::transpose::Turn;
 use super::vectorized;
 use crate::error::Result;
+use crate::plan::cpu::{Blocks, Summed};
 use crate::util::memory;
 
 /// Columns that are transformed together: eight neighbours fill the cache lines that a column

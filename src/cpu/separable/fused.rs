@@ -9,6 +9,8 @@ use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::Window;
 use crate::element::Element;
 use crate::error::Result;
+use crate::plan::cpu::strips::piece;
+use crate::plan::cpu::{Strips, Tile};
 use crate::problem::extension::{Extension, Row};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
@@ -28,11 +30,7 @@ pub struct Fused<A: Element> {
     window: Window,
     /// Along the other, all terms at once: each is a plane of taps over its own ring.
     vertical: Tiles<A>,
-    /// Columns of a strip.
-    strip: usize,
-    /// From one row of a ring to the next: a vector more, so that rows do not fall onto the same
-    /// lines of the cache.
-    pitch: usize,
+    strips: Strips,
     threads: usize,
     rings: Pool<Ring<A>>,
 }
@@ -46,10 +44,6 @@ struct Ring<A> {
     window: Vec<A>,
 }
 
-/// Bytes that the rings of all terms may take: a part of the second-level cache that even small
-/// machines have.
-const RING_BYTES: usize = 128 << 10;
-
 /// What the memory is for.
 const TAPS: &str = "the taps of two passes";
 
@@ -57,6 +51,7 @@ impl<A: Element> Fused<A> {
     pub fn new(
         extension: Extension<A>,
         terms: Vec<Factors<A>>,
+        strips: Strips,
         instructions: InstructionSet,
         threads: usize,
     ) -> Result<Self> {
@@ -64,30 +59,20 @@ impl<A: Element> Fused<A> {
         let rows = extension.outer().last().expect("two axes").clone();
         let taps = terms.iter().flat_map(|term| term[0].iter().copied());
         let taps: Vec<A> = memory::collected(taps, terms.len() * rows.taps, TAPS)?;
-        let vertical = Tiles::new(&rows, &taps, 1, false, instructions)?;
-        let one = Axis::one_sample();
+        let vertical = Tiles::new(strips.tile, &taps, [rows.taps, 1], instructions)?;
+        let single = Tile::single(&Axis::one_sample());
         let horizontal =
-            terms.iter().map(|term| Tiles::new(&one, &term[1], inner.taps, true, instructions));
+            terms.iter().map(|term| Tiles::new(single, &term[1], [1, inner.taps], instructions));
         let horizontal = horizontal.collect::<Result<Vec<_>>>()?;
-        let row_bytes = vertical.sources * terms.len() * size_of::<A>();
-        let unit = Direct::<A>::UNIT;
-        let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);
-        let strips = inner.outputs().div_ceil(fits);
-        let strip = inner.outputs().div_ceil(strips).next_multiple_of(unit).min(inner.outputs());
-        let pitch = strip.next_multiple_of(unit) + unit;
-        let ring = pitch * vertical.sources * terms.len() * size_of::<A>();
+        let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
+        let ring = strips.pitch * strips.tile.sources * terms.len() * size_of::<A>();
         Ok(Self {
             extension,
             horizontal,
-            offsets: memory::collected(
-                (0..inner.taps).map(|t| t * inner.tap_step()),
-                inner.taps,
-                TAPS,
-            )?,
-            window: Window::by_phase(&inner, strip)?,
+            offsets: memory::collected(offsets, inner.taps, TAPS)?,
+            window: Window::by_phase(&inner, strips.columns)?,
             vertical,
-            strip,
-            pitch,
+            strips,
             threads,
             rings: Pool::new(1, ring),
         })
@@ -101,10 +86,9 @@ impl<A: Element> Fused<A> {
     /// Computes all outputs.
     pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let width = self.extension.inner().outputs();
-        // Each piece filters the rows above it again: pieces are long against the taps.
-        let tall = (4 * self.vertical.sources).next_multiple_of(self.vertical.rows);
-        let (all, plane_rows, tile) = (y.len() / width, self.rows().outputs(), self.vertical.rows);
-        let rows = tall.min(all / self.threads).max(tile);
+        let (all, plane_rows, tile) =
+            (y.len() / width, self.rows().outputs(), self.strips.tile.rows);
+        let rows = piece(self.strips.tile, all, self.threads);
         // Tiles add up in an order that goes with their rows: they are the same on any number of threads.
         let cut = |index: usize| threads::nearest_tile(index / width, plane_rows, tile) * width;
         threads::for_each_part(y, self.threads, all / rows, cut, |start, piece| {
@@ -114,10 +98,10 @@ impl<A: Element> Fused<A> {
                 let first = row % plane_rows;
                 let count = (plane_rows - first).min(rest.len() / width);
                 let (plane, after) = rest.split_at_mut(count * width);
-                for from in (0..width).step_by(self.strip) {
+                for from in (0..width).step_by(self.strips.columns) {
                     // The last strip may compute again what the one before it has.
-                    let from = from.min(width - self.strip);
-                    let columns = from..from + self.strip;
+                    let from = from.min(width - self.strips.columns);
+                    let columns = from..from + self.strips.columns;
                     self.strip(x, row / plane_rows, first, columns, plane, &mut ring);
                 }
                 (row, rest) = (row + count, after);
@@ -128,12 +112,12 @@ impl<A: Element> Fused<A> {
     }
 
     fn ring(&self) -> Result<Ring<A>> {
-        let rows = self.horizontal.len() * self.vertical.sources;
+        let rows = self.horizontal.len() * self.strips.tile.sources;
         let what = "rows between two passes";
         Ok(Ring {
-            rows: Lines::new(rows * self.pitch, what)?,
+            rows: Lines::new(rows * self.strips.pitch, what)?,
             sources: memory::room(rows, what)?,
-            ahead: memory::room(self.vertical.rows * self.vertical.stride, what)?,
+            ahead: memory::room(self.strips.tile.rows * self.strips.tile.stride, what)?,
             window: memory::zeros(self.window.len, what)?,
         })
     }
@@ -148,15 +132,15 @@ impl<A: Element> Fused<A> {
         out: &mut [A],
         ring: &mut Ring<A>,
     ) {
-        let (inner, axis, tiles) = (self.extension.inner(), self.rows(), &self.vertical);
+        let (inner, axis, tile) = (self.extension.inner(), self.rows(), self.strips.tile);
         let width = inner.outputs();
-        let slots = tiles.sources;
+        let slots = tile.sources;
         // The first row of the extended input that has not been filtered yet.
         let mut next = isize::MIN;
-        for (t, out) in out.chunks_mut(tiles.rows * width).enumerate() {
-            let start = axis.start(first + t * tiles.rows);
+        for (t, out) in out.chunks_mut(tile.rows * width).enumerate() {
+            let start = axis.start(first + t * tile.rows);
             let rows = out.len() / width;
-            let needed = (slots - (tiles.rows - rows) * tiles.stride) as isize;
+            let needed = (slots - (tile.rows - rows) * tile.stride) as isize;
             for p in next.max(start)..start + needed {
                 self.filter(x, plane, p, columns.clone(), ring);
             }
@@ -166,21 +150,21 @@ impl<A: Element> Fused<A> {
                 // Where the tile has more rows than there are, the kernel reads what is there.
                 let sources = (0..slots as isize).map(|q| {
                     let slot = (start + q.min(needed - 1)).rem_euclid(slots as isize) as usize;
-                    (term * slots + slot) * self.pitch
+                    (term * slots + slot) * self.strips.pitch
                 });
                 ring.sources.extend(sources);
             }
             // The rows under the next tile, while this one is computed.
             ring.ahead.clear();
-            ring.ahead.extend((next..next + (tiles.rows * tiles.stride) as isize).filter_map(
-                |p| match self.row(plane, p) {
+            ring.ahead.extend((next..next + (tile.rows * tile.stride) as isize).filter_map(|p| {
+                match self.row(plane, p) {
                     Row::Stored(at) => {
                         Some(at.wrapping_add_signed(inner.start(columns.start).max(0)))
                     }
                     Row::Outside(_) => None,
-                },
-            ));
-            tiles.run(Work {
+                }
+            }));
+            self.vertical.run(Work {
                 x: &ring.rows,
                 zeros: &[],
                 sources: &ring.sources,
@@ -206,11 +190,11 @@ impl<A: Element> Fused<A> {
     fn filter(&self, x: &[A], plane: usize, p: isize, columns: Range<usize>, ring: &mut Ring<A>) {
         let row = self.row(plane, p);
         let Ring { rows, window, .. } = ring;
-        let slot = p.rem_euclid(self.vertical.sources as isize) as usize * self.pitch;
-        let plane = self.vertical.sources * self.pitch;
+        let slot = p.rem_euclid(self.strips.tile.sources as isize) as usize * self.strips.pitch;
+        let plane = self.strips.tile.sources * self.strips.pitch;
         if self.extension.is_zeros(row) {
             for ring in rows.chunks_mut(plane) {
-                ring[slot..][..self.strip].fill(A::default());
+                ring[slot..][..self.strips.columns].fill(A::default());
             }
             return;
         }
@@ -229,7 +213,7 @@ impl<A: Element> Fused<A> {
                     offsets,
                     step,
                     y: &mut ring[slot + some.start - columns.start..],
-                    pitch: self.pitch,
+                    pitch: self.strips.pitch,
                     rows: 1,
                     columns: some.len(),
                 };

@@ -4,12 +4,13 @@
 mod fused;
 mod sum;
 
+use std::ops::Range;
+
 use crate::cpu::direct::Direct;
 use crate::element::Element;
 use crate::error::Result;
-use crate::problem::boundary::Edge;
+use crate::plan::cpu::Passing;
 use crate::problem::extension::Extension;
-use crate::problem::geometry::{Axis, Geometry};
 use crate::simd::InstructionSet;
 use crate::util::memory;
 use crate::util::scratch::Pool;
@@ -40,56 +41,50 @@ enum Pass<A: Element> {
 }
 
 impl<A: Element> Separable<A> {
-    /// An executor for the kernel that is the sum of the outer products of these factors: of a
-    /// single one, or of several where [`can_fuse`] allows it.
+    /// An executor for the kernel that is the sum of the outer products of these factors, in these
+    /// passes.
     pub fn new(
         extension: &Extension<A>,
         terms: &[Factors<A>],
+        passes: &[Passing],
         instructions: InstructionSet,
         workers: impl Into<Workers>,
     ) -> Result<Self> {
         let workers = workers.into();
-        let mut axes = extension.geometry.axes.clone();
         let mut values = extension.values.clone();
-        let (mut passes, mut lengths) = (Vec::new(), Vec::new());
-        let fused = can_fuse(&extension.geometry);
-        // The innermost axis first: later passes then run over whole rows of its outputs.
-        let mut end = axes.len();
-        while end > 0 {
-            // An axis with one tap has the factor 1: there is something to do only for a stride.
-            if axes[end - 1].is_identity() {
-                end -= 1;
-                continue;
-            }
-            let pass = if fused && end == axes.len() { end - 2..end } else { end - 1..end };
-            let copied = |taps: &Vec<A>| memory::copied(taps, "a copy of the factors");
-            let part = |term: &Factors<A>| term[pass.clone()].iter().map(copied).collect();
-            let (resting, values_here) = around(&axes, &values, pass.clone());
-            let extension = Extension { geometry: Geometry { axes: resting }, values: values_here };
-            lengths.push(extension.geometry.output_len());
-            passes.push(if pass.len() == 2 {
-                let terms = terms.iter().map(part).collect::<Result<_>>()?;
-                Pass::Fused(Box::new(Fused::new(extension, terms, instructions, workers.threads)?))
-            } else {
-                let taps = &terms[0][pass.start];
-                Pass::Single(Box::new(Direct::new(extension, taps, instructions, workers)?))
+        let mut prepared = Vec::with_capacity(passes.len());
+        for passing in passes {
+            let axes = &passing.pass().axes;
+            let geometry = passing.pass().geometry.clone();
+            let extension = Extension { values: around(&values, axes.clone()), geometry };
+            prepared.push(match passing {
+                Passing::Fused(_, strips) => {
+                    let copied = |taps: &Vec<A>| memory::copied(taps, "a copy of the factors");
+                    let part = |term: &Factors<A>| term[axes.clone()].iter().map(copied).collect();
+                    let terms = terms.iter().map(part).collect::<Result<_>>()?;
+                    let threads = workers.threads;
+                    let fused = Fused::new(extension, terms, *strips, instructions, threads)?;
+                    Pass::Fused(Box::new(fused))
+                }
+                Passing::Single(_, tile) => {
+                    let taps = &terms[0][axes.start];
+                    let direct = Direct::new(extension, taps, *tile, instructions, workers)?;
+                    Pass::Single(Box::new(direct))
+                }
             });
             // What lies outside along the other axes is filtered by this pass too.
-            let others = values.iter_mut().enumerate().filter(|(b, _)| !pass.contains(b));
+            let others = values.iter_mut().enumerate().filter(|(other, _)| !axes.contains(other));
             for (_, value) in others {
-                for a in pass.clone() {
-                    let taps = terms[0][a].iter();
-                    *value = taps.fold(A::default(), |sum, &w| sum.mul_add(w, *value));
+                for taps in &terms[0][axes.clone()] {
+                    *value = taps.iter().fold(A::default(), |sum, &w| sum.mul_add(w, *value));
                 }
             }
-            for axis in &mut axes[pass.clone()] {
-                *axis = done(axis);
-            }
-            end = pass.start;
         }
-        lengths.pop();
+        let before_last = passes.split_last().map_or(&[][..], |(_, before)| before);
+        let lengths: Vec<usize> =
+            before_last.iter().map(|passing| passing.pass().geometry.output_len()).collect();
         let longest = lengths.iter().max().map_or(0, |len| 2 * len * size_of::<A>());
-        Ok(Self { passes, lengths, buffers: Pool::new(1, longest) })
+        Ok(Self { passes: prepared, lengths, buffers: Pool::new(1, longest) })
     }
 
     /// Computes all outputs.
@@ -120,51 +115,9 @@ impl<A: Element> Pass<A> {
     }
 }
 
-/// Whether the passes along the last two axes can be fused: neighbouring rows of the input are then
-/// those under neighbouring taps, and rows are long enough for vectors and for the gaps between taps.
-pub fn can_fuse(geometry: &Geometry) -> bool {
-    let [.., rows, inner] = &geometry.axes[..] else { return false };
-    let long = !rows.is_identity() && !inner.is_identity();
-    let dense = inner.reach() / 4 <= inner.samples() + inner.outputs();
-    long && dense && rows.tap_step() == 1 && rows.lanes == 1 && inner.outputs() >= WIDEST
-}
-
-/// Elements of the widest vector of the narrowest type.
-pub const WIDEST: usize = 64;
-
-/// The axes of a pass, with those before it as one and those after it as one, and their values.
-fn around<A: Element>(
-    axes: &[Axis],
-    values: &[A],
-    pass: std::ops::Range<usize>,
-) -> (Vec<Axis>, Vec<A>) {
-    let flat = |axes: &[Axis]| {
-        let n = axes.iter().map(Axis::samples).product();
-        Axis { n, out: n, ..Axis::one_sample() }
-    };
-    let (mut all, mut kept) = (Vec::new(), Vec::new());
-    if pass.start > 0 {
-        all.push(flat(&axes[..pass.start]));
-        kept.push(A::default());
-    }
-    all.extend_from_slice(&axes[pass.clone()]);
-    kept.extend_from_slice(&values[pass.clone()]);
-    if pass.end < axes.len() {
-        all.push(flat(&axes[pass.end..]));
-        kept.push(A::default());
-    }
-    (all, kept)
-}
-
-/// An axis that a pass has dealt with: the outputs are what later passes see.
-fn done(axis: &Axis) -> Axis {
-    Axis {
-        n: axis.out,
-        taps: 1,
-        stride: 1,
-        dilation: 1,
-        offset: 0,
-        edge: Edge::Zero,
-        ..axis.clone()
-    }
+/// The values outside of the axes of a pass, with nothing outside of what is put together around them.
+fn around<A: Element>(values: &[A], pass: Range<usize>) -> Vec<A> {
+    let before = (pass.start > 0).then(A::default);
+    let after = (pass.end < values.len()).then(A::default);
+    before.into_iter().chain(values[pass].iter().copied()).chain(after).collect()
 }

@@ -7,6 +7,7 @@ use super::{Factors, Separable};
 use crate::cpu::direct::Direct;
 use crate::element::Element;
 use crate::error::Result;
+use crate::plan::cpu::{Passing, Tile};
 use crate::problem::extension::Extension;
 use crate::simd::InstructionSet;
 use crate::util::threads;
@@ -26,20 +27,21 @@ pub struct Sum<A: Element> {
 }
 
 impl<A: Element> Sum<A> {
-    /// An executor for `weights`, which these terms are the sum of; where
-    /// [`can_fuse`](super::can_fuse) allows it.
+    /// An executor for `weights`, which these terms are the sum of, with tiles for what the definition
+    /// has the last word on.
     pub fn new(
         extension: Extension<A>,
         weights: &[A],
         terms: &[Factors<A>],
+        (passes, tile): (&[Passing], Tile),
         instructions: InstructionSet,
         workers: impl Into<Workers>,
     ) -> Result<Self> {
         let workers = workers.into();
         Ok(Self {
-            separable: Separable::new(&extension, terms, instructions, workers)?,
+            separable: Separable::new(&extension, terms, passes, instructions, workers)?,
             width: extension.inner().outputs(),
-            direct: Direct::new(extension, weights, instructions, 1)?,
+            direct: Direct::new(extension, weights, tile, instructions, 1)?,
             threads: workers.threads,
         })
     }

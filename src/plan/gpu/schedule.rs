@@ -8,6 +8,7 @@ use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::launch::{Launch, Types};
 use crate::plan::gpu::parts;
 use crate::plan::gpu::parts::Part;
+use crate::plan::passes::{Pass, around};
 use crate::problem::geometry::{Axis, Geometry};
 
 /// All dispatches of one convolution on the GPU.
@@ -239,8 +240,6 @@ fn passes(
 ) -> Result<Vec<Stage>, String> {
     let rank = geometry.rank();
     let mut stages: Vec<Stage> = Vec::new();
-    // Whether a pass is followed by one along an axis before this one.
-    let is_last = |end: usize| geometry.axes[..end].iter().all(Axis::is_identity);
     // What is between two passes is not rounded.
     let inside = dtype.summed_in();
     let types = |first: bool, last: bool| Types {
@@ -249,8 +248,8 @@ fn passes(
         inside,
     };
     let fused = (rank >= 2).then(|| around(&geometry.axes, rank - 2..rank)).and_then(|around| {
-        let types = types(true, is_last(rank - 2));
-        Some((Launch::separable(types, &around, terms, gpu)?, around))
+        let rest = geometry.axes[..rank - 2].iter().all(Axis::is_identity);
+        Launch::separable(types(true, rest), &around, terms, gpu)
     });
     if fused.is_none() && terms > 1 && inside != dtype {
         return Err(format!(
@@ -258,52 +257,29 @@ fn passes(
         ));
     }
     let chains = if fused.is_some() { 1 } else { terms };
+    let passes = Pass::all(geometry, fused.is_some());
     for term in 0..chains {
-        let mut axes = geometry.axes.clone();
-        let mut end = rank;
         let mut from = Place::Input;
-        let mut push = |geometry, launch: Launch, taps, last: bool| {
+        for (i, Pass { axes, geometry }) in passes.iter().enumerate() {
+            let last = i + 1 == passes.len();
+            let (launch, taps) = match &fused {
+                Some(launch) if i == 0 => (launch.clone(), Taps::Fused),
+                _ => {
+                    let launch = Launch::direct(types(i == 0, last), geometry, gpu)?;
+                    (launch, Taps::Axis { term, axis: axes.start })
+                }
+            };
             let launch = if last && term > 0 { launch.accumulating() } else { launch };
             let between = Place::Between(usize::from(from == Place::Between(0)));
             let to = if last { Place::Output } else { between };
-            stages.push(Stage { geometry, launch, taps, from, to });
+            stages.push(Stage { geometry: geometry.clone(), launch, taps, from, to });
             from = to;
-        };
-        if let Some((launch, geometry)) = &fused {
-            push(geometry.clone(), launch.clone(), Taps::Fused, is_last(rank - 2));
-            axes[rank - 2..].iter_mut().for_each(done);
-            end = rank - 2;
-        }
-        let mut first = end == rank;
-        for axis in (0..end).rev().filter(|&axis| !geometry.axes[axis].is_identity()) {
-            let around = around(&axes, axis..axis + 1);
-            let last = is_last(axis);
-            let launch = Launch::direct(types(first, last), &around, gpu)?;
-            push(around, launch, Taps::Axis { term, axis }, last);
-            first = false;
-            done(&mut axes[axis]);
         }
     }
     if stages.is_empty() {
         return Err("the kernel has a single tap".into());
     }
     Ok(stages)
-}
-
-/// The axes of a pass, with those before it as one and those after it as one.
-pub fn around(axes: &[Axis], pass: Range<usize>) -> Geometry {
-    let flat = |axes: &[Axis]| {
-        let n = axes.iter().map(Axis::samples).product();
-        (!axes.is_empty()).then(|| Axis { n, out: n, ..Axis::one_sample() })
-    };
-    let before = flat(&axes[..pass.start]);
-    let after = flat(&axes[pass.end..]);
-    Geometry { axes: before.into_iter().chain(axes[pass].to_vec()).chain(after).collect() }
-}
-
-/// An axis that a pass has dealt with: the outputs are what later passes see.
-fn done(axis: &mut Axis) {
-    *axis = Axis { n: axis.out, out: axis.out, lanes: axis.lanes, ..Axis::one_sample() };
 }
 
 impl fmt::Display for Schedule {

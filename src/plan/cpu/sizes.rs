@@ -1,7 +1,6 @@
 //! Which block sizes suit a transform, and which of them suit a problem.
 
 use super::blocks::{Blocks, Summed, TILE};
-use super::sample;
 use crate::element::DType;
 use crate::problem::geometry::{Axis, Geometry};
 
@@ -175,7 +174,7 @@ fn cheapest(
     dtype: DType,
     threads: usize,
 ) -> Option<(f64, Blocks)> {
-    let (lanes, bytes) = (sample::lanes(dtype), sample::complex_bytes(dtype));
+    let (lanes, bytes) = (dtype.packed_blocks(), dtype.spectrum_bytes());
     let mut best: Option<(f64, Vec<usize>)> = None;
     let mut at = vec![0; choices.len()];
     loop {
