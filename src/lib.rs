@@ -48,8 +48,9 @@ pub use format::FrameSample;
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
 pub use kernel::KernelFacts;
-pub use machine::rates::{DeviceRates, Rate, Unit};
+pub use machine::rates::{DeviceRates, Rate};
 pub use plan::Plan;
+pub use plan::cost::rates::Unit;
 pub use problem::boundary::{Boundary, Edge};
 pub use problem::geometry::{Axis, Geometry};
 pub use problem::{Options, PerAxis, Problem};

@@ -1,6 +1,7 @@
 //! What times agree on, and solving the model for a constant.
 
-use crate::machine::rates::{Term, is_sane};
+use crate::machine::rates::is_sane;
+use crate::plan::cost::rates::Term;
 
 /// How much of a probe's time must hang on a constant, at least: below that, what else is in it
 /// drowns what is sought.
@@ -72,10 +73,10 @@ pub fn solve<R: Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::rates::Unit;
+    use crate::plan::cost::rates::Unit;
 
     fn term(of: fn(&mut [f64; 2]) -> &mut f64) -> Term<[f64; 2]> {
-        Term { name: "term", unit: Unit::Seconds, of }
+        Term { name: "term", unit: Unit::Seconds, probed: true, of }
     }
 
     /// `work / rate + start`.

@@ -16,9 +16,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::Result;
 use crate::machine::Devices;
-use crate::machine::rates::{CPU_TERMS, DeviceRates, listed};
 #[cfg(feature = "gpu")]
-use crate::machine::rates::{GPU_TERMS, detail};
+use crate::machine::rates::detail;
+use crate::machine::rates::{DeviceRates, listed};
 use crate::plan::CostModel;
 #[cfg(feature = "gpu")]
 use crate::plan::Gpu;
@@ -66,7 +66,7 @@ pub(crate) fn calibrate(devices: &Devices) -> Result<Calibration> {
         detail: machine.detail(),
         kind: None,
         measured_at: now(),
-        rates: listed(&CPU_TERMS, &rates, &shipped.cpu, &measured),
+        rates: listed(&rates, &shipped.cpu, &measured),
     }];
     #[cfg(feature = "gpu")]
     if let Gpu::Present(gpu) = &capabilities.gpu {
@@ -76,7 +76,7 @@ pub(crate) fn calibrate(devices: &Devices) -> Result<Calibration> {
             detail: detail(gpu),
             kind: Some(gpu.kind),
             measured_at: now(),
-            rates: listed(&GPU_TERMS, &rates, shipped.gpu_rates(gpu.kind), &measured),
+            rates: listed(&rates, shipped.gpu_rates(gpu.kind), &measured),
         });
     }
     let kept = devices.model().keep(&found);

@@ -6,7 +6,8 @@ use super::fit::{agreed, solve, wake};
 use super::probe::{Prepared, synthetic};
 use crate::error::Result;
 use crate::machine::Devices;
-use crate::machine::rates::{CPU_TERMS, is_sane};
+use crate::machine::rates::is_sane;
+use crate::plan::cost::rates::Rates;
 use crate::plan::{Capabilities, CostModel, CpuRates, Gpu, Plan, Recipe, Request};
 use crate::problem::Options;
 use crate::util::timing::fastest;
@@ -97,7 +98,7 @@ pub fn measure(
     for _ in 0..2 {
         for (Ready { probe, prepared, times, .. }, on) in &ready {
             let Some(seconds) = agreed(times) else { continue };
-            let term = CPU_TERMS.iter().find(|term| term.name == probe.term);
+            let term = CpuRates::probed().find(|term| term.name == probe.term);
             let term = term.expect("every probe's constant is listed");
             let standard = *(term.of)(&mut shipped.cpu.clone());
             let expected = |rates: &CpuRates| {

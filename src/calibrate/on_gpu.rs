@@ -8,7 +8,7 @@ use super::probe::{Prepared, synthetic};
 use crate::error::Result;
 use crate::gpu::{GpuArray, GpuDevice};
 use crate::machine::Devices;
-use crate::machine::rates::GPU_TERMS;
+use crate::plan::cost::rates::Rates;
 use crate::plan::gpu::schedule::Schedule;
 use crate::plan::{Cost, CostModel, Gpu, GpuCapabilities, GpuRates, Plan, Recipe, Request};
 use crate::problem::Options;
@@ -70,7 +70,7 @@ pub fn measure(
     // Each leans on the others: the second round has all of them.
     for _ in 0..2 {
         for Timed { term, part, plan, seconds } in &timed {
-            let term = GPU_TERMS.iter().find(|known| known.name == *term);
+            let term = GpuRates::probed().find(|known| known.name == *term);
             let term = term.expect("every probe's constant is listed");
             let Some(schedule) = schedule(plan) else { continue };
             let expected = |rates: &GpuRates| {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::rates::{CPU_TERMS, DeviceRates, GPU_TERMS, set};
+use super::rates::{DeviceRates, set};
 use super::store::{self, Machine};
 use crate::plan::{CostModel, Gpu, InstructionSet, Request};
 
@@ -18,12 +18,12 @@ impl Measured {
     /// Puts what was measured into a model.
     fn refine(&self, model: &mut CostModel, gpu: &Gpu) {
         if let Some(cpu) = &self.cpu {
-            set(&CPU_TERMS, &mut model.cpu, &cpu.rates);
+            set(&mut model.cpu, &cpu.rates);
         }
         if let Gpu::Present(gpu) = gpu
             && let Some(found) = self.gpus.iter().find(|found| found.is_of(gpu))
         {
-            set(&GPU_TERMS, model.gpu_rates_mut(gpu.kind), &found.rates);
+            set(model.gpu_rates_mut(gpu.kind), &found.rates);
         }
     }
 
@@ -92,7 +92,7 @@ impl Model {
         for gpu in self.measured().iter().flat_map(|measured| &measured.gpus) {
             if let Some(kind) = gpu.kind {
                 let mut model = known.clone();
-                set(&GPU_TERMS, model.gpu_rates_mut(kind), &gpu.rates);
+                set(model.gpu_rates_mut(kind), &gpu.rates);
                 all.push(model);
             }
         }

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use crate::plan::{CpuRates, GpuCapabilities, GpuKind, GpuRates};
+use crate::plan::cost::rates::{Rates, Term, Unit};
+use crate::plan::{GpuCapabilities, GpuKind};
 use crate::words::Seconds;
 
 /// The rates of one device.
@@ -18,7 +19,7 @@ pub struct DeviceRates {
     pub kind: Option<GpuKind>,
     /// When it was measured, in seconds since 1970.
     pub measured_at: u64,
-    /// The constants of [`CpuRates`] or [`GpuRates`], by their names there.
+    /// The constants of [`CpuRates`](crate::plan::CpuRates) or [`GpuRates`](crate::plan::GpuRates), by their names there.
     pub rates: Vec<Rate>,
 }
 
@@ -26,7 +27,7 @@ pub struct DeviceRates {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rate {
-    /// The field of [`CpuRates`] or [`GpuRates`].
+    /// The field of [`CpuRates`](crate::plan::CpuRates) or [`GpuRates`](crate::plan::GpuRates).
     pub name: &'static str,
     /// What it is counted in.
     pub unit: Unit,
@@ -40,15 +41,6 @@ pub struct Rate {
     pub measured: bool,
 }
 
-/// What a [`Rate`] is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// So many of something per second; more is better.
-    PerSecond(&'static str),
-    /// Seconds; less is better.
-    Seconds,
-}
-
 impl Rate {
     /// Value and unit, for people.
     pub fn in_words(&self, value: f64) -> String {
@@ -56,6 +48,7 @@ impl Rate {
             // Shorter than what the time of a run is told in.
             Unit::Seconds if value < 1e-6 => format!("{:.2} ns", value * 1e9),
             Unit::Seconds => Seconds(value).to_string(),
+            Unit::Of(what) => format!("{:.1} M{what}", value * 1e-6),
             Unit::PerSecond(what) => format!("{:.3} G{what}/s", value * 1e-9),
         }
     }
@@ -76,41 +69,6 @@ impl fmt::Display for DeviceRates {
     }
 }
 
-/// A constant, by name.
-pub(crate) struct Term<R> {
-    pub name: &'static str,
-    pub unit: Unit,
-    pub of: fn(&mut R) -> &mut f64,
-}
-
-macro_rules! terms {
-    ($rates:ident: $($name:ident $unit:expr),* $(,)?) => {
-        [$(Term::<$rates> { name: stringify!($name), unit: $unit, of: |rates| &mut rates.$name }),*]
-    };
-}
-
-/// The constants that are measured. What kernels take to be set up (`pipeline`) depends on caches
-/// that a probe cannot empty, so that one stays as shipped.
-pub(crate) const CPU_TERMS: [Term<CpuRates>; 8] = terms![CpuRates:
-    direct Unit::PerSecond("MAC"),
-    ring Unit::PerSecond("sample"),
-    gather Unit::PerSecond("sample"),
-    fft Unit::PerSecond("share"),
-    fft_start Unit::Seconds,
-    bandwidth Unit::PerSecond("B"),
-    row Unit::Seconds,
-    wake Unit::Seconds,
-];
-
-/// Likewise for a GPU.
-pub(crate) const GPU_TERMS: [Term<GpuRates>; 5] = terms![GpuRates:
-    direct Unit::PerSecond("MAC"),
-    direct_nd Unit::PerSecond("MAC"),
-    bandwidth Unit::PerSecond("B"),
-    bus Unit::PerSecond("B"),
-    round_trip Unit::Seconds,
-];
-
 /// Whether a constant can be believed.
 pub(crate) fn is_sane(value: f64, shipped: f64) -> bool {
     const FURTHEST: f64 = 100.0;
@@ -118,12 +76,7 @@ pub(crate) fn is_sane(value: f64, shipped: f64) -> bool {
 }
 
 /// Names and values beside what is shipped.
-pub(crate) fn listed<R: Clone>(
-    terms: &[Term<R>],
-    rates: &R,
-    shipped: &R,
-    measured: &[&str],
-) -> Vec<Rate> {
+pub(crate) fn listed<R: Rates>(rates: &R, shipped: &R, measured: &[&str]) -> Vec<Rate> {
     let (mut rates, mut shipped) = (rates.clone(), shipped.clone());
     let rate = |term: &Term<R>| Rate {
         name: term.name,
@@ -132,7 +85,7 @@ pub(crate) fn listed<R: Clone>(
         value: *(term.of)(&mut rates),
         measured: measured.contains(&term.name),
     };
-    terms.iter().map(rate).collect()
+    R::probed().map(rate).collect()
 }
 
 impl DeviceRates {
@@ -147,8 +100,8 @@ pub(crate) fn detail(gpu: &GpuCapabilities) -> String {
 }
 
 /// Puts values into rates.
-pub(crate) fn set<R>(terms: &[Term<R>], rates: &mut R, values: &[Rate]) {
-    for term in terms {
+pub(crate) fn set<R: Rates>(rates: &mut R, values: &[Rate]) {
+    for term in R::probed() {
         if let Some(rate) = values.iter().find(|rate| rate.name == term.name) {
             *(term.of)(rates) = rate.value;
         }

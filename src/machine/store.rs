@@ -125,7 +125,7 @@ fn identity(machine: &Machine, device: &DeviceRates) -> Value {
 
 #[cfg(feature = "serde")]
 fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
-    use super::rates::{CPU_TERMS, GPU_TERMS, is_sane, listed};
+    use super::rates::{is_sane, listed};
     use crate::plan::{CostModel, GpuKind};
     let file: Value = serde_json::from_slice(&crate::util::disk::read(path, LARGEST)?).ok()?;
     let of = &file["of"];
@@ -142,10 +142,10 @@ fn read(path: &Path, machine: &Machine) -> Option<DeviceRates> {
     let fitted = file["measured"].as_array()?;
     let fitted: Vec<&str> = fitted.iter().filter_map(Value::as_str).collect();
     let mut rates = match kind {
-        None => listed(&CPU_TERMS, &shipped.cpu, &shipped.cpu, &fitted),
+        None => listed(&shipped.cpu, &shipped.cpu, &fitted),
         Some(kind) => {
             let shipped = shipped.gpu_rates(kind);
-            listed(&GPU_TERMS, shipped, shipped, &fitted)
+            listed(shipped, shipped, &fitted)
         }
     };
     for rate in &mut rates {

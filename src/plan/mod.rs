@@ -1,7 +1,7 @@
 //! Deciding: which method runs where. A pure function of plain data.
 
 mod capabilities;
-mod cost;
+pub(crate) mod cost;
 pub(crate) mod cpu;
 mod design;
 mod display;

@@ -1,0 +1,143 @@
+//! What the methods of the CPU are expected to take.
+
+use super::{Cost, CostModel, bytes, search};
+use crate::element::DType;
+use crate::plan::capabilities::{Capabilities, InstructionSet};
+use crate::plan::cpu::strips;
+use crate::plan::cpu::tiles::{Tile, computed_columns, rate_share};
+use crate::plan::cpu::{Blocks, sizes};
+use crate::problem::geometry::Geometry;
+
+/// Wake-ups that another thread must be worth, at least.
+const WAKES_PER_THREAD: f64 = 3.0;
+
+impl CostModel {
+    /// Threads worth waking for work that takes one of them this many seconds.
+    pub fn threads(&self, capabilities: &Capabilities, seconds: f64) -> usize {
+        ((seconds / (WAKES_PER_THREAD * self.cpu.wake)) as usize)
+            .clamp(1, capabilities.threads.max(1))
+    }
+
+    /// The direct method on the CPU, with the number of threads that suits it.
+    pub fn cpu_direct(
+        &self,
+        dtype: DType,
+        geometry: &Geometry,
+        capabilities: &Capabilities,
+    ) -> (usize, Cost) {
+        let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
+        let outputs = geometry.output_len() as f64;
+        let rows = outputs / inner.outputs() as f64;
+        let taps = geometry.taps() / inner.taps;
+        let shared = outer.last().map_or(1, |axis| axis.taps.div_ceil(axis.stride));
+        let rate = self.direct_rate(dtype, capabilities) * rate_share(shared, inner.taps);
+        // Finding a row's own outputs costs about as much as eight rows of samples, and each further
+        // plane of taps as much again.
+        let planes: usize = outer.iter().rev().skip(1).map(|axis| axis.taps).product();
+        let per_row = 8.0 + taps as f64 + 8.0 * (planes - 1) as f64;
+        let computed = rows * computed_columns(inner) * geometry.taps() as f64;
+        let mut compute = computed / rate + rows * per_row * self.cpu.row;
+        if inner.stride > 1 {
+            // Six rows of a tile share their samples, and taps those of their phase.
+            let samples = (taps as f64 / 6.0 + 1.0) * inner.stride.min(inner.taps) as f64;
+            compute += outputs * samples / self.cpu.gather;
+        }
+        let threads = self.threads(capabilities, compute);
+        (threads, self.on_cpu(compute, bytes(dtype, geometry), threads))
+    }
+
+    /// One pass per axis on the CPU, the last two fused where they can be, for each of `terms`
+    /// outer products.
+    pub fn cpu_separable(
+        &self,
+        dtype: DType,
+        geometry: &Geometry,
+        terms: usize,
+        capabilities: &Capabilities,
+    ) -> (usize, Cost) {
+        let samples = geometry.output_len().max(geometry.input_len()) as f64;
+        let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
+        let rate = self.direct_rate(dtype, capabilities);
+        let columns: usize = outer.iter().map(|axis| axis.taps).sum();
+        // Pieces filter the rows above them again.
+        let again = outer.last().map_or(0.0, |axis| {
+            let tile = Tile::along(axis, dtype, capabilities.instructions);
+            let piece = strips::piece(tile, axis.outputs(), capabilities.threads);
+            (axis.taps - 1) as f64 / piece as f64
+        });
+        let per_sample = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
+        let rows = samples / inner.outputs() as f64;
+        let width = dtype.size() as f64 / 4.0;
+        let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count();
+        let passes = passes - usize::from(strips::can_fuse(geometry));
+        // Each pass finds its rows; a fused one has two kinds of them.
+        let per_row = 26.0 + 24.0 * (passes.max(1) - 1) as f64;
+        let ring = samples * width / self.cpu.ring + rows * per_row * self.cpu.row;
+        let mut compute = terms as f64 * (samples * per_sample / rate + ring);
+        if inner.stride > 1 {
+            compute += samples * inner.stride.min(inner.taps) as f64 / self.cpu.gather;
+        }
+        let threads = self.threads(capabilities, compute);
+        let mut cost = self.on_cpu(compute, passes as f64 * bytes(dtype, geometry), threads);
+        cost.setup = search(geometry, terms);
+        (threads, cost)
+    }
+
+    /// Multiply-adds per second of a thread in tiles of full height.
+    fn direct_rate(&self, dtype: DType, capabilities: &Capabilities) -> f64 {
+        // Products of bytes are made of those of two bytes; a complex product is four real ones;
+        // integers have no fused multiply-add (the bench `cases`, group `types`).
+        let width = 4.0 / dtype.size().max(2) as f64;
+        let complex = if dtype.is_complex() { 0.5 } else { 1.0 };
+        let integer = if dtype.is_integer() { 0.75 } else { 1.0 };
+        let narrow = match capabilities.instructions {
+            // Half the width of AVX2 or less, and no fused multiply-add.
+            InstructionSet::Baseline => 0.3,
+            _ => 1.0,
+        };
+        self.cpu.direct * width * complex * integer * narrow
+    }
+
+    /// FFT in blocks on the CPU.
+    pub fn cpu_fft(
+        &self,
+        dtype: DType,
+        geometry: &Geometry,
+        blocks: &Blocks,
+        capabilities: &Capabilities,
+    ) -> (usize, Cost) {
+        let bytes = dtype.spectrum_bytes();
+        // Vectors hold half as many numbers of twice the size.
+        let width = bytes as f64 / 8.0;
+        let block = sizes::work_per_block(blocks, bytes) * width / self.cpu.fft;
+        // The kernel's way there, through memory that is touched for the first time, takes what a block
+        // takes there and back: 2 to 39 ms where this says 2 to 40, for 63² and 255² taps at 2048² and
+        // 511² at 4096² (Zen 4, 2026-11-23). Of an axis that is summed only the taps are transformed.
+        let spectrum = match (blocks.summed, blocks.summed_axis()) {
+            (Some(summed), Some(axis)) => summed.taps as f64 / blocks.size[axis] as f64,
+            _ => 1.0,
+        };
+        let transforms = blocks.total().div_ceil(dtype.packed_blocks());
+        let threads = self.threads(capabilities, block * transforms as f64);
+        let threads = threads.min(transforms);
+        let rounds = transforms.div_ceil(threads) as f64;
+        let wake = if threads > 1 { self.cpu.wake } else { 0.0 };
+        let fixed = self.cpu.fft_start + wake;
+        // Blocks of several axes are gathered from rows far apart, one after another: three times what
+        // rows in turn take (2048² and 4096², f32 and f64, the bench `crossover`).
+        let apart = if geometry.rank() > 1 { 3.0 } else { 1.0 };
+        let work = rounds * block + apart * self.memory(self::bytes(dtype, geometry));
+        (threads, Cost { fixed, work, transfer: 0.0, setup: block * spectrum })
+    }
+
+    /// What input and output of so many bytes take beyond the caches.
+    fn memory(&self, bytes: f64) -> f64 {
+        (bytes - self.cpu.cache).max(0.0) / self.cpu.bandwidth
+    }
+
+    fn on_cpu(&self, compute: f64, bytes: f64, threads: usize) -> Cost {
+        let fixed = if threads > 1 { self.cpu.wake } else { 0.0 };
+        let work = compute / threads as f64 + self.memory(bytes);
+        Cost { fixed, work, transfer: 0.0, setup: 0.0 }
+    }
+}

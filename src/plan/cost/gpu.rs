@@ -1,0 +1,56 @@
+//! What a schedule of dispatches is expected to take on a GPU.
+
+use std::collections::HashSet;
+
+use super::{Cost, CostModel, bytes, search};
+use crate::element::DType;
+use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::gpu::schedule::Schedule;
+use crate::problem::geometry::Geometry;
+
+impl CostModel {
+    /// The dispatches of a schedule, from and to host memory.
+    pub fn gpu(
+        &self,
+        dtype: DType,
+        geometry: &Geometry,
+        schedule: &Schedule,
+        gpu: &GpuCapabilities,
+    ) -> Cost {
+        let rates = self.gpu_rates(gpu.kind);
+        let complex = if dtype.is_complex() { 4.0 } else { 1.0 };
+        // Consumers' GPUs have one unit for f64 where they have 32 for f32.
+        let width = if dtype == DType::F64 { 32.0 } else { 1.0 };
+        let work = schedule.stages().map(|stage| {
+            let launch = &stage.launch;
+            let rate = if launch.is_tiled() { rates.direct } else { rates.direct_nd };
+            let seconds = stage.multiply_adds() * complex * width / rate;
+            seconds.max(stage.bytes() / rates.bandwidth)
+        });
+        let trips = if schedule.resident { 1 } else { schedule.parts.len() };
+        let pipelines: HashSet<_> = schedule.stages().map(|stage| &stage.launch.variant).collect();
+        let search = if schedule.terms > 0 { search(geometry, schedule.terms) } else { 0.0 };
+        Cost {
+            fixed: rates.round_trip * trips as f64,
+            work: work.sum(),
+            transfer: self.travel(dtype, geometry, gpu.kind),
+            setup: rates.pipeline * pipelines.len() as f64 + search,
+        }
+    }
+
+    /// Input and output over the bus of this kind of GPU.
+    pub fn travel(&self, dtype: DType, geometry: &Geometry, kind: GpuKind) -> f64 {
+        bytes(dtype, geometry) / self.gpu_rates(kind).bus
+    }
+
+    /// The least that any GPU takes that may be chosen unasked, for each of so many runs from and to
+    /// host memory: a problem that the CPU finishes sooner need not look for one.
+    pub fn gpu_floor(&self, dtype: DType, geometry: &Geometry, runs: usize) -> f64 {
+        let software = self.software_unasked.then_some(&self.software);
+        let each = [&self.discrete, &self.integrated].into_iter().chain(software).map(|rates| {
+            let once = rates.pipeline / runs.max(1) as f64;
+            rates.round_trip + bytes(dtype, geometry) / rates.bus + once
+        });
+        each.fold(f64::INFINITY, f64::min)
+    }
+}

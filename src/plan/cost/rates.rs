@@ -1,0 +1,158 @@
+//! The constants of the cost model, all of one shape: a name, a unit, a value, and whether a probe can
+//! measure it. They are rates of this library's own methods, not the hardware's peaks.
+
+/// What a [`Rate`](crate::Rate) is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unit {
+    /// So many of something per second; more is better.
+    PerSecond(&'static str),
+    /// Seconds; less is better.
+    Seconds,
+    /// So many of something.
+    Of(&'static str),
+}
+
+/// A constant, by name.
+pub(crate) struct Term<R: 'static> {
+    /// Its field.
+    pub name: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// Whether a calibration measures it.
+    pub probed: bool,
+    /// Where it stands.
+    pub of: fn(&mut R) -> &mut f64,
+}
+
+/// The constants of a kind of device.
+pub(crate) trait Rates: Clone + 'static {
+    /// All of them.
+    const TERMS: &'static [Term<Self>];
+
+    /// Those that a calibration measures.
+    fn probed() -> impl Iterator<Item = &'static Term<Self>> {
+        Self::TERMS.iter().filter(|term| term.probed)
+    }
+}
+
+macro_rules! rates {
+    ($(#[$about:meta])* $rates:ident {
+        $($(#[$doc:meta])* $name:ident: $unit:expr, $how:ident;)*
+    }) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $rates {
+            $($(#[$doc])* pub $name: f64,)*
+        }
+
+        impl Rates for $rates {
+            const TERMS: &'static [Term<Self>] = &[$(Term {
+                name: stringify!($name),
+                unit: $unit,
+                probed: rates!(@$how),
+                of: |rates| &mut rates.$name,
+            },)*];
+        }
+    };
+    (@probed) => { true };
+    (@given) => { false };
+}
+
+rates! {
+    /// Rates of the CPU's methods, per thread.
+    CpuRates {
+        /// Multiply-adds of the direct method per second, on 4-byte elements with tiles of full height
+        /// and AVX2 or wider vectors.
+        direct: Unit::PerSecond("MAC"), probed;
+        /// Samples of 4 bytes per second that go from one pass to the next.
+        ring: Unit::PerSecond("sample"), probed;
+        /// Samples per second that are picked out of the input one by one, under an inner stride.
+        gather: Unit::PerSecond("sample"), probed;
+        /// Butterflies' shares per second, in f32: a transform of `N` samples has `N log2 N` of them.
+        fft: Unit::PerSecond("share"), probed;
+        /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
+        /// transform takes at least.
+        fft_start: Unit::Seconds, probed;
+        /// Bytes of input and output that stay in the caches from run to run: up to there, memory is as
+        /// fast as the methods.
+        cache: Unit::Of("B"), given;
+        /// Bytes per second beyond that, read and written, of all threads together.
+        bandwidth: Unit::PerSecond("B"), probed;
+        /// Finding and starting one row of samples for one row of outputs, in seconds.
+        row: Unit::Seconds, probed;
+        /// Handing work to other threads and waiting for them, in seconds.
+        wake: Unit::Seconds, probed;
+    }
+}
+
+rates! {
+    /// Rates of one kind of GPU.
+    GpuRates {
+        /// Multiply-adds per second of the tiled direct shaders.
+        direct: Unit::PerSecond("MAC"), probed;
+        /// Multiply-adds per second of the N-dimensional shader.
+        direct_nd: Unit::PerSecond("MAC"), probed;
+        /// Bytes per second of device memory.
+        bandwidth: Unit::PerSecond("B"), probed;
+        /// Bytes per second over the bus, each way.
+        bus: Unit::PerSecond("B"), probed;
+        /// One submission, waited for, in seconds.
+        round_trip: Unit::Seconds, probed;
+        /// Compiling one pipeline that no cache has, in seconds. Depends on caches that a probe cannot
+        /// empty.
+        pipeline: Unit::Seconds, given;
+    }
+}
+
+impl CpuRates {
+    /// From benches/results/executors.md and the benches `direct` and `cases`, rounded: 2 cores AMD EPYC
+    /// (Zen 4), 2026-11-23. `fft_start` is what tiny transforms took above direct sums there. `gather`
+    /// and `wake` are estimates of the same machine.
+    pub(super) const SHIPPED: Self = Self {
+        direct: 52e9,
+        ring: 7e9,
+        gather: 0.7e9,
+        fft: 5.8e9,
+        fft_start: 0.6e-6,
+        cache: 10e6,
+        bandwidth: 60e9,
+        row: 4e-9,
+        wake: 10e-6,
+    };
+}
+
+impl GpuRates {
+    /// Not measured: no such device was at hand. Rates are a quarter of what the class's common members
+    /// do at least (10 TFLOP/s and 300 GB/s), the round trip is the upper end of what wgpu's users
+    /// report.
+    pub(super) const DISCRETE: Self = Self {
+        direct: 1.25e12,
+        direct_nd: 0.15e12,
+        bandwidth: 75e9,
+        bus: 6e9,
+        round_trip: 300e-6,
+        pipeline: 10e-3,
+    };
+
+    /// Not measured either: a quarter of 1 TFLOP/s and 40 GB/s.
+    pub(super) const INTEGRATED: Self = Self {
+        direct: 0.125e12,
+        direct_nd: 0.015e12,
+        bandwidth: 10e9,
+        bus: 5e9,
+        round_trip: 300e-6,
+        pipeline: 10e-3,
+    };
+
+    /// `direct` and `bandwidth` are from single runs of Mesa lavapipe on the same machine as the CPU's
+    /// rates, which hardly gets beyond its cost per sample; the others are estimates.
+    pub(super) const SOFTWARE: Self = Self {
+        direct: 0.4e9,
+        direct_nd: 0.05e9,
+        bandwidth: 0.15e9,
+        bus: 2e9,
+        round_trip: 1e-3,
+        pipeline: 20e-3,
+    };
+}
