@@ -18,6 +18,7 @@ pub const LEVEL: f64 = 1.0 / 32.0;
 
 /// What an output is judged by: `sum |k_t|`, `sum |k_t| |x_t|` and the largest `|x_t|` over its window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Window {
     /// `sum |k_t|`.
     pub taps: f64,
@@ -88,6 +89,7 @@ pub fn separable(dtype: DType, geometry: &Geometry, kernel: &KernelFacts, window
 /// How the errors of transforms spread: each output has something of all samples that it was
 /// transformed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Spread {
     /// Samples that one transform joins.
     pub transformed: usize,

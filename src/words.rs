@@ -6,6 +6,7 @@ use std::fmt;
 ///
 /// With `n` samples and an effective kernel length `M = (taps - 1) * dilation + 1` on an axis:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Mode {
     /// Everything: `n + M - 1` samples.
     Full,
@@ -19,6 +20,7 @@ pub enum Mode {
 
 /// Convolution, or correlation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Operation {
     /// `full[i] = sum k[t] * x[i - t]`.
     #[default]
@@ -29,6 +31,7 @@ pub enum Operation {
 
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Method {
     /// Whatever is expected to be fastest.
     #[default]
@@ -53,6 +56,7 @@ pub enum Method {
 
 /// Where a convolution is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Device {
     /// Wherever it is expected to be fastest.
     #[default]
@@ -65,6 +69,7 @@ pub enum Device {
 
 /// How precisely sums are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Precision {
     /// In the type of the elements; in `f32` for `f16`.
     #[default]

@@ -248,16 +248,16 @@ impl FromStr for Boundary {
 
 impl Boundary {
     fn typed<A: Value>(&self) -> anyhow::Result<convolve::Boundary<A>> {
-        use convolve::{Boundary as B, Edge};
         Ok(match self {
-            Self::Constant(value) => B::Constant(A::exactly(*value).map_err(|reason| {
-                anyhow!("boundary constant: {reason}, and it takes the input's type, {}", A::DTYPE)
-            })?),
-            Self::Rule(Edge::Zero | Edge::Constant(())) => B::Zero,
-            Self::Rule(Edge::Nearest) => B::Nearest,
-            Self::Rule(Edge::Reflect) => B::Reflect,
-            Self::Rule(Edge::Mirror) => B::Mirror,
-            Self::Rule(Edge::Wrap) => B::Wrap,
+            Self::Constant(value) => {
+                convolve::Boundary::Constant(A::exactly(*value).map_err(|reason| {
+                    anyhow!(
+                        "boundary constant: {reason}, and it takes the input's type, {}",
+                        A::DTYPE
+                    )
+                })?)
+            }
+            Self::Rule(edge) => edge.with(A::default()),
         })
     }
 }
@@ -275,14 +275,14 @@ impl Meaning {
         &self,
         boundary: convolve::Boundary<A>,
     ) -> anyhow::Result<convolve::Options<A>> {
-        Ok(convolve::Options {
-            operation: if self.correlate { Operation::Correlate } else { Operation::Convolve },
-            mode: self.mode.into(),
-            boundary: self.boundaries(boundary)?.per_axis(),
-            stride: self.stride.per_axis(),
-            dilation: self.dilation.per_axis(),
-            origin: self.origin.per_axis(),
-        })
+        let operation = if self.correlate { Operation::Correlate } else { Operation::Convolve };
+        Ok(convolve::Options::default()
+            .operation(operation)
+            .mode(self.mode.into())
+            .boundary(self.boundaries(boundary)?.per_axis())
+            .stride(self.stride.per_axis())
+            .dilation(self.dilation.per_axis())
+            .origin(self.origin.per_axis()))
     }
 
     /// The same for an array with channels after so many axes.
@@ -292,13 +292,12 @@ impl Meaning {
         axes: usize,
     ) -> anyhow::Result<convolve::Options<A>> {
         let edges = self.boundaries(boundary)?;
-        Ok(convolve::Options {
-            boundary: edges.and("boundary", axes, convolve::Boundary::Zero)?,
-            stride: self.stride.and("stride", axes, 1)?,
-            dilation: self.dilation.and("dilation", axes, 1)?,
-            origin: self.origin.and("origin", axes, 0)?,
-            ..self.options(boundary)?
-        })
+        Ok(self
+            .options(boundary)?
+            .boundary(edges.and("boundary", axes, convolve::Boundary::Zero)?)
+            .stride(self.stride.and("stride", axes, 1)?)
+            .dilation(self.dilation.and("dilation", axes, 1)?)
+            .origin(self.origin.and("origin", axes, 0)?))
     }
 
     fn boundaries<A: Value>(

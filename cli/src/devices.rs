@@ -22,7 +22,7 @@ pub fn run() -> Result<()> {
     match &capabilities.gpu {
         Gpu::Present(gpu) => writeln!(text, "gpu: {} ({})", gpu.name, gpu.backend)?,
         Gpu::Absent(reason) => writeln!(text, "gpu: none, {reason}")?,
-        Gpu::NotAsked => writeln!(text, "gpu: not looked for")?,
+        _ => writeln!(text, "gpu: not looked for")?,
     }
     for Adapter { capabilities: gpu, driver, chosen, .. } in convolve::adapters() {
         let mark = if chosen { "->" } else { "  " };

@@ -18,14 +18,12 @@ pub fn run(args: &Plan) -> Result<()> {
 fn typed<A: Value>(args: &Plan) -> Result<String> {
     let meaning = &args.meaning;
     let options = meaning.options(Boundary::<A>::Zero)?;
-    let request = Request {
-        method: meaning.method.into(),
-        device: meaning.device.into(),
-        precision: meaning.precision.into(),
-        reproducible: meaning.reproducible,
-        runs: args.runs.map_or(MANY_RUNS, |runs| runs as usize),
-        ..Request::default()
-    };
+    let mut request = Request::default();
+    request.method = meaning.method.into();
+    request.device = meaning.device.into();
+    request.precision = meaning.precision.into();
+    request.reproducible = meaning.reproducible;
+    request.runs = args.runs.map_or(MANY_RUNS, |runs| runs as usize);
     let convolver = Convolver::new();
     let shape = &args.shape.0;
     if let Some(spec) = &args.kernel {

@@ -27,6 +27,7 @@ pub trait Element: number::Number {
 /// The name of an element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub enum DType {
     F16,
     F32,

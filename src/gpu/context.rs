@@ -15,6 +15,7 @@ use crate::util::lru::Recent;
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Adapter {
     /// What it can do, with its own limits.
     pub capabilities: GpuCapabilities,

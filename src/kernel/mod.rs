@@ -18,6 +18,7 @@ pub fn share(epsilon: f64) -> f64 {
 
 /// Numbers about a kernel that the planner reads; no data.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct KernelFacts {
     /// Whether every tap is finite.
     pub finite: bool,

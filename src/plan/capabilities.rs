@@ -8,6 +8,7 @@ use crate::util::disk;
 
 /// What the planner knows of this machine.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// Threads that the CPU's methods may use.
     pub threads: usize,
@@ -17,8 +18,16 @@ pub struct Capabilities {
     pub gpu: Gpu,
 }
 
+impl Capabilities {
+    /// Those of a machine with so many threads, these vector instructions and this GPU.
+    pub fn new(threads: usize, instructions: InstructionSet, gpu: Gpu) -> Self {
+        Self { threads, instructions, gpu }
+    }
+}
+
 /// Whether there is a GPU.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Gpu {
     /// There is one.
     Present(GpuCapabilities),
@@ -37,6 +46,7 @@ impl Gpu {
 
 /// Kind of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GpuKind {
     /// A card with memory of its own, behind a bus.
     Discrete,
@@ -50,6 +60,7 @@ pub enum GpuKind {
 
 /// Limits of an adapter, in wgpu's terms.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct GpuCapabilities {
     /// The adapter's name.
     pub name: String,

@@ -17,6 +17,7 @@ use crate::words::{Device, Method};
 
 /// What the caller insists on, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Request {
     /// How.
     pub method: Method,

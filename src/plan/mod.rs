@@ -33,6 +33,7 @@ use crate::words::{Device, Method};
 
 /// All that an executor needs to know besides the data: nothing is left to choose.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Recipe {
     /// [`Method::Direct`] on the CPU.
     CpuDirect {
@@ -151,6 +152,7 @@ impl fmt::Display for Recipe {
 
 /// What became of one way of computing a problem.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// It gives the right answer here, at this cost.
     Admissible(Recipe, Cost),
@@ -160,6 +162,7 @@ pub enum Verdict {
 
 /// One way of computing a problem.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Candidate {
     /// Where; never `Auto`.
     pub device: Device,
@@ -193,6 +196,7 @@ impl Candidate {
 ///
 /// Plain data: equal problems on equal machines have equal plans. `Display` explains it in words.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Plan {
     /// What is computed.
     pub problem: Problem,

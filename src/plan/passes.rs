@@ -6,6 +6,7 @@ use crate::problem::geometry::{Axis, Geometry};
 
 /// A way through all samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pass {
     /// The axes of the whole geometry that it has taps on.
     pub axes: Range<usize>,

@@ -16,6 +16,7 @@ use crate::element::Element;
 /// | `Mirror` | `d c b / a b c d / c b a` | mirror | reflect | REFLECT_101 |
 /// | `Wrap` | `b c d / a b c d / a b c` | wrap | wrap | WRAP |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Boundary<A> {
     /// Zeros: the boundary of `scipy.signal.convolve`.
     #[default]
@@ -68,6 +69,18 @@ impl<A: Element> Boundary<A> {
 }
 
 impl Edge {
+    /// The boundary with this rule, and this value where it has one of its own.
+    pub fn with<A>(self, value: A) -> Boundary<A> {
+        match self {
+            Self::Zero => Boundary::Zero,
+            Self::Constant(()) => Boundary::Constant(value),
+            Self::Nearest => Boundary::Nearest,
+            Self::Reflect => Boundary::Reflect,
+            Self::Mirror => Boundary::Mirror,
+            Self::Wrap => Boundary::Wrap,
+        }
+    }
+
     /// The sample of an axis of `n` samples that stands at position `i`, or `None` where the
     /// boundary's own value does. An axis without samples has none.
     pub fn resolve(self, i: isize, n: usize) -> Option<usize> {

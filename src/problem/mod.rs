@@ -15,6 +15,7 @@ use crate::words::{Mode, Operation};
 /// Made from a value, an array, a slice or a `Vec`: wherever an option takes
 /// `impl Into<PerAxis<T>>`, `2`, `[1, 2]` and `vec![1, 2]` all do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PerAxis<T> {
     /// The same on every axis.
     All(T),
@@ -58,7 +59,15 @@ impl<T: Clone> PerAxis<T> {
 }
 
 /// The meaning of a convolution of `A`, before it meets a shape.
+///
+/// ```
+/// use convolve::{Boundary, Mode, Options};
+///
+/// let options = Options::<f32>::default().mode(Mode::Full).boundary([Boundary::Wrap, Boundary::Zero]);
+/// assert_eq!(options.mode, Mode::Full);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Options<A> {
     /// Convolution or correlation.
     pub operation: Operation,
@@ -84,6 +93,44 @@ impl<A> Default for Options<A> {
             dilation: 1.into(),
             origin: 0.into(),
         }
+    }
+}
+
+impl<A> Options<A> {
+    /// Which part of the result is kept.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Convolution, or correlation.
+    pub fn operation(mut self, operation: Operation) -> Self {
+        self.operation = operation;
+        self
+    }
+
+    /// How the input continues past its ends.
+    pub fn boundary(mut self, boundary: impl Into<PerAxis<Boundary<A>>>) -> Self {
+        self.boundary = boundary.into();
+        self
+    }
+
+    /// Keeps every `stride`-th sample of the result.
+    pub fn stride(mut self, stride: impl Into<PerAxis<usize>>) -> Self {
+        self.stride = stride.into();
+        self
+    }
+
+    /// Samples from one tap to the next.
+    pub fn dilation(mut self, dilation: impl Into<PerAxis<usize>>) -> Self {
+        self.dilation = dilation.into();
+        self
+    }
+
+    /// Moves the start of [`Mode::Same`] by this many samples.
+    pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
+        self.origin = origin.into();
+        self
     }
 }
 

@@ -17,6 +17,7 @@ use crate::util::memory;
 
 /// How much of a filter's results is checked: see [`FilterBuilder::check`](crate::FilterBuilder::check).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Check {
     /// Nothing.
     #[default]

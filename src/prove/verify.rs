@@ -26,6 +26,7 @@ use crate::words::{Device, Method};
 /// What [`Filter::verify`](crate::Filter::verify) found: an answer, whether methods agree or not.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "whether the methods agree is what `agrees` says"]
+#[non_exhaustive]
 pub struct Verification {
     /// Outputs that were computed from the definition.
     pub sampled: usize,
@@ -37,6 +38,7 @@ pub struct Verification {
 
 /// How one method did.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Verified {
     /// Where it ran.
     pub device: Device,

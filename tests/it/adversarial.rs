@@ -5,6 +5,7 @@ use convolve::{Boundary, Check, Error, Options, filters};
 use ndarray::{Array1, Array2, ArrayD, Dimension, IxDyn, arr1};
 use num_complex::Complex;
 
+use crate::common::with;
 use crate::common::*;
 
 const SHAPES: [(&[usize], &[usize]); 5] = [
@@ -82,7 +83,7 @@ fn every_output<A: Value>(every: usize, ways: &[Way], boundaries: &[Boundary<i8>
                 let (x, k) = data::<A>(shape, sample, tap);
                 let boundary = boundaries[(s + i + j) % boundaries.len()];
                 let boundary = cases::of_type::<A>(boundary).into();
-                let subject = Subject::new(x, k, Options { boundary, ..Options::default() });
+                let subject = Subject::new(x, k, with!(Options::default(), boundary));
                 for (way, ran) in ways.iter().zip(&mut ran) {
                     let what = || format!("{sample_name} under {tap_name}, {shape:?}, {way:?}");
                     let filter = match subject.filter(convolver, *way) {

@@ -5,6 +5,7 @@ use convolve::{Boundary, Check, Convolver, ConvolverBuilder, Error, Filter, Fram
 use ndarray::{Array2, ArrayD, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 
+use crate::common::with;
 use crate::common::*;
 
 fn picture<A: Value>(rows: usize, columns: usize, seed: u64) -> Array2<A> {
@@ -229,7 +230,7 @@ fn swapped_filters_are_checked() {
         Some(0)
     }
     let (x, k) = (picture::<f64>(3, 4, 6).into_dyn(), picture::<f64>(12, 13, 7).into_dyn());
-    let options = Options { mode: convolve::Mode::Valid, ..Options::default() };
+    let options = with!(Options::default(), mode: convolve::Mode::Valid);
     let apply = |convolver: &Convolver| {
         let filter = convolver.filter(&k).options(options.clone()).check(Check::Sampled(20));
         filter.for_shape(x.raw_dim()).expect("valid").apply(&x)

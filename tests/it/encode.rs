@@ -5,6 +5,7 @@ use convolve::{Boundary, Convolver, Device, Error, GpuSlice, Method, Mode, Optio
 use ndarray::{Array2, ArrayD, Ix2};
 use num_complex::Complex;
 
+use crate::common::with;
 use crate::common::*;
 
 const USAGE: BufferUsages =
@@ -281,8 +282,7 @@ fn parts_of_arrays_in_the_middle_of_buffers() {
     for (i, edge) in cases::EDGES.into_iter().enumerate() {
         for (input, kernel) in [([71, 37], [5, 4]), ([3, 1501], [2, 7])] {
             let stride = [1 + i % 2, 1].into();
-            let options =
-                Options { boundary: cases::of_type(edge).into(), stride, ..Options::default() };
+            let options = with!(Options::default(), boundary: cases::of_type(edge).into(), stride);
             let (x, k) = (random.array::<f32>(&input), random.rank_one(&kernel));
             let subject = Subject::new(x, k, options);
             for method in [Method::Direct, Method::Separable] {

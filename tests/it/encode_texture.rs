@@ -6,6 +6,7 @@ use convolve::{Boundary, Convolver, Error, Filter, Mode, Options};
 use ndarray::{Array2, Array3, Ix2, s};
 
 use crate::common::cases::{EDGES, of_type};
+use crate::common::with;
 use crate::common::*;
 
 /// A format, its channels, and how a texel's value is stored and read.
@@ -172,7 +173,7 @@ fn options(boundary: Boundary<i8>, mode: Mode, stride: usize) -> Options<f32> {
         Boundary::Constant(value) => Boundary::Constant(value / 4.0),
         other => other,
     };
-    Options { mode, boundary: boundary.into(), stride: stride.into(), ..Options::default() }
+    with!(Options::default(), mode, boundary: boundary.into(), stride: stride.into())
 }
 
 #[test]

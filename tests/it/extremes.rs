@@ -7,6 +7,7 @@ use convolve::{
 use ndarray::{Array, Array1, Array2, Dimension, arr1, arr2};
 
 use crate::common::convolver;
+use crate::common::with;
 
 /// Taps a billion samples apart must not cost the memory of the gap between them.
 #[test]
@@ -14,11 +15,8 @@ fn taps_far_apart_are_read_one_by_one() {
     let x = Array1::from_shape_fn(50, |i| i as f32 - 20.0);
     let k = arr1(&[1.0f32, 2.0, 3.0]);
     for boundary in [Boundary::Wrap, Boundary::Reflect, Boundary::Constant(2.0)] {
-        let options = Options {
-            boundary: boundary.into(),
-            dilation: 1_000_000_007.into(),
-            ..Options::default()
-        };
+        let options =
+            with!(Options::default(), boundary: boundary.into(), dilation: 1_000_000_007.into());
         let filter = Convolver::new().filter(&k).options(options.clone()).device(Device::Cpu);
         let y = filter.clone().for_shape(x.dim()).expect("a valid problem").apply(&x);
         let oracle = Oracle::new(x.view().into_dyn(), k.view().into_dyn(), &options);
@@ -127,12 +125,12 @@ fn taps_near_the_smallest_float() {
 fn strides_and_dilations_beyond_memory() {
     let x = Array1::from_shape_fn(10, |i| i as f32 + 1.0);
     let far = 1usize << 36;
-    let options = Options {
+    let options = with!(
+        Options::<f32>::default(),
         mode: Mode::Full,
         stride: far.into(),
         dilation: far.into(),
-        ..Options::<f32>::default()
-    };
+    );
     let filter = convolver().filter(&arr1(&[2.0, 3.0])).options(options).device(Device::Cpu);
     let y = filter.for_shape(x.dim()).expect("a valid problem").apply(&x).expect("a run");
     assert_eq!(y, arr1(&[2.0, 3.0]));

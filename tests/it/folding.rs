@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayD, IxDyn};
 use num_complex::Complex;
 
 use crate::common::cases::of_type;
+use crate::common::with;
 use crate::common::*;
 
 const EDGES: [Boundary<i8>; 6] = [
@@ -53,32 +54,28 @@ fn every_boundary() {
     for edge in EDGES {
         let taps = [folded(edge, 5, true), folded(edge, 7, true)];
         let boundary = of_type::<f32>(edge);
-        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: boundary.into());
         check(&[5, 7], &[41, 60], &options, &taps);
-        let correlate = Options { operation: Operation::Correlate, ..options };
+        let correlate = with!(options, operation: Operation::Correlate);
         check(&[5, 7], &[40, 61], &correlate, &taps);
         let boundary = of_type::<i32>(edge);
-        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: boundary.into());
         check(&[5, 7], &[41, 60], &options, &[folded(edge, 5, false), folded(edge, 7, false)]);
         let boundary = of_type::<Complex<f64>>(edge);
-        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: boundary.into());
         check(&[7], &[50], &options, &[folded(edge, 7, true)]);
         // One axis alone.
         let boundary = of_type::<f64>(edge);
-        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: boundary.into());
         check(&[30, 7], &[3, 50], &options, &[3, folded(edge, 7, true)]);
     }
 }
 
 #[test]
 fn other_options() {
-    let with = |mode, stride, dilation, origin| Options::<f32> {
-        boundary: Boundary::Wrap.into(),
-        mode,
-        stride: vec![1, stride].into(),
-        dilation: vec![1, dilation].into(),
-        origin: vec![0, origin].into(),
-        ..Options::default()
+    let with = |mode, stride, dilation, origin| {
+        let options = Options::<f64>::default().boundary(Boundary::Wrap).mode(mode);
+        options.stride([1, stride]).dilation([1, dilation]).origin([0, origin])
     };
     check(&[4, 9], &[1, 70], &with(Mode::Same, 2, 1, 7), &[1, 18]);
     check(&[4, 9], &[1, 70], &with(Mode::Full, 3, 1, 0), &[1, 18]);
@@ -89,10 +86,10 @@ fn other_options() {
     check(&[4, 1], &[1, 70], &with(Mode::Same, 1, 1, 0), &[1, 2]);
     // In the corners another constant has the last word.
     let constants: Vec<Boundary<f32>> = vec![Boundary::Constant(2.0), Boundary::Constant(-3.0)];
-    let options = Options { boundary: constants.into(), ..Options::default() };
+    let options = with!(Options::default(), boundary: constants.into());
     check(&[4, 5], &[30, 31], &options, &[9, 11]);
     // In full, every tap of zeros outside meets the input somewhere.
-    let full = Options { mode: Mode::Full, ..Options::<f64>::default() };
+    let full = with!(Options::<f64>::default(), mode: Mode::Full);
     check(&[4, 5], &[30, 31], &full, &[30, 31]);
 }
 
@@ -127,12 +124,12 @@ fn what_is_not_finite_stays_so() {
                     for dilation in [1, 2, 3] {
                         let mut x: ArrayD<f32> = ArrayD::ones(IxDyn(&[n]));
                         x[[at]] = sample;
-                        let options = Options {
+                        let options = with!(
+                            Options::default(),
                             boundary: of_type::<f32>(edge).into(),
                             mode: if len == 29 { Mode::Same } else { Mode::Full },
                             dilation: dilation.into(),
-                            ..Options::default()
-                        };
+                        );
                         let subject = Subject::new(x, taps(pattern, len), options);
                         for way in [CPU_DIRECT, CPU_FFT] {
                             subject.check_way(convolver(), way).unwrap_or_else(|error| {
@@ -157,7 +154,7 @@ fn infinities_in_more_than_one_part_and_axis() {
             let mut k: ArrayD<f32> = random.array(&[13, 12]);
             k.map_inplace(|tap| *tap = if *tap > 0.5 { 0.0 } else { tap.abs() });
             let boundary: Boundary<f32> = of_type(edge);
-            let options = Options { boundary: boundary.into(), ..Options::default() };
+            let options = with!(Options::default(), boundary: boundary.into());
             let subject = Subject::new(x, k, options);
             subject.check_way(convolver(), CPU_DIRECT).expect("as by the definition");
             subject.check_way(convolver(), CPU_FFT).expect("as by the definition");
@@ -167,7 +164,7 @@ fn infinities_in_more_than_one_part_and_axis() {
             let mut k: ArrayD<Complex<f64>> = random.array(&[13, 12]);
             k.map_inplace(|tap| tap.im = tap.im.abs());
             let boundary: Boundary<Complex<f64>> = of_type(edge);
-            let options = Options { boundary: boundary.into(), ..Options::default() };
+            let options = with!(Options::default(), boundary: boundary.into());
             let subject = Subject::new(x, k, options);
             subject.check_way(convolver(), CPU_DIRECT).expect("as by the definition");
         }
@@ -181,7 +178,7 @@ fn taps_of_one_sign_become_one() {
     for edge in EDGES {
         let x = random.array::<f32>(&[5, 7]);
         let k = random.array::<f32>(&[41, 60]).mapv(|tap| tap.abs() + 0.1);
-        let options = Options { boundary: of_type::<f32>(edge).into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: of_type::<f32>(edge).into());
         let subject = Subject::new(x, k, options);
         let filter = subject.filter(convolver(), CPU_DIRECT).expect("admissible");
         let taps = [folded(edge, 5, false), folded(edge, 7, false)];
@@ -196,7 +193,7 @@ fn sums_beyond_the_type_are_not_made() {
     let x: ArrayD<f32> = ArrayD::from_elem(IxDyn(&[3]), 1e-3);
     let mut k: ArrayD<f32> = ArrayD::zeros(IxDyn(&[9]));
     (k[[1]], k[[4]]) = (3e38, 3e38);
-    let options = Options { boundary: Boundary::Wrap.into(), ..Options::default() };
+    let options = with!(Options::default(), boundary: Boundary::Wrap.into());
     let subject = Subject::new(x, k, options);
     let filter = subject.filter(convolver(), CPU_DIRECT).expect("admissible");
     assert_eq!(filter.plan().geometry.kernel(), [9]);

@@ -9,6 +9,7 @@ use num_complex::Complex;
 use std::sync::OnceLock;
 
 use crate::common::cases::of_type;
+use crate::common::with;
 use crate::common::*;
 
 /// A convolver on a device of its own, whose planner believes in other limits.
@@ -186,12 +187,14 @@ fn bands_and_blocks_are_the_whole() {
     }
     let both = [GPU_DIRECT, GPU_SEPARABLE];
     for (i, edge) in EDGES.into_iter().enumerate() {
-        let options = |stride: usize, dilation: usize, mode| Options::<f32> {
-            mode,
-            boundary: of_type::<f32>(edge).into(),
-            stride: stride.into(),
-            dilation: dilation.into(),
-            ..Options::default()
+        let options = |stride: usize, dilation: usize, mode| {
+            with!(
+                Options::default(),
+                mode,
+                boundary: of_type::<f32>(edge).into(),
+                stride: stride.into(),
+                dilation: dilation.into(),
+            )
         };
         let same = || options(1, 1, Mode::Same);
         // Bands: of rows, of a line, of a batch.
@@ -210,10 +213,9 @@ fn bands_and_blocks_are_the_whole() {
         // A reach that is longer than the axis.
         in_parts(&subject(&[3, 150], &[9, 3], same()), &both);
     }
-    let wrap = Options { boundary: Boundary::Wrap.into(), ..Options::<i32>::default() };
+    let wrap = with!(Options::<i32>::default(), boundary: Boundary::Wrap.into());
     assert!(in_parts(&subject(&[61, 17], &[5, 3], wrap), &both) > 6);
-    let mirror =
-        Options { boundary: Boundary::Mirror.into(), ..Options::<Complex<f32>>::default() };
+    let mirror = with!(Options::<Complex<f32>>::default(), boundary: Boundary::Mirror.into());
     assert!(in_parts(&subject(&[61, 17], &[5, 3], mirror), &both) > 6);
 }
 
@@ -224,8 +226,7 @@ fn parts_of_wide_samples() {
     }
     for (edge, stride) in EDGES.into_iter().zip([1, 1, 2].into_iter().cycle()) {
         let boundary = || of_type::<f64>(edge).into();
-        let options =
-            || Options { boundary: boundary(), stride: stride.into(), ..Options::default() };
+        let options = || with!(Options::default(), boundary: boundary(), stride: stride.into());
         let both = [GPU_DIRECT, GPU_SEPARABLE];
         assert!(in_parts(&subject(&[61, 17], &[5, 3], options()), &both) > 6, "{edge:?}");
         assert!(in_parts(&subject(&[9, 200], &[3, 5], options()), &both) > 6);
@@ -245,7 +246,7 @@ fn parts_of_halves() {
     let both = [GPU_DIRECT, GPU_SEPARABLE];
     for edge in EDGES {
         let boundary = || of_type::<convolve::half::f16>(edge).into();
-        let options = || Options { boundary: boundary(), ..Options::default() };
+        let options = || with!(Options::default(), boundary: boundary());
         // Bands are ranges, whatever they begin with; in `wrap` the last one has two.
         let copied = edge == Boundary::Wrap;
         let (most, kinds) = in_parts_of_some_kind(&subject(&[61, 17], &[5, 3], options()), &both);
@@ -273,7 +274,7 @@ fn fused_passes_on_a_device_of_the_least_limits() {
         let kernels = [[3, 3], [9, 5], [15, 15], [31, 31], [2, 63]];
         let ran = kernels.into_iter().filter(|kernel| {
             let boundary = of_type::<A>(EDGES[kernel[0] % 6]).into();
-            let options = Options { boundary, ..Options::default() };
+            let options = with!(Options::default(), boundary);
             let subject = subject::<A>(&[77, 90], kernel, options);
             let filter = subject.filter(convolver, GPU_SEPARABLE).expect("an outer product");
             subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
@@ -312,7 +313,7 @@ fn a_sum_of_outer_products() {
         // Too tall for one pass.
         (79, [19, 20], Boundary::Wrap),
     ] {
-        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: boundary.into());
         let mut x: ArrayD<f32> = random.array(&shape);
         if n < 19 {
             // Terms meet an infinity in other ways than the kernel does.
@@ -332,7 +333,7 @@ fn long_kernels_take_two_passes() {
     for (kernel, boundary) in
         [([3, 101], Boundary::Reflect), ([101, 3], Boundary::Wrap), ([67, 70], Boundary::Nearest)]
     {
-        let options = Options { boundary: boundary.into(), ..Options::<f32>::default() };
+        let options = with!(Options::<f32>::default(), boundary: boundary.into());
         let subject = subject(&[110, 130], &kernel, options);
         let filter = subject.filter(convolver, GPU_SEPARABLE).expect("an outer product");
         assert_eq!(schedule(filter.plan()).parts[0].stages.len(), 2, "{}", filter.plan());

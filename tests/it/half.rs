@@ -4,6 +4,7 @@ use convolve::half::f16;
 use convolve::{Boundary, Mode, Options, Precision, filters};
 use ndarray::{Array1, ArrayD, Axis, arr1};
 
+use crate::common::with;
 use crate::common::*;
 
 /// The ways that are open to any kernel.
@@ -68,7 +69,7 @@ fn sums_are_rounded_to_nearest_and_once() {
         ([f64::NAN, 1.0], f64::NAN),
     ];
     let x: Vec<f64> = cases.iter().flat_map(|(pair, _)| *pair).collect();
-    let options = Options { mode: Mode::Valid, stride: 2.into(), ..Options::default() };
+    let options = with!(Options::default(), mode: Mode::Valid, stride: 2.into());
     let subject = Subject::new(halves(&x), halves(&[1.0, 1.0]), options);
     // A transform is off by a little, which decides where there is a tie.
     for (way, y) in results(&subject, &[&[CPU_DIRECT], &ways()[2..]].concat()) {
@@ -98,7 +99,7 @@ fn nothing_is_rounded_before_the_end() {
     let signs = Array1::from_shape_fn(8, |i| if i % 2 == 0 { 1.0 } else { -0.96875 });
     let column = signs.mapv(f16::from_f64).into_dyn().insert_axis(Axis(1));
     let k = &column * &Array1::from_elem(6, f16::ONE).insert_axis(Axis(0));
-    let options = Options { boundary: Boundary::Wrap.into(), ..Options::default() };
+    let options = with!(Options::default(), boundary: Boundary::Wrap.into());
     let subject = Subject::new(x, k.into_dyn(), options);
     for way in [ways(), separable_ways()].concat() {
         subject.check_way(convolver(), way).unwrap_or_else(|error| panic!("{way:?}\n{error}"));
@@ -118,7 +119,7 @@ fn nothing_is_rounded_before_the_end() {
 #[test]
 fn high_precision_is_rounded_once() {
     let x = halves(&[2048.0, 1.0, 2f64.powi(-20)]);
-    let options = Options { mode: Mode::Valid, ..Options::default() };
+    let options = with!(Options::default(), mode: Mode::Valid);
     let native = Subject::new(x, halves(&[1.0; 3]), options);
     let run = |subject: &Subject<f16>| results(subject, &[CPU_DIRECT])[0].1[[0]];
     assert_eq!(run(&native), f16::from_f64(2048.0));

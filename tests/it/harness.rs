@@ -5,12 +5,13 @@ use ndarray::{ArrayD, Axis, arr1};
 use num_complex::Complex;
 
 use crate::common::subject::compare;
+use crate::common::with;
 use crate::common::*;
 
 fn subject<A: Value>() -> Subject<A> {
     let mut random = Random::new(7);
     let (x, k) = (random.array(&[6, 7]), random.array(&[3, 2]));
-    let options = Options { boundary: Boundary::Reflect.into(), ..Options::default() };
+    let options = with!(Options::default(), boundary: Boundary::Reflect.into());
     Subject::new(x, k, options)
 }
 
@@ -148,7 +149,7 @@ fn tolerances_find_an_error_of_a_thousandth() {
 #[test]
 fn the_oracle_is_right_on_paper() {
     let (x, k) = (arr1(&[1.0, 2.0, 4.0]).into_dyn(), arr1(&[1.0, 10.0]).into_dyn());
-    let options = Options { mode: Mode::Full, ..Options::default() };
+    let options = with!(Options::default(), mode: Mode::Full);
     let subject = Subject::new(x, k, options);
     assert_eq!(subject.exact, arr1(&[1.0, 12.0, 24.0, 40.0]).into_dyn());
 }

@@ -6,6 +6,7 @@ use convolve::{Boundary, Convolver, Mode, Operation, Options, Plan};
 use num_complex::Complex;
 
 use crate::common::cases::of_type;
+use crate::common::with;
 use crate::common::*;
 
 fn subject<A: Value>(input: &[usize], kernel: &[usize], options: Options<A>) -> Subject<A> {
@@ -36,13 +37,13 @@ fn options<A: Value>(
     stride: usize,
     dilation: usize,
 ) -> Options<A> {
-    Options {
+    with!(
+        Options::default(),
         mode,
         boundary: of_type::<A>(boundary).into(),
         stride: stride.into(),
         dilation: dilation.into(),
-        ..Options::default()
-    }
+    )
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn fft_in_many_blocks() {
         fft_in_blocks::<f32>(&[300, 500], &[9, 9], options(Mode::Same, stride, 1));
         fft_in_blocks::<f32>(&[200, 300], &[3, 4], options(Mode::Valid, 4 - stride, 3));
         fft_in_blocks::<f32>(&[60, 70, 3], &[5, 4, 1], options(Mode::Same, 1, 1));
-        let correlate = Options { operation: Operation::Correlate, ..options(Mode::Same, 2, 1) };
+        let correlate = with!(options(Mode::Same, 2, 1), operation: Operation::Correlate);
         fft_in_blocks::<f32>(&[7_000], &[40], correlate);
     }
     fft_in_blocks::<f64>(&[9_001], &[12], options(Boundary::Mirror, Mode::Full, 2, 3));
@@ -139,17 +140,16 @@ mod on_gpu {
 
     fn edges<A: Value>() -> [Options<A>; 3] {
         [Boundary::Mirror, Boundary::Wrap, Boundary::Constant(A::small(2))]
-            .map(|boundary| Options { boundary: boundary.into(), ..Options::default() })
+            .map(|boundary| with!(Options::default(), boundary: boundary.into()))
     }
 
     #[test]
     fn many_tiles() {
         for options in edges::<f32>() {
             runs(&[30_003], &[7], options.clone(), |l| tiles(l) > 11);
-            runs(&[5_003], &[8], Options { stride: 3.into(), ..options.clone() }, |l| tiles(l) > 1);
+            runs(&[5_003], &[8], with!(options.clone(), stride: 3.into()), |l| tiles(l) > 1);
             runs(&[131, 157], &[5, 4], options.clone(), |l| tiles(l) > 8);
-            let both =
-                Options { stride: [2, 3].into(), dilation: [3, 2].into(), ..options.clone() };
+            let both = with!(options.clone(), stride: [2, 3].into(), dilation: [3, 2].into());
             runs(&[131, 157], &[4, 5], both, |l| tiles(l) > 2);
             runs(&[3, 70, 45], &[1, 3, 4], options.clone(), |l| l.tiles[0] == 3);
         }
@@ -157,9 +157,9 @@ mod on_gpu {
             runs(&[70, 50, 3], &[3, 4, 1], options.clone(), |l| {
                 l.variant.shader == Shader::Direct2d && tiles(l) > 8
             });
-            let strided = Options { stride: [3, 2, 1].into(), ..options.clone() };
+            let strided = with!(options.clone(), stride: [3, 2, 1].into());
             runs(&[70, 50, 3], &[3, 4, 1], strided, |l| l.variant.shader == Shader::DirectStrided);
-            runs(&[700, 3], &[6, 1], Options { stride: [2, 1].into(), ..options }, |l| {
+            runs(&[700, 3], &[6, 1], with!(options, stride: [2, 1].into()), |l| {
                 l.variant.shader == Shader::DirectStrided
             });
         }
@@ -168,24 +168,26 @@ mod on_gpu {
 
     #[test]
     fn kernels_in_chunks() {
-        let same = || Options { boundary: Boundary::Reflect.into(), ..Options::<f32>::default() };
+        let same = || with!(Options::<f32>::default(), boundary: Boundary::Reflect.into());
         runs(&[1_500], &[20_000], same(), |l| chunked(l, [1, 20_000]));
         runs(&[40, 37], &[97, 89], same(), |l| chunked(l, [97, 89]));
-        let far = Options { dilation: [1, 61].into(), ..same() };
+        let far = with!(same(), dilation: [1, 61].into());
         runs(&[50, 60], &[7, 31], far, |l| chunked(l, [7, 31]));
-        let far = Options { dilation: [61, 1].into(), ..same() };
+        let far = with!(same(), dilation: [61, 1].into());
         runs(&[53, 50], &[31, 7], far, |l| chunked(l, [31, 7]));
-        let wide = Options { stride: 5.into(), ..same() };
+        let wide = with!(same(), stride: 5.into());
         runs(&[9_000], &[5_001], wide, |l| chunked(l, [1, 5_001]));
     }
 
     #[test]
     fn without_tiles() {
-        let options = |boundary: [Boundary<f32>; 3]| Options {
-            boundary: boundary.into(),
-            stride: [1, 2, 1].into(),
-            dilation: [2, 1, 1].into(),
-            ..Options::default()
+        let options = |boundary: [Boundary<f32>; 3]| {
+            with!(
+                Options::default(),
+                boundary: boundary.into(),
+                stride: [1, 2, 1].into(),
+                dilation: [2, 1, 1].into(),
+            )
         };
         for boundary in [
             [Boundary::Constant(1.0), Boundary::Constant(2.0), Boundary::Constant(3.0)],
@@ -196,7 +198,7 @@ mod on_gpu {
             });
         }
         // A stride that no workgroup memory can span.
-        let strided = Options { stride: [1, 2_000].into(), ..Options::<f32>::default() };
+        let strided = with!(Options::<f32>::default(), stride: [1, 2_000].into());
         runs(&[3, 40_000], &[2, 3], strided, |l| l.variant.shader == Shader::DirectNd);
     }
 }

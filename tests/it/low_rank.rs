@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayD, Dimension};
 use num_complex::Complex;
 
 use crate::common::cases::{EDGES, of_type};
+use crate::common::with;
 use crate::common::*;
 
 /// A Laplacian of a Gaussian as long as the kernel: a sum of two outer products.
@@ -46,17 +47,17 @@ fn as_defined<A: Value>(every: usize) {
         for mode in [Mode::Full, Mode::Same, Mode::Valid] {
             for stride in [[1, 1], [2, 1], [3, 1], [1, 2]] {
                 for dilation in [[1, 1], [1, 2]] {
-                    let options = Options {
+                    let options = with!(
+                        Options::default(),
                         mode,
                         boundary: boundary.into(),
                         stride: stride.into(),
                         dilation: dilation.into(),
-                        ..Options::default()
-                    };
+                    );
                     cases.push((&[13, 139], &[9, 7], options));
                 }
             }
-            let options = Options { mode, boundary: boundary.into(), ..Options::default() };
+            let options = with!(Options::default(), mode, boundary: boundary.into());
             cases.push((&[11, 111], &[8, 6], options.clone()));
             // A batch, lanes, and a kernel that is higher than the input.
             cases.push((&[3, 9, 81], &[1, 7, 6], options.clone()));
@@ -87,7 +88,7 @@ fn a_correlation_and_high_precision() {
         let [a, b] = [at[0] as f32, at[1] as f32];
         (a - 2.5) * (b * b - 1.5) + (a * a - 7.0) * (2.0 - b)
     });
-    let options = Options { operation: convolve::Operation::Correlate, ..Options::default() };
+    let options = with!(Options::default(), operation: convolve::Operation::Correlate);
     for precision in [Precision::Native, Precision::High] {
         let subject = Subject::new(x.clone(), k.clone(), options.clone()).in_precision(precision);
         let filter = subject.filter(convolver(), CPU_SEPARABLE).expect("admissible");
@@ -108,7 +109,7 @@ fn what_is_not_finite_is_as_defined() {
             x[[17, 3]] = bad;
             x[[18, 80]] = bad;
             x[[39, 99]] = -bad;
-            let options = Options { boundary: boundary.into(), ..Options::default() };
+            let options = with!(Options::default(), boundary: boundary.into());
             let subject = Subject::new(x, log(&[9, 7]), options);
             assert!(subject.rounded().iter().any(|y| !y.is_finite()));
             subject.check_way(convolver(), CPU_SEPARABLE).unwrap_or_else(|e| panic!("{bad} {e}"));
@@ -134,7 +135,7 @@ fn terms_larger_than_the_kernel_do_not_overflow() {
 #[test]
 fn what_cannot_be_added_up_is_refused_with_the_reason() {
     let refused = |input: &[usize], kernel: &[usize], dilation: usize| {
-        let options = Options { dilation: dilation.into(), ..Options::default() };
+        let options = with!(Options::default(), dilation: dilation.into());
         let subject = Subject::new(ArrayD::<f32>::ones(input), log(kernel), options);
         match subject.filter(convolver(), CPU_SEPARABLE) {
             Err(Error::Inadmissible { reason, .. }) => reason,
@@ -160,11 +161,11 @@ fn a_laplacian_of_a_gaussian_runs_in_two_terms() {
     let problem = problem.expect("valid");
     let model = CostModel::default();
     // By name: transforms take about as long.
-    let request = Request { method: Method::Separable, ..Request::default() };
+    let request = with!(Request::default(), method: Method::Separable);
     let plan = |terms, threads| {
-        let facts = KernelFacts { terms, ..facts.clone() };
+        let facts = with!(facts.clone(), terms);
         let gpu = Gpu::Absent("no adapter".into());
-        let machine = Capabilities { threads, instructions: InstructionSet::Avx2, gpu };
+        let machine = Capabilities::new(threads, InstructionSet::Avx2, gpu);
         let plan = design(&problem, &facts, &machine, &model, request);
         plan.expect("valid")
     };

@@ -1,39 +1,37 @@
 //! What is chosen on machines that nobody has here, and what must hold on all of them.
 
 use convolve::plan::{
-    Candidate, Capabilities, CostModel, CpuRates, Gpu, GpuKind, GpuRates, Request, Verdict, design,
+    Candidate, Capabilities, CostModel, Gpu, GpuKind, GpuRates, Request, Verdict, design,
 };
 use convolve::{DType, Device, Element, KernelFacts, Method, Options, Plan, Problem};
 
 use crate::common::machines::machines;
+use crate::common::with;
 use crate::common::*;
 
 /// Fixed here, so that choices do not move with what the library is shipped with.
 fn model() -> CostModel {
-    let discrete = GpuRates {
+    let discrete = with!(
+        CostModel::default().discrete,
         direct: 1.25e12,
         direct_nd: 0.15e12,
         bandwidth: 75e9,
         bus: 6e9,
         round_trip: 300e-6,
         pipeline: 10e-3,
-    };
-    let integrated = GpuRates {
-        direct: 0.125e12,
-        direct_nd: 0.015e12,
-        bandwidth: 10e9,
-        bus: 5e9,
-        ..discrete.clone()
-    };
-    let software = GpuRates {
+    );
+    let integrated =
+        with!(discrete.clone(), direct: 0.125e12, direct_nd: 0.015e12, bandwidth: 10e9, bus: 5e9);
+    let software = with!(
+        discrete.clone(),
         direct: 0.4e9,
         direct_nd: 0.05e9,
         bandwidth: 0.15e9,
         bus: 2e9,
         round_trip: 1e-3,
-        ..discrete.clone()
-    };
-    let cpu = CpuRates {
+    );
+    let cpu = with!(
+        CostModel::default().cpu,
         direct: 52e9,
         ring: 7e9,
         gather: 0.7e9,
@@ -43,8 +41,8 @@ fn model() -> CostModel {
         bandwidth: 60e9,
         row: 4e-9,
         wake: 10e-6,
-    };
-    CostModel { cpu, discrete, integrated, software, software_unasked: false }
+    );
+    with!(CostModel::default(), cpu, discrete, integrated, software, software_unasked: false)
 }
 
 /// A problem, by name, and whether its kernel is an outer product.
@@ -75,7 +73,7 @@ fn cases() -> Vec<Case> {
 impl Case {
     fn plan(&self, on: &Capabilities, model: &CostModel, request: Request) -> Plan {
         let taps = self.problem.geometry().taps();
-        let facts = KernelFacts { terms: self.terms, ..KernelFacts::unknown(taps) };
+        let facts = with!(KernelFacts::unknown(taps), terms: self.terms);
         design(&self.problem, &facts, on, model, request).expect("the CPU's direct method is left")
     }
 
@@ -84,7 +82,7 @@ impl Case {
     }
 
     fn resident(&self, on: &Capabilities) -> Plan {
-        self.plan(on, &model(), Request { resident: true, ..Request::default() })
+        self.plan(on, &model(), with!(Request::default(), resident: true))
     }
 }
 
@@ -160,13 +158,13 @@ fn being_there_already_moves_the_crossover_down() {
 #[test]
 fn software_is_never_chosen_unasked_however_fast_it_is_said_to_be() {
     let mut model = model();
-    model.software = GpuRates { round_trip: 0.0, pipeline: 0.0, ..model.discrete.clone() };
+    model.software = with!(model.discrete.clone(), round_trip: 0.0, pipeline: 0.0);
     (model.software.direct, model.software.bandwidth, model.software.bus) = (1e18, 1e18, 1e18);
     for (name, on) in machines().into_iter().filter(|(_, on)| kind(on) == Some(GpuKind::Software)) {
         for case in cases() {
             let plan = case.plan(&on, &model, Request::default());
             assert_eq!(plan.device(), Device::Cpu, "{name}, {}:\n{plan}", case.name);
-            let asked = Request { device: Device::Gpu, ..Request::default() };
+            let asked = with!(Request::default(), device: Device::Gpu);
             if case.problem.dtype != DType::F64 {
                 assert_eq!(case.plan(&on, &model, asked).device(), Device::Gpu);
             }
@@ -191,7 +189,7 @@ fn more_threads_never_make_it_slower() {
             let mut before = f64::INFINITY;
             for threads in [1, 2, 3, 4, 8, 16, 64, 128] {
                 let (_, on) = machines().swap_remove(0);
-                let plan = case.auto(&Capabilities { threads, ..on });
+                let plan = case.auto(&with!(on, threads));
                 let Some(time) = cost(&plan, wanted) else { continue };
                 assert!(time <= before, "{}, {threads} threads: {time} > {before}", case.name);
                 before = time;
@@ -204,7 +202,7 @@ fn more_threads_never_make_it_slower() {
 #[test]
 fn what_cannot_be_is_out_on_every_machine() {
     let mut model = model();
-    model.discrete = GpuRates { direct: 1e18, round_trip: 0.0, ..model.discrete };
+    model.discrete = with!(model.discrete, direct: 1e18, round_trip: 0.0);
     let double = &cases()[6];
     for (name, on) in machines() {
         let has_f64 = matches!(&on.gpu, Gpu::Present(gpu) if gpu.f64);
@@ -214,6 +212,7 @@ fn what_cannot_be_is_out_on_every_machine() {
             match &found.verdict {
                 Verdict::Vetoed(reason) => assert!(!reason.is_empty()),
                 Verdict::Admissible(..) => assert!(has_f64, "{name}:\n{plan}"),
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -242,8 +241,7 @@ fn small_devices_compute_part_by_part() {
     for (name, on) in machines() {
         let Gpu::Present(gpu) = &on.gpu else { continue };
         for case in cases() {
-            let request =
-                Request { device: Device::Gpu, method: Method::Direct, ..Request::default() };
+            let request = with!(Request::default(), device: Device::Gpu, method: Method::Direct);
             let taps = case.problem.geometry().taps();
             let facts = KernelFacts::unknown(taps);
             let Ok(plan) = design(&case.problem, &facts, &on, &model(), request) else { continue };
@@ -351,6 +349,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
                 assert_eq!(json["veto"], reason.as_str());
                 assert!(json["seconds"].is_null() && json["admissible"] == false);
             }
+            other => panic!("{other:?}"),
         }
     }
     let chosen = candidates.iter().filter(|json| json["chosen"] == true).count();

@@ -3,6 +3,7 @@
 use convolve::{Boundary, Convolver, Method, Options};
 use ndarray::ArrayD;
 
+use crate::common::with;
 use crate::common::*;
 
 fn convolver_of_one() -> Convolver {
@@ -33,7 +34,7 @@ fn what_was_tried_is_in_the_plan_and_the_fastest_runs() {
     assert_eq!(plan().plan(), filter.plan());
     // And what runs is right.
     let x = Random::new(2).array::<f32>(&[128, 128]);
-    let options = Options { boundary: Boundary::Wrap.into(), ..Options::default() };
+    let options = with!(Options::default(), boundary: Boundary::Wrap.into());
     let subject = Subject::new(x, kernel.clone(), options);
     subject.check_filter(&filter).expect("within the bound");
 }

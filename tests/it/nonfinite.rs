@@ -4,6 +4,7 @@ use convolve::{Boundary, Device, Error, Method, Mode, Options};
 use ndarray::{Array1, Array2, ArrayD, Zip, arr1, arr2};
 use num_complex::Complex;
 
+use crate::common::with;
 use crate::common::*;
 
 /// Replaces some samples by what is not finite.
@@ -23,7 +24,7 @@ fn check<A: Value>(shape: &[usize], taps: &[usize], bad: &[(usize, A)], ways: &[
         // A tap of zero: 0 * NaN is NaN.
         k.iter_mut().last().into_iter().for_each(|tap| *tap = A::default());
         let k = if ways[0].1 == Method::Separable { random.rank_one(taps) } else { k };
-        let options = Options { boundary: boundary.into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: boundary.into());
         let subject = Subject::new(x, k, options);
         for &way in ways {
             subject.check_way(convolver(), way).unwrap_or_else(|e| panic!("{way:?} {shape:?} {e}"));
@@ -87,7 +88,7 @@ fn a_boundary_that_is_not_finite() {
     let mut random = Random::new(9);
     let (x, k) = (random.array::<f32>(&[30, 20]), random.array::<f32>(&[3, 4]));
     for value in BAD {
-        let options = Options { boundary: Boundary::Constant(value).into(), ..Options::default() };
+        let options = with!(Options::default(), boundary: Boundary::Constant(value).into());
         let subject = Subject::new(x.clone(), k.clone(), options);
         for way in ways() {
             subject.check_way(convolver(), way).unwrap_or_else(|e| panic!("{way:?} {value} {e}"));
@@ -199,12 +200,12 @@ fn many_samples_that_are_not_finite() {
                 bad.push((at, kinds[at % kinds.len()]));
             }
             let x = spoiled(&random.array::<f32>(&shape), &bad);
-            let options = Options {
+            let options = with!(
+                Options::default(),
                 dilation: dilation.into(),
                 stride: stride.into(),
                 boundary: Boundary::Mirror.into(),
-                ..Options::default()
-            };
+            );
             let subject = Subject::new(x, random.array(&taps), options);
             subject.check_way(convolver(), CPU_FFT).unwrap_or_else(|e| panic!("{shape:?} {e}"));
 

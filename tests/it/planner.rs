@@ -10,26 +10,23 @@ use convolve::plan::{
 };
 use convolve::{Device, Element, Error, KernelFacts, Method, Options, Plan, Problem, Result};
 
+use crate::common::with;
 use crate::common::*;
 
 fn discrete() -> GpuCapabilities {
-    GpuCapabilities {
+    with!(
+        GpuCapabilities::webgpu_defaults("Invented 9000", GpuKind::Discrete),
         max_binding: 2 << 30,
         max_buffer: 4 << 30,
-        ..GpuCapabilities::webgpu_defaults("Invented 9000", GpuKind::Discrete)
-    }
+    )
 }
 
 fn with(gpu: GpuCapabilities) -> Capabilities {
-    Capabilities { threads: 8, instructions: InstructionSet::Avx2, gpu: Gpu::Present(gpu) }
+    Capabilities::new(8, InstructionSet::Avx2, Gpu::Present(gpu))
 }
 
 fn without() -> Capabilities {
-    Capabilities {
-        threads: 8,
-        instructions: InstructionSet::Avx2,
-        gpu: Gpu::Absent("no adapter".into()),
-    }
+    Capabilities::new(8, InstructionSet::Avx2, Gpu::Absent("no adapter".into()))
 }
 
 fn problem<A: Element>(input: &[usize], kernel: &[usize]) -> Problem {
@@ -38,11 +35,11 @@ fn problem<A: Element>(input: &[usize], kernel: &[usize]) -> Problem {
 
 /// A kernel of which nothing is known, and which is separable.
 fn facts(kernel: &[usize]) -> KernelFacts {
-    KernelFacts { terms: 1, ..KernelFacts::unknown(kernel.iter().product()) }
+    with!(KernelFacts::unknown(kernel.iter().product()), terms: 1)
 }
 
 fn plan(problem: &Problem, on: &Capabilities, device: Device, method: Method) -> Result<Plan> {
-    let request = Request { method, device, ..Request::default() };
+    let request = with!(Request::default(), method, device);
     design(problem, &facts(&problem.kernel), on, &CostModel::default(), request)
 }
 
@@ -70,7 +67,7 @@ fn equal_arguments_give_equal_plans() {
 
 #[test]
 fn a_plan_in_words_names_every_candidate_and_reason() {
-    let kernel = KernelFacts { finite: false, ..KernelFacts::unknown(9) };
+    let kernel = with!(KernelFacts::unknown(9), finite: false);
     let problem = problem::<f32>(&[100, 120], &[3, 3]);
     let request = Request::default();
     let plan =
@@ -84,6 +81,7 @@ fn a_plan_in_words_names_every_candidate_and_reason() {
                 assert!(words.contains(&recipe.to_string()), "{words}");
                 assert!(words.contains(&cost.to_string()), "{words}");
             }
+            other => panic!("{other:?}"),
         }
     }
     for part in ["100 x 120", "3 x 3", "f32", "same", "not finite", "no adapter", "chosen"] {

@@ -5,6 +5,7 @@ use convolve::{Boundary, Convolver, Deviation, Device, Method, Mode, Options, Pr
 use ndarray::{Array2, ArrayD};
 use num_complex::Complex;
 
+use crate::common::with;
 use crate::common::*;
 
 /// Large samples that cancel under neighbouring taps of one size. Products have more digits than
@@ -19,7 +20,7 @@ fn cancelling<A: Value>(unit: A) -> Subject<A> {
     });
     let taps = [0, 317, 91, 1000].map(|n| 1.0 + f64::from(n) / 1024.0);
     let k = ArrayD::from_shape_fn(vec![3, 8], |at| real(taps[at[1] / 2]));
-    Subject::new(x, k, Options { mode: Mode::Valid, ..Options::default() })
+    Subject::new(x, k, with!(Options::default(), mode: Mode::Valid))
 }
 
 fn differs<A: Value>(unit: A) {
@@ -114,7 +115,7 @@ fn every_method_is_verified_in_high_precision() {
 #[test]
 fn a_swapped_filter_is_as_precise() {
     let Subject { x, k, .. } = cancelling(1.0f32);
-    let options = Options { mode: Mode::Valid, ..Options::default() };
+    let options = with!(Options::default(), mode: Mode::Valid);
     let swapped = Subject::new(k, x, options).in_precision(Precision::High);
     for way in [CPU_DIRECT, CPU_FFT] {
         let y = swapped.filter(convolver(), way).expect("admissible").apply(&swapped.x);

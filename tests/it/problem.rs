@@ -3,6 +3,7 @@
 use convolve::{Boundary, Convolver, Error, Mode, Options, PerAxis, Problem, convolve, correlate};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, arr1};
 
+use crate::common::with;
 use crate::common::*;
 
 fn refused(input: &[usize], kernel: &[usize], options: &Options<f32>) -> Error {
@@ -48,25 +49,25 @@ fn options_for_another_number_of_axes() {
         assert_eq!(error, Error::PerAxis { option, expected: 2, got: 3 });
         says(&error, &[option, "2", "3"]);
     };
-    check("stride", Options { stride: [1, 1, 1].into(), ..Options::default() });
-    check("dilation", Options { dilation: vec![1, 1, 1].into(), ..Options::default() });
-    check("origin", Options { origin: [0, 0, 0].into(), ..Options::default() });
-    check("boundary", Options { boundary: [Boundary::Wrap; 3].into(), ..Options::default() });
+    check("stride", with!(Options::default(), stride: [1, 1, 1].into()));
+    check("dilation", with!(Options::default(), dilation: vec![1, 1, 1].into()));
+    check("origin", with!(Options::default(), origin: [0, 0, 0].into()));
+    check("boundary", with!(Options::default(), boundary: [Boundary::Wrap; 3].into()));
 }
 
 #[test]
 fn steps_of_zero() {
-    let error = refused(&[5, 6], &[3, 3], &Options { stride: [1, 0].into(), ..Options::default() });
+    let error = refused(&[5, 6], &[3, 3], &with!(Options::default(), stride: [1, 0].into()));
     assert_eq!(error, Error::ZeroStep { option: "stride", axis: 1 });
     says(&error, &["stride", "axis 1", "at least 1", "0"]);
-    let options = Options { dilation: 0.into(), ..Options::default() };
+    let options = with!(Options::default(), dilation: 0.into());
     let error = refused(&[5, 6], &[3, 3], &options);
     assert_eq!(error, Error::ZeroStep { option: "dilation", axis: 0 });
 }
 
 #[test]
 fn origins() {
-    let origin = |origin: isize| Options { origin: origin.into(), ..Options::default() };
+    let origin = |origin: isize| with!(Options::default(), origin: origin.into());
     for (taps, lowest, highest) in [(1, 0, 0), (4, -1, 2), (5, -2, 2)] {
         for got in [lowest, highest] {
             Problem::new::<f32>(&[9], &[taps], &origin(got)).expect("on the kernel");
@@ -78,7 +79,7 @@ fn origins() {
         }
     }
     for mode in [Mode::Full, Mode::Valid] {
-        let error = refused(&[9], &[3], &Options { mode, ..origin(1) });
+        let error = refused(&[9], &[3], &with!(origin(1), mode));
         assert_eq!(error, Error::OriginNeedsSame { mode });
         says(&error, &["origin", "same", &mode.to_string()]);
     }
@@ -86,29 +87,29 @@ fn origins() {
 
 #[test]
 fn valid_fits_one_way_or_the_other() {
-    let valid = Options { mode: Mode::Valid, ..Options::default() };
+    let valid = with!(Options::default(), mode: Mode::Valid);
     let error = refused(&[4, 9], &[6, 2], &valid);
     assert_eq!(error, Error::ValidDoesNotFit { input: vec![4, 9], kernel: vec![6, 2] });
     says(&error, &["[4, 9]", "[6, 2]"]);
     // Dilation makes the kernel longer.
-    let error = refused(&[4, 9], &[2, 2], &Options { dilation: [4, 1].into(), ..valid.clone() });
+    let error = refused(&[4, 9], &[2, 2], &with!(valid.clone(), dilation: [4, 1].into()));
     assert_eq!(error, Error::ValidDoesNotFit { input: vec![4, 9], kernel: vec![5, 2] });
 
     let swapped = Problem::new(&[3, 2], &[6, 2], &valid).expect("they change places");
     assert!(swapped.swapped);
     assert_eq!(swapped.output, [4, 1]);
     for (option, options) in [
-        ("a stride", Options { stride: [2, 1].into(), ..valid.clone() }),
-        ("a dilation", Options { dilation: [1, 2].into(), ..valid.clone() }),
-        ("a boundary", Options { boundary: Boundary::Nearest.into(), ..valid.clone() }),
-        ("a boundary", Options { boundary: Boundary::Constant(1.0).into(), ..valid.clone() }),
+        ("a stride", with!(valid.clone(), stride: [2, 1].into())),
+        ("a dilation", with!(valid.clone(), dilation: [1, 2].into())),
+        ("a boundary", with!(valid.clone(), boundary: Boundary::Nearest.into())),
+        ("a boundary", with!(valid.clone(), boundary: Boundary::Constant(1.0).into())),
     ] {
         let error = refused(&[3, 1], &[6, 2], &options);
         says(&error, &["valid", option, "[3, 1]", "[6, 2]"]);
         assert!(matches!(error, Error::ValidCannotSwap { option: found, .. } if found == option));
     }
     // A constant of zero is the boundary that stands anyway.
-    let zero = Options { boundary: Boundary::Constant(0.0).into(), ..valid };
+    let zero = with!(valid, boundary: Boundary::Constant(0.0).into());
     Problem::new(&[3], &[6], &zero).expect("nothing in the way");
 }
 
@@ -124,12 +125,12 @@ fn sizes_beyond_memory() {
     // Input and kernel fit, the effective kernel or the output do not.
     for step in [usize::MAX, usize::MAX / 2, isize::MAX as usize, isize::MAX as usize / 8] {
         for mode in [Mode::Full, Mode::Same, Mode::Valid] {
-            let options = Options { mode, dilation: step.into(), ..Options::default() };
+            let options = with!(Options::default(), mode, dilation: step.into());
             let error = refused(&[5, 5], &[3, 3], &options);
             says(&error, &["effective kernel", "too large", &step.to_string()]);
         }
     }
-    let full = Options { mode: Mode::Full, dilation: (1usize << 35).into(), ..Options::default() };
+    let full = with!(Options::default(), mode: Mode::Full, dilation: (1usize << 35).into());
     let error = refused(&[5, 5], &[3, 3], &full);
     assert!(matches!(error, Error::TooLarge { what: "output", .. }), "{error}");
 }
@@ -140,13 +141,13 @@ fn extreme_steps_without_effect_are_fine() {
     let mut random = Random::new(3);
     for step in [usize::MAX, usize::MAX / 2, isize::MAX as usize, 1 << 40] {
         for mode in [Mode::Full, Mode::Same, Mode::Valid] {
-            let options = Options {
+            let options = with!(
+                Options::default(),
                 mode,
                 stride: step.into(),
                 dilation: PerAxis::Each(vec![1, step]),
                 boundary: Boundary::Mirror.into(),
-                ..Options::default()
-            };
+            );
             let subject =
                 Subject::<f32>::new(random.array(&[5, 4]), random.array(&[3, 1]), options);
             assert_eq!(subject.exact.shape(), [1, 1]);

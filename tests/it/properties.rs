@@ -6,6 +6,7 @@ use num_complex::Complex;
 use proptest::prelude::*;
 
 use crate::common::cases::of_type;
+use crate::common::with;
 use crate::common::*;
 
 /// One axis: samples, taps, stride, dilation, boundary, and where in its range the origin lies.
@@ -49,14 +50,15 @@ fn options<A: Value>(axes: &[AxisOf], mode: Mode, operation: Operation) -> Optio
         let centre = ((length - 1) / 2) as isize;
         if mode == Mode::Same { (place % length) as isize - centre } else { 0 }
     };
-    Options {
+    with!(
+        Options::default(),
         operation,
         mode,
         boundary: PerAxis::Each(axes.iter().map(|axis| of_type(axis.4)).collect()),
         stride: PerAxis::Each(axes.iter().map(|axis| axis.2).collect()),
         dilation: PerAxis::Each(axes.iter().map(|axis| axis.3).collect()),
         origin: PerAxis::Each(axes.iter().map(origin).collect()),
-    }
+    )
 }
 
 fn subject<A: Value>(axes: &[AxisOf], mode: Mode, operation: Operation, seed: u64) -> Subject<A> {
@@ -72,7 +74,7 @@ fn apply(x: &ArrayD<i32>, k: &ArrayD<i32>, options: &Options<i32>) -> ArrayD<i32
 }
 
 fn full() -> Options<i32> {
-    Options { mode: Mode::Full, ..Options::default() }
+    with!(Options::default(), mode: Mode::Full)
 }
 
 proptest! {
@@ -147,7 +149,7 @@ proptest! {
         let (input, kernel) = shapes(&plain, Mode::Valid);
         let mut random = Random::new(seed);
         let (x, k) = (random.array(&input), random.array(&kernel));
-        let valid = Options { mode: Mode::Valid, ..Options::default() };
+        let valid = with!(Options::default(), mode: Mode::Valid);
         prop_assert_eq!(apply(&x, &k, &valid), apply(&k, &x, &valid));
     }
 
@@ -182,7 +184,7 @@ proptest! {
         let mut random = Random::new(seed);
         let (x, k) = (random.array(&input), random.array(&kernel));
         let strided = options(&axes, mode, Operation::Convolve);
-        let mut every = apply(&x, &k, &Options { stride: 1.into(), ..strided.clone() });
+        let mut every = apply(&x, &k, &with!(strided.clone(), stride: 1.into()));
         every.slice_each_axis_inplace(|axis| {
             Slice::new(0, None, axes[axis.axis.index()].2 as isize)
         });
@@ -200,7 +202,7 @@ proptest! {
         spread
             .slice_each_axis_mut(|axis| Slice::new(0, None, axes[axis.axis.index()].3 as isize))
             .assign(&k);
-        let plain = Options { dilation: 1.into(), ..dilated.clone() };
+        let plain = with!(dilated.clone(), dilation: 1.into());
         prop_assert_eq!(apply(&x, &k, &dilated), apply(&x, &spread, &plain));
     }
 }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use crate::common::cases::of_type;
 use crate::common::subject::compare;
+use crate::common::with;
 use crate::common::*;
 
 struct Fixture {
@@ -45,23 +46,16 @@ fn fixture(lines: &[&str]) -> Fixture {
             _ => panic!("boundary {name}"),
         },
     };
-    let options = Options {
-        operation: match operation {
+    let options = with!(Options::default(), operation: match operation {
             "convolve" => Operation::Convolve,
             "correlate" => Operation::Correlate,
             _ => panic!("operation {operation}"),
-        },
-        mode: match mode {
+        }, mode: match mode {
             "full" => Mode::Full,
             "same" => Mode::Same,
             "valid" => Mode::Valid,
             _ => panic!("mode {mode}"),
-        },
-        boundary: PerAxis::Each(boundaries.split_whitespace().map(boundary).collect()),
-        stride: PerAxis::Each(numbers(stride)),
-        dilation: PerAxis::Each(numbers(dilation)),
-        origin: PerAxis::Each(numbers(origin)),
-    };
+        }, boundary: PerAxis::Each(boundaries.split_whitespace().map(boundary).collect()), stride: PerAxis::Each(numbers(stride)), dilation: PerAxis::Each(numbers(dilation)), origin: PerAxis::Each(numbers(origin)));
     let array = |line: &str| {
         let (shape, values) = line.split_once(':').expect("shape and values");
         let values: Vec<f64> = numbers(values);
@@ -95,14 +89,15 @@ impl Fixture {
             other => of_type(other),
         };
         let PerAxis::Each(each) = &self.options.boundary else { panic!("one per axis") };
-        let options = Options {
+        let options = with!(
+            Options::default(),
             operation: self.options.operation,
             mode: self.options.mode,
             boundary: PerAxis::Each(each.iter().map(boundary).collect()),
             stride: self.options.stride.clone(),
             dilation: self.options.dilation.clone(),
             origin: self.options.origin.clone(),
-        };
+        );
         let [x, k] = [&self.x, &self.k].map(|values| values.mapv(A::from_complex));
         Subject { exact: self.y.mapv(wide), ..Subject::new(x, k, options) }
     }
@@ -188,6 +183,7 @@ fn the_one_line_functions_as_scipy() {
         let y = match fixture.options.operation {
             Operation::Convolve => convolve::convolve(x, k, mode),
             Operation::Correlate => correlate(x, k, mode),
+            other => panic!("{other}"),
         };
         // A transform may be chosen; its block is hardly longer than input and kernel together.
         let block: usize = x.shape().iter().zip(k.shape()).map(|(n, m)| 2 * (n + m)).product();

@@ -6,6 +6,7 @@ use convolve::{Boundary, Convolver, Mode, Options, Plan};
 use num_complex::Complex;
 
 use crate::common::cases::of_type;
+use crate::common::with;
 use crate::common::*;
 
 /// The taps that are summed.
@@ -56,13 +57,13 @@ fn summed_axes_know_every_boundary_mode_stride_and_dilation() {
         (Boundary::Wrap, Mode::Valid),
     ] {
         for (stride, dilation) in [(1, 1), (2, 1), (1, 3), (3, 2)] {
-            let options = Options {
+            let options = with!(
+                Options::default(),
                 mode,
                 boundary: of_type::<f32>(boundary).into(),
                 stride: stride.into(),
                 dilation: dilation.into(),
-                ..Options::default()
-            };
+            );
             check::<f32>(&[90, 110], &[7, 6], Some(7), options);
         }
     }

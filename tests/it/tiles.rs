@@ -5,6 +5,7 @@ use convolve::plan::InstructionSet;
 use convolve::{Boundary, Convolver, Method, Mode, Options, PerAxis};
 use num_complex::Complex;
 
+use crate::common::with;
 use crate::common::*;
 
 const SETS: [InstructionSet; 3] =
@@ -24,8 +25,7 @@ fn options<A: Value>(random: &mut Random, shape: &[usize], taps: &[usize]) -> Op
         Boundary::Mirror,
         Boundary::Wrap,
     ];
-    let mut options =
-        Options { boundary: boundaries[random.below(6)].into(), ..Options::default() };
+    let mut options = with!(Options::default(), boundary: boundaries[random.below(6)].into());
     options.mode = [Mode::Same, Mode::Full, Mode::Valid][random.below(3)];
     if random.below(3) == 0 {
         options.stride = PerAxis::Each((0..axes).map(|_| 1 + random.below(3)).collect());
@@ -36,6 +36,7 @@ fn options<A: Value>(random: &mut Random, shape: &[usize], taps: &[usize]) -> Op
     let dilation = match &options.dilation {
         PerAxis::Each(each) => each.clone(),
         PerAxis::All(one) => vec![*one; axes],
+        other => panic!("{other:?}"),
     };
     let fits = |axis: usize| (taps[axis] - 1) * dilation[axis] < shape[axis];
     if options.mode == Mode::Valid && !(0..axes).all(fits) {

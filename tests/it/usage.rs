@@ -138,7 +138,7 @@ fn the_number_of_threads_changes_nothing() {
                 let subject = Subject::new(
                     x.clone().into_dyn(),
                     kernel().into_dyn(),
-                    convolve::Options { boundary: Boundary::Mirror.into(), ..Default::default() },
+                    convolve::Options::default().boundary(Boundary::Mirror),
                 );
                 let convolver = Convolver::builder().threads(threads).gpu(false).build();
                 subject.check_way(&convolver, way).expect("within the bound");

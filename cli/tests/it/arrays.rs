@@ -80,28 +80,26 @@ fn every_rank() {
 #[test]
 fn every_option() {
     let shapes: (&[usize], &[usize]) = (&[8, 9], &[3, 4]);
-    let full = Options { mode: Mode::Full, boundary: Boundary::Constant(5).into(), ..same() };
+    let full = same().mode(Mode::Full).boundary(Boundary::Constant(5));
     check("<i4", shapes, i32::from, full, "--mode full --boundary constant:5");
-    let per_axis = Options {
-        boundary: vec![Boundary::Wrap, Boundary::Reflect].into(),
-        stride: vec![1, 2].into(),
-        dilation: vec![2, 1].into(),
-        origin: vec![-1, 2].into(),
-        operation: Operation::Correlate,
-        ..same()
-    };
+    let per_axis = same()
+        .boundary([Boundary::Wrap, Boundary::Reflect])
+        .stride([1, 2])
+        .dilation([2, 1])
+        .origin([-1, 2])
+        .operation(Operation::Correlate);
     let arguments = "--boundary wrap,reflect --stride 1,2 --dilation 2,1 --origin -1,2 --correlate";
     check("<f4", shapes, f32::from, per_axis, arguments);
     let outside = Boundary::Constant(Complex::new(1.0, -2.0));
-    let constant = Options { boundary: outside.into(), ..same() };
+    let constant = same().boundary(outside);
     let number = |v| Complex::new(f64::from(v), 1.0);
     check("<c16", shapes, number, constant, "--boundary constant:1-2j");
-    let nearest = Options { boundary: Boundary::Nearest.into(), mode: Mode::Valid, ..same() };
+    let nearest = same().boundary(Boundary::Nearest).mode(Mode::Valid);
     check("<f8", shapes, f64::from, nearest, "--boundary nearest --mode valid");
-    let mirror = Options { boundary: Boundary::Mirror.into(), ..same() };
+    let mirror = same().boundary(Boundary::Mirror);
     check("|u1", shapes, |v| v, mirror, "--boundary=mirror");
     // The kernel is the longer one: the two change places.
-    let valid = Options { mode: Mode::Valid, ..same() };
+    let valid = same().mode(Mode::Valid);
     check("<i8", (&[2, 3], &[5, 6]), i64::from, valid, "--mode valid");
 }
 

@@ -28,6 +28,7 @@ pub struct Profile {
 /// Times by the clock of a GPU. What they leave of the total is the host's: copies in and out of
 /// memory that the GPU can reach, submission, and waiting.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DeviceTimes {
     /// Copying the input to the device's memory.
     pub upload: Duration,

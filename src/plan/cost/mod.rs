@@ -19,6 +19,7 @@ pub use rates::{CpuRates, GpuRates};
 
 /// Expected times of one run, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Cost {
     /// Waking threads, submitting, waiting: whatever does not grow with the data.
     pub fixed: f64,
@@ -51,6 +52,7 @@ impl fmt::Display for Cost {
 
 /// All rates.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct CostModel {
     /// The CPU's.
     pub cpu: CpuRates,

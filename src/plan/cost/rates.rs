@@ -42,6 +42,7 @@ macro_rules! rates {
     }) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
         pub struct $rates {
             $($(#[$doc])* pub $name: f64,)*
         }

@@ -4,6 +4,7 @@ use crate::bounds::Spread;
 
 /// The samples of a block and the outputs it gives, per axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Blocks {
     /// Samples: the lengths of transforms, but for an axis that is summed.
     pub size: Vec<usize>,
@@ -24,6 +25,7 @@ const TOGETHER: usize = 2 * TILE;
 
 /// An axis along which the spectra of slabs are summed tap by tap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summed {
     /// Taps.
     pub taps: usize,

@@ -6,6 +6,7 @@ use crate::element::DType;
 
 /// The shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Shader {
     /// One or two axes, perhaps in a batch, without stride: staged through workgroup memory, several
     /// neighbouring outputs of an invocation in registers.
@@ -30,6 +31,7 @@ pub(super) const LONGEST_KNOWN: usize = 32;
 
 /// What a dispatch reads, writes and computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Types {
     /// Type of the stored samples that are read.
     pub input: DType,
@@ -48,6 +50,7 @@ impl From<DType> for Types {
 
 /// All that the source of a shader depends on: kernels of one size share it, whatever their weights.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Variant {
     /// Which shader.
     pub shader: Shader,
@@ -79,6 +82,7 @@ pub struct Variant {
 
 /// Everything about a dispatch that is decided before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Launch {
     /// What is compiled.
     pub variant: Variant,

@@ -10,6 +10,7 @@ use crate::problem::geometry::{Axis, Geometry};
 
 /// A block of outputs, and the geometry that computes it from its own share of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Part {
     /// One for each axis of the whole geometry.
     pub sections: Vec<Section>,
@@ -17,6 +18,7 @@ pub struct Part {
 
 /// A range of the outputs along one axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Section {
     /// The axis as it is seen from the part: its input is the pieces, one after another.
     pub axis: Axis,

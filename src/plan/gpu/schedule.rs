@@ -13,6 +13,7 @@ use crate::problem::geometry::{Axis, Geometry};
 
 /// All dispatches of one convolution on the GPU.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Schedule {
     /// Outer products that are added up; 0 where the kernel is applied as it is.
     pub terms: usize,
@@ -25,6 +26,7 @@ pub struct Schedule {
 
 /// A part and its dispatches.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Scheduled {
     /// What it reads and writes.
     pub part: Part,
@@ -34,6 +36,7 @@ pub struct Scheduled {
 
 /// One dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stage {
     /// The axes that the shader sees: those that a pass leaves alone are put together.
     pub geometry: Geometry,
@@ -49,6 +52,7 @@ pub struct Stage {
 
 /// The weights of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Taps {
     /// The kernel.
     All,
@@ -65,6 +69,7 @@ pub enum Taps {
 
 /// Where samples lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Place {
     /// In the part's input.
     Input,

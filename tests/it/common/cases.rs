@@ -133,14 +133,8 @@ fn boundaries(rank: usize) -> Vec<Vec<Boundary<i8>>> {
 
 /// A boundary with the element type's own small constant.
 pub fn of_type<A: Value>(boundary: Boundary<i8>) -> Boundary<A> {
-    match boundary {
-        Boundary::Zero => Boundary::Zero,
-        Boundary::Constant(value) => Boundary::Constant(A::small(value)),
-        Boundary::Nearest => Boundary::Nearest,
-        Boundary::Reflect => Boundary::Reflect,
-        Boundary::Mirror => Boundary::Mirror,
-        Boundary::Wrap => Boundary::Wrap,
-    }
+    let value = if let Boundary::Constant(value) = boundary { value } else { 0 };
+    boundary.edge().with(A::small(value))
 }
 
 impl Case {
@@ -226,14 +220,15 @@ impl Case {
     }
 
     pub fn options<A: Value>(&self) -> Options<A> {
-        Options {
+        with!(
+            Options::default(),
             operation: self.operation,
             mode: self.mode,
             boundary: PerAxis::Each(self.boundary.iter().map(|&b| of_type(b)).collect()),
             stride: PerAxis::Each(self.stride.clone()),
             dilation: PerAxis::Each(self.dilation.clone()),
             origin: PerAxis::Each(self.origin.clone()),
-        }
+        )
     }
 
     /// With random data.

@@ -19,7 +19,7 @@ pub fn gpu() -> Option<&'static Convolver> {
     let absence = ABSENCE.get_or_init(|| match convolver().capabilities().gpu {
         Gpu::Present(_) => None,
         Gpu::Absent(reason) => Some(reason),
-        Gpu::NotAsked => panic!("capabilities look for a GPU"),
+        other => panic!("capabilities look for a GPU: {other:?}"),
     });
     let required = std::env::var_os("CONVOLVE_REQUIRE_GPU").is_some_and(|value| value == "1");
     match absence {

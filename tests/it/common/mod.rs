@@ -1,5 +1,17 @@
 //! What all tests share: one table of cases, one oracle, one runner.
 
+/// A value with some of its public fields changed: structs that may grow have no literals elsewhere.
+macro_rules! with {
+    ($base:expr, $($field:ident $(: $value:expr)?),* $(,)?) => {{
+        let mut with = $base;
+        $(with.$field = $crate::common::with!(@ $field $(, $value)?);)*
+        with
+    }};
+    (@ $field:ident) => { $field };
+    (@ $field:ident, $value:expr) => { $value };
+}
+pub(crate) use with;
+
 pub mod allocations;
 pub mod cases;
 pub mod data;

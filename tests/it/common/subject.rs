@@ -85,6 +85,7 @@ impl<A: Value> Subject<A> {
         let constants: Vec<A> = match &self.options.boundary {
             PerAxis::All(boundary) => vec![constant(boundary)],
             PerAxis::Each(each) => each.iter().map(constant).collect(),
+            other => panic!("{other:?}"),
         };
         let largest =
             data.iter().chain(&constants).map(|a| finite(a).magnitude()).fold(0.0, f64::max);
@@ -102,6 +103,7 @@ impl<A: Value> Subject<A> {
                 Recipe::CpuFft { blocks, .. } => {
                     bounds::fft_output(dtype, blocks.spread(), taps, &facts, largest, window)
                 }
+                other => panic!("no bound of {other}"),
             };
             let mut rounding = match dtype == A::DTYPE {
                 true => 0.0,

@@ -1,6 +1,7 @@
 //! Which of the admissible candidates is chosen: what counts, and how much.
 
-use convolve::plan::{Candidate, GpuRates};
+use crate::common::with;
+use convolve::plan::Candidate;
 
 use super::*;
 
@@ -8,9 +9,9 @@ use super::*;
 fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
     let large = problem::<f32>(&[8192, 8192], &[15, 15]);
     // Not separable: separable work of this size may stay.
-    let dense = KernelFacts { terms: 0, ..facts(&[15, 15]) };
+    let dense = with!(facts(&[15, 15]), terms: 0);
     // One core: two transform it sooner than a bus carries it.
-    let one_core = Capabilities { threads: 1, ..with(discrete()) };
+    let one_core = with!(with(discrete()), threads: 1);
     let large = design(&large, &dense, &one_core, &CostModel::default(), Request::default());
     let large = large.expect("valid");
     assert_eq!((large.device(), large.method()), GPU_DIRECT, "{large}");
@@ -21,12 +22,12 @@ fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
 
 #[test]
 fn a_software_adapter_is_never_chosen() {
-    let software = with(GpuCapabilities { kind: GpuKind::Software, ..discrete() });
+    let software = with(with!(discrete(), kind: GpuKind::Software));
     for n in [64, 512, 4096, 10_000] {
         for taps in [1, 3, 15, 101] {
             for terms in [0, 1] {
                 let problem = problem::<f32>(&[n, n], &[taps, taps]);
-                let facts = KernelFacts { terms, ..facts(&[taps, taps]) };
+                let facts = with!(facts(&[taps, taps]), terms);
                 let model = CostModel::default();
                 let plan = design(&problem, &facts, &software, &model, Request::default());
                 let plan = plan.expect("valid");
@@ -45,7 +46,7 @@ fn a_software_adapter_is_never_chosen() {
 fn few_runs_make_little_of_what_is_set_up_once() {
     let problem = problem::<f32>(&[600, 600], &[61, 61]);
     let with_runs = |runs| {
-        let request = Request { runs, ..Request::default() };
+        let request = with!(Request::default(), runs);
         let facts = KernelFacts::unknown(61 * 61);
         design(&problem, &facts, &with(discrete()), &CostModel::default(), request).expect("valid")
     };
@@ -76,7 +77,7 @@ fn few_runs_make_little_of_what_is_set_up_once() {
 fn data_on_the_gpu_counts_no_transfers() {
     let problem = problem::<f32>(&[2048, 2048], &[3, 3]);
     let plan = |resident| {
-        let request = Request { resident, ..Request::default() };
+        let request = with!(Request::default(), resident);
         let dense = KernelFacts::unknown(9);
         design(&problem, &dense, &with(discrete()), &CostModel::default(), request).expect("valid")
     };
@@ -100,19 +101,19 @@ fn a_small_gain_moves_nothing() {
         let mut model = CostModel::default();
         let facts = KernelFacts::unknown(31 * 31);
         let cost = |model: &CostModel, way: Way| {
-            let request = Request { device: way.0, method: way.1, ..Request::default() };
+            let request = with!(Request::default(), device: way.0, method: way.1);
             design(&problem, &facts, &with(discrete()), model, request).expect("valid").cost()
         };
         let best = cost(&model, CPU_FFT).total().min(cost(&model, CPU_DIRECT).total());
         // All of the GPU's time on the bus, and just so much of it.
-        model.discrete = GpuRates {
+        model.discrete = with!(
+            model.discrete,
             direct: 1e30,
             direct_nd: 1e30,
             bandwidth: 1e30,
             round_trip: 0.0,
             pipeline: 0.0,
-            ..model.discrete
-        };
+        );
         model.discrete.bus *= cost(&model, GPU_DIRECT).total() / (best * (1.0 - gain));
         let request = Request::default();
         design(&problem, &facts, &with(discrete()), &model, request).expect("valid")

@@ -1,5 +1,6 @@
 //! Tiles and workgroups on invented limits.
 
+use crate::common::with;
 use convolve::plan::{Launch, Shader, Variant};
 use convolve::{DType, Geometry, Mode};
 use num_complex::Complex;
@@ -8,7 +9,7 @@ use super::*;
 
 #[test]
 fn little_workgroup_memory_means_no_tiles() {
-    let tiny = GpuCapabilities { max_workgroup_memory: 64, ..discrete() };
+    let tiny = with!(discrete(), max_workgroup_memory: 64);
     for shape in [&[1000][..], &[100, 100]] {
         let kernel = vec![3; shape.len()];
         let geometry = problem::<f32>(shape, &kernel).geometry();
@@ -23,7 +24,7 @@ fn little_workgroup_memory_means_no_tiles() {
 #[test]
 fn strided_tiles_shrink() {
     let strided = |stride: usize| {
-        let options = Options::<f32> { stride: stride.into(), ..Options::default() };
+        let options = Options::<f32>::default().stride(stride);
         let problem = Problem::new(&[600, 600], &[3, 3], &options).expect("valid");
         Launch::direct(DType::F32, &problem.geometry(), &discrete()).expect("fits")
     };
@@ -146,13 +147,13 @@ fn invented_limits() -> Vec<GpuCapabilities> {
             [(1, [1, 1]), (7, [5, 3]), (64, [64, 64]), (256, [256, 256]), (1024, [1024, 1024])]
         {
             for max_groups in [3, 65_535] {
-                all.push(GpuCapabilities {
+                all.push(with!(
+                    discrete(),
                     max_workgroup_memory,
                     max_invocations,
                     max_workgroup_size,
-                    max_groups,
-                    ..discrete()
-                });
+                    max_groups
+                ));
             }
         }
     }
@@ -176,14 +177,14 @@ fn problems() -> Vec<(DType, Problem)> {
             for dilation in [1, 3, 40] {
                 let mode = Mode::Same;
                 let (stride, dilation) = (stride.into(), dilation.into());
-                let real = Options { mode, stride, dilation, ..Options::<f32>::default() };
+                let real = with!(Options::<f32>::default(), mode, stride, dilation);
                 let problem = Problem::new(input, kernel, &real).expect("valid");
-                let complex = Options {
+                let complex = with!(
+                    Options::<Complex<f32>>::default(),
                     mode,
                     stride: real.stride,
                     dilation: real.dilation,
-                    ..Options::<Complex<f32>>::default()
-                };
+                );
                 all.push((DType::F16, problem.clone()));
                 all.push((DType::F32, problem));
                 let problem = Problem::new(input, kernel, &complex).expect("valid");

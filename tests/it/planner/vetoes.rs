@@ -1,5 +1,6 @@
 //! What a method or a device cannot do, and what a forced choice then says.
 
+use crate::common::with;
 use convolve::plan::{Candidate, MAX_RANK, Recipe};
 use convolve::{Boundary, Mode};
 
@@ -19,31 +20,31 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
     says(plan(&plain, &gpu, Device::Gpu, Method::Fft), &["fft", "gpu"]);
     let double = problem::<f64>(&[100, 100], &[5, 5]);
     says(plan(&double, &gpu, Device::Gpu, Method::Direct), &["gpu", "f64"]);
-    let small = GpuCapabilities { max_binding: 1 << 10, ..discrete() };
+    let small = with!(discrete(), max_binding: 1 << 10);
     let tall = problem::<f32>(&[100, 100], &[50, 50]);
     says(plan(&tall, &with(small), Device::Gpu, Method::Direct), &["bytes", "1024"]);
-    let tiny = GpuCapabilities { memory: 1 << 10, ..discrete() };
+    let tiny = with!(discrete(), memory: 1 << 10);
     says(plan(&tall, &with(tiny), Device::Gpu, Method::Direct), &["buffers", "1024"]);
     let many = problem::<f32>(&[2; MAX_RANK + 1], &[2; MAX_RANK + 1]);
     says(plan(&many, &gpu, Device::Gpu, Method::Auto), &["9 axes", "8"]);
 
     let force = |problem: &Problem, kernel: KernelFacts, method| {
-        let request = Request { method, ..Request::default() };
+        let request = with!(Request::default(), method);
         design(problem, &kernel, &gpu, &CostModel::default(), request)
     };
     let known = KernelFacts::unknown(25);
-    let bad = KernelFacts { finite: false, ..known.clone() };
+    let bad = with!(known.clone(), finite: false);
     says(force(&plain, bad, Method::Fft), &["method fft", "finite"]);
     says(force(&plain, known.clone(), Method::Separable), &["method separable", "outer product"]);
     let integers = problem::<i64>(&[100, 100], &[5, 5]);
-    let steep = KernelFacts { norm: 1e15, ..known.clone() };
+    let steep = with!(known.clone(), norm: 1e15);
     says(force(&integers, steep, Method::Fft), &["method fft", "i64", "exact"]);
     // It proves each block when it sees it. Named, it needs only to hold for some samples; unnamed,
     // for those of 16 bits, and it must gain more than it may cost where they are larger.
     let named = force(&integers, known.clone(), Method::Fft).expect("proved block by block");
     assert!(matches!(named.chosen().admitted(), Some((Recipe::CpuFft { proved: false, .. }, _))));
     let of = |norm: f64, taps: usize| {
-        let facts = KernelFacts { norm, ..KernelFacts::unknown(taps * taps) };
+        let facts = with!(KernelFacts::unknown(taps * taps), norm);
         force(&problem::<i32>(&[2000, 2000], &[taps, taps]), facts, Method::Auto)
             .expect("direct always can")
     };
@@ -61,7 +62,7 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
     force(&bytes, known, Method::Fft).expect("proved");
     // Different constants.
     let boundary = [Boundary::Constant(1.0), Boundary::Constant(2.0)];
-    let options = Options { boundary: boundary.into(), ..Options::<f32>::default() };
+    let options = with!(Options::<f32>::default(), boundary: boundary.into());
     let differ = Problem::new(&[100, 100], &[5, 5], &options).expect("valid");
     says(force(&differ, facts(&[5, 5]), Method::Separable), &["method separable", "constants"]);
 }
@@ -73,7 +74,7 @@ fn integers_are_transformed_only_where_they_come_out_exact() {
         let worst = |value: i16, tap: i16| {
             let (x, k) = (ndarray::ArrayD::from_elem(vec![n], value), vec![tap; taps]);
             let k = ndarray::ArrayD::from_shape_vec(vec![taps], k).expect("fits");
-            Subject::new(x, k, Options { mode: Mode::Full, ..Options::default() })
+            Subject::new(x, k, with!(Options::default(), mode: Mode::Full))
         };
         for (value, tap) in [(i16::MIN, i16::MIN), (i16::MIN, i16::MAX), (i16::MAX, i16::MAX)] {
             let subject = worst(value, tap);
