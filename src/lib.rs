@@ -33,6 +33,18 @@ mod prove;
 mod face;
 pub mod filters;
 
+/// What plans are lowered to: tiles, strips and blocks on the CPU, dispatches on the GPU.
+///
+/// For those who look into a [`Recipe`](plan::Recipe), and for tests. Anything in here may change with
+/// any version.
+pub mod low_level {
+    pub use crate::plan::cpu::{Blocks, Passing, Strips, Summed, Tile};
+    pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
+    pub use crate::plan::gpu::parts::{Part, Section};
+    pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
+    pub use crate::plan::passes::Pass;
+}
+
 pub use calibrate::Calibration;
 pub use element::{DType, Element};
 pub use error::{Error, Result};

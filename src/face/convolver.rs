@@ -94,10 +94,12 @@ impl ConvolverBuilder {
         self
     }
 
-    /// Changes what the planner is told of the GPU, to see plans for other limits run. Nothing keeps
-    /// anyone from promising what the device cannot do.
+    /// Changes what the planner is told of the GPU, to see plans for other limits run.
+    ///
+    /// # Safety
+    /// Shaders check no index: no limit may be larger, and no feature more, than what the device has.
     #[doc(hidden)]
-    pub fn adapt_gpu(mut self, adapt: fn(&mut GpuCapabilities)) -> Self {
+    pub unsafe fn adapt_gpu(mut self, adapt: fn(&mut GpuCapabilities)) -> Self {
         self.gpu.adapt = Some(adapt);
         self
     }

@@ -16,12 +16,7 @@ pub(crate) use capabilities::DEFAULT_MEMORY;
 pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
-pub use cpu::{Blocks, Passing, Strips, Summed, Tile};
 pub use design::{MANY_RUNS, Request, design};
-pub use gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
-pub use gpu::parts::{Part, Section};
-pub use gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
-pub use passes::Pass;
 
 use std::fmt;
 
@@ -30,6 +25,8 @@ use crate::kernel::KernelFacts;
 use crate::problem::Problem;
 use crate::problem::geometry::Geometry;
 use crate::words::{Device, Method};
+use cpu::{Blocks, Passing, Tile};
+use gpu::schedule::Schedule;
 
 /// All that an executor needs to know besides the data: nothing is left to choose.
 #[derive(Clone, Debug, PartialEq)]

@@ -245,7 +245,7 @@ fn a_filter_may_go_before_its_work_is_submitted() {
 #[test]
 fn arrays_longer_than_a_binding() {
     let Some((device, queue)) = own_device(Default::default()) else { return };
-    let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_binding = 4096);
+    let builder = narrowed(Convolver::builder(), |gpu| gpu.max_binding = 4096);
     let convolver = builder.build_with_device(device, queue).expect("it has compute shaders");
     let caller = Caller::of(&convolver);
     let x = picture();
@@ -272,7 +272,7 @@ fn arrays_longer_than_a_binding() {
 #[test]
 fn parts_of_arrays_in_the_middle_of_buffers() {
     let Some((device, queue)) = own_device(Default::default()) else { return };
-    let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_binding = 4096);
+    let builder = narrowed(Convolver::builder(), |gpu| gpu.max_binding = 4096);
     let convolver = builder.build_with_device(device, queue).expect("it has compute shaders");
     let places = [
         [Place { before: 64, after: 5, ..DENSE }, Place { before: 320, after: 70, ..DENSE }],

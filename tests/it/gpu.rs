@@ -1,7 +1,8 @@
 //! What only the GPU has: passes of a separable kernel, parts of what is too large, weights in uniform
 //! memory, shaders with checks.
 
-use convolve::plan::{CostModel, Gpu, GpuCapabilities, Recipe, Schedule, Shader};
+use convolve::low_level::{Schedule, Shader};
+use convolve::plan::{CostModel, Gpu, GpuCapabilities, Recipe};
 use convolve::wgpu::Limits;
 use convolve::{Boundary, Convolver, DType, Device, Error, Method, Mode, Options, Plan, filters};
 use ndarray::{Array2, ArrayD};
@@ -18,7 +19,7 @@ macro_rules! convolver_with {
         static SHARED: OnceLock<Convolver> = OnceLock::new();
         gpu().map(|_| {
             SHARED.get_or_init(|| {
-                Convolver::builder().checked_shaders($checked).adapt_gpu($adapt).build()
+                narrowed(Convolver::builder().checked_shaders($checked), $adapt).build()
             })
         })
     }};
@@ -111,7 +112,7 @@ fn refused<A: Value>(adapt: fn(&mut GpuCapabilities)) {
     // One that is slow enough for a GPU to be looked for.
     let mut model = CostModel::default();
     (model.cpu.direct, model.cpu.fft, model.cpu.bandwidth) = (1.0, 1.0, 1.0);
-    let convolver = Convolver::builder().cost_model(model).adapt_gpu(adapt).build();
+    let convolver = narrowed(Convolver::builder().cost_model(model), adapt).build();
     let (x, k) = (Random::new(1).array::<A>(&[9]), Random::new(2).array::<A>(&[3]));
     let subject = Subject::new(x, k, Options::default());
     let error = subject.filter(&convolver, GPU_DIRECT).expect_err("it has none").to_string();

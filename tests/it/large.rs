@@ -67,8 +67,11 @@ fn fft_in_many_blocks() {
 #[cfg(feature = "gpu")]
 mod on_gpu {
     use super::*;
-    use convolve::plan::{Gpu, Launch, Shader};
     use convolve::{Convolver, wgpu};
+    use convolve::{
+        low_level::{Launch, Shader},
+        plan::Gpu,
+    };
     use std::sync::OnceLock;
 
     fn launch(plan: &Plan) -> &Launch {

@@ -315,7 +315,7 @@ fn work_that_would_cost_the_device_is_an_error_unless_forced() {
         let mut model = CostModel::default();
         model.discrete.direct = rate;
         let builder = Convolver::builder().cost_model(model);
-        let builder = builder.adapt_gpu(|gpu| gpu.kind = GpuKind::Discrete);
+        let builder = narrowed(builder, |gpu| gpu.kind = GpuKind::Discrete);
         let convolver = builder.build_with_device(gpu.0.clone(), gpu.1.clone()).expect("compute");
         let kernel = Array2::<f32>::ones((1, 5));
         convolver.filter(&kernel).device(device).for_shape((20, 30)).expect("admissible")

@@ -158,7 +158,7 @@ fn what_cannot_be_done_is_said() {
 #[test]
 fn what_is_too_large_to_stay_is_an_error() {
     let Some((device, queue)) = own_device(Default::default()) else { return };
-    let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_buffer = 4096);
+    let builder = narrowed(Convolver::builder(), |gpu| gpu.max_buffer = 4096);
     let convolver = builder.build_with_device(device, queue).expect("it has compute shaders");
     let x = picture();
     let filter = convolver.filter(&Array2::<f32>::ones((3, 3))).device(Device::Gpu);

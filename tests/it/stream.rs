@@ -291,7 +291,7 @@ mod on_gpu {
     #[test]
     fn frames_longer_than_a_binding() {
         let Some((device, queue)) = own_device(Default::default()) else { return };
-        let builder = Convolver::builder().adapt_gpu(|gpu| gpu.max_binding = 10_000);
+        let builder = narrowed(Convolver::builder(), |gpu| gpu.max_binding = 10_000);
         let convolver = builder.build_with_device(device, queue).expect("compute shaders");
         let (shape, boundary) = ((53, 61, 3), Boundary::Reflect);
         let filter = convolver.filter(&kernel()).boundary(boundary).device(Device::Gpu);

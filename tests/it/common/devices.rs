@@ -72,3 +72,13 @@ pub fn gpu_with(_: convolve::DType) -> Option<&'static Convolver> {
 pub fn gpu() -> Option<&'static Convolver> {
     None
 }
+
+/// A convolver whose planner is told of a smaller GPU than there is.
+#[cfg(feature = "gpu")]
+pub fn narrowed(
+    builder: convolve::ConvolverBuilder,
+    narrow: fn(&mut convolve::plan::GpuCapabilities),
+) -> convolve::ConvolverBuilder {
+    // SAFETY: tests make limits smaller, and a GPU another kind of the same.
+    unsafe { builder.adapt_gpu(narrow) }
+}

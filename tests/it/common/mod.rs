@@ -22,9 +22,9 @@ pub mod subject;
 pub use allocations::allocations;
 pub use cases::table;
 pub use data::{Random, Value};
-#[cfg(feature = "gpu")]
-pub use devices::own_device;
 pub use devices::{convolver, gpu, gpu_with};
+#[cfg(feature = "gpu")]
+pub use devices::{narrowed, own_device};
 pub use subject::Subject;
 
 use convolve::{Device, Method};

@@ -1,7 +1,7 @@
 //! Tiles and workgroups on invented limits.
 
 use crate::common::with;
-use convolve::plan::{Launch, Shader, Variant};
+use convolve::low_level::{Launch, Shader, Variant};
 use convolve::{DType, Geometry, Mode};
 use num_complex::Complex;
 

@@ -1,7 +1,8 @@
 //! What a method or a device cannot do, and what a forced choice then says.
 
 use crate::common::with;
-use convolve::plan::{Candidate, MAX_RANK, Recipe};
+use convolve::low_level::MAX_RANK;
+use convolve::plan::{Candidate, Recipe};
 use convolve::{Boundary, Mode};
 
 use super::*;
