@@ -12,6 +12,7 @@ use crate::gpu::{context::Context, finder::Finder};
 use crate::plan::{
     Capabilities, CostModel, Gpu, GpuSettings, InstructionSet, Recipe, Request, lazy,
 };
+use crate::util::shared_scratch::SharedScratch;
 use model::Model;
 
 /// The devices that convolutions run on, and what is expected of them.
@@ -22,6 +23,7 @@ pub(crate) struct Devices {
     model: Model,
     gpu: GpuSource,
     fault: Option<Fault>,
+    scratch: SharedScratch,
 }
 
 /// The output of a recipe that a test wants a wrong value at.
@@ -62,7 +64,8 @@ impl Devices {
         gpu: GpuSource,
         fault: Option<Fault>,
     ) -> Arc<Self> {
-        Arc::new(Self { threads, instructions, model, gpu, fault })
+        let scratch = SharedScratch::default();
+        Arc::new(Self { threads, instructions, model, gpu, fault, scratch })
     }
 
     /// What this machine can do, with this as its GPU.
@@ -78,6 +81,11 @@ impl Devices {
     /// What is expected of it.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Memory that calls share, one after the other.
+    pub fn scratch(&self) -> &SharedScratch {
+        &self.scratch
     }
 
     /// The output of this recipe that a test wants a wrong value at.

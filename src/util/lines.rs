@@ -14,9 +14,10 @@ pub struct Lines<A> {
     elements: PhantomData<A>,
 }
 
+/// A line of the cache.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(64))]
-struct Line([u8; 64]);
+pub struct Line([u8; 64]);
 
 impl<A: Pod> Lines<A> {
     /// At least as many zeros.

@@ -26,7 +26,7 @@ use crate::prove::verify;
 use crate::prove::verify::Verification;
 use crate::run::widened::Runner;
 use crate::util::memory;
-use crate::util::scratch::Pool;
+use crate::util::shared_scratch::SharedScratch;
 
 /// A planned convolution: one kernel, one input shape, any number of inputs.
 ///
@@ -46,7 +46,6 @@ pub struct Filter<A: Element, D: Dimension> {
     checker: Option<Checker<A>>,
     /// What took over when the GPU failed.
     fallback: OnceLock<Fallback<A>>,
-    scratch: Pool<Vec<A>>,
     #[cfg(feature = "gpu")]
     resident: resident::Resident<A>,
     #[cfg(feature = "gpu")]
@@ -130,13 +129,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(y) = y.as_slice_mut() {
             return self.with_slice(x, |x| self.run(x, y));
         }
-        let mut packed = self.scratch.take(|| Ok(Vec::new()))?;
-        memory::fit(&mut packed, self.output.size(), "a copy of the output")?;
+        let mut packed = self.scratch().take(self.output.size(), "a copy of the output")?;
         let result = self.with_slice(x, |x| self.run(x, &mut packed));
-        for (y, value) in y.iter_mut().zip(&packed) {
+        for (y, value) in y.iter_mut().zip(packed.iter()) {
             *y = *value;
         }
-        self.scratch.keep(packed);
         result
     }
 
@@ -245,17 +242,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
             return self.attempt_plain(x, y, 0.0);
         }
-        let samples = |len: usize| {
-            let mut samples = self.scratch.take(|| Ok(Vec::new()))?;
-            memory::fit(&mut samples, len, "samples to compute with")?;
-            Ok(samples)
-        };
+        let samples = |len: usize| self.scratch().take::<A>(len, "samples to compute with");
         let (mut wide, mut sums) = (samples(x.len())?, samples(y.len())?);
         wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
         let result = self.attempt_plain(&wide, &mut sums, bounds::LEVEL);
-        y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = T::from_element(*sum));
-        self.scratch.keep(wide);
-        self.scratch.keep(sums);
+        y.iter_mut().zip(sums.iter()).for_each(|(y, sum)| *y = T::from_element(*sum));
         result
     }
 
@@ -335,12 +326,14 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(x) = x.as_slice() {
             return run(x);
         }
-        let mut packed = self.scratch.take(|| Ok(Vec::new()))?;
-        memory::fit(&mut packed, x.len(), "a copy of the input")?;
+        let mut packed = self.scratch().take(x.len(), "a copy of the input")?;
         packed.iter_mut().zip(x.iter()).for_each(|(packed, x)| *packed = *x);
-        let result = run(&packed);
-        self.scratch.keep(packed);
-        result
+        run(&packed)
+    }
+
+    /// Memory that all filters of the convolver share.
+    fn scratch(&self) -> &SharedScratch {
+        self.convolver.devices().scratch()
     }
 
     pub(crate) fn check_shape(&self, what: &'static str, expected: &D, got: &D) -> Result<()> {

@@ -15,7 +15,6 @@ use crate::prove::check::Checker;
 use crate::run::measured;
 use crate::run::widened::Runner;
 use crate::util::memory;
-use crate::util::scratch::Pool;
 use crate::words::{Method, Operation};
 
 impl<A: Element, D: Dimension> Filter<A, D> {
@@ -78,7 +77,6 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             }
             runner => runner?,
         };
-        let samples = input.size().max(output.size()).saturating_mul(size_of::<A>());
         Ok(Filter {
             fallback,
             convolver: builder.convolver.clone(),
@@ -91,8 +89,6 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             plan,
             runner,
             checker,
-            // An input and an output.
-            scratch: Pool::new(2, samples),
             #[cfg(feature = "gpu")]
             resident: Default::default(),
             #[cfg(feature = "gpu")]

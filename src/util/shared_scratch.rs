@@ -1,0 +1,169 @@
+//! Buffers that all filters of a convolver share: what one call gives back, the next one takes, of
+//! whatever size and type.
+
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::Result;
+use crate::util::lines::Line;
+use crate::util::memory;
+
+/// Buffers that nobody uses now. All together they take no more than calls have had in use at one time,
+/// or 64 MiB where that is more.
+#[derive(Debug, Default)]
+pub struct SharedScratch {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The one given back last stands at the end.
+    kept: VecDeque<Vec<Line>>,
+    kept_bytes: usize,
+    used_bytes: usize,
+    /// The most that was in use since nothing was, and the most of the time before.
+    peaks: [usize; 2],
+}
+
+/// Bytes that may be kept however little is in use.
+const BUDGET: usize = 64 << 20;
+
+/// A buffer may be this many times as large as what it is taken for.
+const LARGER: usize = 4;
+
+impl SharedScratch {
+    /// So many elements, which may be anything.
+    pub fn take<A: Pod>(&self, len: usize, what: &'static str) -> Result<Buffer<'_, A>> {
+        let lines = len.saturating_mul(size_of::<A>()).div_ceil(size_of::<Line>());
+        let found = self.lock().take(lines);
+        // Not made under the lock: others need not wait for it.
+        let memory = match found {
+            Some(memory) => memory,
+            None => memory::zeros(lines, what)?,
+        };
+        self.lock().use_more(bytes_of(&memory));
+        Ok(Buffer { memory, len, home: self, elements: std::marker::PhantomData })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The smallest of those that are large enough.
+    fn take(&mut self, lines: usize) -> Option<Vec<Line>> {
+        let fits =
+            |memory: &Vec<Line>| (lines..=lines.saturating_mul(LARGER)).contains(&memory.len());
+        let all = self.kept.iter().enumerate().rev();
+        let (at, _) = all.filter(|(_, memory)| fits(memory)).min_by_key(|(_, m)| m.len())?;
+        let memory = self.kept.remove(at)?;
+        self.kept_bytes -= bytes_of(&memory);
+        Some(memory)
+    }
+
+    fn use_more(&mut self, bytes: usize) {
+        self.used_bytes += bytes;
+        self.peaks[0] = self.peaks[0].max(self.used_bytes);
+    }
+
+    /// Takes a buffer back, and gives up those that are too many.
+    fn keep(&mut self, memory: Vec<Line>) -> Vec<Vec<Line>> {
+        let bytes = bytes_of(&memory);
+        self.used_bytes -= bytes;
+        self.kept_bytes += bytes;
+        self.kept.push_back(memory);
+        let most = self.peaks.into_iter().fold(BUDGET, usize::max);
+        if self.used_bytes == 0 {
+            self.peaks = [0, self.peaks[0]];
+        }
+        let mut given_up = Vec::new();
+        while self.kept_bytes > most {
+            let Some(oldest) = self.kept.pop_front() else { break };
+            self.kept_bytes -= bytes_of(&oldest);
+            given_up.push(oldest);
+        }
+        given_up
+    }
+}
+
+fn bytes_of(memory: &[Line]) -> usize {
+    size_of_val(memory)
+}
+
+/// Elements that go back when dropped.
+#[derive(Debug)]
+pub struct Buffer<'s, A> {
+    memory: Vec<Line>,
+    len: usize,
+    home: &'s SharedScratch,
+    elements: std::marker::PhantomData<A>,
+}
+
+impl<A: Pod> Deref for Buffer<'_, A> {
+    type Target = [A];
+
+    fn deref(&self) -> &[A] {
+        &cast_slice(&self.memory)[..self.len]
+    }
+}
+
+impl<A: Pod> DerefMut for Buffer<'_, A> {
+    fn deref_mut(&mut self) -> &mut [A] {
+        &mut cast_slice_mut(&mut self.memory)[..self.len]
+    }
+}
+
+impl<A> Drop for Buffer<'_, A> {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        // What is given up is freed without the lock.
+        let given_up = self.home.lock().keep(memory);
+        drop(given_up);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_gives_back_another_takes() {
+        let scratch = SharedScratch::default();
+        let mut first = scratch.take::<f32>(1000, "a test").expect("memory");
+        first.fill(7.0);
+        let place = first.as_ptr() as usize;
+        drop(first);
+        let second = scratch.take::<u16>(1500, "a test").expect("memory");
+        assert_eq!((second.as_ptr() as usize, second.len()), (place, 1500));
+        // Neither for much less, nor for more than it holds.
+        drop(second);
+        for len in [10, 5000] {
+            let other = scratch.take::<f32>(len, "a test").expect("memory");
+            assert_ne!(other.as_ptr() as usize, place);
+            assert_eq!(other.len(), len);
+        }
+        assert!(scratch.take::<f64>(usize::MAX, "a test").is_err());
+    }
+
+    #[test]
+    fn no_more_is_kept_than_was_in_use_at_one_time() {
+        let scratch = SharedScratch::default();
+        let kept = || scratch.lock().kept_bytes;
+        const MIB: usize = 1 << 20;
+        for round in 1..100 {
+            drop(scratch.take::<u8>(round * MIB, "a test").expect("memory"));
+            assert!(kept() <= BUDGET.max(round * MIB), "round {round}: {}", kept());
+        }
+        // Two calls at one time keep what both have used, until they are over for a while.
+        let both = [(); 2].map(|()| scratch.take::<u8>(90 * MIB, "a test").expect("memory"));
+        drop(both);
+        assert!((180 * MIB..=198 * MIB).contains(&kept()), "{}", kept());
+        for _ in 0..3 {
+            drop(scratch.take::<u8>(MIB, "a test").expect("memory"));
+        }
+        assert!(kept() <= BUDGET, "{}", kept());
+    }
+}
