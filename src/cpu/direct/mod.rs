@@ -9,7 +9,7 @@ pub(crate) mod window;
 
 use std::ops::Range;
 
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::problem::extension::{Extension, Place, Row};
 use crate::problem::geometry::Axis;
@@ -23,7 +23,7 @@ use shape::{Tiles, Work};
 use window::Window;
 
 /// Direct convolution of one geometry with fixed weights.
-pub struct Direct<A: Element> {
+pub struct Direct<A: Compute> {
     extension: Extension<A>,
     /// The axis that tiles have their rows on; a single row where there is none.
     rows: Axis,
@@ -77,7 +77,7 @@ const STRETCH: usize = 2048;
 /// Vectors up to which a row counts as short.
 const NARROW: usize = 6;
 
-impl<A: Element> Direct<A> {
+impl<A: Compute> Direct<A> {
     /// An executor that spreads its work over up to `threads` threads.
     pub fn new(
         extension: Extension<A>,

@@ -1,13 +1,11 @@
 //! How a kernel is cut into passes over tiles: which rows a tile has, and its taps in the order that
 //! the passes read them.
 
-use bytemuck::{cast_slice, cast_slice_mut};
-
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::problem::geometry::Axis;
+use crate::simd::InstructionSet;
 use crate::simd::tile::{Job, heights};
-use crate::simd::{InstructionSet, Lanes};
 use crate::util::memory;
 
 /// Tiles of one height.
@@ -44,7 +42,7 @@ pub struct Work<'a, A> {
     pub columns: usize,
 }
 
-impl<A: Element> Tiles<A> {
+impl<A: Compute> Tiles<A> {
     /// Tiles for the rows of an axis: as high as its taps and its outputs make worth it, or of a
     /// single row.
     ///
@@ -67,7 +65,7 @@ impl<A: Element> Tiles<A> {
             let outputs = axis.outputs().div_ceil(spacing);
             let waste = |rows: usize| (outputs.div_ceil(rows) * rows) as f64 / outputs as f64;
             let fits = |rows: usize| rows == 1 || axis.taps > 1 && (rows - 1) * stride <= axis.taps;
-            let (rows, _) = heights::<A::Lane>(instructions)
+            let (rows, _) = heights::<A>(instructions)
                 .iter()
                 .filter(|(rows, _)| fits(*rows))
                 .map(|&(rows, cost)| (rows, cost * waste(rows)))
@@ -101,20 +99,20 @@ impl<A: Element> Tiles<A> {
 
     /// Computes a stretch of columns of a tile's rows.
     pub fn run(&self, work: Work<'_, A>) {
-        A::Lane::run(
+        A::run(
             self.instructions,
             Job {
-                x: cast_slice(work.x),
-                zeros: cast_slice(work.zeros),
+                x: work.x,
+                zeros: work.zeros,
                 sources: work.sources,
                 sources_per_plane: self.sources,
-                ahead: (cast_slice(work.ahead.0), work.ahead.1),
+                ahead: work.ahead,
                 runs: &self.runs,
                 offsets: work.offsets,
                 step: work.step,
-                taps: cast_slice(&self.taps),
+                taps: &self.taps,
                 tile_rows: self.rows,
-                y: cast_slice_mut(work.y),
+                y: work.y,
                 pitch: work.pitch,
                 rows: work.rows,
                 columns: work.columns,

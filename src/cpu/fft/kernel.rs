@@ -7,13 +7,13 @@ use super::block::Real;
 use super::blocks::Blocks;
 use super::sample::Sample;
 use super::transform::{Space, Transform};
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::problem::extension::{Extension, Odometer};
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
 /// scale divided out. `space` is new: zeros.
-pub fn spectrum<A: Element>(
+pub fn spectrum<A: Compute>(
     extension: &Extension<A>,
     weights: &[A],
     blocks: &Blocks,

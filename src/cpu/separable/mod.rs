@@ -5,7 +5,7 @@ mod fused;
 mod sum;
 
 use crate::cpu::direct::Direct;
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::problem::boundary::Edge;
 use crate::problem::extension::Extension;
@@ -24,7 +24,7 @@ pub type Factors<A> = Vec<Vec<A>>;
 ///
 /// Where several axes have a constant outside, it must be the same one: a row outside along one
 /// axis is then constant along the others too, and stays so under their passes.
-pub struct Separable<A: Element> {
+pub struct Separable<A: Compute> {
     passes: Vec<Pass<A>>,
     /// Samples between two passes.
     lengths: Vec<usize>,
@@ -32,14 +32,14 @@ pub struct Separable<A: Element> {
 }
 
 /// One way through all samples.
-enum Pass<A: Element> {
+enum Pass<A: Compute> {
     /// Along the last two axes.
     Fused(Box<Fused<A>>),
     /// Along one.
     Single(Box<Direct<A>>),
 }
 
-impl<A: Element> Separable<A> {
+impl<A: Compute> Separable<A> {
     /// An executor for the kernel that is the sum of the outer products of these factors: of a
     /// single one, or of several where [`can_fuse`] allows it.
     pub fn new(
@@ -111,7 +111,7 @@ impl<A: Element> Separable<A> {
     }
 }
 
-impl<A: Element> Pass<A> {
+impl<A: Compute> Pass<A> {
     fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         match self {
             Self::Fused(fused) => fused.run(x, y),
@@ -133,7 +133,7 @@ pub fn can_fuse(geometry: &Geometry) -> bool {
 pub const WIDEST: usize = 64;
 
 /// The axes of a pass, with those before it as one and those after it as one, and their values.
-fn around<A: Element>(
+fn around<A: Compute>(
     axes: &[Axis],
     values: &[A],
     pass: std::ops::Range<usize>,
