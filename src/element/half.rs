@@ -14,10 +14,8 @@ impl Element for f16 {
 
 impl Number for f16 {
     type Wide = f64;
-    // Kernels and transforms on the CPU run on `Inside`; these have no more than the size.
-    type Lane = i16;
-    type Sample = f32;
-    type Inside = f32;
+    type Summed = f32;
+    type Compute = f32;
     type Double = f64;
 
     fn mul_add(self, w: Self, x: Self) -> Self {
@@ -50,12 +48,6 @@ impl Number for f16 {
     fn from_integer(value: i64) -> Self {
         // Whatever `f64` cannot hold exactly is infinite in `f16`.
         Self::narrow(value as f64)
-    }
-    fn to_sample(self) -> f32 {
-        self.to_f32()
-    }
-    fn from_sample(sample: f32) -> Self {
-        Self::from_f32(sample)
     }
     fn from_real(value: f64) -> Option<Self> {
         Some(Self::narrow(value))

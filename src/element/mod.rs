@@ -5,10 +5,10 @@ use num_complex::Complex;
 use std::fmt::{self, Debug, Display};
 use std::num::Wrapping;
 
-use crate::cpu::fft::sample::Sample;
-use crate::simd::Lanes;
+use compute::Compute;
 use wider::Wider;
 
+pub(crate) mod compute;
 #[cfg(feature = "f16")]
 mod half;
 pub(crate) mod synthetic;
@@ -143,20 +143,18 @@ impl Display for DType {
 }
 
 pub(crate) mod number {
-    use super::{Complex, Debug, Element, Lanes, Pod, Sample, Wider};
+    use super::{Complex, Compute, Debug, Element, Pod, Wider};
 
-    /// What the executors need of an element. Not nameable from outside, which seals `Element`.
+    /// What is asked of a type that samples are stored in. Not nameable from outside, which seals `Element`.
     pub trait Number: Pod + Default + PartialEq + Debug + Send + Sync {
         /// The type the oracle computes in: `f64`, `Complex<f64>`, or wrapping integers.
         type Wide: Wide;
-        /// The type its kernels work on, of the same size and with the same bits.
-        type Lane: Lanes;
-        /// The type its transforms work on.
-        type Sample: Sample;
-        /// The type that sums are made in.
-        type Inside: Element + Wider<Self>;
-        /// The type that they are made in with [`Precision::High`](crate::Precision::High).
-        type Double: Element + Wider<Self>;
+        /// The type whose values sums have, which kernels are judged in.
+        type Summed: Element + Wider<Self>;
+        /// The type that executors on the CPU compute in: `Summed`, or an integer of the same bits.
+        type Compute: Compute + Wider<Self> + Wider<Self::Summed>;
+        /// The type that they compute in with [`Precision::High`](crate::Precision::High).
+        type Double: Compute + Wider<Self>;
 
         /// `self + w * x`, wrapping for integers.
         fn mul_add(self, w: Self, x: Self) -> Self;
@@ -179,10 +177,6 @@ pub(crate) mod number {
         fn from_complex(value: Complex<f64>) -> Self;
         /// From an integer: wrapped where the type is one.
         fn from_integer(value: i64) -> Self;
-        /// Into the transform's type.
-        fn to_sample(self) -> Self::Sample;
-        /// From the transform's type; integers are rounded to nearest, then wrapped.
-        fn from_sample(sample: Self::Sample) -> Self;
         /// From a real number: rounded, or `None` where an integer type cannot hold it exactly.
         fn from_real(value: f64) -> Option<Self>;
     }
@@ -237,9 +231,8 @@ macro_rules! real {
         }
         impl Number for $t {
             type Wide = f64;
-            type Lane = $t;
-            type Sample = $t;
-            type Inside = $t;
+            type Summed = $t;
+            type Compute = $t;
             type Double = f64;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -273,12 +266,6 @@ macro_rules! real {
             fn from_integer(value: i64) -> Self {
                 value as $t
             }
-            fn to_sample(self) -> Self {
-                self
-            }
-            fn from_sample(sample: Self) -> Self {
-                sample
-            }
             fn from_real(value: f64) -> Option<Self> {
                 Some(value as $t)
             }
@@ -293,9 +280,8 @@ macro_rules! complex {
         }
         impl Number for Complex<$t> {
             type Wide = Complex<f64>;
-            type Lane = Complex<$t>;
-            type Sample = Complex<$t>;
-            type Inside = Complex<$t>;
+            type Summed = Complex<$t>;
+            type Compute = Complex<$t>;
             type Double = Complex<f64>;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
@@ -329,12 +315,6 @@ macro_rules! complex {
             fn from_integer(value: i64) -> Self {
                 Self::new(value as $t, 0.0)
             }
-            fn to_sample(self) -> Self {
-                self
-            }
-            fn from_sample(sample: Self) -> Self {
-                sample
-            }
             fn from_real(value: f64) -> Option<Self> {
                 Some(Complex::new(value as $t, 0.0))
             }
@@ -343,16 +323,15 @@ macro_rules! complex {
 }
 
 macro_rules! integer {
-    ($($t:ident $dtype:ident $lane:ident),*) => {$(
+    ($($t:ident $dtype:ident $signed:ident),*) => {$(
         impl Element for $t {
             const DTYPE: DType = DType::$dtype;
         }
         impl Number for $t {
             type Wide = Wrapping<i64>;
-            type Lane = $lane;
-            type Sample = f64;
-            type Inside = $t;
-            type Double = $t;
+            type Summed = $t;
+            type Compute = $signed;
+            type Double = $signed;
             #[inline(always)]
             fn mul_add(self, w: Self, x: Self) -> Self {
                 self.wrapping_add(w.wrapping_mul(x))
@@ -372,8 +351,8 @@ macro_rules! integer {
             fn narrow(wide: Wrapping<i64>) -> Self {
                 wide.0 as $t
             }
-            fn to_double(self) -> Self {
-                self
+            fn to_double(self) -> $signed {
+                self as $signed
             }
             fn to_complex(self) -> Complex<f64> {
                 (self as f64).into()
@@ -383,17 +362,6 @@ macro_rules! integer {
             }
             fn from_integer(value: i64) -> Self {
                 value as $t
-            }
-            fn to_sample(self) -> f64 {
-                self as f64
-            }
-            fn from_sample(sample: f64) -> Self {
-                // Truncated, then corrected: rounding is a library call on most machines. What is out
-                // of range is not used: its block is computed in another way.
-                let whole = sample as i64;
-                let rest = sample - whole as f64;
-                let up = i64::from(rest >= 0.5) - i64::from(rest <= -0.5);
-                whole.wrapping_add(up) as $t
             }
             fn from_real(value: f64) -> Option<Self> {
                 let cast = value as $t;

@@ -116,8 +116,8 @@ impl<A: Element> Passes<A> {
         let size = size_of::<A>();
         let whole = &extension.geometry;
         let alignment = context.capabilities().offset_alignment as usize;
-        let extended = extension.widened::<A::Inside>()?;
-        let kernel = widened::<A, A::Inside>(weights)?;
+        let extended = extension.widened::<A::Summed>()?;
+        let kernel = widened::<A, A::Summed>(weights)?;
         let source = Weights::new(&extended, &kernel, schedule.terms)?;
         let mut params = Packed::new(alignment.max(4));
         let mut buffers: Vec<wgpu::Buffer> = Vec::new();
@@ -164,7 +164,7 @@ impl<A: Element> Passes<A> {
         let params =
             context.constant("convolve parameters", &params.bytes, wgpu::BufferUsages::STORAGE)?;
         let between = |elements: usize| {
-            let bytes = (elements * size_of::<A::Inside>()) as u64;
+            let bytes = (elements * size_of::<A::Summed>()) as u64;
             (elements > 0)
                 .then(|| unsubmitted(&context, bytes, "what is between two passes"))
                 .transpose()

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::bounds::{self, Window};
 use crate::cpu::direct::Direct;
+use crate::element::compute::Compute;
 use crate::element::number::Wide;
 use crate::element::{DType, Element};
 use crate::error::Result;
@@ -273,7 +274,7 @@ struct Windows<D> {
     largest: f64,
 }
 
-impl<D: Element> Windows<D> {
+impl<D: Compute> Windows<D> {
     fn new<A: Element<Double = D>>(
         extension: &Extension<A>,
         x: &[A],

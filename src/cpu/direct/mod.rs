@@ -9,7 +9,7 @@ pub(crate) mod window;
 
 use std::ops::Range;
 
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::Tile;
 use crate::plan::cpu::tiles::{SHORT, VECTOR};
@@ -25,7 +25,7 @@ use shape::{Tiles, Work};
 use window::Window;
 
 /// Direct convolution of one geometry with fixed weights.
-pub struct Direct<A: Element> {
+pub struct Direct<A: Compute> {
     extension: Extension<A>,
     /// The axis that tiles have their rows on; a single row where there is none.
     rows: Axis,
@@ -73,7 +73,7 @@ const TILE_VECTORS: usize = 12;
 /// Outputs of a row that are computed as one whatever the number of threads, where that is asked for.
 const STRETCH: usize = 2048;
 
-impl<A: Element> Direct<A> {
+impl<A: Compute> Direct<A> {
     /// An executor that spreads its work over up to `threads` threads.
     pub fn new(
         extension: Extension<A>,

@@ -1,13 +1,11 @@
 //! How a kernel is cut into passes over tiles: which rows a tile has, and its taps in the order that
 //! the passes read them.
 
-use bytemuck::{cast_slice, cast_slice_mut};
-
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::Tile;
+use crate::simd::InstructionSet;
 use crate::simd::tile::Job;
-use crate::simd::{InstructionSet, Lanes};
 use crate::util::memory;
 
 /// Tiles of one height, with their taps.
@@ -37,7 +35,7 @@ pub struct Work<'a, A> {
     pub columns: usize,
 }
 
-impl<A: Element> Tiles<A> {
+impl<A: Compute> Tiles<A> {
     /// Tiles of this kind for weights with so many rows of taps, each of `row_taps`.
     pub fn new(
         tile: Tile,
@@ -69,20 +67,20 @@ impl<A: Element> Tiles<A> {
 
     /// Computes a stretch of columns of a tile's rows.
     pub fn run(&self, work: Work<'_, A>) {
-        A::Lane::run(
+        A::run(
             self.instructions,
             Job {
-                x: cast_slice(work.x),
-                zeros: cast_slice(work.zeros),
+                x: work.x,
+                zeros: work.zeros,
                 sources: work.sources,
                 sources_per_plane: self.tile.sources,
-                ahead: (cast_slice(work.ahead.0), work.ahead.1),
+                ahead: work.ahead,
                 runs: &self.runs,
                 offsets: work.offsets,
                 step: work.step,
-                taps: cast_slice(&self.taps),
+                taps: &self.taps,
                 tile_rows: self.tile.rows,
-                y: cast_slice_mut(work.y),
+                y: work.y,
                 pitch: work.pitch,
                 rows: work.rows,
                 columns: work.columns,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::problem::extension::{Extension, Row};
 use crate::problem::geometry::Axis;
@@ -92,7 +92,7 @@ impl Window {
     }
 
     /// Fills `out` with what `columns` outputs from `first` on read of a row.
-    pub fn fill<A: Element>(
+    pub fn fill<A: Compute>(
         &self,
         extension: &Extension<A>,
         x: &[A],

@@ -12,11 +12,11 @@ use super::range::{Level, exponent_into_range};
 use super::sample::{MOST_LANES, Sample};
 use super::sweep::Packing;
 use crate::cpu::direct::Direct;
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::problem::extension::Odometer;
 
-impl<A: Element> Fft<A> {
+impl<A: Compute> Fft<A> {
     /// Another packing of blocks that went through a transform as they are, where that could not be or
     /// leaves doubts.
     pub(super) fn better(

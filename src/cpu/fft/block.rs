@@ -14,8 +14,7 @@ use super::sweep::Packing;
 use super::transform::{Extent, Space, Transform};
 use crate::bounds;
 use crate::cpu::direct::Direct;
-use crate::element::Element;
-use crate::element::number::Number;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::plan::cpu::{Blocks, Tile};
@@ -27,10 +26,10 @@ use crate::util::scratch::Pool;
 use crate::util::threads;
 
 /// The precision of the transforms for a type.
-pub type Real<A> = <<A as Number>::Sample as Sample>::Real;
+pub type Real<A> = <<A as Compute>::Sample as Sample>::Real;
 
 /// FFT convolution of one geometry with fixed weights.
-pub struct Fft<A: Element> {
+pub struct Fft<A: Compute> {
     pub(super) extension: Extension<A>,
     pub(super) blocks: Blocks,
     pub(super) transform: Transform<Real<A>>,
@@ -55,7 +54,7 @@ pub struct Fft<A: Element> {
 }
 
 /// What one thread needs for blocks that share a transform; kept from call to call.
-pub(super) struct Workspace<A: Element> {
+pub(super) struct Workspace<A: Compute> {
     pub parts: [Part; MOST_LANES],
     pub survey: Survey<Real<A>>,
     pub scratch: Scratch<Real<A>>,
@@ -65,7 +64,7 @@ pub(super) struct Workspace<A: Element> {
     pub gathered: [Vec<A>; MOST_LANES],
 }
 
-impl<A: Element> Workspace<A> {
+impl<A: Compute> Workspace<A> {
     fn new(transform: &Transform<Real<A>>) -> Result<Self> {
         Ok(Self {
             parts: Default::default(),
@@ -89,7 +88,7 @@ pub(super) struct Part {
     pub extent: Extent,
 }
 
-impl<A: Element> Fft<A> {
+impl<A: Compute> Fft<A> {
     /// Transforms the kernel.
     pub fn new(
         extension: Extension<A>,

@@ -6,14 +6,14 @@ use rustfft::num_traits::FromPrimitive;
 use super::block::Real;
 use super::sample::Sample;
 use super::transform::{Space, Transform};
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::Blocks;
 use crate::problem::extension::{Extension, Odometer};
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
 /// scale divided out. `space` is new: zeros.
-pub fn spectrum<A: Element>(
+pub fn spectrum<A: Compute>(
     extension: &Extension<A>,
     weights: &[A],
     blocks: &Blocks,

@@ -4,12 +4,12 @@ use num_complex::Complex;
 
 use super::block::Real;
 use super::sample::{MOST_LANES, Sample};
-use crate::element::Element;
+use crate::element::compute::Compute;
 
 /// Joins a row of each lane, and zeros beyond. What is not zero is not zero either when it is scaled:
 /// whoever looks at it must see where windows are zeros.
 #[inline(always)]
-pub fn pack<A: Element>(
+pub fn pack<A: Compute>(
     [first, second]: [&[A]; MOST_LANES],
     exponents: [i32; MOST_LANES],
     line: &mut [Complex<Real<A>>],

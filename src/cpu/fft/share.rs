@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::Blocks;
 use crate::problem::extension::Extension;
@@ -15,7 +15,7 @@ pub fn outputs(axis: &Axis, step: usize, b: usize) -> Range<usize> {
 }
 
 /// Rows of outputs that a block has at most.
-pub fn most_rows<A: Element>(extension: &Extension<A>, blocks: &Blocks) -> usize {
+pub fn most_rows<A: Compute>(extension: &Extension<A>, blocks: &Blocks) -> usize {
     // With a stride, a block has up to one position more than its share.
     let most = |(axis, &step): (&Axis, &usize)| match axis.stride {
         1 => step.min(axis.outputs()),
@@ -26,7 +26,7 @@ pub fn most_rows<A: Element>(extension: &Extension<A>, blocks: &Blocks) -> usize
 
 /// Shares the result out: to each block `most` rows, in standard order, the last ones perhaps
 /// empty.
-pub fn share<'y, A: Element>(
+pub fn share<'y, A: Compute>(
     extension: &Extension<A>,
     blocks: &Blocks,
     most: usize,

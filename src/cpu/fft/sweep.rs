@@ -8,7 +8,7 @@ use super::boxes::{embed, rows_of, within};
 use super::pack::pack;
 use super::sample::{MOST_LANES, Sample};
 use super::vectorized;
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::problem::extension::Row;
 use crate::simd::prefetch;
@@ -23,7 +23,7 @@ pub(super) struct Packing {
     pub cleaned: bool,
 }
 
-impl<A: Element> Fft<A> {
+impl<A: Compute> Fft<A> {
     /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
     /// way.
     pub(super) fn sweep(

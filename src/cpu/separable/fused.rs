@@ -7,7 +7,7 @@ use super::Factors;
 use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::Window;
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::strips::piece;
 use crate::plan::cpu::{Strips, Tile};
@@ -20,7 +20,7 @@ use crate::util::scratch::Pool;
 use crate::util::threads;
 
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
-pub struct Fused<A: Element> {
+pub struct Fused<A: Compute> {
     extension: Extension<A>,
     /// Along the last axis, one for each term.
     horizontal: Vec<Tiles<A>>,
@@ -47,7 +47,7 @@ struct Ring<A> {
 /// What the memory is for.
 const TAPS: &str = "the taps of two passes";
 
-impl<A: Element> Fused<A> {
+impl<A: Compute> Fused<A> {
     pub fn new(
         extension: Extension<A>,
         terms: Vec<Factors<A>>,

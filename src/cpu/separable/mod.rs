@@ -7,7 +7,7 @@ mod sum;
 use std::ops::Range;
 
 use crate::cpu::direct::Direct;
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::Passing;
 use crate::problem::extension::Extension;
@@ -25,7 +25,7 @@ pub type Factors<A> = Vec<Vec<A>>;
 ///
 /// Where several axes have a constant outside, it must be the same one: a row outside along one
 /// axis is then constant along the others too, and stays so under their passes.
-pub struct Separable<A: Element> {
+pub struct Separable<A: Compute> {
     passes: Vec<Pass<A>>,
     /// Samples between two passes.
     lengths: Vec<usize>,
@@ -33,14 +33,14 @@ pub struct Separable<A: Element> {
 }
 
 /// One way through all samples.
-enum Pass<A: Element> {
+enum Pass<A: Compute> {
     /// Along the last two axes.
     Fused(Box<Fused<A>>),
     /// Along one.
     Single(Box<Direct<A>>),
 }
 
-impl<A: Element> Separable<A> {
+impl<A: Compute> Separable<A> {
     /// An executor for the kernel that is the sum of the outer products of these factors, in these
     /// passes.
     pub fn new(
@@ -106,7 +106,7 @@ impl<A: Element> Separable<A> {
     }
 }
 
-impl<A: Element> Pass<A> {
+impl<A: Compute> Pass<A> {
     fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         match self {
             Self::Fused(fused) => fused.run(x, y),
@@ -116,7 +116,7 @@ impl<A: Element> Pass<A> {
 }
 
 /// The values outside of the axes of a pass, with nothing outside of what is put together around them.
-fn around<A: Element>(values: &[A], pass: Range<usize>) -> Vec<A> {
+fn around<A: Compute>(values: &[A], pass: Range<usize>) -> Vec<A> {
     let before = (pass.start > 0).then(A::default);
     let after = (pass.end < values.len()).then(A::default);
     before.into_iter().chain(values[pass].iter().copied()).chain(after).collect()

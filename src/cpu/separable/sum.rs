@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Factors, Separable};
 use crate::cpu::direct::Direct;
-use crate::element::Element;
+use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::{Passing, Tile};
 use crate::problem::extension::Extension;
@@ -18,7 +18,7 @@ use crate::util::threads::Workers;
 /// Terms can be larger than the kernel, and may meet an infinity with other signs: where that
 /// leaves an output that is not finite, the direct method has the last word. Since every term
 /// reads the whole window, and no tap is skipped, no output is finite that should not be.
-pub struct Sum<A: Element> {
+pub struct Sum<A: Compute> {
     separable: Separable<A>,
     direct: Direct<A>,
     /// Outputs of a row.
@@ -26,7 +26,7 @@ pub struct Sum<A: Element> {
     threads: usize,
 }
 
-impl<A: Element> Sum<A> {
+impl<A: Compute> Sum<A> {
     /// An executor for `weights`, which these terms are the sum of, with tiles for what the definition
     /// has the last word on.
     pub fn new(
@@ -72,7 +72,7 @@ impl<A: Element> Sum<A> {
 }
 
 /// The next columns from `from` on that are not finite.
-fn not_finite<A: Element>(row: &[A], from: usize) -> Option<Range<usize>> {
+fn not_finite<A: Compute>(row: &[A], from: usize) -> Option<Range<usize>> {
     let first = from + row[from..].iter().position(|y| !y.is_finite())?;
     let len = row[first..].iter().position(|y| y.is_finite());
     Some(first..len.map_or(row.len(), |len| first + len))

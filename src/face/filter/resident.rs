@@ -10,8 +10,7 @@ use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
 use crate::plan::{Plan, Request};
-use crate::run::Executor;
-use crate::util::memory;
+use crate::run::widened::Runner;
 use crate::words::{Device, Method};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
@@ -141,10 +140,9 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     fn plan_passes(&self, context: &Arc<Context>) -> Result<Recorded<A>> {
         let plan = self.gpu_plan()?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
-        let weights = memory::copied(&self.kernel, "a copy of the kernel")?;
-        let extension = self.extension.clone();
-        let executor = Executor::new(recipe, extension, weights, self.convolver.devices())?;
-        match executor.host().map(|host| host.passes()) {
+        let (precision, devices) = (plan.request.precision, self.convolver.devices());
+        let runner = Runner::new(precision, recipe, &self.extension, &self.kernel, devices)?;
+        match runner.host().map(|host| host.passes()) {
             Some(passes) if Arc::ptr_eq(passes.context(), context) => {
                 Ok((passes.clone(), plan.cost().work))
             }
