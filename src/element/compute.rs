@@ -3,7 +3,7 @@
 use num_complex::Complex;
 
 use super::Element;
-use crate::cpu::fft::sample::Sample;
+use crate::element::transform::Sample;
 use crate::simd::Lanes;
 
 /// A type that sums are made in. Unsigned integers are the signed ones of their bits, since

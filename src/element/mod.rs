@@ -12,6 +12,7 @@ pub(crate) mod compute;
 #[cfg(feature = "f16")]
 mod half;
 pub(crate) mod synthetic;
+pub(crate) mod transform;
 pub(crate) mod wider;
 
 /// A type that can be convolved: `f32`, `f64`, `Complex<f32>`, `Complex<f64>`, `i8` to `i64`,

@@ -7,7 +7,9 @@ use fearless_simd::{Bytes, Level, Simd, SimdBase, SimdFloat};
 use num_complex::Complex;
 use std::fmt;
 
+pub(crate) mod columns;
 pub(crate) mod tile;
+pub(crate) mod transpose;
 
 use crate::simd::tile::{Job, columns};
 

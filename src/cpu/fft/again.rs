@@ -9,10 +9,10 @@ use super::boxes::rows_of;
 use super::doubts::{Doubts, Known};
 use super::guard::Bearable;
 use super::range::{Level, exponent_into_range};
-use super::sample::{MOST_LANES, Sample};
 use super::sweep::Packing;
 use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
+use crate::element::transform::{MOST_LANES, Sample};
 use crate::error::Result;
 use crate::problem::extension::Odometer;
 

@@ -10,12 +10,12 @@ use super::along::{Along, Span, floor, support};
 use super::core::{Core, Level};
 use super::doubts::{Doubts, Known};
 use super::range::{Gain, Samples, error};
-use super::sample::Real;
 use super::slide::{slide, sliding_maximum, sliding_sum};
 use super::survey::{INFINITY, NAN, Parts, Slab, Survey};
 use super::vectorized;
 use crate::bounds::{Spread, share};
 use crate::element::DType;
+use crate::element::transform::Real;
 use crate::error::Result;
 use crate::util::memory;
 

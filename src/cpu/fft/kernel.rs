@@ -4,9 +4,9 @@ use num_complex::Complex;
 use rustfft::num_traits::FromPrimitive;
 
 use super::block::Real;
-use super::sample::Sample;
 use super::transform::{Space, Transform};
 use crate::element::compute::Compute;
+use crate::element::transform::Sample;
 use crate::error::Result;
 use crate::plan::cpu::Blocks;
 use crate::problem::extension::{Extension, Odometer};

@@ -19,7 +19,6 @@ mod guard;
 mod kernel;
 mod pack;
 mod range;
-pub(crate) mod sample;
 mod share;
 mod slide;
 mod survey;
@@ -27,7 +26,6 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod transform;
-mod transpose;
 
 pub(crate) use block::Fft;
 

@@ -3,8 +3,8 @@
 use num_complex::Complex;
 
 use super::block::Real;
-use super::sample::{MOST_LANES, Sample};
 use crate::element::compute::Compute;
+use crate::element::transform::{MOST_LANES, Sample};
 
 /// Joins a row of each lane, and zeros beyond. What is not zero is not zero either when it is scaled:
 /// whoever looks at it must see where windows are zeros.

@@ -1,7 +1,7 @@
 //! How loud blocks are, what error that leaves, and the powers of two that keep them in range.
 
-use super::sample::Sample;
 use crate::bounds::Spread;
+use crate::element::transform::Sample;
 
 /// What the error of an output is at most, in units of [`error`]'s terms without it. Measured over
 /// noise, impulses, combs, steps, sines, constants and their mixtures under kernels of the same kinds,

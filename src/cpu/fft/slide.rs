@@ -1,7 +1,7 @@
 //! Maxima and sums over neighbours, along any axis of tiles.
 
-use super::sample::Real;
 use super::vectorized;
+use crate::element::transform::Real;
 
 /// Applies `along` to stretches along each axis, with a count and a step for each.
 pub fn slide<R: Real>(

@@ -4,8 +4,8 @@ use num_complex::Complex;
 
 use super::guard::Guard;
 use super::range::Level;
-use super::sample::Real;
 use super::vectorized;
+use crate::element::transform::Real;
 use crate::error::Result;
 use crate::util::memory;
 

@@ -10,12 +10,13 @@ use rustfft::{Fft, FftDirection};
 use std::sync::Arc;
 
 use super::boxes::embed;
-use super::columns::{self, Job};
-use super::sample::Real;
-use super::transpose::Turn;
+use super::columns;
 use super::vectorized;
+use crate::element::transform::Real;
 use crate::error::Result;
 use crate::plan::cpu::{Blocks, Summed};
+use crate::simd::columns::Job;
+use crate::simd::transpose::Turn;
 use crate::util::memory;
 
 /// Columns that are transformed together: eight neighbours fill the cache lines that a column

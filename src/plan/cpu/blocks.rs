@@ -16,8 +16,8 @@ pub struct Blocks {
     pub summed: Option<Summed>,
 }
 
-/// Slabs that a tile sums: the highest of [`super::columns::sum`].
-pub const TILE: usize = 12;
+/// Slabs that a tile sums.
+pub(crate) use crate::simd::columns::TILE;
 
 /// Slabs that are summed at a time where there are few taps (24, 48 and 96 took the same time at
 /// 2048² with rows of 576 samples).

@@ -5,8 +5,9 @@ use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::columns::{self, Job};
-use super::transpose::{Turn, transpose};
+use crate::simd::columns;
+use crate::simd::columns::Job;
+use crate::simd::transpose::{Turn, transpose};
 use crate::simd::{InstructionSet, with_instructions};
 
 /// The most blocks that one transform holds.
