@@ -2,7 +2,7 @@
 
 use crate::element::synthetic::invented;
 use crate::error::Result;
-use crate::kernel::KernelFacts;
+use crate::kernel::Kernel;
 use crate::machine::Devices;
 use crate::plan::{Capabilities, CostModel, Plan, Recipe, Request, design};
 use crate::problem::boundary::Boundary;
@@ -23,18 +23,18 @@ impl Prepared {
     /// Plans for these capabilities alone, whatever else there is, and on the shipped model, so that
     /// what is timed is the same time and again.
     pub fn new(
-        (input, kernel): (&[usize], &[usize]),
+        (input, taps): (&[usize], &[usize]),
         weights: Vec<f32>,
         options: &Options<f32>,
         request: Request,
         on: &Capabilities,
         devices: &Devices,
     ) -> Result<Self> {
-        let problem = Problem::new(input, kernel, options)?;
+        let problem = Problem::new(input, taps, options)?;
         let extension = Extension::new(&problem, &vec![Boundary::Zero; input.len()]);
-        let facts = KernelFacts::found(&weights, &extension.geometry.kernel())?;
-        let plan = design(&problem, &facts, on, &CostModel::default(), request)?;
-        let runner = Runner::new(request.precision, recipe(&plan), &extension, &weights, devices)?;
+        let kernel = Kernel::new(request.precision, weights, &extension.geometry.kernel())?;
+        let plan = design(&problem, &kernel.facts, on, &CostModel::default(), request)?;
+        let runner = Runner::new(request.precision, recipe(&plan), &extension, &kernel, devices)?;
         let x = synthetic(extension.geometry.input_len())?;
         let y = memory::zeros(extension.geometry.output_len(), "the output of a probe")?;
         Ok(Self { plan, runner, x, y })

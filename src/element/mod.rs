@@ -5,6 +5,7 @@ use num_complex::Complex;
 use std::fmt::{self, Debug, Display};
 use std::num::Wrapping;
 
+use crate::words::Precision;
 use compute::Compute;
 use wider::Wider;
 
@@ -120,6 +121,22 @@ impl DType {
             _ => return None,
         };
         Some(2f64.powi(bits))
+    }
+}
+
+impl Precision {
+    /// The type that convolutions of this type are computed in.
+    pub fn inside(self, dtype: DType) -> DType {
+        match (self, dtype) {
+            (Self::High, DType::F16 | DType::F32) => DType::F64,
+            (Self::High, DType::Complex32) => DType::Complex64,
+            _ => dtype.summed_in(),
+        }
+    }
+
+    /// Whether convolutions of this type are computed in another one.
+    pub fn widens(self, dtype: DType) -> bool {
+        self.inside(dtype) != dtype
     }
 }
 

@@ -1,32 +1,45 @@
 //! A kernel and its options, and the planning for a shape.
 
 use ndarray::{ArcArray, Dimension, IntoDimension};
+use std::sync::Arc;
 
 use crate::element::Element;
 use crate::error::Result;
 use crate::face::convolver::Convolver;
 use crate::face::filter::Filter;
+use crate::kernel::Kernel;
 use crate::plan::Request;
 use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis};
 use crate::prove::check::Check;
+use crate::util::lru::Recent;
 use crate::words::{Device, Method, Mode, Operation, Precision};
 
 /// A kernel and its options, waiting for a shape.
 #[derive(Clone, Debug)]
-pub struct FilterBuilder<A, D: Dimension> {
+pub struct FilterBuilder<A: Element, D: Dimension> {
     pub(super) convolver: Convolver,
     /// An error where there was no memory for it; shared between copies of the builder.
     pub(super) kernel: Result<ArcArray<A, D>>,
     pub(super) options: Options<A>,
     pub(super) request: Request,
     pub(super) check: Check,
+    /// What was found out about the kernel for shapes that were planned last; copies share it.
+    pub(super) known: Arc<KnownKernels<A>>,
 }
+
+/// Kernels in canonical order, by their shape there and by what is asked of them. Most shapes of inputs
+/// have one between them.
+pub(super) type KnownKernels<A> = Recent<(Vec<usize>, Operation, Precision), Arc<Kernel<A>>>;
+
+/// Kernels that a builder keeps.
+const KNOWN: usize = 4;
 
 impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     pub(crate) fn new(convolver: Convolver, kernel: Result<ArcArray<A, D>>) -> Self {
         let (options, request, check) = Default::default();
-        Self { convolver, kernel, options, request, check }
+        let known = Arc::new(Recent::new(KNOWN));
+        Self { convolver, kernel, options, request, check, known }
     }
 
     /// Which part of the result is kept; as a rule, [`Mode::Same`].

@@ -14,6 +14,7 @@ use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
 use crate::gpu::params::Params;
 use crate::gpu::weights::Weights;
+use crate::kernel::Kernel;
 use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
 use crate::problem::extension::Extension;
 use crate::util::lru::Recent;
@@ -111,14 +112,14 @@ impl<A: Element> Passes<A> {
         context: Arc<Context>,
         schedule: &Schedule,
         extension: &Extension<A>,
-        weights: &[A],
+        kernel: &Kernel<A>,
     ) -> Result<Self> {
         let size = size_of::<A>();
         let whole = &extension.geometry;
         let alignment = context.capabilities().offset_alignment as usize;
         let extended = extension.widened::<A::Summed>()?;
-        let kernel = widened::<A, A::Summed>(weights)?;
-        let source = Weights::new(&extended, &kernel, schedule.terms)?;
+        let taps = widened::<A, A::Summed>(&kernel.taps)?;
+        let source = Weights::new(&extended, &taps, kernel.native_terms(), schedule.terms)?;
         let mut params = Packed::new(alignment.max(4));
         let mut buffers: Vec<wgpu::Buffer> = Vec::new();
         let mut uploaded: HashMap<Taps, usize> = HashMap::new();

@@ -2,7 +2,7 @@
 
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
-use crate::kernel::low_rank;
+use crate::kernel::Factors;
 use crate::plan::gpu::launch::{MAX_RANK, QUAD};
 use crate::plan::gpu::schedule::Taps;
 use crate::problem::extension::Extension;
@@ -12,18 +12,18 @@ use crate::util::memory;
 pub struct Weights<'a, A> {
     extension: &'a Extension<A>,
     kernel: &'a [A],
-    /// For each term one vector per axis.
-    terms: Vec<Vec<Vec<A>>>,
+    terms: &'a [Factors<A>],
 }
 
 impl<'a, A: Element> Weights<'a, A> {
-    /// The weights of a kernel that `terms` outer products add up to; 0 where none are wanted.
-    pub fn new(extension: &'a Extension<A>, kernel: &'a [A], terms: usize) -> Result<Self> {
-        let found = match terms {
-            0 => Vec::new(),
-            _ => low_rank::terms(kernel, &extension.geometry.kernel())?
-                .map_or(Vec::new(), |found| found.factors),
-        };
+    /// The weights of a kernel that so many of these terms add up to; 0 where none are wanted.
+    pub fn new(
+        extension: &'a Extension<A>,
+        kernel: &'a [A],
+        found: &'a [Factors<A>],
+        terms: usize,
+    ) -> Result<Self> {
+        let found = if terms == 0 { &[] } else { found };
         if found.len() != terms {
             return Err(Error::Inadmissible {
                 wanted: "method separable".into(),

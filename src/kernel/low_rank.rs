@@ -6,7 +6,7 @@ use num_complex::Complex;
 use crate::element::Element;
 use crate::element::number::Number;
 use crate::error::Result;
-use crate::kernel;
+use crate::kernel::{self, Factors, rank_one};
 use crate::util::memory;
 
 /// What several terms are off by, in eps of their own magnitude. Rounding errors are as good as
@@ -17,7 +17,7 @@ const TERMS_LOSE: f64 = 8.0;
 /// A kernel as a sum of outer products.
 pub struct Terms<A> {
     /// For each term one vector per axis.
-    pub factors: Vec<Vec<Vec<A>>>,
+    pub factors: Vec<Factors<A>>,
     /// The most that the terms are larger than the tap that they add up to: see
     /// [`KernelFacts::gain`](crate::KernelFacts::gain).
     pub gain: f64,
@@ -30,12 +30,12 @@ const MOST_TERMS: usize = 8;
 /// How much larger than `sum |k|` all terms together may be: two bits of the result's precision.
 const MOST_TOTAL: f64 = 4.0;
 
-/// The fewest outer products found whose sum is the kernel: one, on any axes ([`kernel::factors`]),
+/// The fewest outer products found whose sum is the kernel: one, on any axes ([`rank_one::factors`]),
 /// or several on the last two, or `None`.
 ///
 /// Several are found by cross approximation with full pivoting: time and again the fibres through
 /// the largest tap that is left are a term, and their product is taken away. The terms, rounded to
-/// the element type, are accepted where they keep every tap ([`kernel::keeps`]), and where the
+/// the element type, are accepted where they keep every tap ([`rank_one::keeps`]), and where the
 /// passes' error is a small share of every window, whatever it holds: of terms that cancel in a tap
 /// an impulse under it would leave nothing but rounding errors. Integers have one term at most: the
 /// fibres of a residual are fractions.
@@ -43,7 +43,7 @@ const MOST_TOTAL: f64 = 4.0;
 /// # Errors
 /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): the search works on a copy of the taps.
 pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
-    if let Some(factors) = kernel::factors(w, shape)? {
+    if let Some(factors) = rank_one::factors(w, shape)? {
         return Ok(Some(Terms { factors: vec![factors], gain: 1.0 }));
     }
     let [before @ .., rows, columns] = shape else { return Ok(None) };
@@ -59,7 +59,8 @@ pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
         return Ok(None);
     }
     // What is left in all where every tap is kept.
-    let allowed = |total: f64| (2 * kernel::ROUNDINGS) as f64 * A::DTYPE.epsilon() * (sum + total);
+    let allowed =
+        |total: f64| (2 * rank_one::ROUNDINGS) as f64 * A::DTYPE.epsilon() * (sum + total);
     if has_more_terms(w, columns, most, allowed(MOST_TOTAL * sum))? {
         return Ok(None);
     }
@@ -103,7 +104,7 @@ fn gain<A: Element>(w: &[A], terms: &[Vec<Vec<A>>]) -> Option<f64> {
             left -= product;
             products += product.norm();
         }
-        if !kernel::keeps::<A>(tap, left, products, 2) {
+        if !rank_one::keeps::<A>(tap, left, products, 2) {
             return None;
         }
         gain = gain.max(products / (tap.norm() + smallest));

@@ -9,7 +9,7 @@ use crate::element::compute::Compute;
 use crate::element::number::Wide;
 use crate::element::{DType, Element};
 use crate::error::Result;
-use crate::kernel::KernelFacts;
+use crate::kernel::{Kernel, KernelFacts};
 use crate::machine::Devices;
 use crate::plan;
 use crate::plan::cpu::Tile;
@@ -159,7 +159,7 @@ pub(crate) struct Subject<'a, A: Element> {
     pub own: Vec<A>,
     pub extension: &'a Extension<A>,
     pub x: &'a [A],
-    pub weights: &'a [A],
+    pub weights: &'a Kernel<A>,
     pub input: ArrayViewD<'a, A>,
     pub kernel: ArrayViewD<'a, A>,
     pub options: &'a Options<A>,
@@ -172,10 +172,10 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let Subject { devices, plan, own, extension, x, weights, .. } = subject;
     let geometry = &extension.geometry;
     let precision = plan.request.precision;
-    let facts = precision.facts(weights, &geometry.kernel())?;
+    let facts = &weights.facts;
     let capabilities = devices.capabilities();
     let model = devices.model().with(&capabilities.gpu);
-    let everything = plan::design(&plan.problem, &facts, &capabilities, &model, plan.request)?;
+    let everything = plan::design(&plan.problem, facts, &capabilities, &model, plan.request)?;
     // What a window can meet.
     let largest = largest_magnitude(x.iter().chain(&extension.values));
 
@@ -190,13 +190,13 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
         (flat, oracle.at(Odometer::starting_at(oracle.shape().to_vec(), flat).at()))
     });
     let samples = memory::collected(samples, sampled, "outputs of the definition")?;
-    let windows = Windows::new(extension, x, weights, &facts, largest)?;
+    let windows = Windows::new(extension, x, &weights.taps, facts, largest)?;
 
     let judged = |y: Vec<A>, recipe: &Recipe| {
         let bound = |flat: usize| {
             let window = windows.at(flat);
-            bound(plan.inside(), recipe, geometry, &facts, largest, window)
-                + stored(A::DTYPE, plan, recipe, &facts, window.products)
+            bound(plan.inside(), recipe, geometry, facts, largest, window)
+                + stored(A::DTYPE, plan, recipe, facts, window.products)
         };
         let bounds = memory::collected((0..outputs).map(bound), outputs, "bounds of a method")?;
         Ok(Run { y, bounds })

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::element::Element;
 use crate::element::synthetic::invented;
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::machine::Devices;
 use crate::plan::{Candidate, Plan, Recipe, Request};
 use crate::problem::Problem;
@@ -31,7 +32,7 @@ pub(crate) const MOST: usize = 64;
 pub(crate) fn measured<A: Element>(
     plan: Plan,
     extension: &Extension<A>,
-    weights: &[A],
+    kernel: &Kernel<A>,
     devices: &Devices,
     known: &Known,
 ) -> Result<Plan> {
@@ -48,7 +49,7 @@ pub(crate) fn measured<A: Element>(
         let mut times = vec![None; worth.len()];
         for (i, candidate) in plan.candidates.iter().enumerate().filter(|&(i, _)| worth[i]) {
             if let Some((recipe, _)) = candidate.admitted() {
-                times[i] = match time(&plan, recipe, extension, weights, devices) {
+                times[i] = match time(&plan, recipe, extension, kernel, devices) {
                     Ok(seconds) => Some(seconds),
                     // It fails again where it is chosen, and is dealt with there.
                     Err(error) if error.lets_the_cpu_take_over() => None,
@@ -67,10 +68,10 @@ fn time<A: Element>(
     plan: &Plan,
     recipe: &Recipe,
     extension: &Extension<A>,
-    weights: &[A],
+    kernel: &Kernel<A>,
     devices: &Devices,
 ) -> Result<f64> {
-    let runner = Runner::new(plan.request.precision, recipe, extension, weights, devices)?;
+    let runner = Runner::new(plan.request.precision, recipe, extension, kernel, devices)?;
     let geometry = &extension.geometry;
     let mut x: Vec<A> = memory::zeros(geometry.input_len(), "samples to time a method with")?;
     let mut y: Vec<A> =

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use crate::cpu::direct::Direct;
 use crate::cpu::fft::Fft;
-use crate::cpu::separable::{Factors, Separable, Sum};
+use crate::cpu::separable::{Separable, Sum};
+#[cfg(feature = "gpu")]
 use crate::element::Element;
 use crate::element::compute::Compute;
-use crate::element::wider::{Wider, widened};
 use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
 use crate::gpu::{host::Host, passes::Passes};
-use crate::kernel;
-use crate::kernel::low_rank;
+use crate::kernel::Factors;
+#[cfg(feature = "gpu")]
+use crate::kernel::Kernel;
 #[cfg(feature = "gpu")]
 use crate::machine::Devices;
 use crate::plan::Recipe;
@@ -35,27 +36,9 @@ pub enum Executor<C: Compute> {
 
 /// The outer products that a kernel is the sum of.
 pub struct Terms<C> {
-    factors: Vec<Factors<C>>,
+    pub factors: Vec<Factors<C>>,
     /// Whether there is one, and its signs are the kernel's.
-    keeps_signs: bool,
-}
-
-impl<C: Compute> Terms<C> {
-    /// Those of a kernel in the type that it was judged in.
-    pub fn found<A: Element>(weights: &[A], shape: &[usize]) -> Result<Self>
-    where
-        C: Wider<A>,
-    {
-        let Some(low_rank::Terms { factors, .. }) = low_rank::terms(weights, shape)? else {
-            return Err(Error::Inadmissible {
-                wanted: "method separable".into(),
-                reason: "the kernel is not an outer product of vectors".into(),
-            });
-        };
-        let keeps_signs = factors.len() == 1 && kernel::keeps_signs(weights, shape, &factors[0]);
-        let term = |term: &Factors<A>| term.iter().map(|taps| widened(taps)).collect();
-        Ok(Self { factors: factors.iter().map(term).collect::<Result<_>>()?, keeps_signs })
-    }
+    pub keeps_signs: bool,
 }
 
 impl<C: Compute> Executor<C> {
@@ -76,6 +59,12 @@ impl<C: Compute> Executor<C> {
             Recipe::CpuSeparable { passes, tile, threads, instructions, by_shape, .. } => {
                 let workers = Workers { threads: *threads, by_shape: *by_shape };
                 let Terms { factors, keeps_signs } = terms()?;
+                if factors.is_empty() {
+                    return Err(Error::Inadmissible {
+                        wanted: "method separable".into(),
+                        reason: "the kernel is not an outer product of vectors".into(),
+                    });
+                }
                 if keeps_signs {
                     let separable =
                         Separable::new(&extension, &factors, passes, *instructions, workers)?;
@@ -114,9 +103,9 @@ impl<C: Compute> Executor<C> {
 pub fn on_gpu<A: Element>(
     schedule: &Schedule,
     extension: &Extension<A>,
-    weights: &[A],
+    kernel: &Kernel<A>,
     devices: &Devices,
 ) -> Result<Host<A>> {
-    let passes = Passes::new(devices.gpu_context()?, schedule, extension, weights)?;
+    let passes = Passes::new(devices.gpu_context()?, schedule, extension, kernel)?;
     Ok(Host::new(Arc::new(passes)))
 }

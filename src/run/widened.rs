@@ -2,13 +2,13 @@
 
 use std::marker::PhantomData;
 
+use crate::element::Element;
 use crate::element::compute::Compute;
 use crate::element::wider::{Wider, widened};
-use crate::element::{DType, Element};
 use crate::error::Result;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
-use crate::kernel::KernelFacts;
+use crate::kernel::{Factors, Kernel};
 use crate::machine::Devices;
 use crate::plan::Recipe;
 use crate::problem::extension::Extension;
@@ -19,32 +19,6 @@ use crate::util::memory;
 use crate::util::scratch::Pool;
 use crate::util::threads;
 use crate::words::Precision;
-
-impl Precision {
-    /// The type that convolutions of this type are computed in.
-    pub fn inside(self, dtype: DType) -> DType {
-        match (self, dtype) {
-            (Self::High, DType::F16 | DType::F32) => DType::F64,
-            (Self::High, DType::Complex32) => DType::Complex64,
-            _ => dtype.summed_in(),
-        }
-    }
-
-    /// Whether convolutions of this type are computed in another one.
-    pub fn widens(self, dtype: DType) -> bool {
-        self.inside(dtype) != dtype
-    }
-
-    /// The facts of the weights in the type that is computed in: what is an outer product to the
-    /// rounding of `f32` need not be one to that of `f64`.
-    pub(crate) fn facts<A: Element>(self, w: &[A], shape: &[usize]) -> Result<KernelFacts> {
-        match self {
-            _ if !self.widens(A::DTYPE) => KernelFacts::found(w, shape),
-            Self::Native => KernelFacts::found(&widened::<A, A::Summed>(w)?, shape),
-            Self::High => KernelFacts::found(&widened::<A, A::Double>(w)?, shape),
-        }
-    }
-}
 
 /// A recipe that is ready to run, on whatever device, in the precision that was asked for.
 pub enum Runner<A: Element> {
@@ -60,25 +34,25 @@ pub enum Runner<A: Element> {
 }
 
 impl<A: Element> Runner<A> {
-    /// Prepares what the recipe says for these weights, given in canonical order.
+    /// Prepares what the recipe says for this kernel.
     pub fn new(
         precision: Precision,
         recipe: &Recipe,
         extension: &Extension<A>,
-        weights: &[A],
+        kernel: &Kernel<A>,
         devices: &Devices,
     ) -> Result<Self> {
         let whole = match (recipe, precision) {
             #[cfg(feature = "gpu")]
             (Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule), _) => {
-                Self::Gpu(Box::new(on_gpu(schedule, extension, weights, devices)?))
+                Self::Gpu(Box::new(on_gpu(schedule, extension, kernel, devices)?))
             }
             #[cfg(not(feature = "gpu"))]
             (Recipe::GpuDirect(_) | Recipe::GpuSeparable(_), _) => match devices.gpu_context()? {},
             (_, Precision::High) if precision.widens(A::DTYPE) => {
-                Self::High(Widened::new::<A::Double>(recipe, extension, weights)?)
+                Self::High(Widened::new(recipe, extension, kernel, kernel.high_terms())?)
             }
-            _ => Self::Native(Widened::new::<A::Summed>(recipe, extension, weights)?),
+            _ => Self::Native(Widened::new(recipe, extension, kernel, kernel.native_terms())?),
         };
         Ok(match devices.fault_in(recipe) {
             Some(output) => Self::Faulty(Box::new(whole), output),
@@ -129,18 +103,22 @@ pub struct Widened<A, C: Compute> {
 const GROUP: usize = 4096;
 
 impl<A: Element, C: Compute + Wider<A>> Widened<A, C> {
-    /// An executor for a kernel that was planned for in the type `J`.
-    fn new<J: Element + Wider<A>>(
+    /// An executor for a kernel that is the sum of these terms, in the type that it was judged in.
+    fn new<J: Element>(
         recipe: &Recipe,
         extension: &Extension<A>,
-        weights: &[A],
+        kernel: &Kernel<A>,
+        terms: &[Factors<J>],
     ) -> Result<Self>
     where
         C: Wider<J>,
     {
-        let shape = extension.geometry.kernel();
-        let terms = || Terms::found(&widened::<A, J>(weights)?, &shape);
-        let (extension, wide) = (extension.widened()?, widened(weights)?);
+        let terms = || -> Result<Terms<C>> {
+            let term = |term: &Factors<J>| term.iter().map(|taps| widened(taps)).collect();
+            let factors = terms.iter().map(term).collect::<Result<_>>()?;
+            Ok(Terms { factors, keeps_signs: kernel.facts.keeps_signs })
+        };
+        let (extension, wide) = (extension.widened()?, widened(&kernel.taps)?);
         let samples = extension.geometry.input_len() + extension.geometry.output_len();
         Ok(Self {
             executor: Executor::new(recipe, extension, wide, terms)?,

@@ -3,12 +3,12 @@
 
 use std::ops::Range;
 
-use super::Factors;
 use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::Window;
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::kernel::Factors;
 use crate::plan::cpu::strips::piece;
 use crate::plan::cpu::{Strips, Tile};
 use crate::problem::extension::{Extension, Row};

@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::kernel::Factors;
 use crate::plan::cpu::Passing;
 use crate::problem::extension::Extension;
 use crate::simd::InstructionSet;
@@ -17,9 +18,6 @@ use crate::util::scratch::Pool;
 use crate::util::threads::Workers;
 use fused::Fused;
 pub use sum::Sum;
-
-/// Vectors of taps, one per axis, whose outer product is a kernel or a term of one.
-pub type Factors<A> = Vec<Vec<A>>;
 
 /// Passes over the axes of a kernel that is an outer product, or a sum of a few.
 ///

@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
-use super::{Factors, Separable};
+use super::Separable;
 use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::kernel::Factors;
 use crate::plan::cpu::{Passing, Tile};
 use crate::problem::extension::Extension;
 use crate::simd::InstructionSet;

@@ -9,7 +9,7 @@ mod resident;
 
 use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::bounds;
 use crate::element::Element;
@@ -18,6 +18,7 @@ use crate::face::convolver::Convolver;
 use crate::format::FrameSample;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
+use crate::kernel::Kernel;
 use crate::plan::{Plan, lazy};
 use crate::problem::Options;
 use crate::problem::extension::Extension;
@@ -38,7 +39,7 @@ pub struct Filter<A: Element, D: Dimension> {
     input: D,
     output: D,
     extension: Extension<A>,
-    kernel: Vec<A>,
+    kernel: Arc<Kernel<A>>,
     plan: Plan,
     /// None where the input is what the executor would be prepared for.
     runner: Option<Runner<A>>,
@@ -155,8 +156,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         self.with_slice(x, |slice| {
             let view = ArrayView::from_shape(IxDyn(self.input.slice()), slice);
             let view = view.expect("the length is the shape's");
-            let (extension, data, weights) = self.canonical(slice)?;
-            let plan = self.plan_for(&weights)?;
+            let (data, kernel) = self.canonical(slice)?;
+            let plan = self.plan_for(&kernel)?;
             // Anything that is left untouched must show.
             let mut own = memory::zeros(self.output.size(), "the output")?;
             own.fill(verify::poison::<A>());
@@ -165,9 +166,9 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                 devices: self.convolver.devices(),
                 plan: &plan,
                 own,
-                extension: &extension,
-                x: &data,
-                weights: &weights,
+                extension: &self.extension,
+                x: data,
+                weights: &kernel,
                 input: view,
                 kernel: self.original.view(),
                 options: &self.options,
@@ -175,17 +176,19 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         })
     }
 
-    /// What runs over what: the extension, the data and the weights in canonical order.
-    #[expect(clippy::type_complexity, reason = "three things that belong together")]
-    fn canonical<'x>(&'x self, x: &'x [A]) -> Result<(Extension<A>, Cow<'x, [A]>, Cow<'x, [A]>)> {
-        let extension = self.extension.clone();
-        if self.plan.problem.swapped {
-            let weights = x.iter().rev().copied();
-            let weights = memory::collected(weights, x.len(), "the input as a kernel")?;
-            Ok((extension, Cow::Borrowed(&self.kernel), Cow::Owned(weights)))
-        } else {
-            Ok((extension, Cow::Borrowed(x), Cow::Borrowed(&self.kernel)))
+    /// What runs over what, in canonical order: the data, and the kernel. These are the filter's own,
+    /// unless the input is the kernel.
+    fn canonical<'x>(&'x self, x: &'x [A]) -> Result<(&'x [A], Cow<'x, Kernel<A>>)> {
+        if !self.plan.problem.swapped {
+            return Ok((x, Cow::Borrowed(&*self.kernel)));
         }
+        Ok((&self.kernel.taps, Cow::Owned(self.kernel_of(x.iter().copied(), x.len())?)))
+    }
+
+    /// The input as a kernel.
+    fn kernel_of(&self, x: impl DoubleEndedIterator<Item = A>, len: usize) -> Result<Kernel<A>> {
+        let taps = memory::collected(x.rev(), len, "the input as a kernel")?;
+        Kernel::new(self.plan.request.precision, taps, &self.extension.geometry.kernel())
     }
 
     /// Computes all of `y`, and checks it where that is wanted; both have the planned lengths, in
@@ -206,9 +209,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let plan = match self.plan.problem.swapped {
             false => Cow::Borrowed(by),
             true => {
-                let weights = x.iter().rev().map(|x| x.to_element());
-                let weights = memory::collected(weights, x.len(), "the input as a kernel")?;
-                Cow::Owned(self.plan_for(&weights)?.into_owned())
+                let kernel = self.kernel_of(x.iter().map(|x| x.to_element()), x.len())?;
+                Cow::Owned(self.plan_for(&kernel)?.into_owned())
             }
         };
         checker.check(&Checked {
@@ -254,13 +256,13 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(runner) = self.runner() {
             return runner.run(x, y, bearable);
         }
-        let (extension, data, weights) = self.canonical(x)?;
-        let plan = self.plan_for(&weights)?;
+        let (data, kernel) = self.canonical(x)?;
+        let plan = self.plan_for(&kernel)?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let precision = plan.request.precision;
         let runner =
-            Runner::new(precision, recipe, &extension, &weights, self.convolver.devices())?;
-        runner.run(&data, y, bearable)
+            Runner::new(precision, recipe, &self.extension, &kernel, self.convolver.devices())?;
+        runner.run(data, y, bearable)
     }
 
     /// What runs, where that is the GPU and all of the data at once.
@@ -302,17 +304,15 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         Ok(())
     }
 
-    /// The plan that runs for these weights: the filter's own, unless the weights come with every
-    /// input.
-    fn plan_for(&self, weights: &[A]) -> Result<Cow<'_, Plan>> {
+    /// The plan that runs for this kernel: the filter's own, unless kernels come with every input.
+    fn plan_for(&self, kernel: &Kernel<A>) -> Result<Cow<'_, Plan>> {
         let own = self.plan();
         if self.runner().is_some() {
             return Ok(Cow::Borrowed(own));
         }
-        let facts = own.request.precision.facts(weights, &self.extension.geometry.kernel())?;
         let plan = match self.fell_back() {
-            Some(why) => lazy::plan_on_cpu(&**self.convolver.devices(), own, &facts, why)?,
-            None => self.convolver.plan(&own.problem, &facts, own.request)?,
+            Some(why) => lazy::plan_on_cpu(&**self.convolver.devices(), own, &kernel.facts, why)?,
+            None => self.convolver.plan(&own.problem, &kernel.facts, own.request)?,
         };
         Ok(Cow::Owned(plan))
     }

@@ -1,13 +1,13 @@
 //! From a kernel, its options and a shape to a filter.
 
 use ndarray::{ArrayRef, Dimension};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::{Fallback, Filter};
 use crate::element::Element;
 use crate::error::Result;
 use crate::face::builder::FilterBuilder;
-use crate::kernel::{KernelFacts, fold};
+use crate::kernel::{Kernel, KernelFacts, fold};
 use crate::plan::{Plan, Request, lazy};
 use crate::problem::Problem;
 use crate::problem::extension::Extension;
@@ -29,32 +29,42 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             true => None,
             false => fold::fold(&mut problem, &boundary, &given)?,
         };
-        // Sums of taps of both signs keep the rounding of an outer product, but not its size: what is
-        // asked for by name must stay possible.
-        if let (Some(kernel), Method::Separable) = (&folded, method)
-            && !precision.facts(kernel, &problem.geometry().kernel())?.is_separable()
-        {
-            (problem, folded) = (whole, None);
+        let mut kernel = None;
+        if let Some(taps) = folded.take() {
+            let found = Kernel::new(precision, taps, &problem.geometry().kernel())?;
+            // Sums of taps of both signs keep the rounding of an outer product, but not its size: what
+            // is asked for by name must stay possible.
+            match method == Method::Separable && !found.facts.is_separable() {
+                true => problem = whole,
+                false => kernel = Some(Arc::new(found)),
+            }
         }
         let mut output = input.clone();
         for (axis, &n) in problem.output.iter().enumerate() {
             output[axis] = n;
         }
         let extension = Extension::new(&problem, &boundary);
-        let kernel = match folded {
+        let kernel = match kernel {
             Some(folded) => folded,
-            None => canonical_kernel(&given, &problem)?,
+            None if problem.swapped => {
+                // The input will be the kernel. What is asked for by name is decided when it is there.
+                let terms = usize::from(method == Method::Separable);
+                let taps = problem.input.iter().product();
+                let facts = KernelFacts { terms, ..KernelFacts::unknown(taps) };
+                Arc::new(Kernel::unsearched(canonical_kernel(&given, &problem)?, facts))
+            }
+            None => {
+                let shape = extension.geometry.kernel();
+                let key = (shape, problem.operation, precision);
+                builder.known.get(key, |(shape, ..)| {
+                    let taps = canonical_kernel(&given, &problem)?;
+                    Ok(Arc::new(Kernel::new(precision, taps, shape)?))
+                })?
+            }
         };
-        let facts = if problem.swapped {
-            // The input will be the kernel. What is asked for by name is decided when it is there.
-            let terms = usize::from(builder.request.method == Method::Separable);
-            let taps = problem.input.iter().product();
-            KernelFacts { terms, ..KernelFacts::unknown(taps) }
-        } else {
-            builder.request.precision.facts(&kernel, &extension.geometry.kernel())?
-        };
+        let facts = &kernel.facts;
         let devices = builder.convolver.devices();
-        let plan = builder.convolver.plan(&problem, &facts, builder.request)?;
+        let plan = builder.convolver.plan(&problem, facts, builder.request)?;
         let plan =
             measured::measured(plan, &extension, &kernel, devices, builder.convolver.times())?;
         let prepare = |plan: &Plan| match plan.chosen().admitted() {
@@ -70,7 +80,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let runner = match prepare(&plan) {
             Err(error) if plan.may_fall_back() && error.lets_the_cpu_take_over() => {
                 let why = error.to_string();
-                let plan = lazy::plan_on_cpu(&**devices, &plan, &facts, &why)?;
+                let plan = lazy::plan_on_cpu(&**devices, &plan, facts, &why)?;
                 let runner = prepare(&plan)?;
                 let _ = fallback.set(Fallback { why, plan, runner });
                 None

@@ -71,6 +71,8 @@ impl FilterBuilder<f32, Ix2> {
         let problem = Problem::new(&[shape.0, shape.1, shape.2], kernel.shape(), &options)?;
         let mut builder = FilterBuilder::new(self.convolver.clone(), Ok(kernel)).options(options);
         (builder.request, builder.check) = (self.request, self.check);
+        // The taps are the same ones in the same order.
+        builder.known = self.known.clone();
         let filter = builder.for_shape(shape)?;
         let output = filter.output_dim();
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
