@@ -63,7 +63,7 @@ fn main(
             } else {
                 value = load(index + u32(source));
             }
-            sum = mul_add(sum, lane(weights[weight + tap / 4u], tap % 4u), value);
+            sum = mul_add(sum, component(weights[weight + tap / 4u], tap % 4u), value);
             p += inner.tap_step;
         }
     }

@@ -72,7 +72,7 @@ fn main(
                 let row_at = (tap_y - chunk_y) * step_y * PITCH;
                 let weight = TAPS_START + tap_y * tap_quads();
                 for (var tap_x = chunk_x; tap_x < end_x; tap_x++) {
-                    let w = lane(weights[weight + tap_x / 4u], tap_x % 4u);
+                    let w = component(weights[weight + tap_x / 4u], tap_x % 4u);
                     let offset = row_at + (tap_x - chunk_x) * step_x;
                     sum0 = mul_add(sum0, w, stage[at0 + offset]);
                     sum1 = mul_add(sum1, w, stage[at1 + offset]);

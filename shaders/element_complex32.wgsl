@@ -31,19 +31,19 @@ fn quad_mul_add(sum: Quad, w: Element, x: Quad) -> Quad {
     return Quad(sum.re + (w.x * x.re - w.y * x.im), sum.im + (w.x * x.im + w.y * x.re));
 }
 
-fn lane0(q: Quad) -> Element {
+fn component0(q: Quad) -> Element {
     return vec2<f32>(q.re.x, q.im.x);
 }
 
-fn lane1(q: Quad) -> Element {
+fn component1(q: Quad) -> Element {
     return vec2<f32>(q.re.y, q.im.y);
 }
 
-fn lane2(q: Quad) -> Element {
+fn component2(q: Quad) -> Element {
     return vec2<f32>(q.re.z, q.im.z);
 }
 
-fn lane3(q: Quad) -> Element {
+fn component3(q: Quad) -> Element {
     return vec2<f32>(q.re.w, q.im.w);
 }
 

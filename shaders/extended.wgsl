@@ -12,7 +12,7 @@ const MAX_RANK: u32 = 8u;
 // One axis of the canonical form, in samples: see src/geometry.rs.
 struct Axis {
     positions: i32,
-    lanes: i32,
+    channels: i32,
     taps: u32,
     outputs: u32,
     stride: i32,
@@ -47,26 +47,26 @@ struct Params {
 const TAPS_START: u32 = MAX_RANK / 4u;
 
 // Element `i` of a quad.
-fn lane(q: Quad, i: u32) -> Element {
+fn component(q: Quad, i: u32) -> Element {
     switch i {
         case 0u: {
-            return lane0(q);
+            return component0(q);
         }
         case 1u: {
-            return lane1(q);
+            return component1(q);
         }
         case 2u: {
-            return lane2(q);
+            return component2(q);
         }
         default: {
-            return lane3(q);
+            return component3(q);
         }
     }
 }
 
 // The value that stands outside along an axis.
 fn outside(axis: u32) -> Element {
-    return lane(weights[axis / 4u], axis % 4u);
+    return component(weights[axis / 4u], axis % 4u);
 }
 
 // Sample `i` of the input.
@@ -94,13 +94,13 @@ fn advance(axis: Axis, o: u32) -> i32 {
     if axis.stride == 1 {
         return i32(o);
     }
-    let position = i32(o) / axis.lanes;
-    return position * axis.stride * axis.lanes + (i32(o) - position * axis.lanes);
+    let position = i32(o) / axis.channels;
+    return position * axis.stride * axis.channels + (i32(o) - position * axis.channels);
 }
 
 // Samples of the input along an axis.
 fn samples(axis: Axis) -> i32 {
-    return axis.positions * axis.lanes;
+    return axis.positions * axis.channels;
 }
 
 // Whether `len` samples from `start` on all lie in the input.
@@ -115,8 +115,8 @@ fn resolve(axis: Axis, p: i32) -> i32 {
         return p;
     }
     let n = axis.positions;
-    let i = floor_div(p, axis.lanes);
-    let lane = p - i * axis.lanes;
+    let i = floor_div(p, axis.channels);
+    let channel = p - i * axis.channels;
     var source = -1;
     switch axis.edge {
         case EDGE_NEAREST: {
@@ -138,5 +138,5 @@ fn resolve(axis: Axis, p: i32) -> i32 {
             return -1;
         }
     }
-    return source * axis.lanes + lane;
+    return source * axis.channels + channel;
 }

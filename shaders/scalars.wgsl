@@ -22,19 +22,19 @@ fn quad_mul_add(sum: Quad, w: Element, x: Quad) -> Quad {
     return sum + w * x;
 }
 
-fn lane0(q: Quad) -> Element {
+fn component0(q: Quad) -> Element {
     return q.x;
 }
 
-fn lane1(q: Quad) -> Element {
+fn component1(q: Quad) -> Element {
     return q.y;
 }
 
-fn lane2(q: Quad) -> Element {
+fn component2(q: Quad) -> Element {
     return q.z;
 }
 
-fn lane3(q: Quad) -> Element {
+fn component3(q: Quad) -> Element {
     return q.w;
 }
 

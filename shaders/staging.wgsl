@@ -77,15 +77,15 @@ fn staged(at: u32, offset: u32) -> Quad {
 // Stores those of four neighbouring outputs that exist; `at` is the row's first output.
 fn store_quad(at: u32, column: u32, columns: u32, sum: Quad) {
     if column < columns {
-        store(at + column, lane0(sum));
+        store(at + column, component0(sum));
     }
     if column + 1u < columns {
-        store(at + column + 1u, lane1(sum));
+        store(at + column + 1u, component1(sum));
     }
     if column + 2u < columns {
-        store(at + column + 2u, lane2(sum));
+        store(at + column + 2u, component2(sum));
     }
     if column + 3u < columns {
-        store(at + column + 3u, lane3(sum));
+        store(at + column + 3u, component3(sum));
     }
 }

@@ -65,7 +65,7 @@ impl Gaussian {
         Self { sigma, truncate: 4.0, radius: None }
     }
 
-    /// Cuts off at this many standard deviations; as a rule, 4.
+    /// Cuts off at this many standard deviations. Default: 4.
     pub fn truncate(mut self, truncate: f64) -> Self {
         self.truncate = truncate;
         self

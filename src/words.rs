@@ -43,7 +43,7 @@ pub enum Method {
     /// Overlap-save through Fourier transforms.
     Fft,
     /// Whatever is fastest when tried. Those that are expected to take no more than five times as long
-    /// as the best are timed when a filter is planned, on invented data, a few runs each; a method
+    /// as the best are timed when a filter is planned, on synthetic data, a few runs each; a method
     /// that could be wrong is out before that, as ever. A convolver remembers what it measured.
     ///
     /// Where there is nothing to time, because a plan is made without a kernel ([`Convolver::plan`]) or

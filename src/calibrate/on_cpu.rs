@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::fit::{agreed, solve, wake};
-use super::probe::{Prepared, synthetic};
+use super::probe::{Prepared, samples};
 use crate::error::Result;
 use crate::machine::Devices;
 use crate::machine::rates::is_sane;
@@ -154,7 +154,7 @@ impl Probe {
         let weights = match self.method {
             // An outer product.
             Method::Separable => vec![0.25; taps],
-            _ => synthetic(taps)?,
+            _ => samples(taps)?,
         };
         let options = Options { stride: self.stride.into(), ..Options::default() };
         let request = Request { method: self.method, device: Device::Cpu, ..Request::default() };

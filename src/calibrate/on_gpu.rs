@@ -4,7 +4,7 @@ use ndarray::{Array, Ix1};
 use std::time::Instant;
 
 use super::fit::solve;
-use super::probe::{Prepared, synthetic};
+use super::probe::{Prepared, samples};
 use crate::error::Result;
 use crate::gpu::{GpuArray, GpuDevice};
 use crate::machine::Devices;
@@ -101,7 +101,7 @@ fn probe(
     input: &[usize],
     kernel: &[usize],
 ) -> Result<Prepared> {
-    let weights = synthetic(kernel.iter().product())?;
+    let weights = samples(kernel.iter().product())?;
     let request = Request { method: Method::Direct, device: Device::Gpu, ..Request::default() };
     let on = devices.with_gpu(Gpu::Present(gpu.clone()));
     Prepared::new((input, kernel), weights, &Options::default(), request, &on, devices)

@@ -1,6 +1,6 @@
 //! A convolution that is prepared to be timed.
 
-use crate::element::synthetic::invented;
+use crate::element::synthetic::synthetic;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::machine::Devices;
@@ -35,7 +35,7 @@ impl Prepared {
         let kernel = Kernel::new(request.precision, weights, &extension.geometry.kernel())?;
         let plan = design(&problem, &kernel.facts, on, &CostModel::default(), request)?;
         let runner = Runner::new(request.precision, recipe(&plan), &extension, &kernel, devices)?;
-        let x = synthetic(extension.geometry.input_len())?;
+        let x = samples(extension.geometry.input_len())?;
         let y = memory::zeros(extension.geometry.output_len(), "the output of a probe")?;
         Ok(Self { plan, runner, x, y })
     }
@@ -56,6 +56,6 @@ fn recipe(plan: &Plan) -> &Recipe {
 }
 
 /// So many samples or taps.
-pub fn synthetic(len: usize) -> Result<Vec<f32>> {
-    memory::collected(invented(len), len, "samples to time a method with")
+pub fn samples(len: usize) -> Result<Vec<f32>> {
+    memory::collected(synthetic(len), len, "samples to time a method with")
 }

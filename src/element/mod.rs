@@ -60,7 +60,7 @@ impl DType {
 
     /// The type that sums are made in: its own, but `f32` for `f16`. See also
     /// [`Precision`](crate::Precision).
-    pub fn summed_in(self) -> Self {
+    pub fn accumulator(self) -> Self {
         match self {
             Self::F16 => Self::F32,
             other => other,
@@ -126,17 +126,17 @@ impl DType {
 
 impl Precision {
     /// The type that convolutions of this type are computed in.
-    pub fn inside(self, dtype: DType) -> DType {
+    pub fn compute_dtype(self, dtype: DType) -> DType {
         match (self, dtype) {
             (Self::High, DType::F16 | DType::F32) => DType::F64,
             (Self::High, DType::Complex32) => DType::Complex64,
-            _ => dtype.summed_in(),
+            _ => dtype.accumulator(),
         }
     }
 
     /// Whether convolutions of this type are computed in another one.
     pub fn widens(self, dtype: DType) -> bool {
-        self.inside(dtype) != dtype
+        self.compute_dtype(dtype) != dtype
     }
 }
 

@@ -6,7 +6,7 @@ use crate::element::Element;
 
 /// Samples in `-1 .. 1`, or integers over the type's whole range, with no structure that a method could
 /// use; the same every time.
-pub fn invented<A: Element>(len: usize) -> impl Iterator<Item = A> {
+pub fn synthetic<A: Element>(len: usize) -> impl Iterator<Item = A> {
     // SplitMix64 (Steele, Lea and Flood, 2014).
     let mix = |i: usize| {
         let z = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -27,11 +27,11 @@ mod tests {
 
     #[test]
     fn samples_are_spread_over_their_range() {
-        let samples: Vec<f32> = invented(10_000).collect();
+        let samples: Vec<f32> = synthetic(10_000).collect();
         assert!(samples.iter().all(|x| (-1.0..1.0).contains(x)));
         let mean = samples.iter().sum::<f32>() / samples.len() as f32;
         assert!(mean.abs() < 0.03 && samples.iter().any(|&x| x > 0.99), "{mean}");
-        let bytes: std::collections::HashSet<u8> = invented(10_000).collect();
+        let bytes: std::collections::HashSet<u8> = synthetic(10_000).collect();
         assert_eq!(bytes.len(), 256);
     }
 }

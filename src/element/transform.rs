@@ -6,12 +6,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::simd::columns;
-use crate::simd::columns::Job;
+use crate::simd::columns::ColumnJob;
 use crate::simd::transpose::{Turn, transpose};
 use crate::simd::{InstructionSet, with_instructions};
 
 /// The most blocks that one transform holds.
-pub const MOST_LANES: usize = 2;
+pub const MOST_PACKED: usize = 2;
 
 /// Plans up to this length are kept for the life of the process: all good lengths up to it
 /// together have less than 50 MiB of twiddle factors, and most processes use a handful.
@@ -45,7 +45,7 @@ pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod {
     fn transpose(turn: Turn<'_, Complex<Self>>);
 
     /// Sums columns of spectra.
-    fn sum(job: Job<'_, Complex<Self>>);
+    fn sum(job: ColumnJob<'_, Complex<Self>>);
 }
 
 /// A real or a complex number.
@@ -55,20 +55,20 @@ pub trait Sample: Copy + Default + PartialEq + Send + Sync + 'static {
 
     /// Blocks that one complex transform holds: two of real numbers (as real and imaginary parts;
     /// the kernel is real, so they do not mix), one of complex numbers.
-    const LANES: usize;
+    const PACKED: usize;
     /// The binary exponents that transforms and products of any block size stay in range with.
-    const COMFORT: i32;
+    const SAFE_EXPONENT: i32;
 
-    /// One sample from each lane; those beyond [`Sample::LANES`] are ignored.
+    /// One sample from each slot; those beyond [`Sample::PACKED`] are ignored.
     fn join(first: Self, second: Self) -> Complex<Self::Real>;
-    /// The sample of one lane.
-    fn of_lane(value: Complex<Self::Real>, lane: usize) -> Self;
+    /// The sample of one slot.
+    fn of_slot(value: Complex<Self::Real>, slot: usize) -> Self;
     /// `self * 2^exponent`, for any exponent that the result has a number for.
     fn scaled(self, exponent: i32) -> Self;
     /// The smallest number that is not zero.
     fn smallest() -> Self;
-    /// Which parts of a complex number that lanes were joined into belong to one of them.
-    fn parts(lane: usize) -> Range<usize>;
+    /// Which parts of a complex number that packed were joined into belong to one of them.
+    fn parts(slot: usize) -> Range<usize>;
 }
 
 /// `value * 2^exponent`, in steps whose powers of two are numbers themselves.
@@ -126,23 +126,23 @@ macro_rules! sample {
                 with_instructions!(InstructionSet::detect(), simd => transpose(simd, turn));
             }
 
-            fn sum(job: Job<'_, Complex<Self>>) {
+            fn sum(job: ColumnJob<'_, Complex<Self>>) {
                 with_instructions!(InstructionSet::detect(), simd => columns::sum(simd, job));
             }
         }
 
         impl Sample for $t {
             type Real = $t;
-            const LANES: usize = 2;
-            const COMFORT: i32 = $t::MAX_EXP / 4;
+            const PACKED: usize = 2;
+            const SAFE_EXPONENT: i32 = $t::MAX_EXP / 4;
 
             #[inline(always)]
             fn join(first: Self, second: Self) -> Complex<$t> {
                 Complex::new(first, second)
             }
             #[inline(always)]
-            fn of_lane(value: Complex<$t>, lane: usize) -> Self {
-                if lane == 0 { value.re } else { value.im }
+            fn of_slot(value: Complex<$t>, slot: usize) -> Self {
+                if slot == 0 { value.re } else { value.im }
             }
             #[inline(always)]
             fn scaled(self, exponent: i32) -> Self {
@@ -151,22 +151,22 @@ macro_rules! sample {
             fn smallest() -> Self {
                 $t::from_bits(1)
             }
-            fn parts(lane: usize) -> Range<usize> {
-                lane..lane + 1
+            fn parts(slot: usize) -> Range<usize> {
+                slot..slot + 1
             }
         }
 
         impl Sample for Complex<$t> {
             type Real = $t;
-            const LANES: usize = 1;
-            const COMFORT: i32 = <$t as Sample>::COMFORT;
+            const PACKED: usize = 1;
+            const SAFE_EXPONENT: i32 = <$t as Sample>::SAFE_EXPONENT;
 
             #[inline(always)]
             fn join(first: Self, _: Self) -> Complex<$t> {
                 first
             }
             #[inline(always)]
-            fn of_lane(value: Complex<$t>, _: usize) -> Self {
+            fn of_slot(value: Complex<$t>, _: usize) -> Self {
                 value
             }
             #[inline(always)]

@@ -12,7 +12,7 @@ use crate::plan::Request;
 use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis};
 use crate::prove::check::Check;
-use crate::util::lru::Recent;
+use crate::util::lru::LruCache;
 use crate::words::{Device, Method, Mode, Operation, Precision};
 
 /// A kernel and its options, waiting for a shape.
@@ -30,7 +30,7 @@ pub struct FilterBuilder<A: Element, D: Dimension> {
 
 /// Kernels in canonical order, by their shape there and by what is asked of them. Most shapes of inputs
 /// have one between them.
-pub(super) type KnownKernels<A> = Recent<(Vec<usize>, Operation, Precision), Arc<Kernel<A>>>;
+pub(super) type KnownKernels<A> = LruCache<(Vec<usize>, Operation, Precision), Arc<Kernel<A>>>;
 
 /// Kernels that a builder keeps.
 const KNOWN: usize = 4;
@@ -38,35 +38,35 @@ const KNOWN: usize = 4;
 impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     pub(crate) fn new(convolver: Convolver, kernel: Result<ArcArray<A, D>>) -> Self {
         let (options, request, check) = Default::default();
-        let known = Arc::new(Recent::new(KNOWN));
+        let known = Arc::new(LruCache::new(KNOWN));
         Self { convolver, kernel, options, request, check, known }
     }
 
-    /// Which part of the result is kept; as a rule, [`Mode::Same`].
+    /// Which part of the result is kept. Default: [`Mode::Same`].
     pub fn mode(mut self, mode: Mode) -> Self {
         self.options.mode = mode;
         self
     }
 
-    /// How the input continues past its ends; as a rule, [`Boundary::Zero`].
+    /// How the input continues past its ends. Default: [`Boundary::Zero`].
     pub fn boundary(mut self, boundary: impl Into<PerAxis<Boundary<A>>>) -> Self {
         self.options.boundary = boundary.into();
         self
     }
 
-    /// Keeps every `stride`-th sample of the result; as a rule, 1.
+    /// Keeps every `stride`-th sample of the result. Default: 1.
     pub fn stride(mut self, stride: impl Into<PerAxis<usize>>) -> Self {
         self.options.stride = stride.into();
         self
     }
 
-    /// Samples from one tap to the next; as a rule, 1.
+    /// Samples from one tap to the next. Default: 1.
     pub fn dilation(mut self, dilation: impl Into<PerAxis<usize>>) -> Self {
         self.options.dilation = dilation.into();
         self
     }
 
-    /// Moves the start of [`Mode::Same`] by this many samples; as a rule, 0.
+    /// Moves the start of [`Mode::Same`] by this many samples. Default: 0.
     pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
         self.options.origin = origin.into();
         self
@@ -84,19 +84,19 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
-    /// Insists on a method; as a rule, [`Method::Auto`].
+    /// Insists on a method. Default: [`Method::Auto`].
     pub fn method(mut self, method: Method) -> Self {
         self.request.method = method;
         self
     }
 
-    /// Insists on a device; as a rule, [`Device::Auto`].
+    /// Insists on a device. Default: [`Device::Auto`].
     pub fn device(mut self, device: Device) -> Self {
         self.request.device = device;
         self
     }
 
-    /// How precisely sums are made; as a rule, [`Precision::Native`].
+    /// How precisely sums are made. Default: [`Precision::Native`].
     ///
     /// ```
     /// use convolve::{Convolver, Precision};
@@ -112,7 +112,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
-    /// Checks every result as it comes; as a rule, nothing is checked. Some outputs of each call are
+    /// Checks every result as it comes. Default: nothing is checked. Some outputs of each call are
     /// computed again in `f64` (or exactly, for integers) on the CPU, from the definition alone, and
     /// compared with the error bound of the method that ran: what is beyond it makes the call fail
     /// with [`Error::FailedCheck`](crate::Error::FailedCheck). An output takes as many multiplications as the kernel has taps; an
@@ -143,7 +143,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
-    /// How often the filter will run, at least once; as a rule, [`MANY_RUNS`](crate::plan::MANY_RUNS).
+    /// How often the filter will run, at least once. Default: [`MANY_RUNS`](crate::plan::MANY_RUNS).
     /// What is done once (compiling shaders, transforming the kernel) counts that much less, and may
     /// make another method the faster one. Nothing keeps the filter from running more or less often.
     ///
@@ -159,7 +159,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         self
     }
 
-    /// Results with the same bits whatever the number of threads; as a rule, no. Floating-point sums depend
+    /// Results with the same bits whatever the number of threads. Default: no. Floating-point sums depend
     /// on their order, and that on how work is cut: into blocks and tiles by the shape alone, where this
     /// is asked for, and the method is chosen as for a machine of eight threads. So arrays of a few rows
     /// leave threads without work, and transforms may take other blocks than are fastest here. What was

@@ -61,26 +61,26 @@ pub struct ConvolverBuilder {
 }
 
 impl ConvolverBuilder {
-    /// The most threads that one convolution uses on the CPU; as a rule, all there are.
+    /// The most threads that one convolution uses on the CPU. Default: all there are.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
         self
     }
 
-    /// The widest vector instructions that the CPU's direct and separable methods use; as a rule,
+    /// The widest vector instructions that the CPU's direct and separable methods use. Default:
     /// the widest that the machine has, and never wider ones.
     pub fn instructions(mut self, instructions: InstructionSet) -> Self {
         self.instructions = Some(instructions);
         self
     }
 
-    /// Whether a GPU is looked for at all; as a rule, yes.
+    /// Whether a GPU is looked for at all. Default: yes.
     pub fn gpu(mut self, gpu: bool) -> Self {
         self.no_gpu = !gpu;
         self
     }
 
-    /// Memory that all buffers on the GPU together may take, in bytes; as a rule, 4 GiB. wgpu does
+    /// Memory that all buffers on the GPU together may take, in bytes. Default: 4 GiB. wgpu does
     /// not tell how much a device has.
     pub fn gpu_memory(mut self, bytes: u64) -> Self {
         self.gpu.memory = bytes;
@@ -119,14 +119,14 @@ impl ConvolverBuilder {
         self
     }
 
-    /// What the planner expects each method to cost; as a rule, what a calibration of this machine
+    /// What the planner expects each method to cost. Default: what a calibration of this machine
     /// has measured ([`Convolver::calibrate`]), and [`CostModel::default`] where there was none.
     pub fn cost_model(mut self, model: CostModel) -> Self {
         self.model = Some(model);
         self
     }
 
-    /// Whether plans go by what calibrations of this machine have measured; as a rule, yes. Without,
+    /// Whether plans go by what calibrations of this machine have measured. Default: yes. Without,
     /// they are the same on every machine that has the same devices.
     pub fn calibrated(mut self, calibrated: bool) -> Self {
         self.uncalibrated = !calibrated;
@@ -134,7 +134,7 @@ impl ConvolverBuilder {
     }
 
     /// Where calibrations and compiled shaders are kept from process to process; with `None`,
-    /// nowhere. As a rule, `convolve` in the user's cache directory, or where the environment
+    /// nowhere. Default: `convolve` in the user's cache directory, or where the environment
     /// variable `CONVOLVE_CACHE_DIR` says, which is nowhere if it is empty.
     pub fn cache_directory(mut self, directory: impl Into<Option<PathBuf>>) -> Self {
         self.gpu.cache = directory.into();

@@ -78,7 +78,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 }
 
 impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
-    /// How many frames may be on their way at one time, at least one; as a rule, 3. Each takes
+    /// How many frames may be on their way at one time, at least one. Default: 3. Each takes
     /// memory for its input and its output, on the device and on the host.
     pub fn depth(mut self, frames: usize) -> Self {
         self.depth = frames.max(1);

@@ -97,7 +97,7 @@ impl Buffers {
 
     /// Whether there may be room for so many bytes once the device is done with what was submitted,
     /// without anybody dropping anything.
-    pub fn await_room(&self, bytes: u64) -> bool {
+    pub fn may_free_up(&self, bytes: u64) -> bool {
         bytes <= self.limits.buffer.min(self.limits.all) && self.lock().uploads > 0
     }
 

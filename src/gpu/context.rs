@@ -11,7 +11,7 @@ use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
 use crate::gpu::convert::{Compiled, Conversion};
 use crate::gpu::pipelines::{BINDINGS, Pipelines};
 use crate::plan::{DEFAULT_MEMORY, GpuCapabilities, GpuKind, GpuSettings};
-use crate::util::lru::Recent;
+use crate::util::lru::LruCache;
 
 /// An adapter that this machine has, whether or not it would be chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +136,7 @@ pub struct Context {
     pub buffers: Arc<Buffers>,
     backlog: Backlog,
     pub pipelines: Pipelines,
-    conversions: Recent<Conversion, Compiled>,
+    conversions: LruCache<Conversion, Compiled>,
     capabilities: GpuCapabilities,
     /// Why the device was lost, once that is known.
     lost: Arc<OnceLock<String>>,
@@ -211,7 +211,7 @@ impl Context {
             buffers,
             backlog: Backlog::default(),
             pipelines,
-            conversions: Recent::new(CONVERSIONS),
+            conversions: LruCache::new(CONVERSIONS),
             capabilities,
             lost: Arc::default(),
             theirs: false,
@@ -435,7 +435,7 @@ impl Context {
     /// for them: how far a device has come must not decide whether there is room.
     pub fn take(&self, role: Role, bytes: u64, what: &str) -> Result<Pooled> {
         self.buffers.take(role, bytes, what).or_else(|full| {
-            if !self.buffers.await_room(bytes) {
+            if !self.buffers.may_free_up(bytes) {
                 return Err(full);
             }
             let timeout = Some(self.backlog.patience_with_all());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
 use crate::gpu::passes::Span;
-use crate::util::lru::Recent;
+use crate::util::lru::LruCache;
 
 /// One way of storing samples into another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -199,7 +199,7 @@ pub struct Convert {
     compiled: Compiled,
     params: Option<wgpu::Buffer>,
     groups: [u32; 2],
-    bindings: Recent<[Bound; 2], wgpu::BindGroup>,
+    bindings: LruCache<[Bound; 2], wgpu::BindGroup>,
 }
 
 /// What a conversion reads or writes.
@@ -251,7 +251,7 @@ impl Convert {
         let usage = wgpu::BufferUsages::STORAGE;
         let params = params.map(|bytes| context.constant("convolve layout", bytes, usage));
         let params = params.transpose()?;
-        let bindings = Recent::new(KEPT);
+        let bindings = LruCache::new(KEPT);
         Ok(Self { context: context.clone(), compiled, params, groups, bindings })
     }
 

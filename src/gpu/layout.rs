@@ -40,7 +40,7 @@ impl<'a> GpuSlice<'a> {
         Self { offset: bytes, ..self }
     }
 
-    /// Rows along the last axis start this many elements apart; as a rule, as many as a row has.
+    /// Rows along the last axis start this many elements apart. Default: as many as a row has.
     pub fn row_pitch(self, elements: usize) -> Self {
         Self { pitch: Some(Pitch { axis: None, elements }), ..self }
     }

@@ -12,7 +12,7 @@ use crate::problem::geometry;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct Axis {
     positions: i32,
-    lanes: i32,
+    channels: i32,
     taps: u32,
     outputs: u32,
     stride: i32,
@@ -57,7 +57,7 @@ impl Params {
         for (to, axis) in params.axes.iter_mut().zip(axes) {
             *to = Axis {
                 positions: axis.n as i32,
-                lanes: axis.lanes as i32,
+                channels: axis.channels as i32,
                 taps: axis.taps as u32,
                 outputs: axis.outputs() as u32,
                 stride: axis.stride as i32,
@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn layouts_are_the_shaders_own() {
         let module = module();
-        let axis = offsets!(Axis: positions, lanes, taps, outputs, stride, tap_step, start, edge);
+        let axis =
+            offsets!(Axis: positions, channels, taps, outputs, stride, tap_step, start, edge);
         assert_eq!(layout(&module, "Axis"), (axis, size_of::<Axis>() as u32));
         let params = offsets!(
             Params: axes, rank, input_start, output_start, tiles, chunk, stage_rows

@@ -17,7 +17,7 @@ use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
 use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
 use crate::problem::extension::Extension;
-use crate::util::lru::Recent;
+use crate::util::lru::LruCache;
 
 /// A range of a buffer. The offset suits the device's storage bindings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +55,7 @@ pub struct Stamps<'a> {
 /// what is between two passes. Runs share it: the device's queue puts them in order.
 pub struct Passes<A> {
     context: Arc<Context>,
-    parts: Vec<Part>,
+    parts: Vec<Recorded>,
     resident: bool,
     params: wgpu::Buffer,
     weights: Vec<wgpu::Buffer>,
@@ -69,7 +69,7 @@ pub struct Passes<A> {
 }
 
 /// A block of outputs.
-struct Part {
+struct Recorded {
     steps: Vec<Step>,
     /// Where its samples lie in the whole input and output, in bytes.
     runs: [Vec<Range<u64>>; 2],
@@ -84,23 +84,29 @@ struct Step {
     weights: usize,
     from: Place,
     to: Place,
-    ways: [Way; 2],
+    bound: [Bound; 2],
 }
 
-/// How a step finds its input and output: alone in their spans, or in a range of the whole ones.
-struct Way {
+/// What a step binds in one way of finding its input and output.
+struct Bound {
     /// Where its parameters lie.
     params: u64,
     /// By input and output.
-    bindings: Recent<[Span; 2], wgpu::BindGroup>,
+    bindings: LruCache<[Span; 2], wgpu::BindGroup>,
 }
 
 /// Bind groups that are kept: enough for a few frames in flight, each with buffers of its own. Each
 /// keeps its buffers alive, hence a bound.
 const KEPT: usize = 16;
 
-const ALONE: usize = 0;
-const IN_WHOLE: usize = 1;
+/// How a step finds its input and output.
+#[derive(Clone, Copy)]
+enum Binding {
+    /// In spans of their own.
+    Own,
+    /// In ranges of the whole ones.
+    InWhole,
+}
 
 /// The slowest that an adapter may be before a run counts as hung: multiply-adds per second. Mesa's
 /// software adapter does some 10^8 with one thread.
@@ -152,15 +158,15 @@ impl<A: Element> Passes<A> {
                     if *from == Place::Input { input } else { 0 },
                     if *to == Place::Output { output } else { 0 },
                 ];
-                let ways = [[0, 0], in_whole].map(|starts| Way {
+                let bound = [[0, 0], in_whole].map(|starts| Bound {
                     params: params.push(bytemuck::bytes_of(&Params::new(stage, starts))),
-                    bindings: Recent::new(KEPT),
+                    bindings: LruCache::new(KEPT),
                 });
                 let layout = context.pipelines.layout(&launch.variant).clone();
                 let (groups, from, to) = (launch.groups, *from, *to);
-                steps.push(Step { pipeline, layout, groups, weights, from, to, ways });
+                steps.push(Step { pipeline, layout, groups, weights, from, to, bound });
             }
-            parts.push(Part { steps, runs });
+            parts.push(Recorded { steps, runs });
         }
         let params =
             context.constant("convolve parameters", &params.bytes, wgpu::BufferUsages::STORAGE)?;
@@ -262,14 +268,14 @@ impl<A: Element> Passes<A> {
     /// never bound together. To be called where wgpu's errors are caught.
     pub fn bind<'a>(&'a self, input: &Span, output: &Span) -> Result<BoundPasses<'a>> {
         let alignment = self.context.offset_alignment();
-        let part = |part: &'a Part| {
+        let part = |part: &'a Recorded| {
             let runs = &part.runs;
             let bound = |span: &Span, place: usize| match &runs[place][..] {
                 [run] => Ok(span.part(run.start / alignment * alignment..run.end)),
                 runs => Ok(self.gathered(place)?.span().part(0..length(runs))),
             };
             let (from, to) = (bound(input, 0)?, bound(output, 1)?);
-            let groups = self.groups(part, IN_WHOLE, [&from, &to])?;
+            let groups = self.groups(part, Binding::InWhole, [&from, &to])?;
             let copied = |place: usize, whole: &Span, own: Span| {
                 (runs[place].len() > 1).then(|| Copied { whole: whole.clone(), own })
             };
@@ -290,7 +296,7 @@ impl<A: Element> Passes<A> {
         stamps: Option<Stamps>,
     ) -> Result<()> {
         let part = &self.parts[part];
-        let groups = self.groups(part, ALONE, [input, output])?;
+        let groups = self.groups(part, Binding::Own, [input, output])?;
         part.record(encoder, &groups, stamps, [true, true]);
         Ok(())
     }
@@ -298,8 +304,8 @@ impl<A: Element> Passes<A> {
     /// The bind groups of a part's steps.
     fn groups(
         &self,
-        part: &Part,
-        way: usize,
+        part: &Recorded,
+        way: Binding,
         [input, output]: [&Span; 2],
     ) -> Result<Vec<wgpu::BindGroup>> {
         let group = |step: &Step| {
@@ -310,7 +316,7 @@ impl<A: Element> Passes<A> {
                     self.between[i].as_ref().expect("a place that stages write").span()
                 }
             };
-            let Way { params, bindings } = &step.ways[way];
+            let Bound { params, bindings } = &step.bound[way as usize];
             bindings.get([span(step.from), span(step.to)], |[from, to]| {
                 let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                     buffer: &self.params,
@@ -336,7 +342,7 @@ impl<A: Element> Passes<A> {
     }
 }
 
-impl Part {
+impl Recorded {
     fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -382,7 +388,7 @@ pub struct BoundPasses<'a> {
 }
 
 struct BoundPart<'a> {
-    part: &'a Part,
+    part: &'a Recorded,
     groups: Vec<wgpu::BindGroup>,
     /// Input and output, where they are copied.
     copied: [Option<Copied>; 2],

@@ -9,7 +9,7 @@ use crate::gpu::shaders;
 use crate::plan::GpuSettings;
 use crate::plan::gpu::launch::Variant;
 use crate::util::disk;
-use crate::util::lru::Recent;
+use crate::util::lru::LruCache;
 
 /// Pipelines kept for their next filter. Filters keep their own, so that this bounds memory and not
 /// what can run.
@@ -51,7 +51,7 @@ pub struct Pipelines {
     checked: bool,
     /// Whether a test wants to see one fail.
     fault: bool,
-    kept: Recent<Variant, wgpu::ComputePipeline>,
+    kept: LruCache<Variant, wgpu::ComputePipeline>,
     disk: Option<Disk>,
 }
 
@@ -83,7 +83,7 @@ impl Pipelines {
         };
         let layouts = guarded(device, || [layout(false), layout(true)])?;
         let disk = settings.cache.as_deref().and_then(|directory| Disk::open(device, directory));
-        let kept = Recent::new(MOST);
+        let kept = LruCache::new(MOST);
         let (checked, fault) = (settings.checked_shaders, settings.shader_fault);
         Ok(Self { device: device.clone(), layouts, checked, fault, kept, disk })
     }
@@ -100,7 +100,7 @@ impl Pipelines {
 
     fn compile(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
         let mut source = shaders::source(variant).ok_or_else(|| {
-            Error::gpu_internal(format!("the shaders have no {}", variant.types.inside))
+            Error::gpu_internal(format!("the shaders have no {}", variant.types.accumulator))
         })?;
         if self.fault {
             source += "an injected fault";

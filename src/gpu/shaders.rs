@@ -31,11 +31,12 @@ pub const SOURCES: [&str; 20] = [
 
 /// The complete source of a variant, or `None` where no shader has its type.
 pub fn source(variant: &Variant) -> Option<String> {
-    let Types { input, output, inside } = variant.types;
-    let (Some(input), Some(output)) = (stored(input, inside), stored(output, inside)) else {
+    let Types { input, output, accumulator } = variant.types;
+    let (Some(input), Some(output)) = (stored(input, accumulator), stored(output, accumulator))
+    else {
         return None;
     };
-    let element = match inside {
+    let element = match accumulator {
         DType::F32 => include_str!("../../shaders/element_f32.wgsl"),
         DType::F64 => include_str!("../../shaders/element_f64.wgsl"),
         DType::I32 => include_str!("../../shaders/element_i32.wgsl"),
@@ -43,7 +44,7 @@ pub fn source(variant: &Variant) -> Option<String> {
         DType::Complex32 => include_str!("../../shaders/element_complex32.wgsl"),
         _ => return None,
     };
-    let arithmetic = match inside {
+    let arithmetic = match accumulator {
         DType::Complex32 => "",
         _ => include_str!("../../shaders/scalars.wgsl"),
     };
@@ -77,10 +78,10 @@ pub fn source(variant: &Variant) -> Option<String> {
 }
 
 /// The name of what a type is stored as in shaders that compute in another one, or in the same.
-fn stored(dtype: DType, inside: DType) -> Option<&'static str> {
+fn stored(dtype: DType, accumulator: DType) -> Option<&'static str> {
     match dtype {
-        DType::F16 if inside == DType::F32 => Some("f16"),
-        _ => (dtype == inside).then_some("Element"),
+        DType::F16 if accumulator == DType::F32 => Some("f16"),
+        _ => (dtype == accumulator).then_some("Element"),
     }
 }
 
@@ -169,9 +170,17 @@ pub(super) mod tests {
 
     /// One of every kind of shader, with weights in storage and in uniform memory.
     pub fn variants(dtype: DType) -> Vec<Variant> {
-        let axis = |n: usize, taps: usize, lanes: usize, stride: usize| {
+        let axis = |n: usize, taps: usize, channels: usize, stride: usize| {
             let offset = -(taps as isize / 2);
-            Axis { n, lanes, taps, out: n.div_ceil(stride), stride, offset, ..Axis::one_sample() }
+            Axis {
+                n,
+                channels,
+                taps,
+                out: n.div_ceil(stride),
+                stride,
+                offset,
+                ..Axis::one_sample()
+            }
         };
         let geometries = [
             vec![axis(500, 5, 1, 1), axis(500, 5, 1, 1)],

@@ -112,7 +112,7 @@ fn add(
             let _ = writeln!(body, "        let w{quad} = weights[here + {quad}u];");
         }
         for tap in 0..taps {
-            let w = format!("lane{}(w{})", tap % QUAD, tap / QUAD);
+            let w = format!("component{}(w{})", tap % QUAD, tap / QUAD);
             for quad in 0..quads {
                 let (sum, x) = (format!("(*sums).row{r}_{quad}"), offset(tap, quad));
                 let _ = writeln!(body, "        {sum} = quad_mul_add({sum}, {w}, x{x});");
@@ -138,7 +138,7 @@ fn add_tap(rows: usize, quads: usize) -> String {
         let _ = writeln!(body, "    let tap{r} = r - {r}u;");
         let _ = writeln!(body, "    if tap{r} < taps {{");
         let _ = writeln!(body, "        let here = weight + tap{r} * tap_quads() + tap / 4u;");
-        body.push_str("        let w = lane(weights[here], tap % 4u);\n");
+        body.push_str("        let w = component(weights[here], tap % 4u);\n");
         for quad in 0..quads {
             let sum = format!("(*sums).row{r}_{quad}");
             let _ = writeln!(body, "        {sum} = quad_mul_add({sum}, w, x{quad});");
@@ -168,7 +168,7 @@ fn filtered(taps: usize, step: usize) -> String {
         let _ = writeln!(body, "    let w{quad} = weights[weight + {quad}u];");
     }
     for tap in 0..taps {
-        let w = format!("lane{}(w{})", tap % QUAD, tap / QUAD);
+        let w = format!("component{}(w{})", tap % QUAD, tap / QUAD);
         let _ = writeln!(body, "    sum = quad_mul_add(sum, {w}, x{});", tap * step);
     }
     format!("fn filtered(at: u32, weight: u32) -> Quad {{\n{body}    return sum;\n}}\n\n")

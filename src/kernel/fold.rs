@@ -44,9 +44,9 @@ pub fn fold<A: Element, D: Dimension>(
     // Only samples can be infinite then, not what lies outside.
     let finite = boundary.iter().all(|boundary| boundary.value().is_finite());
     match (A::DTYPE.is_integer(), A::DTYPE.is_complex()) {
-        (true, _) => fold_in::<Wrapped<A>, _, _>(problem, taps, correlates, finite),
-        (_, false) => fold_in::<Part, _, _>(problem, taps, correlates, finite),
-        (_, true) => fold_in::<Both, _, _>(problem, taps, correlates, finite),
+        (true, _) => fold_in::<WrappedSum<A>, _, _>(problem, taps, correlates, finite),
+        (_, false) => fold_in::<RealSum, _, _>(problem, taps, correlates, finite),
+        (_, true) => fold_in::<ComplexSum, _, _>(problem, taps, correlates, finite),
     }
 }
 
@@ -219,9 +219,9 @@ trait Sum<A>: Copy + Zeroable {
 
 /// In an integer type itself.
 #[derive(Clone, Copy, Zeroable)]
-struct Wrapped<A>(A);
+struct WrappedSum<A>(A);
 
-impl<A: Element> Sum<A> for Wrapped<A> {
+impl<A: Element> Sum<A> for WrappedSum<A> {
     fn of(tap: A) -> Self {
         Self(tap)
     }
@@ -244,7 +244,7 @@ impl<A: Element> Sum<A> for Wrapped<A> {
 
 /// In `f64`.
 #[derive(Clone, Copy, Zeroable)]
-struct Part {
+struct RealSum {
     sum: f64,
     /// What was rounded off (Neumaier, 1974).
     rest: f64,
@@ -252,7 +252,7 @@ struct Part {
     signs: u8,
 }
 
-impl Part {
+impl RealSum {
     fn new(sum: f64, rest: f64) -> Self {
         let signs = match sum {
             sum if sum > 0.0 => 1,
@@ -289,7 +289,7 @@ impl Part {
     }
 }
 
-impl<A: Element> Sum<A> for Part {
+impl<A: Element> Sum<A> for RealSum {
     fn of(tap: A) -> Self {
         Self::new(tap.to_complex().re, 0.0)
     }
@@ -312,15 +312,15 @@ impl<A: Element> Sum<A> for Part {
 
 /// A real and an imaginary part.
 #[derive(Clone, Copy, Zeroable)]
-struct Both {
-    re: Part,
-    im: Part,
+struct ComplexSum {
+    re: RealSum,
+    im: RealSum,
 }
 
-impl<A: Element> Sum<A> for Both {
+impl<A: Element> Sum<A> for ComplexSum {
     fn of(tap: A) -> Self {
         let tap = tap.to_complex();
-        Self { re: Part::new(tap.re, 0.0), im: Part::new(tap.im, 0.0) }
+        Self { re: RealSum::new(tap.re, 0.0), im: RealSum::new(tap.im, 0.0) }
     }
     fn add(&mut self, other: Self) {
         self.re.add(other.re);

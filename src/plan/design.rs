@@ -93,7 +93,7 @@ pub fn design(
         });
     }
     let geometry = problem.geometry();
-    let dtype = request.precision.inside(problem.dtype);
+    let dtype = request.precision.compute_dtype(problem.dtype);
     // One number for all: what is decided and how work is cut does not go with that of this machine.
     let threads = capabilities.threads;
     let common = Capabilities { threads: COMMON_THREADS, ..capabilities.clone() };
@@ -267,7 +267,7 @@ impl Judge<'_> {
         if terms > 1 && !can_fuse(self.geometry) {
             return Err(format!(
                 "the kernel is a sum of {terms} outer products, whose passes add up only where rows \
-                 have at least {WIDEST} outputs and neither dilation nor lanes"
+                 have at least {WIDEST} outputs and neither dilation nor channels"
             ));
         }
         let (threads, cost) =
@@ -328,7 +328,7 @@ impl Judge<'_> {
     /// The GPU, where there is one that has the type.
     fn gpu(&self) -> Result<&GpuCapabilities, String> {
         let dtype = self.problem.dtype;
-        if self.dtype != dtype.summed_in() {
+        if self.dtype != dtype.accumulator() {
             let (precision, inside) = (self.request.precision, self.dtype);
             return Err(format!("the shaders have no {inside}, which precision {precision} needs"));
         }

@@ -8,7 +8,7 @@ use crate::words::{Device, Method, Seconds, Shape};
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = &self.problem;
-        let inside = self.inside();
+        let inside = self.compute_dtype();
         let inside =
             if inside == problem.dtype { String::new() } else { format!(" ({inside} inside)") };
         writeln!(

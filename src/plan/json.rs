@@ -14,7 +14,7 @@ impl Plan {
     ///
     /// | field | what it is |
     /// | --- | --- |
-    /// | `problem` | `operation`, `dtype`, `inside` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped` |
+    /// | `problem` | `operation`, `dtype`, `compute_dtype` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped` |
     /// | `geometry` | the folded axes: `input`, `kernel`, `output`, `edges` |
     /// | `kernel` | `finite`, `terms` (outer products whose sum it is; 0 where none are known) |
     /// | `request` | `method`, `device`, `precision`, `runs`, `resident`, `reproducible` |
@@ -38,7 +38,7 @@ impl Plan {
             "problem": {
                 "operation": problem.operation.to_string(),
                 "dtype": problem.dtype.to_string(),
-                "inside": self.inside().to_string(),
+                "compute_dtype": self.compute_dtype().to_string(),
                 "mode": problem.mode.to_string(),
                 "input": problem.input,
                 "kernel": problem.kernel,

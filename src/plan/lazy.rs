@@ -50,7 +50,7 @@ pub(crate) fn plan(
 /// Whether there is anything that a GPU could do of it.
 fn gpu_could(problem: &Problem, request: Request) -> bool {
     request.device != Device::Cpu
-        && request.precision.inside(problem.dtype) == problem.dtype.summed_in()
+        && request.precision.compute_dtype(problem.dtype) == problem.dtype.accumulator()
         && request.method != Method::Fft
 }
 

@@ -233,8 +233,8 @@ impl Plan {
     }
 
     /// The type that it is computed in.
-    pub fn inside(&self) -> DType {
-        self.request.precision.inside(self.problem.dtype)
+    pub fn compute_dtype(&self) -> DType {
+        self.request.precision.compute_dtype(self.problem.dtype)
     }
 
     /// What is expected of one run, from and to where the data is.

@@ -49,5 +49,5 @@ pub(super) fn around(axes: &[Axis], pass: Range<usize>) -> Geometry {
 
 /// An axis that a pass has dealt with: the outputs are what later passes see.
 fn done(axis: &mut Axis) {
-    *axis = Axis { n: axis.out, out: axis.out, lanes: axis.lanes, ..Axis::one_sample() };
+    *axis = Axis { n: axis.out, out: axis.out, channels: axis.channels, ..Axis::one_sample() };
 }

@@ -9,7 +9,7 @@
 
 use crate::problem::boundary::Edge;
 
-/// One axis of the canonical form, in positions; each position holds `lanes` interleaved samples
+/// One axis of the canonical form, in positions; each position holds `channels` interleaved samples
 /// that never mix (the channels of a picture).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub struct Axis {
     /// Positions of the input.
     pub n: usize,
     /// Interleaved samples per position, of input and output alike.
-    pub lanes: usize,
+    pub channels: usize,
     /// Taps of the kernel.
     pub taps: usize,
     /// Positions of the output.
@@ -35,17 +35,17 @@ pub struct Axis {
 impl Axis {
     /// Samples of the input along this axis.
     pub fn samples(&self) -> usize {
-        self.n * self.lanes
+        self.n * self.channels
     }
 
     /// Samples of the output along this axis.
     pub fn outputs(&self) -> usize {
-        self.out * self.lanes
+        self.out * self.channels
     }
 
     /// Samples from one tap to the next.
     pub fn tap_step(&self) -> usize {
-        self.dilation * self.lanes
+        self.dilation * self.channels
     }
 
     /// Samples from the first tap to the last.
@@ -58,31 +58,31 @@ impl Axis {
         if self.stride == 1 {
             o
         } else {
-            (o / self.lanes * self.stride) * self.lanes + o % self.lanes
+            (o / self.channels * self.stride) * self.channels + o % self.channels
         }
     }
 
     /// The output sample that [`Axis::advance`] puts at `place`, if there is one.
     pub fn output_at(&self, place: usize) -> Option<usize> {
-        let (position, lane) = (place / self.lanes, place % self.lanes);
-        let o = position / self.stride * self.lanes + lane;
+        let (position, channel) = (place / self.channels, place % self.channels);
+        let o = position / self.stride * self.channels + channel;
         (position.is_multiple_of(self.stride) && o < self.outputs()).then_some(o)
     }
 
     /// The first output sample that [`Axis::advance`] puts at `place` or beyond.
     pub fn first_output_from(&self, place: usize) -> usize {
-        let (position, lane) = (place / self.lanes, place % self.lanes);
+        let (position, channel) = (place / self.channels, place % self.channels);
         let o = if position.is_multiple_of(self.stride) {
-            position / self.stride * self.lanes + lane
+            position / self.stride * self.channels + channel
         } else {
-            (position / self.stride + 1) * self.lanes
+            (position / self.stride + 1) * self.channels
         };
         o.min(self.outputs())
     }
 
     /// The sample under the first tap of output sample `o`; it may lie outside the input.
     pub fn start(&self, o: usize) -> isize {
-        self.advance(o) as isize + self.offset * self.lanes as isize
+        self.advance(o) as isize + self.offset * self.channels as isize
     }
 
     /// The stored sample that stands at sample `p` of the extended input, or `None` where the
@@ -91,13 +91,13 @@ impl Axis {
         if (0..self.samples() as isize).contains(&p) {
             return Some(p as usize);
         }
-        if self.lanes == 1 {
+        if self.channels == 1 {
             return self.edge.resolve(p, self.n);
         }
-        let lanes = self.lanes as isize;
-        let lane = p.rem_euclid(lanes) as usize;
-        let position = self.edge.resolve(p.div_euclid(lanes), self.n)?;
-        Some(position * self.lanes + lane)
+        let channels = self.channels as isize;
+        let channel = p.rem_euclid(channels) as usize;
+        let position = self.edge.resolve(p.div_euclid(channels), self.n)?;
+        Some(position * self.channels + channel)
     }
 
     /// The output samples whose whole window lies inside the input: a range, perhaps empty.
@@ -109,7 +109,7 @@ impl Axis {
         }
         let first = ((-self.offset).max(0) as usize).div_ceil(self.stride);
         let end = (last as usize / self.stride + 1).min(self.out);
-        if first >= end { 0..0 } else { first * self.lanes..end * self.lanes }
+        if first >= end { 0..0 } else { first * self.channels..end * self.channels }
     }
 
     /// Whether some window leaves the input.
@@ -120,7 +120,7 @@ impl Axis {
     /// An axis that is not there: one sample, one tap.
     pub(crate) fn one_sample() -> Self {
         let edge = Edge::Zero;
-        Self { n: 1, lanes: 1, taps: 1, out: 1, stride: 1, dilation: 1, offset: 0, edge }
+        Self { n: 1, channels: 1, taps: 1, out: 1, stride: 1, dilation: 1, offset: 0, edge }
     }
 
     /// Whether the axis passes its samples through: one tap, and no stride that drops any.
@@ -139,18 +139,18 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Folds axes with one tap into their left neighbours, as interleaved lanes: a picture of
-    /// `H x W x C` under a kernel of `k x k x 1` is a 2-D problem of `H x W` with `C` lanes. What
+    /// Folds axes with one tap into their left neighbours, as interleaved channels: a picture of
+    /// `H x W x C` under a kernel of `k x k x 1` is a 2-D problem of `H x W` with `C` channels. What
     /// belongs to an axis (the value outside of it) comes along.
     pub fn fold<T: Default>(axes: impl IntoIterator<Item = (Axis, T)>) -> (Self, Vec<T>) {
         let (mut folded, mut kept): (Vec<Axis>, Vec<T>) = Default::default();
         for (axis, with) in axes {
             match folded.last_mut() {
-                Some(left) if axis.is_identity() && left.is_identity() && left.lanes == 1 => {
+                Some(left) if axis.is_identity() && left.is_identity() && left.channels == 1 => {
                     left.n *= axis.n;
                     left.out = left.n;
                 }
-                Some(left) if axis.is_identity() => left.lanes *= axis.n,
+                Some(left) if axis.is_identity() => left.channels *= axis.n,
                 _ => {
                     folded.push(axis);
                     kept.push(with);
@@ -212,7 +212,7 @@ mod tests {
 
     fn same(n: usize, taps: usize, edge: Edge) -> Axis {
         let offset = ((taps - 1) / 2) as isize - (taps as isize - 1);
-        Axis { n, lanes: 1, taps, out: n, stride: 1, dilation: 1, offset, edge }
+        Axis { n, channels: 1, taps, out: n, stride: 1, dilation: 1, offset, edge }
     }
 
     fn fold(axes: &[Axis]) -> Geometry {
@@ -225,7 +225,7 @@ mod tests {
         let folded = fold(&[wrap(5, 3), wrap(7, 3), wrap(4, 1)]);
         assert_eq!(folded.input(), [5, 28]);
         assert_eq!(folded.axes[1].tap_step(), 4);
-        // One position left of the picture, lane 2, wraps to the last position, lane 2.
+        // One position left of the picture, channel 2, wraps to the last position, channel 2.
         assert_eq!(folded.axes[1].resolve(-2), Some(26));
     }
 

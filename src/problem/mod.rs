@@ -226,7 +226,7 @@ impl Problem {
             let out = len.div_ceil(stride[axis]);
             axes.push(Axis {
                 n,
-                lanes: 1,
+                channels: 1,
                 taps: weights[axis],
                 out,
                 // A step that is never taken must not overflow.

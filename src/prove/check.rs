@@ -37,7 +37,7 @@ pub(crate) struct Checker<A: Element> {
 }
 
 /// One result and all that is known of it.
-pub(crate) struct Checked<'a, A: Element, T> {
+pub(crate) struct ResultToCheck<'a, A: Element, T> {
     pub plan: &'a Plan,
     /// The largest magnitude that stands outside.
     pub outside: f64,
@@ -67,8 +67,8 @@ impl<A: Element> Checker<A> {
     }
 
     /// An error where an output is off by more than its bound.
-    pub fn check<T: FrameSample<A>>(&self, result: &Checked<A, T>) -> Result<()> {
-        let Checked { plan, x, y, .. } = *result;
+    pub fn check<T: FrameSample<A>>(&self, result: &ResultToCheck<A, T>) -> Result<()> {
+        let ResultToCheck { plan, x, y, .. } = *result;
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let first = call.wrapping_mul(self.samples);
         // As many as there are outputs: each of them, once.
@@ -180,7 +180,7 @@ fn compare<A: Element, T: FrameSample<A>>(
     // What is not finite must be just that.
     let magnitude = if element.is_finite() { element.magnitude() } else { 0.0 };
     let (recipe, facts) = (recipe(plan), &plan.kernel);
-    let bound = verify::bound(plan.inside(), recipe, &plan.geometry, facts, largest, window)
+    let bound = verify::bound(plan.compute_dtype(), recipe, &plan.geometry, facts, largest, window)
         + verify::stored(A::DTYPE, plan, recipe, facts, magnitude)
         + bounds::definition(A::DTYPE, terms, window);
     let agrees = match T::BITS {

@@ -195,7 +195,7 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
     let judged = |y: Vec<A>, recipe: &Recipe| {
         let bound = |flat: usize| {
             let window = windows.at(flat);
-            bound(plan.inside(), recipe, geometry, facts, largest, window)
+            bound(plan.compute_dtype(), recipe, geometry, facts, largest, window)
                 + stored(A::DTYPE, plan, recipe, facts, window.products)
         };
         let bounds = memory::collected((0..outputs).map(bound), outputs, "bounds of a method")?;

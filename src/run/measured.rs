@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::element::Element;
-use crate::element::synthetic::invented;
+use crate::element::synthetic::synthetic;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::machine::Devices;
@@ -12,7 +12,7 @@ use crate::plan::{Candidate, Plan, Recipe, Request};
 use crate::problem::Problem;
 use crate::problem::extension::Extension;
 use crate::run::widened::Runner;
-use crate::util::lru::Recent;
+use crate::util::lru::LruCache;
 use crate::util::memory;
 use crate::util::timing::fastest;
 use crate::words::Method;
@@ -22,7 +22,7 @@ pub(crate) type Times = Arc<[Option<f64>]>;
 
 /// What was timed last, by all that could make a difference. Kernels that differ in their taps alone
 /// share it.
-pub(crate) type Known = Recent<(Problem, Request, Vec<Candidate>), Times>;
+pub(crate) type Known = LruCache<(Problem, Request, Vec<Candidate>), Times>;
 
 /// Problems that a devices keeps the times of.
 pub(crate) const MOST: usize = 64;
@@ -76,7 +76,7 @@ fn time<A: Element>(
     let mut x: Vec<A> = memory::zeros(geometry.input_len(), "samples to time a method with")?;
     let mut y: Vec<A> =
         memory::zeros(geometry.output_len(), "the output of a method that is timed")?;
-    x.iter_mut().zip(invented(geometry.input_len())).for_each(|(x, invented)| *x = invented);
+    x.iter_mut().zip(synthetic(geometry.input_len())).for_each(|(x, synthetic)| *x = synthetic);
     fastest(|| {
         let start = Instant::now();
         runner.run(&x, &mut y, 0.0)?;

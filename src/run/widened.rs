@@ -16,7 +16,7 @@ use crate::problem::extension::Extension;
 use crate::run::on_gpu;
 use crate::run::{Executor, Terms};
 use crate::util::memory;
-use crate::util::scratch::Pool;
+use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 use crate::words::Precision;
 
@@ -95,7 +95,7 @@ pub struct Widened<A, C: Compute> {
     executor: Executor<C>,
     threads: usize,
     /// Widened inputs and results that are not rounded yet; kept from call to call.
-    buffers: Pool<[Vec<C>; 2]>,
+    buffers: ScratchPool<[Vec<C>; 2]>,
     element: PhantomData<fn(A)>,
 }
 
@@ -123,7 +123,7 @@ impl<A: Element, C: Compute + Wider<A>> Widened<A, C> {
         Ok(Self {
             executor: Executor::new(recipe, extension, wide, terms)?,
             threads: recipe.threads(),
-            buffers: Pool::new(1, samples.saturating_mul(size_of::<C>())),
+            buffers: ScratchPool::new(1, samples.saturating_mul(size_of::<C>())),
             element: PhantomData,
         })
     }

@@ -13,7 +13,7 @@ use crate::simd::Spectral;
 pub const TILE: usize = 12;
 
 /// Sums over slabs, in the place of those slabs.
-pub struct Job<'a, C> {
+pub struct ColumnJob<'a, C> {
     /// The slabs, one after the other; of each, whole groups.
     pub block: &'a mut [C],
     /// Numbers of a slab.
@@ -38,8 +38,8 @@ pub fn lanes<S: Simd, C: Spectral>(_: S) -> usize {
 /// Replaces the first `sums` slabs by sums over taps from there on, in tiles as high as the
 /// instruction set's registers hold.
 #[inline(always)]
-pub fn sum<S: Simd, C: Spectral>(simd: S, job: Job<'_, C>) {
-    let Job { block, slab, step, weights, taps, sums } = job;
+pub fn sum<S: Simd, C: Spectral>(simd: S, job: ColumnJob<'_, C>) {
+    let ColumnJob { block, slab, step, weights, taps, sums } = job;
     let (step, lanes) = (step * slab, C::count::<S>());
     for (vector, weights) in weights.chunks_exact(lanes * taps).enumerate() {
         let column = &mut block[vector * lanes..];

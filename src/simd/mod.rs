@@ -11,7 +11,7 @@ pub(crate) mod columns;
 pub(crate) mod tile;
 pub(crate) mod transpose;
 
-use crate::simd::tile::{Job, columns};
+use crate::simd::tile::{TileJob, columns};
 
 /// The vector instructions that the CPU's own kernels use. Transforms choose theirs themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,7 +146,7 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
 
     /// Runs a kernel on this machine. A method of the element's own, so that all of its code is
     /// compiled with this crate and not again in each that uses it.
-    fn run(instructions: InstructionSet, job: Job<'_, Self>);
+    fn run(instructions: InstructionSet, job: TileJob<'_, Self>);
 }
 
 /// Numbers whose taps may differ from lane to lane.
@@ -202,7 +202,7 @@ macro_rules! lanes {
             ) -> Self::Vector<S> {
                 near.slide::<SHIFT>(far)
             }
-            fn run(instructions: InstructionSet, job: Job<'_, Self>) {
+            fn run(instructions: InstructionSet, job: TileJob<'_, Self>) {
                 with_instructions!(instructions, simd => columns(simd, job));
             }
         }
@@ -285,7 +285,7 @@ macro_rules! complex_lanes {
                     _ => far,
                 }
             }
-            fn run(instructions: InstructionSet, job: Job<'_, Self>) {
+            fn run(instructions: InstructionSet, job: TileJob<'_, Self>) {
                 with_instructions!(instructions, simd => columns(simd, job));
             }
         }

@@ -13,7 +13,7 @@ use crate::simd::{InstructionSet, Lanes, prefetch};
 pub const ZEROS: usize = usize::MAX;
 
 /// A stretch of columns of a few output rows.
-pub struct Job<'a, A> {
+pub struct TileJob<'a, A> {
     /// Samples.
     pub x: &'a [A],
     /// As many zeros as a tile and its taps reach over; empty where no source is `ZEROS`.
@@ -90,7 +90,7 @@ fn no_such_height(rows: usize) -> ! {
 /// that a type has no use for, is not even generated. Each height is a function of its own: the
 /// compiler takes longer for one large function than for its parts.
 #[inline(always)]
-pub fn columns<S: Simd, A: Lanes>(simd: S, job: Job<'_, A>) {
+pub fn columns<S: Simd, A: Lanes>(simd: S, job: TileJob<'_, A>) {
     macro_rules! tiles {
         ($R:literal, $V:literal, $T:expr) => {
             simd.vectorize(
@@ -157,7 +157,7 @@ const SHORT: usize = 4;
 #[inline(always)]
 fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize, const T: usize>(
     simd: S,
-    mut job: Job<'_, A>,
+    mut job: TileJob<'_, A>,
 ) {
     let columns = job.columns;
     let lanes = A::count::<S>();
@@ -200,7 +200,7 @@ fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize, const T: usize>(
 #[inline(always)]
 fn tile<S: Simd, A: Lanes, const R: usize, const V: usize, const K: usize, const T: usize>(
     simd: S,
-    job: &mut Job<'_, A>,
+    job: &mut TileJob<'_, A>,
     at: usize,
 ) {
     let row_taps = if K > 0 { K } else { job.offsets.len() };
@@ -266,7 +266,7 @@ fn pass<
 >(
     simd: S,
     sums: &mut [[A::Sum<S>; V]; R],
-    job: &Job<'_, A>,
+    job: &TileJob<'_, A>,
     [upper, lower]: [usize; 2],
     at: usize,
     taps: &[[A; R]],

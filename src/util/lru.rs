@@ -7,13 +7,13 @@ use crate::error::Result;
 
 /// At most so many values, each cheap to clone.
 #[derive(Debug)]
-pub struct Recent<K, V> {
+pub struct LruCache<K, V> {
     most: usize,
     /// The one used last stands at the end.
     kept: Mutex<VecDeque<(K, V)>>,
 }
 
-impl<K: PartialEq, V: Clone> Recent<K, V> {
+impl<K: PartialEq, V: Clone> LruCache<K, V> {
     /// Keeps `most` values, at least one.
     pub fn new(most: usize) -> Self {
         Self { most: most.max(1), kept: Mutex::default() }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_one_used_last_stays() {
-        let recent = Recent::new(2);
+        let recent = LruCache::new(2);
         let get = |key: i32| {
             let mut made = false;
             let value = recent.get(key, |key| {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn making_one_may_want_another_or_the_same() {
-        let recent = Recent::new(4);
+        let recent = LruCache::new(4);
         let value = recent.get(1, |_| {
             assert_eq!(recent.get(2, |_| Ok(20)), Ok(20));
             // Whoever is done first has made it for all.
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn failures_are_not_kept() {
-        let recent = Recent::new(2);
+        let recent = LruCache::new(2);
         let failure = Error::no_device("no");
         assert_eq!(recent.get(1, |_| Err(failure.clone())), Err(failure));
         assert_eq!(recent.get(1, |_| Ok(5)), Ok(5));

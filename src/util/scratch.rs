@@ -7,7 +7,7 @@ use crate::util::threads;
 
 /// Things that whoever takes one overwrites, so that one left behind by a panic does no harm.
 #[derive(Debug)]
-pub struct Pool<T> {
+pub struct ScratchPool<T> {
     kept: Mutex<Vec<T>>,
     most: usize,
 }
@@ -15,7 +15,7 @@ pub struct Pool<T> {
 /// Bytes that one pool may keep between calls, where that is more than the first call's share.
 const BUDGET: usize = 64 << 20;
 
-impl<T> Pool<T> {
+impl<T> ScratchPool<T> {
     /// Keeps as many as `each` call or thread takes at one time for every thread of the machine, and
     /// for more calls than one only as long as all of them together, of so many bytes each, are no more
     /// than 64 MiB. What many callers took at one time goes back to the system.
@@ -63,7 +63,7 @@ mod tests {
             (1, BUDGET, 1),
             (3, 2 * BUDGET, 3),
         ] {
-            let pool = Pool::new(each, bytes);
+            let pool = ScratchPool::new(each, bytes);
             let taken: Vec<_> = (0..100).map(|i| pool.take(|| Ok(i)).expect("new")).collect();
             taken.into_iter().for_each(|used| pool.keep(used));
             assert_eq!(pool.lock().len(), most, "{each} {bytes}");

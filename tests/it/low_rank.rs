@@ -59,7 +59,7 @@ fn as_defined<A: Value>(every: usize) {
             }
             let options = with!(Options::default(), mode, boundary: boundary.into());
             cases.push((&[11, 111], &[8, 6], options.clone()));
-            // A batch, lanes, and a kernel that is higher than the input.
+            // A batch, channels, and a kernel that is higher than the input.
             cases.push((&[3, 9, 81], &[1, 7, 6], options.clone()));
             cases.push((&[9, 31, 3], &[5, 7, 1], options.clone()));
             if mode != Mode::Valid {

@@ -18,11 +18,11 @@ use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
 use crate::simd::tile::ZEROS;
 use crate::util::memory;
-use crate::util::scratch::Pool;
+use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 use crate::util::threads::Workers;
 use shape::{Tiles, Work};
-use window::Window;
+use window::WindowLayout;
 
 /// Direct convolution of one geometry with fixed weights.
 pub struct Direct<A: Compute> {
@@ -35,11 +35,11 @@ pub struct Direct<A: Compute> {
     tiles: [Tiles<A>; 2],
     /// Where the taps of a row lie in a stored row.
     offsets: Vec<usize>,
-    window: Window,
+    window: WindowLayout,
     /// Rows of zeros add nothing: true unless a tap is infinite or NaN.
     finite: bool,
     workers: Workers,
-    workspaces: Pool<Workspace<A>>,
+    workspaces: ScratchPool<Workspace<A>>,
 }
 
 /// What one thread needs; kept from call to call.
@@ -58,7 +58,7 @@ struct Workspace<A> {
 }
 
 /// A few rows of the result, one tile high, and some of their columns.
-struct Part<'a, A> {
+struct Stretch<'a, A> {
     tiles: &'a Tiles<A>,
     /// Rows, at most as many as a tile has.
     rows: usize,
@@ -100,9 +100,9 @@ impl<A: Compute> Direct<A> {
         }
         let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
         let offsets = memory::collected(offsets, inner.taps, "the places of the taps")?;
-        let window = Window::new(inner, Self::UNIT)?;
+        let window = WindowLayout::new(inner, Self::UNIT)?;
         let found = tiles[0].tile.sources.saturating_mul(total).saturating_mul(window.len);
-        let workspaces = Pool::new(1, found.saturating_mul(size_of::<A>()));
+        let workspaces = ScratchPool::new(1, found.saturating_mul(size_of::<A>()));
         Ok(Self {
             rows,
             planes,
@@ -240,10 +240,10 @@ impl<A: Compute> Direct<A> {
                 let rows = height.min((count - start).div_ceil(spacing));
                 let mut tile = |tiles, r: usize, rows| {
                     let at = start + r * spacing;
-                    let part =
-                        Part { tiles, rows, columns: columns.clone(), pitch: width * spacing };
-                    let in_place = self.find_rows(&part, first + at, workspace)?;
-                    self.part(x, &part, in_place, &mut out[at * width..], workspace)
+                    let stretch =
+                        Stretch { tiles, rows, columns: columns.clone(), pitch: width * spacing };
+                    let in_place = self.find_rows(&stretch, first + at, workspace)?;
+                    self.stretch(x, &stretch, in_place, &mut out[at * width..], workspace)
                 };
                 // A few rows that are left would waste most of a high tile.
                 if rows * 2 > height {
@@ -256,17 +256,17 @@ impl<A: Compute> Direct<A> {
         Ok(())
     }
 
-    /// Computes a part of the result over the rows that the workspace names.
-    fn part(
+    /// Computes a stretch of the result over the rows that the workspace names.
+    fn stretch(
         &self,
         x: &[A],
-        part: &Part<'_, A>,
+        stretch: &Stretch<'_, A>,
         in_place: bool,
         out: &mut [A],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let inner = self.extension.inner();
-        let columns = &part.columns;
+        let columns = &stretch.columns;
         let mut inside = if in_place && inner.stride == 1 { inner.interior() } else { 0..0 };
         inside = inside.start.max(columns.start)..inside.end.min(columns.end);
         // Short rows are built as a whole: one job takes less than two.
@@ -279,12 +279,12 @@ impl<A: Compute> Direct<A> {
         let both = edges.iter().all(|edge| !edge.is_empty());
         if both && self.window.step > 0 && joined <= self.window.columns {
             // Both ends of the rows, one beside the other.
-            self.window(x, part, edges, out, workspace)?;
+            self.window(x, stretch, edges, out, workspace)?;
         } else {
             for edge in edges {
                 for start in edge.clone().step_by(self.window.columns) {
                     let end = edge.end.min(start + self.window.columns);
-                    self.window(x, part, [start..end, end..end], out, workspace)?;
+                    self.window(x, stretch, [start..end, end..end], out, workspace)?;
                 }
             }
         }
@@ -299,8 +299,8 @@ impl<A: Compute> Direct<A> {
             Row::Outside(_) => ZEROS,
         }));
         let columns = inside.len();
-        let out = &mut out[inside.start - part.columns.start..];
-        part.tiles.run(Work {
+        let out = &mut out[inside.start - stretch.columns.start..];
+        stretch.tiles.run(Work {
             x,
             zeros,
             sources,
@@ -308,8 +308,8 @@ impl<A: Compute> Direct<A> {
             offsets: &self.offsets,
             step: inner.tap_step(),
             y: out,
-            pitch: part.pitch,
-            rows: part.rows,
+            pitch: stretch.pitch,
+            rows: stretch.rows,
             columns,
         });
         Ok(())
@@ -319,16 +319,16 @@ impl<A: Compute> Direct<A> {
     /// place: none of them has to be built.
     fn find_rows(
         &self,
-        part: &Part<'_, A>,
+        stretch: &Stretch<'_, A>,
         row: usize,
         workspace: &mut Workspace<A>,
     ) -> Result<bool> {
         let Workspace { outer, rows, sources, .. } = workspace;
-        let tile = part.tiles.tile;
+        let tile = stretch.tiles.tile;
         rows.clear();
         sources.clear();
         // Where the tile has more rows than there are, the kernel reads what is there.
-        let last = tile.sources - 1 - (tile.rows - part.rows) * tile.stride;
+        let last = tile.sources - 1 - (tile.rows - stretch.rows) * tile.stride;
         let (start, step) = (self.rows.start(row), self.rows.tap_step());
         let extension = &self.extension;
         let mut in_place = true;
@@ -361,12 +361,12 @@ impl<A: Compute> Direct<A> {
         self.finite && self.extension.is_zeros(row)
     }
 
-    /// Computes some columns of a part over pieces of extended rows: one stretch and an empty
+    /// Computes some columns of a stretch over pieces of extended rows: one stretch and an empty
     /// one, or two.
     fn window(
         &self,
         x: &[A],
-        part: &Part<'_, A>,
+        stretch: &Stretch<'_, A>,
         stretches: [Range<usize>; 2],
         out: &mut [A],
         workspace: &mut Workspace<A>,
@@ -395,8 +395,8 @@ impl<A: Compute> Direct<A> {
             }
             sources.push(i * len);
         }
-        memory::fit(results, part.rows * pitch, "outputs at the ends of rows")?;
-        part.tiles.run(Work {
+        memory::fit(results, stretch.rows * pitch, "outputs at the ends of rows")?;
+        stretch.tiles.run(Work {
             x: window,
             zeros,
             sources,
@@ -405,13 +405,13 @@ impl<A: Compute> Direct<A> {
             step: self.window.step,
             y: results,
             pitch,
-            rows: part.rows,
+            rows: stretch.rows,
             columns: pitch,
         });
-        for (out, results) in out.chunks_mut(part.pitch).zip(results.chunks_exact(pitch)) {
+        for (out, results) in out.chunks_mut(stretch.pitch).zip(results.chunks_exact(pitch)) {
             for (columns, at) in stretches.iter().zip([0, after]) {
                 if !columns.is_empty() {
-                    let start = columns.start - part.columns.start;
+                    let start = columns.start - stretch.columns.start;
                     let len = columns.len();
                     out[start..start + len].copy_from_slice(&results[at..][..len]);
                 }

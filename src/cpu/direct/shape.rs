@@ -5,7 +5,7 @@ use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::plan::cpu::Tile;
 use crate::simd::InstructionSet;
-use crate::simd::tile::Job;
+use crate::simd::tile::TileJob;
 use crate::util::memory;
 
 /// Tiles of one height, with their taps.
@@ -21,7 +21,7 @@ pub struct Tiles<A> {
     instructions: InstructionSet,
 }
 
-/// What tiles run over: see [`Job`].
+/// What tiles run over: see [`TileJob`].
 pub struct Work<'a, A> {
     pub x: &'a [A],
     pub zeros: &'a [A],
@@ -69,7 +69,7 @@ impl<A: Compute> Tiles<A> {
     pub fn run(&self, work: Work<'_, A>) {
         A::run(
             self.instructions,
-            Job {
+            TileJob {
                 x: work.x,
                 zeros: work.zeros,
                 sources: work.sources,

@@ -13,7 +13,7 @@ use crate::util::memory;
 /// neighbouring samples: one segment for all taps that are whole strides apart, or, where taps are
 /// so far apart that most of such a segment would not be read, one for each tap.
 #[derive(Clone, Debug)]
-pub struct Window {
+pub struct WindowLayout {
     /// Outputs of a stretch, at most.
     pub columns: usize,
     segments: Vec<Segment>,
@@ -38,7 +38,7 @@ struct Segment {
 /// What lists of taps are.
 const TAPS: &str = "the places of the taps";
 
-impl Window {
+impl WindowLayout {
     /// A layout for stretches whose length is a multiple of `unit`.
     pub fn new(axis: &Axis, unit: usize) -> Result<Self> {
         let most = axis.outputs().next_multiple_of(unit);
@@ -62,8 +62,8 @@ impl Window {
         }
         let (mut starts, mut segments, mut len) = (BTreeMap::new(), Vec::new(), 0);
         for (phase, (first, last)) in phases {
-            let from = (phase + first * axis.stride) * axis.lanes;
-            let segment = Segment { at: len, from, len: columns + (last - first) * axis.lanes };
+            let from = (phase + first * axis.stride) * axis.channels;
+            let segment = Segment { at: len, from, len: columns + (last - first) * axis.channels };
             starts.insert(phase, (len, first));
             len += segment.len;
             segments.push(segment);
@@ -71,7 +71,7 @@ impl Window {
         let offset = |t: usize| {
             let (phase, strides) = place(t);
             let (start, first) = starts[&phase];
-            start + (strides - first) * axis.lanes
+            start + (strides - first) * axis.channels
         };
         let step = if axis.stride == 1 { axis.tap_step() } else { 0 };
         let offsets = memory::collected((0..axis.taps).map(offset), axis.taps, TAPS)?;
@@ -110,14 +110,14 @@ impl Window {
                 extension.fill(x, row, p, out);
                 continue;
             }
-            let mut lane = first % axis.lanes;
+            let mut channel = first % axis.channels;
             for out in out {
                 *out = extension.sample(x, row, p);
                 p += 1;
-                lane += 1;
-                if lane == axis.lanes {
-                    lane = 0;
-                    p += ((axis.stride - 1) * axis.lanes) as isize;
+                channel += 1;
+                if channel == axis.channels {
+                    channel = 0;
+                    p += ((axis.stride - 1) * axis.channels) as isize;
                 }
             }
         }

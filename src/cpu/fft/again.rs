@@ -4,7 +4,7 @@
 use num_complex::Complex;
 use std::ops::Range;
 
-use super::block::{Fft, Part, Workspace};
+use super::block::{Block, Fft, Workspace};
 use super::boxes::rows_of;
 use super::doubts::{Doubts, Known};
 use super::guard::Bearable;
@@ -12,7 +12,7 @@ use super::range::{Level, exponent_into_range};
 use super::sweep::Packing;
 use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
-use crate::element::transform::{MOST_LANES, Sample};
+use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
 use crate::problem::extension::Odometer;
 
@@ -26,11 +26,11 @@ impl<A: Compute> Fft<A> {
         bearable: f64,
         workspace: &mut Workspace<A>,
     ) -> Result<Option<Packing>> {
-        let is_here = |&lane: &usize| packing.exponents[lane].is_some();
-        let mut levels = [None; MOST_LANES];
-        for lane in (0..MOST_LANES).filter(is_here) {
-            let level = workspace.survey.level(A::Sample::parts(lane), 0);
-            levels[lane] = Some(level);
+        let is_here = |&slot: &usize| packing.exponents[slot].is_some();
+        let mut levels = [None; MOST_PACKED];
+        for slot in (0..MOST_PACKED).filter(is_here) {
+            let level = workspace.survey.level(A::Sample::parts(slot), 0);
+            levels[slot] = Some(level);
         }
         let fits = |level: &Level| {
             level.largest.is_finite() && exponent_into_range::<A::Sample>(level.largest) == 0
@@ -38,9 +38,9 @@ impl<A: Compute> Fft<A> {
         let fit = levels.iter().flatten().all(fits);
         let mut cleaned = false;
         if !fit {
-            for lane in (0..MOST_LANES).filter(is_here) {
-                let (level, finite) = self.level(x, lane, workspace)?;
-                levels[lane] = Some(level);
+            for slot in (0..MOST_PACKED).filter(is_here) {
+                let (level, finite) = self.level(x, slot, workspace)?;
+                levels[slot] = Some(level);
                 cleaned |= !finite;
             }
         }
@@ -52,8 +52,8 @@ impl<A: Compute> Fft<A> {
         if !fit {
             return Ok(Some(better));
         }
-        for lane in (0..MOST_LANES).filter(is_here).filter(|_| better != packing) {
-            self.find_doubts(lane, Bearable { error: bearable, exponent: 0 }, workspace)?;
+        for slot in (0..MOST_PACKED).filter(is_here).filter(|_| better != packing) {
+            self.find_doubts(slot, Bearable { error: bearable, exponent: 0 }, workspace)?;
             if workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none()) {
                 return Ok(Some(better));
             }
@@ -61,23 +61,23 @@ impl<A: Compute> Fft<A> {
         Ok(None)
     }
 
-    /// Finds what is to be computed again of the block in a lane.
+    /// Finds what is to be computed again of the block in a slot.
     pub(super) fn find_doubts(
         &self,
-        lane: usize,
+        slot: usize,
         bearable: Bearable,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let Workspace { parts, survey, scratch, .. } = workspace;
-        let needed = &parts[lane].extent.needed;
-        self.guard.doubts(survey, A::Sample::parts(lane), needed, bearable, scratch)
+        let needed = &parts[slot].extent.needed;
+        self.guard.doubts(survey, A::Sample::parts(slot), needed, bearable, scratch)
     }
 
     /// Computes outputs of a block again.
     pub(super) fn recompute(
         &self,
         x: &[A],
-        part: &Part,
+        part: &Block,
         doubts: &Doubts,
         rows: &mut [&mut [A]],
     ) -> Result<()> {
@@ -130,11 +130,11 @@ impl<A: Compute> Fft<A> {
     pub(super) fn level(
         &self,
         x: &[A],
-        lane: usize,
+        slot: usize,
         workspace: &mut Workspace<A>,
     ) -> Result<(Level, bool)> {
         let Workspace { parts, gathered, .. } = workspace;
-        let part = &parts[lane];
+        let part = &parts[slot];
         let rows = rows_of(&part.extent.used);
         let (mut largest, mut finite) = (0.0f64, true);
         for row in 0..rows {
@@ -147,10 +147,10 @@ impl<A: Compute> Fft<A> {
             }
         }
         let exponent = exponent_into_range::<A::Sample>(largest);
-        let mut exponents = [None; MOST_LANES];
-        exponents[lane] = Some(exponent);
+        let mut exponents = [None; MOST_PACKED];
+        exponents[slot] = Some(exponent);
         self.look(x, Packing { exponents, cleaned: true }, false, workspace)?;
-        let parts = A::Sample::parts(lane);
+        let parts = A::Sample::parts(slot);
         let level = workspace.survey.level(parts, exponent);
         Ok((level, finite))
     }
@@ -169,7 +169,7 @@ impl<A: Compute> Fft<A> {
     pub(super) fn leave_to_direct(
         &self,
         x: &[A],
-        part: &Part,
+        part: &Block,
         rows: &mut [&mut [A]],
     ) -> Result<()> {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");

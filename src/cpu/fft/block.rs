@@ -14,7 +14,7 @@ use super::transform::{Extent, Space, Transform};
 use crate::bounds;
 use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
-use crate::element::transform::{MOST_LANES, Sample};
+use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::plan::cpu::{Blocks, Tile};
@@ -22,7 +22,7 @@ use crate::problem::extension::Extension;
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
 use crate::util::memory;
-use crate::util::scratch::Pool;
+use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 
 /// The precision of the transforms for a type.
@@ -48,20 +48,20 @@ pub struct Fft<A: Compute> {
     pub(super) instructions: InstructionSet,
     pub(super) weights: Vec<A>,
     threads: usize,
-    workspaces: Pool<Workspace<A>>,
+    workspaces: ScratchPool<Workspace<A>>,
     /// Memory for lists of rows; the lists are empty.
-    lists: Pool<Vec<&'static mut [A]>>,
+    lists: ScratchPool<Vec<&'static mut [A]>>,
 }
 
 /// What one thread needs for blocks that share a transform; kept from call to call.
 pub(super) struct Workspace<A: Compute> {
-    pub parts: [Part; MOST_LANES],
+    pub parts: [Block; MOST_PACKED],
     pub survey: Survey<Real<A>>,
     pub scratch: Scratch<Real<A>>,
     pub extent: Extent,
     pub space: Space<Real<A>>,
     /// Rows of the extended input, where they are not stored in one piece.
-    pub gathered: [Vec<A>; MOST_LANES],
+    pub gathered: [Vec<A>; MOST_PACKED],
 }
 
 impl<A: Compute> Workspace<A> {
@@ -79,7 +79,7 @@ impl<A: Compute> Workspace<A> {
 
 /// One block.
 #[derive(Default)]
-pub(super) struct Part {
+pub(super) struct Block {
     /// Its first sample in the extended input, counted from under the first tap of output 0.
     pub origin: Vec<usize>,
     /// Its outputs, per axis.
@@ -116,7 +116,7 @@ impl<A: Compute> Fft<A> {
             guard = guard.with_summed(axis, summed.reach());
         }
         let looks = guard.bytes::<Real<A>>(&blocks.size);
-        let workspaces = Pool::new(1, transform.space_bytes().saturating_add(looks));
+        let workspaces = ScratchPool::new(1, transform.space_bytes().saturating_add(looks));
         workspaces.keep(first);
         let rows = most_rows(&extension, &blocks);
         let list = (blocks.total() * rows).saturating_mul(size_of::<&[A]>());
@@ -135,7 +135,7 @@ impl<A: Compute> Fft<A> {
             weights,
             threads,
             workspaces,
-            lists: Pool::new(1, list),
+            lists: ScratchPool::new(1, list),
         })
     }
 
@@ -143,10 +143,10 @@ impl<A: Compute> Fft<A> {
     pub fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
         let mut rows: Vec<&mut [A]> = self.lists.take(|| Ok(Vec::new()))?;
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
-        let lanes = A::Sample::LANES;
-        threads::for_each_chunk(&mut rows, lanes * self.rows, self.threads, |i, rows| {
+        let packed = A::Sample::PACKED;
+        threads::for_each_chunk(&mut rows, packed * self.rows, self.threads, |i, rows| {
             let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform))?;
-            self.blocks(x, i * lanes, rows, bearable, &mut workspace)?;
+            self.blocks(x, i * packed, rows, bearable, &mut workspace)?;
             workspace.scratch.doubts.trim();
             self.workspaces.keep(workspace);
             Ok(())
@@ -166,12 +166,12 @@ impl<A: Compute> Fft<A> {
         bearable: f64,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let lanes = rows.len() / self.rows;
-        let mut exponents = [None; MOST_LANES];
-        for (lane, exponent) in exponents.iter_mut().enumerate().take(lanes) {
-            *exponent = self.locate(first + lane, &mut workspace.parts[lane]).then_some(0);
+        let packed = rows.len() / self.rows;
+        let mut exponents = [None; MOST_PACKED];
+        for (slot, exponent) in exponents.iter_mut().enumerate().take(packed) {
+            *exponent = self.locate(first + slot, &mut workspace.parts[slot]).then_some(0);
         }
-        if exponents == [None; MOST_LANES] {
+        if exponents == [None; MOST_PACKED] {
             return Ok(());
         }
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
@@ -186,17 +186,17 @@ impl<A: Compute> Fft<A> {
         }
         // A closer look, where the kernel has holes, for all blocks at once: they share their error.
         let mut closer = !self.guard.has_holes();
-        for (lane, exponent) in packing.exponents.into_iter().enumerate() {
+        for (slot, exponent) in packing.exponents.into_iter().enumerate() {
             let Some(exponent) = exponent else { continue };
             let bearable = Bearable { error: bearable, exponent };
-            self.find_doubts(lane, bearable, workspace)?;
+            self.find_doubts(slot, bearable, workspace)?;
             if !closer && workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none()) {
                 closer = true;
                 self.look(x, packing, true, workspace)?;
-                self.find_doubts(lane, bearable, workspace)?;
+                self.find_doubts(slot, bearable, workspace)?;
             }
-            let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-            self.recompute(x, &workspace.parts[lane], &workspace.scratch.doubts, rows)?;
+            let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
+            self.recompute(x, &workspace.parts[slot], &workspace.scratch.doubts, rows)?;
         }
         Ok(())
     }
@@ -205,18 +205,18 @@ impl<A: Compute> Fft<A> {
     fn prove(
         &self,
         x: &[A],
-        exponents: [Option<i32>; MOST_LANES],
+        exponents: [Option<i32>; MOST_PACKED],
         rows: &mut [&mut [A]],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let mut fit = [None; MOST_LANES];
-        for lane in (0..MOST_LANES).filter(|&lane| exponents[lane].is_some()) {
-            let level = workspace.survey.level(A::Sample::parts(lane), 0);
+        let mut fit = [None; MOST_PACKED];
+        for slot in (0..MOST_PACKED).filter(|&slot| exponents[slot].is_some()) {
+            let level = workspace.survey.level(A::Sample::parts(slot), 0);
             if bounds::fft_is_exact(self.blocks.spread(), &self.kernel, level.largest) {
-                fit[lane] = Some(level);
+                fit[slot] = Some(level);
             } else {
-                let rows = &mut rows[lane * self.rows..(lane + 1) * self.rows];
-                self.leave_to_direct(x, &workspace.parts[lane], rows)?;
+                let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
+                self.leave_to_direct(x, &workspace.parts[slot], rows)?;
             }
         }
         let together = match fit {
@@ -226,9 +226,9 @@ impl<A: Compute> Fft<A> {
         if together {
             return Ok(());
         }
-        for lane in (0..MOST_LANES).filter(|&lane| fit[lane].is_some()) {
-            let mut exponents = [None; MOST_LANES];
-            exponents[lane] = Some(0);
+        for slot in (0..MOST_PACKED).filter(|&slot| fit[slot].is_some()) {
+            let mut exponents = [None; MOST_PACKED];
+            exponents[slot] = Some(0);
             self.sweep(x, Packing { exponents, cleaned: false }, rows, workspace)?;
         }
         Ok(())
@@ -242,9 +242,9 @@ impl<A: Compute> Fft<A> {
     }
 
     /// Says what is in a block; false where nothing is, as where a stride is longer than a block.
-    fn locate(&self, block: usize, part: &mut Part) -> bool {
+    fn locate(&self, block: usize, part: &mut Block) -> bool {
         let axes = &self.extension.geometry.axes;
-        let Part { origin, outputs, extent: Extent { used, needed } } = part;
+        let Block { origin, outputs, extent: Extent { used, needed } } = part;
         origin.clear();
         outputs.clear();
         used.clear();

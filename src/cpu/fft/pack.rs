@@ -4,14 +4,14 @@ use num_complex::Complex;
 
 use super::block::Real;
 use crate::element::compute::Compute;
-use crate::element::transform::{MOST_LANES, Sample};
+use crate::element::transform::{MOST_PACKED, Sample};
 
-/// Joins a row of each lane, and zeros beyond. What is not zero is not zero either when it is scaled:
+/// Joins a row of each slot, and zeros beyond. What is not zero is not zero either when it is scaled:
 /// whoever looks at it must see where windows are zeros.
 #[inline(always)]
 pub fn pack<A: Compute>(
-    [first, second]: [&[A]; MOST_LANES],
-    exponents: [i32; MOST_LANES],
+    [first, second]: [&[A]; MOST_PACKED],
+    exponents: [i32; MOST_PACKED],
     line: &mut [Complex<Real<A>>],
 ) {
     let zero = A::Sample::default();

@@ -76,7 +76,7 @@ pub fn exponent_into_range<S: Sample>(largest: f64) -> i32 {
         return 0;
     }
     let exponent = largest.log2().floor() as i32;
-    if exponent.abs() <= S::COMFORT { 0 } else { -exponent }
+    if exponent.abs() <= S::SAFE_EXPONENT { 0 } else { -exponent }
 }
 
 #[cfg(test)]

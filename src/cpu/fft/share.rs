@@ -19,7 +19,7 @@ pub fn most_rows<A: Compute>(extension: &Extension<A>, blocks: &Blocks) -> usize
     // With a stride, a block has up to one position more than its share.
     let most = |(axis, &step): (&Axis, &usize)| match axis.stride {
         1 => step.min(axis.outputs()),
-        stride => ((step / (axis.lanes * stride) + 2) * axis.lanes).min(axis.outputs()),
+        stride => ((step / (axis.channels * stride) + 2) * axis.channels).min(axis.outputs()),
     };
     extension.outer().iter().zip(&blocks.step).map(most).product()
 }

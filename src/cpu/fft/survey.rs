@@ -55,7 +55,7 @@ pub struct Slab {
     pub largest: [f64; 2],
 }
 
-/// The parts of packed samples that belong to a block: the `lane`th, or both of complex numbers.
+/// The parts of packed samples that belong to a block: the `slot`th, or both of complex numbers.
 pub type Parts = std::ops::Range<usize>;
 
 /// Samples in one step of [`look`]'s loop: enough for its sums not to wait for each other.

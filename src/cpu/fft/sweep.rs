@@ -3,12 +3,12 @@
 use num_complex::Complex;
 use std::ops::Range;
 
-use super::block::{Fft, Part, Real, Workspace};
+use super::block::{Block, Fft, Real, Workspace};
 use super::boxes::{embed, rows_of, within};
 use super::pack::pack;
 use super::vectorized;
 use crate::element::compute::Compute;
-use crate::element::transform::{MOST_LANES, Sample};
+use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
 use crate::problem::extension::Row;
 use crate::simd::prefetch;
@@ -18,7 +18,7 @@ use crate::util::memory;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Packing {
     /// Powers of two that their samples are scaled by; none where there is no block.
-    pub exponents: [Option<i32>; MOST_LANES],
+    pub exponents: [Option<i32>; MOST_PACKED],
     /// Whether samples that are not finite count as zero.
     pub cleaned: bool,
 }
@@ -64,7 +64,7 @@ impl<A: Compute> Fft<A> {
 
     /// Where a row of the used part of a block comes from, and its first sample there; rows are
     /// counted in standard order.
-    fn source(&self, part: &Part, row: usize) -> (Row<A>, isize) {
+    fn source(&self, part: &Block, row: usize) -> (Row<A>, isize) {
         let axes = &self.extension.geometry.axes;
         let last = axes.len() - 1;
         let first = |a: usize| axes[a].start(0) + part.origin[a] as isize;
@@ -80,7 +80,7 @@ impl<A: Compute> Fft<A> {
     pub(super) fn row<'a>(
         &self,
         x: &'a [A],
-        part: &Part,
+        part: &Block,
         row: usize,
         gathered: &'a mut Vec<A>,
     ) -> Result<&'a [A]> {
@@ -99,7 +99,7 @@ impl<A: Compute> Fft<A> {
     }
 
     /// Asks for what [`Self::row`] will read.
-    fn prefetch(&self, x: &[A], part: &Part, row: usize) {
+    fn prefetch(&self, x: &[A], part: &Block, row: usize) {
         if let (Row::Stored(at), start) = self.source(part, row) {
             prefetch(x, at.wrapping_add_signed(start), part.extent.used[part.origin.len() - 1]);
         }
@@ -144,12 +144,12 @@ impl<A: Compute> Fft<A> {
         let Workspace { parts, survey, extent, space, gathered, .. } = workspace;
         let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
         let used = &extent.used[..outer.len()];
-        let mut sources: [&[A]; MOST_LANES] = [&[]; MOST_LANES];
-        for (lane, gathered) in gathered.iter_mut().enumerate() {
-            if exponents[lane].is_some()
-                && let Some(row) = within(row, used, &parts[lane].extent.used[..outer.len()])
+        let mut sources: [&[A]; MOST_PACKED] = [&[]; MOST_PACKED];
+        for (slot, gathered) in gathered.iter_mut().enumerate() {
+            if exponents[slot].is_some()
+                && let Some(row) = within(row, used, &parts[slot].extent.used[..outer.len()])
             {
-                sources[lane] = self.row(x, &parts[lane], row, gathered)?;
+                sources[slot] = self.row(x, &parts[slot], row, gathered)?;
             }
         }
         let line = &mut space.line[..*n];
@@ -203,7 +203,7 @@ impl<A: Compute> Fft<A> {
     /// the first place in memory.
     fn inverse(
         &self,
-        exponents: [Option<i32>; MOST_LANES],
+        exponents: [Option<i32>; MOST_PACKED],
         slabs: Range<usize>,
         first: usize,
         rows: &mut [&mut [A]],
@@ -218,30 +218,30 @@ impl<A: Compute> Fft<A> {
             if row % in_slab == 0 {
                 self.transform.inverse_slab(row / in_slab - first, &extent.needed, space);
             }
-            let mut targets = [None; MOST_LANES];
-            for (lane, target) in targets.iter_mut().enumerate() {
-                if exponents[lane].is_some() {
-                    *target = self.output_row(row, needed, &parts[lane]);
+            let mut targets = [None; MOST_PACKED];
+            for (slot, target) in targets.iter_mut().enumerate() {
+                if exponents[slot].is_some() {
+                    *target = self.output_row(row, needed, &parts[slot]);
                 }
             }
-            if targets == [None; MOST_LANES] {
+            if targets == [None; MOST_PACKED] {
                 continue;
             }
             // While this row is transformed, the places of its outputs come in.
-            for (lane, target) in targets.iter().enumerate() {
+            for (slot, target) in targets.iter().enumerate() {
                 if let Some(target) = target {
-                    let out = &rows[lane * self.rows + target];
+                    let out = &rows[slot * self.rows + target];
                     prefetch(out, 0, out.len());
                 }
             }
             self.transform.inverse_row(embed(row, needed, outer) - skipped, space);
-            for (lane, target) in targets.into_iter().enumerate() {
-                if let (Some(target), Some(exponent)) = (target, exponents[lane]) {
+            for (slot, target) in targets.into_iter().enumerate() {
+                if let (Some(target), Some(exponent)) = (target, exponents[slot]) {
                     let exponent = -(exponent + self.exponent);
-                    let out = &mut *rows[lane * self.rows + target];
+                    let out = &mut *rows[slot * self.rows + target];
                     vectorized(
                         #[inline(always)]
-                        || self.unpack(&space.line, &parts[lane], lane, exponent, out),
+                        || self.unpack(&space.line, &parts[slot], slot, exponent, out),
                     );
                 }
             }
@@ -249,7 +249,7 @@ impl<A: Compute> Fft<A> {
     }
 
     /// Which row of a block's outputs a row of results is, if it is one.
-    fn output_row(&self, row: usize, needed: &[usize], part: &Part) -> Option<usize> {
+    fn output_row(&self, row: usize, needed: &[usize], part: &Block) -> Option<usize> {
         let (mut rest, mut target, mut inner) = (row, 0, 1);
         for (a, axis) in self.extension.outer().iter().enumerate().rev() {
             let o = axis.output_at(part.origin[a] + rest % needed[a])?;
@@ -268,14 +268,14 @@ impl<A: Compute> Fft<A> {
     fn unpack(
         &self,
         line: &[Complex<Real<A>>],
-        part: &Part,
-        lane: usize,
+        part: &Block,
+        slot: usize,
         exponent: i32,
         out: &mut [A],
     ) {
         let axis = self.extension.inner();
         let last = part.origin.len() - 1;
-        let scaled = |value| A::from_sample(A::Sample::of_lane(value, lane).scaled(exponent));
+        let scaled = |value| A::from_sample(A::Sample::of_slot(value, slot).scaled(exponent));
         if axis.stride > 1 {
             for (o, out) in part.outputs[last].clone().zip(out) {
                 *out = scaled(line[axis.advance(o) - part.origin[last]]);
@@ -286,7 +286,7 @@ impl<A: Compute> Fft<A> {
             }
         } else {
             for (&value, out) in line.iter().zip(out) {
-                *out = A::from_sample(A::Sample::of_lane(value, lane));
+                *out = A::from_sample(A::Sample::of_slot(value, slot));
             }
         }
     }

@@ -15,7 +15,7 @@ use super::vectorized;
 use crate::element::transform::Real;
 use crate::error::Result;
 use crate::plan::cpu::{Blocks, Summed};
-use crate::simd::columns::Job;
+use crate::simd::columns::ColumnJob;
 use crate::simd::transpose::Turn;
 use crate::util::memory;
 
@@ -211,7 +211,7 @@ impl<R: Real> Transform<R> {
     pub fn sum(&self, spectrum: &[Complex<R>], sums: usize, space: &mut Space<R>) {
         let Summed { taps, step, .. } = self.summed.expect("an axis that is summed");
         let (block, slab) = (aligned(&mut space.block), self.rows_of_slab() * self.pitch);
-        R::sum(Job { block, slab, step, weights: spectrum, taps, sums });
+        R::sum(ColumnJob { block, slab, step, weights: spectrum, taps, sums });
     }
 
     /// Drops the first `sums` of the slabs in memory.

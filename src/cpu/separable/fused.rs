@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::{Tiles, Work};
-use crate::cpu::direct::window::Window;
+use crate::cpu::direct::window::WindowLayout;
 use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::kernel::Factors;
@@ -16,7 +16,7 @@ use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
 use crate::util::lines::Lines;
 use crate::util::memory;
-use crate::util::scratch::Pool;
+use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
@@ -27,12 +27,12 @@ pub struct Fused<A: Compute> {
     /// Where its taps lie in a stored row.
     offsets: Vec<usize>,
     /// Rows that cannot be read in place, as long as a strip.
-    window: Window,
+    window: WindowLayout,
     /// Along the other, all terms at once: each is a plane of taps over its own ring.
     vertical: Tiles<A>,
     strips: Strips,
     threads: usize,
-    rings: Pool<Ring<A>>,
+    rings: ScratchPool<Ring<A>>,
 }
 
 /// Filtered rows of one strip; kept from call to call.
@@ -70,11 +70,11 @@ impl<A: Compute> Fused<A> {
             extension,
             horizontal,
             offsets: memory::collected(offsets, inner.taps, TAPS)?,
-            window: Window::by_phase(&inner, strips.columns)?,
+            window: WindowLayout::by_phase(&inner, strips.columns)?,
             vertical,
             strips,
             threads,
-            rings: Pool::new(1, ring),
+            rings: ScratchPool::new(1, ring),
         })
     }
 

@@ -14,7 +14,7 @@ use crate::plan::cpu::Passing;
 use crate::problem::extension::Extension;
 use crate::simd::InstructionSet;
 use crate::util::memory;
-use crate::util::scratch::Pool;
+use crate::util::scratch::ScratchPool;
 use crate::util::threads::Workers;
 use fused::Fused;
 pub use sum::Sum;
@@ -27,7 +27,7 @@ pub struct Separable<A: Compute> {
     passes: Vec<Pass<A>>,
     /// Samples between two passes.
     lengths: Vec<usize>,
-    buffers: Pool<[Vec<A>; 2]>,
+    buffers: ScratchPool<[Vec<A>; 2]>,
 }
 
 /// One way through all samples.
@@ -82,7 +82,7 @@ impl<A: Compute> Separable<A> {
         let lengths: Vec<usize> =
             before_last.iter().map(|passing| passing.pass().geometry.output_len()).collect();
         let longest = lengths.iter().max().map_or(0, |len| 2 * len * size_of::<A>());
-        Ok(Self { passes: prepared, lengths, buffers: Pool::new(1, longest) })
+        Ok(Self { passes: prepared, lengths, buffers: ScratchPool::new(1, longest) })
     }
 
     /// Computes all outputs.

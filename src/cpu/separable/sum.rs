@@ -54,7 +54,7 @@ impl<A: Compute> Sum<A> {
             for (i, row) in piece.chunks_mut(self.width).enumerate() {
                 // All of them are looked at, without a branch, for vectors.
                 if !row.iter().fold(true, |finite, y| finite & y.is_finite()) {
-                    self.mend(x, start / self.width + i, row)?;
+                    self.recompute_non_finite(x, start / self.width + i, row)?;
                 }
             }
             Ok(())
@@ -62,7 +62,7 @@ impl<A: Compute> Sum<A> {
     }
 
     /// Computes again what is not finite in one row.
-    fn mend(&self, x: &[A], row: usize, out: &mut [A]) -> Result<()> {
+    fn recompute_non_finite(&self, x: &[A], row: usize, out: &mut [A]) -> Result<()> {
         let mut from = 0;
         while let Some(columns) = not_finite(out, from) {
             self.direct.rows(x, row, columns.clone(), &mut out[columns.clone()])?;

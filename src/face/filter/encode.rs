@@ -13,15 +13,15 @@ use crate::gpu::on_textures::{OnTextures, TexturesKey, check_source};
 use crate::gpu::texture::ViewKey;
 use crate::gpu::{GpuSlice, GpuTexture};
 use crate::plan::GpuKind;
-use crate::util::lru::Recent;
+use crate::util::lru::LruCache;
 use crate::words::Device;
 
 /// What a filter keeps to be recorded again and again.
 pub(super) struct Frames<A> {
-    buffers: Recent<BuffersKey, Arc<OnBuffers<A>>>,
-    textures: Recent<TexturesKey, Arc<OnTextures<A>>>,
+    buffers: LruCache<BuffersKey, Arc<OnBuffers<A>>>,
+    textures: LruCache<TexturesKey, Arc<OnTextures<A>>>,
     /// Views of our own of the caller's textures.
-    views: Recent<ViewKey, wgpu::TextureView>,
+    views: LruCache<ViewKey, wgpu::TextureView>,
 }
 
 /// Layouts that are kept for one filter: a frame may use one filter in a few places.
@@ -29,7 +29,8 @@ const KEPT: usize = 8;
 
 impl<A> Default for Frames<A> {
     fn default() -> Self {
-        let (buffers, textures, views) = (Recent::new(KEPT), Recent::new(KEPT), Recent::new(KEPT));
+        let (buffers, textures, views) =
+            (LruCache::new(KEPT), LruCache::new(KEPT), LruCache::new(KEPT));
         Self { buffers, textures, views }
     }
 }

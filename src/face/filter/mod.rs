@@ -22,7 +22,7 @@ use crate::kernel::Kernel;
 use crate::plan::{Plan, lazy};
 use crate::problem::Options;
 use crate::problem::extension::Extension;
-use crate::prove::check::{Checked, Checker};
+use crate::prove::check::{Checker, ResultToCheck};
 use crate::prove::verify;
 use crate::prove::verify::Verification;
 use crate::run::widened::Runner;
@@ -213,7 +213,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                 Cow::Owned(self.plan_for(&kernel)?.into_owned())
             }
         };
-        checker.check(&Checked {
+        checker.check(&ResultToCheck {
             plan: &plan,
             outside: verify::largest_finite(self.extension.values.iter().map(|v| v.magnitude())),
             x,

@@ -203,11 +203,11 @@ impl PictureFilter {
     /// Width and height of the results.
     pub fn output_size(&self) -> (u32, u32) {
         let shape = self.filter.output_dim();
-        // Checked when this was planned.
+        // ResultToCheck when this was planned.
         (shape[1] as u32, shape[0] as u32)
     }
 
-    /// How a kernel that keeps constants treats alpha; as a rule, [`Alpha::Straight`]. Other kernels
+    /// How a kernel that keeps constants treats alpha. Default: [`Alpha::Straight`]. Other kernels
     /// carry alpha over, and are not changed by this.
     pub fn alpha(mut self, alpha: Alpha) -> Self {
         if let (AlphaRule::Straight(_), Alpha::AsChannel) = (&self.alpha, alpha) {

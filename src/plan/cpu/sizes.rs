@@ -174,7 +174,7 @@ fn cheapest(
     dtype: DType,
     threads: usize,
 ) -> Option<(f64, Blocks)> {
-    let (lanes, bytes) = (dtype.packed_blocks(), dtype.spectrum_bytes());
+    let (channels, bytes) = (dtype.packed_blocks(), dtype.spectrum_bytes());
     let mut best: Option<(f64, Vec<usize>)> = None;
     let mut at = vec![0; choices.len()];
     loop {
@@ -182,7 +182,7 @@ fn cheapest(
         let held = chosen.clone().try_fold(1usize, |held, cut| held.checked_mul(cut.held));
         if let Some(held) = held.filter(|&held| held <= most_held.min(isize::MAX as usize / 64)) {
             let total: f64 = chosen.clone().map(|cut| cut.count as f64).product();
-            let rounds = (total / lanes as f64).ceil() / threads.max(1) as f64;
+            let rounds = (total / channels as f64).ceil() / threads.max(1) as f64;
             let mut all = rounds.ceil() * work(chosen, bytes);
             if held > LARGEST_BLOCK {
                 all *= (held as f64 / LARGEST_BLOCK as f64).powi(2);
@@ -285,7 +285,7 @@ mod tests {
     fn geometry(lengths: &[(usize, usize)]) -> Geometry {
         let axes = lengths.iter().map(|&(n, taps)| {
             let (offset, edge) = (-(taps as isize / 2), Edge::Zero);
-            let axis = Axis { n, lanes: 1, taps, out: n, stride: 1, dilation: 1, offset, edge };
+            let axis = Axis { n, channels: 1, taps, out: n, stride: 1, dilation: 1, offset, edge };
             (axis, ())
         });
         Geometry::fold(axes).0
@@ -310,7 +310,7 @@ mod tests {
     fn taps_far_apart_are_not_moved_time_and_again() {
         // Lanes of an axis that is not there: each tap of the outermost axis is 256 slabs away.
         let mut far = geometry(&[(120, 60), (1000, 40)]);
-        far.axes[0].lanes = 256;
+        far.axes[0].channels = 256;
         let wide = blocks(&far, DType::F32, 2).expect("fits");
         if let Some(summed) = wide.summed {
             assert!(2 * summed.together >= summed.reach().min(2 * wide.step[0]), "{wide:?}");

@@ -93,5 +93,5 @@ pub(crate) fn can_fuse(geometry: &Geometry) -> bool {
     let [.., rows, inner] = &geometry.axes[..] else { return false };
     let long = !rows.is_identity() && !inner.is_identity();
     let dense = inner.reach() / 4 <= inner.samples() + inner.outputs();
-    long && dense && rows.tap_step() == 1 && rows.lanes == 1 && inner.outputs() >= WIDEST
+    long && dense && rows.tap_step() == 1 && rows.channels == 1 && inner.outputs() >= WIDEST
 }

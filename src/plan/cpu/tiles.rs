@@ -51,7 +51,7 @@ impl Tile {
     pub fn single(axis: &Axis) -> Self {
         let common = gcd(axis.stride, axis.dilation);
         // Farther apart than there are rows is as good as any such distance.
-        let spacing = (axis.dilation / common).saturating_mul(axis.lanes).min(axis.outputs());
+        let spacing = (axis.dilation / common).saturating_mul(axis.channels).min(axis.outputs());
         Self { rows: 1, spacing, sources: axis.taps, stride: axis.stride / common }
     }
 

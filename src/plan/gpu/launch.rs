@@ -38,13 +38,13 @@ pub struct Types {
     /// Type of those that are written.
     pub output: DType,
     /// Type that sums are made in, and that weights have.
-    pub inside: DType,
+    pub accumulator: DType,
 }
 
 impl From<DType> for Types {
     /// From samples of a type to samples of the same type.
     fn from(dtype: DType) -> Self {
-        Self { input: dtype, output: dtype, inside: dtype.summed_in() }
+        Self { input: dtype, output: dtype, accumulator: dtype.accumulator() }
     }
 }
 
@@ -102,7 +102,7 @@ pub struct Launch {
 impl Variant {
     /// Bytes of workgroup memory.
     pub fn workgroup_memory(&self) -> usize {
-        let element = self.types.inside.size();
+        let element = self.types.accumulator.size();
         let elements = match self.shader {
             Shader::DirectNd => 0,
             Shader::DirectStrided => self.stage,

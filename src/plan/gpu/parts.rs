@@ -82,13 +82,13 @@ impl Section {
                 }
             }
         };
-        let samples = |p: isize| p as usize * axis.lanes;
+        let samples = |p: isize| p as usize * axis.channels;
         let positions: isize = pieces.iter().map(|piece| piece.end - piece.start).sum();
         let local = Axis { n: positions as usize, out: outputs.len(), offset, ..axis.clone() };
         let edge = if local.leaves_input() { local.edge } else { Edge::Zero };
         Self {
             axis: Axis { edge, ..local },
-            outputs: outputs.start * axis.lanes..outputs.end * axis.lanes,
+            outputs: outputs.start * axis.channels..outputs.end * axis.channels,
             pieces: pieces.iter().map(|piece| samples(piece.start)..samples(piece.end)).collect(),
         }
     }
@@ -214,9 +214,18 @@ mod tests {
                     [(1, 1, 1), (3, 1, 1), (4, 3, 2), (9, 2, 1), (2, 1, 5)]
                 {
                     for offset in [-40, -9, -1, 0, 3, 25] {
-                        for lanes in [1, 3] {
+                        for channels in [1, 3] {
                             let (out, offset) = (11, offset);
-                            all.push(Axis { n, lanes, taps, out, stride, dilation, offset, edge });
+                            all.push(Axis {
+                                n,
+                                channels,
+                                taps,
+                                out,
+                                stride,
+                                dilation,
+                                offset,
+                                edge,
+                            });
                         }
                     }
                 }

@@ -149,7 +149,7 @@ impl Schedule {
         let bytes = |elements: usize| elements as u64 * dtype.size() as u64;
         let (input, output) = (geometry.input_len(), geometry.output_len());
         let between = schedule.between().iter().sum::<usize>() as u64;
-        let between = between * dtype.summed_in().size() as u64;
+        let between = between * dtype.accumulator().size() as u64;
         let gathered = schedule.gathered(geometry).iter().sum::<usize>();
         let buffers = between + bytes(2 * (input + output) + gathered);
         schedule.resident = bytes(input.max(output)) <= gpu.max_buffer
@@ -230,8 +230,8 @@ impl Scheduled {
         let geometry = self.part.geometry();
         let (input, output) = (geometry.input_len() as f64, geometry.output_len() as f64);
         let between = (self.between(0) + self.between(1)) as f64;
-        let inside = dtype.summed_in().size() as f64;
-        (POOLED * (2.0 * (input + output) * dtype.size() as f64 + between * inside)) as u64
+        let accumulator = dtype.accumulator().size() as f64;
+        (POOLED * (2.0 * (input + output) * dtype.size() as f64 + between * accumulator)) as u64
     }
 }
 
@@ -246,17 +246,17 @@ fn passes(
     let rank = geometry.rank();
     let mut stages: Vec<Stage> = Vec::new();
     // What is between two passes is not rounded.
-    let inside = dtype.summed_in();
+    let accumulator = dtype.accumulator();
     let types = |first: bool, last: bool| Types {
-        input: if first { dtype } else { inside },
-        output: if last { dtype } else { inside },
-        inside,
+        input: if first { dtype } else { accumulator },
+        output: if last { dtype } else { accumulator },
+        accumulator,
     };
     let fused = (rank >= 2).then(|| around(&geometry.axes, rank - 2..rank)).and_then(|around| {
         let rest = geometry.axes[..rank - 2].iter().all(Axis::is_identity);
         Launch::separable(types(true, rest), &around, terms, gpu)
     });
-    if fused.is_none() && terms > 1 && inside != dtype {
+    if fused.is_none() && terms > 1 && accumulator != dtype {
         return Err(format!(
             "each of {terms} terms would be rounded to {dtype} before they are added"
         ));

@@ -32,7 +32,7 @@ impl Launch {
         let planes = Planes::of(geometry);
         let tiled = planes.and_then(|planes| {
             let weights = TAPS_START + planes.outer.taps * tap_quads(planes.inner.taps);
-            let uniform = uniform(types.inside, weights, gpu);
+            let uniform = uniform(types.accumulator, weights, gpu);
             planes.registers(types, gpu, uniform).or_else(|| planes.strided(types, gpu, uniform))
         });
         tiled.map_or_else(|| Self::nd(types, geometry, gpu), Ok)
@@ -145,7 +145,7 @@ impl Planes {
             5..=8 => [4, 1],
             _ => [8, 1],
         };
-        let capacity = gpu.max_workgroup_memory as usize / (QUAD * types.inside.size());
+        let capacity = gpu.max_workgroup_memory as usize / (QUAD * types.accumulator.size());
         let all = [self.outer.taps, self.inner.taps];
         let fits = |workgroup: [u32; 2], capacity: usize, chunked: bool| {
             let tile = tile(workgroup, registers);
@@ -193,7 +193,7 @@ impl Planes {
         gpu: &GpuCapabilities,
         uniform: Option<usize>,
     ) -> Option<Launch> {
-        let capacity = gpu.max_workgroup_memory as usize / types.inside.size();
+        let capacity = gpu.max_workgroup_memory as usize / types.accumulator.size();
         let tile = |[wide, high]: [u32; 2]| [high as usize, wide as usize * STRIDED_OUTPUTS];
         let fits = |workgroup: [u32; 2]| {
             let tile = tile(workgroup);
@@ -229,7 +229,7 @@ impl Planes {
             return None;
         }
         let quads = TAPS_START + terms * (tap_quads(inner.taps) + outer.taps);
-        let uniform = uniform(types.inside, quads, gpu);
+        let uniform = uniform(types.accumulator, quads, gpu);
         let capacity = gpu.max_workgroup_memory as usize;
         let candidates = workgroups(true, gpu).flat_map(|workgroup| {
             [8, 4].map(|rows| {
@@ -325,12 +325,13 @@ fn smaller([outer, inner]: [usize; 2]) -> Option<[usize; 2]> {
 
 /// The input samples under `outputs` neighbouring outputs and `taps` neighbouring taps.
 fn staged(axis: &Axis, outputs: usize, taps: usize) -> usize {
-    // A tile may start in the middle of a position's lanes, which puts one more stride into it.
-    let positions = if axis.lanes == 1 { outputs - 1 } else { (outputs - 1).div_ceil(axis.lanes) };
+    // A tile may start in the middle of a position's channels, which puts one more stride into it.
+    let positions =
+        if axis.channels == 1 { outputs - 1 } else { (outputs - 1).div_ceil(axis.channels) };
     let span = if axis.stride == 1 {
         outputs
     } else {
-        (positions * axis.stride + 1).saturating_mul(axis.lanes)
+        (positions * axis.stride + 1).saturating_mul(axis.channels)
     };
     span.saturating_add((taps - 1) * axis.tap_step())
 }
@@ -349,7 +350,7 @@ fn check_sizes(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Resu
     let parts = [
         ("input", geometry.input_len(), types.input),
         ("output", geometry.output_len(), types.output),
-        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK), types.inside),
+        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK), types.accumulator),
     ];
     for (what, len, dtype) in parts {
         let size = dtype.size() as u64;
@@ -364,7 +365,7 @@ fn check_sizes(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Resu
     const LARGEST: usize = 1 << 29;
     for axis in &geometry.axes {
         let span = axis.advance(axis.outputs() - 1) + axis.reach() + axis.samples();
-        let steps = axis.stride.max(axis.dilation).saturating_mul(axis.lanes);
+        let steps = axis.stride.max(axis.dilation).saturating_mul(axis.channels);
         if span > LARGEST || steps > LARGEST {
             return Err(format!(
                 "an axis of the extended input has {span} samples, the shaders index up to {LARGEST}"

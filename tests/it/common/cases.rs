@@ -47,7 +47,7 @@ const SHAPES: &[(&[usize], &[usize])] = &[
     // Neither covers the other.
     (&[4, 9], &[6, 2]),
     (&[17, 19], &[1, 1]),
-    // One tap on one axis: a batch, or lanes.
+    // One tap on one axis: a batch, or channels.
     (&[6, 5], &[1, 3]),
     (&[6, 5], &[4, 1]),
     (&[7, 8, 3], &[3, 4, 1]),

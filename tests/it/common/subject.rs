@@ -91,7 +91,7 @@ impl<A: Value> Subject<A> {
             data.iter().chain(&constants).map(|a| finite(a).magnitude()).fold(0.0, f64::max);
         let taps = plan.geometry.taps();
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
-        let dtype = plan.inside();
+        let dtype = plan.compute_dtype();
         self.windows.mapv(|window| {
             let bound = match recipe {
                 Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => {

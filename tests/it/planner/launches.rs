@@ -101,7 +101,7 @@ fn keeps_within(launch: &Launch, geometry: &Geometry, limits: &GpuCapabilities) 
             for tile in 0..launch.tiles[i + 1].min(5) {
                 let first = tile * launch.tile[i];
                 let last = (first + launch.tile[i]).min(axis.outputs()) - 1;
-                // Outputs of one tile are not in the order of their samples where lanes and a
+                // Outputs of one tile are not in the order of their samples where channels and a
                 // stride meet, so the last is not the furthest.
                 let furthest = (first..=last).map(|o| axis.advance(o)).max().expect("one");
                 let read = furthest - axis.advance(first) + last_tap;
