@@ -280,7 +280,7 @@ impl Judge<'_> {
 
     /// Of what is computed directly on the CPU.
     fn tile(&self) -> Tile {
-        Tile::of(self.geometry, self.dtype, self.capabilities.instructions)
+        Tile::of(self.geometry, self.capabilities.instructions)
     }
 
     fn cpu_fft(&self) -> Result<(Recipe, Cost), String> {

@@ -294,7 +294,7 @@ impl<D: Compute> Windows<D> {
             let extension = Extension { geometry, values: magnitudes(&extension.values)? };
             products = memory::zeros(extension.geometry.output_len(), what)?;
             let (instructions, threads) = (InstructionSet::detect(), threads::available());
-            let tile = Tile::of(&extension.geometry, D::DTYPE, instructions);
+            let tile = Tile::of(&extension.geometry, instructions);
             let weights = magnitudes(weights)?;
             let direct = Direct::new(extension, &weights, tile, instructions, threads)?;
             direct.run(&magnitudes(x)?, &mut products)?;

@@ -116,8 +116,6 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     type Sum<S: Simd>: Copy;
     /// Registers that a `Sum` takes.
     const REGISTERS: usize;
-    /// Whether a product and a sum are one instruction.
-    const FUSED: bool;
     /// Whether vectors of 64 bytes that start anywhere are made faster by `slide` than loaded: not
     /// where each is multiplied more than once. (Vectors of half a line of the cache are loaded.)
     const SLIDES: bool;
@@ -158,14 +156,13 @@ pub trait Spectral: Lanes {
 }
 
 macro_rules! lanes {
-    ($($t:ty: $vector:ident, $fused:literal, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr;)*) => {$(
+    ($($t:ty: $vector:ident, $slides:literal, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr;)*) => {$(
         impl Lanes for $t {
             type Vector<S: Simd> = S::$vector;
             type Tap<S: Simd> = S::$vector;
             type Sum<S: Simd> = S::$vector;
             const REGISTERS: usize = 1;
-            const FUSED: bool = $fused;
-            const SLIDES: bool = $fused;
+            const SLIDES: bool = $slides;
 
             #[inline(always)]
             fn count<S: Simd>() -> usize {
@@ -229,7 +226,6 @@ macro_rules! complex_lanes {
             type Tap<S: Simd> = [S::$vector; 2];
             type Sum<S: Simd> = [S::$vector; 2];
             const REGISTERS: usize = 2;
-            const FUSED: bool = true;
             const SLIDES: bool = false;
 
             #[inline(always)]

@@ -56,9 +56,9 @@ const fn has_many_registers<S: Simd>() -> bool {
     cfg!(target_arch = "aarch64") || vector_bytes::<S>() == 64
 }
 
-/// Whether there are tiles of all heights for a type, and not of few: see [`heights`].
-const fn has_all_heights<S: Simd, A: Lanes>() -> bool {
-    A::FUSED && (cfg!(target_arch = "aarch64") || vector_bytes::<S>() > 16)
+/// Whether there are tiles of all heights, and not of few: see [`heights`].
+const fn has_all_heights<S: Simd>() -> bool {
+    cfg!(target_arch = "aarch64") || vector_bytes::<S>() > 16
 }
 
 /// Heights that the kernel is compiled for, and what an output costs in them relative to the
@@ -66,15 +66,14 @@ const fn has_all_heights<S: Simd, A: Lanes>() -> bool {
 /// first two (Zen 4, AVX-512, 31 taps, 2026-11); the costs of the others are estimates.
 const HEIGHTS: [(usize, f64); 4] = [(6, 1.0), (4, 1.1), (2, 1.6), (1, 2.1)];
 
-/// The same where a product and a sum are several instructions: loads, which higher tiles save, are
-/// not what is waited for there.
+/// The same where a product and a sum are two instructions at least, as in SSE2: loads, which higher
+/// tiles save, are not what is waited for there.
 const FEW_HEIGHTS: [(usize, f64); 2] = [(4, 1.0), (1, 1.9)];
 
-/// The heights of tiles on an instruction set, and what an output costs in them; for types whose
-/// product and sum are one instruction (`fused`), and for others.
-pub fn heights(fused: bool, instructions: InstructionSet) -> &'static [(usize, f64)] {
+/// The heights of tiles on an instruction set, and what an output costs in them.
+pub fn heights(instructions: InstructionSet) -> &'static [(usize, f64)] {
     let wide = cfg!(target_arch = "aarch64") || instructions != InstructionSet::Baseline;
-    if fused && wide { &HEIGHTS } else { &FEW_HEIGHTS }
+    if wide { &HEIGHTS } else { &FEW_HEIGHTS }
 }
 
 /// What a job with any other height ends in.
@@ -87,7 +86,7 @@ fn no_such_height(rows: usize) -> ! {
 /// 8 to 12 of 16. The lower the tile, the more vectors a row.
 ///
 /// Constants decide at compile time here and below: code for other instruction sets, or for heights
-/// that a type has no use for, is not even generated. Each height is a function of its own: the
+/// that these have no use for, is not even generated. Each height is a function of its own: the
 /// compiler takes longer for one large function than for its parts.
 #[inline(always)]
 pub fn columns<S: Simd, A: Lanes>(simd: S, job: TileJob<'_, A>) {
@@ -105,12 +104,12 @@ pub fn columns<S: Simd, A: Lanes>(simd: S, job: TileJob<'_, A>) {
             let dense = const { A::SLIDES && vector_bytes::<S>() == 64 }
                 && (1..=lanes / 2).contains(&job.step);
             match job.tile_rows {
-                6 if const { has_all_heights::<S, A>() } => tiles!(6, 4, LOADED),
+                6 => tiles!(6, 4, LOADED),
                 4 if const { A::SLIDES } && dense && job.step == 1 && taps == 3 => {
                     tiles!(4, 4, 3)
                 }
                 4 => tiles!(4, 6, LOADED),
-                2 if const { has_all_heights::<S, A>() } => tiles!(2, 8, LOADED),
+                2 => tiles!(2, 8, LOADED),
                 // Beyond that, pairs of taps that read the same vectors are faster.
                 1 if const { A::SLIDES } && dense && 2 * taps <= 3 * lanes => tiles!(1, 8, SLID),
                 1 => tiles!(1, 12, LOADED),
@@ -127,17 +126,17 @@ pub fn columns<S: Simd, A: Lanes>(simd: S, job: TileJob<'_, A>) {
         }
     } else if const { A::REGISTERS == 1 } {
         match job.tile_rows {
-            6 if const { has_all_heights::<S, A>() } => tiles!(6, 2, LOADED),
+            6 if const { has_all_heights::<S>() } => tiles!(6, 2, LOADED),
             4 => tiles!(4, 2, LOADED),
-            2 if const { has_all_heights::<S, A>() } => tiles!(2, 4, LOADED),
+            2 if const { has_all_heights::<S>() } => tiles!(2, 4, LOADED),
             1 => tiles!(1, 8, LOADED),
             rows => no_such_height(rows),
         }
     } else {
         match job.tile_rows {
-            6 if const { has_all_heights::<S, A>() } => tiles!(6, 1, LOADED),
+            6 if const { has_all_heights::<S>() } => tiles!(6, 1, LOADED),
             4 => tiles!(4, 1, LOADED),
-            2 if const { has_all_heights::<S, A>() } => tiles!(2, 2, LOADED),
+            2 if const { has_all_heights::<S>() } => tiles!(2, 2, LOADED),
             1 => tiles!(1, 4, LOADED),
             rows => no_such_height(rows),
         }
@@ -300,6 +299,18 @@ fn pass<
             }
             return;
         }
+    }
+    // Where nothing is left to be checked for each tap.
+    if const { K == 0 && V > 1 } && job.step == 1 {
+        let len = V * lanes + offsets.len() - 1;
+        let windows = upper[..len].windows(V * lanes).zip(lower[..len].windows(V * lanes));
+        for ((upper, lower), taps) in windows.zip(taps) {
+            add::<S, A, 0, H, R, V>(simd, sums, upper, taps);
+            if const { H < R } {
+                add::<S, A, H, R, R, V>(simd, sums, lower, taps);
+            }
+        }
+        return;
     }
     for (&offset, taps) in offsets.iter().zip(taps) {
         add::<S, A, 0, H, R, V>(simd, sums, &upper[offset..], taps);

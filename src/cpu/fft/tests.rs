@@ -3,7 +3,6 @@
 use super::block::Fft;
 use super::range;
 use crate::cpu::direct::Direct;
-use crate::element::DType;
 use crate::plan::cpu::{Blocks, Summed, Tile};
 use crate::problem::boundary::Edge;
 use crate::problem::extension::Extension;
@@ -69,13 +68,13 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
                     let geometry = extension.geometry.clone();
                     let extension = Extension { geometry, values: vec![0.0; 2] };
                     let instructions = InstructionSet::detect();
-                    let tile = Tile::of(&extension.geometry, DType::F64, instructions);
+                    let tile = Tile::of(&extension.geometry, instructions);
                     Direct::new(extension, weights, tile, instructions, 1).expect("memory")
                 };
                 let weights: Vec<f64> = wide(&kernel);
                 let [exact, products] = [direct(&weights), direct(&magnitudes(&weights))];
                 let instructions = InstructionSet::detect();
-                let tile = Tile::of(&extension.geometry, DType::F32, instructions);
+                let tile = Tile::of(&extension.geometry, instructions);
                 let fft = Fft::new(extension, kernel, blocks, (tile, instructions), 1);
                 let fft = fft.expect("memory");
                 for x in kinds(n) {

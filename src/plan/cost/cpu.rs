@@ -61,7 +61,7 @@ impl CostModel {
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
         // Pieces filter the rows above them again.
         let again = outer.last().map_or(0.0, |axis| {
-            let tile = Tile::along(axis, dtype, capabilities.instructions);
+            let tile = Tile::along(axis, capabilities.instructions);
             let piece = strips::piece(tile, axis.outputs(), capabilities.threads);
             (axis.taps - 1) as f64 / piece as f64
         });

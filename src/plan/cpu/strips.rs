@@ -52,7 +52,7 @@ impl Passing {
                 Self::Fused(pass, strips)
             }
             _ => {
-                let tile = Tile::of(&pass.geometry, dtype, instructions);
+                let tile = Tile::of(&pass.geometry, instructions);
                 Self::Single(pass, tile)
             }
         };
@@ -70,7 +70,7 @@ impl Passing {
 impl Strips {
     fn new(geometry: &Geometry, terms: usize, dtype: DType, instructions: InstructionSet) -> Self {
         let [.., rows, inner] = &geometry.axes[..] else { unreachable!("two axes are fused") };
-        let tile = Tile::along(rows, dtype, instructions);
+        let tile = Tile::along(rows, instructions);
         let row_bytes = tile.sources * terms * dtype.size();
         let unit = VECTOR / dtype.size();
         let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);

@@ -1,6 +1,5 @@
 //! Tiles of the direct method: rows of outputs that stay in registers while taps pass over them.
 
-use crate::element::DType;
 use crate::problem::geometry::{Axis, Geometry};
 use crate::simd::InstructionSet;
 use crate::simd::tile::heights;
@@ -27,18 +26,18 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// As high as the taps and the outputs of the rows' axis make worth it, for what is computed in
-    /// this type with these instructions.
+    /// As high as the taps and the outputs of the rows' axis make worth it, with these
+    /// instructions.
     ///
     /// Sample rows are shared where `stride` and `dilation` make them meet: rows of a tile are
     /// `dilation / gcd` positions apart, and sample rows `dilation`.
-    pub fn along(axis: &Axis, dtype: DType, instructions: InstructionSet) -> Self {
+    pub fn along(axis: &Axis, instructions: InstructionSet) -> Self {
         let single = Self::single(axis);
         let outputs = axis.outputs().div_ceil(single.spacing);
         let waste = |rows: usize| (outputs.div_ceil(rows) * rows) as f64 / outputs as f64;
         let fits =
             |rows: usize| rows == 1 || axis.taps > 1 && (rows - 1) * single.stride <= axis.taps;
-        let (rows, _) = heights(!dtype.is_integer(), instructions)
+        let (rows, _) = heights(instructions)
             .iter()
             .filter(|(rows, _)| fits(*rows))
             .map(|&(rows, cost)| (rows, cost * waste(rows)))
@@ -56,9 +55,9 @@ impl Tile {
     }
 
     /// For the rows of a geometry: those of its last axis but one, or a single one.
-    pub fn of(geometry: &Geometry, dtype: DType, instructions: InstructionSet) -> Self {
+    pub fn of(geometry: &Geometry, instructions: InstructionSet) -> Self {
         let rows = geometry.axes.iter().rev().nth(1).cloned();
-        Self::along(&rows.unwrap_or_else(Axis::one_sample), dtype, instructions)
+        Self::along(&rows.unwrap_or_else(Axis::one_sample), instructions)
     }
 }
 
