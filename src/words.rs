@@ -108,7 +108,7 @@ printed! {
 }
 
 /// A time with a unit that suits it.
-pub struct Seconds(pub f64);
+pub(crate) struct Seconds(pub f64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

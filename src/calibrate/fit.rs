@@ -13,7 +13,7 @@ const APART: f64 = 1.25;
 /// What times of one probe, taken some time apart, agree on: the shortest, where another one says the
 /// same. Whatever disturbed the fastest of several runs has hardly disturbed those of another time by
 /// just as much.
-pub fn agreed(times: &[f64]) -> Option<f64> {
+pub(super) fn agreed(times: &[f64]) -> Option<f64> {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted[..] {
@@ -26,13 +26,13 @@ pub fn agreed(times: &[f64]) -> Option<f64> {
 ///
 /// None where two took no less than one: the other thread came too late to help, and whatever else ran
 /// on its core is a likelier reason than its waking.
-pub fn wake(alone: f64, shared: f64) -> Option<f64> {
+pub(super) fn wake(alone: f64, shared: f64) -> Option<f64> {
     (shared < alone).then_some(shared - alone / 2.0)
 }
 
 /// Sets the constant so that `expected` becomes what was measured; leaves it where no sane value
 /// does, or where the probe says little of it.
-pub fn solve<R: Clone>(
+pub(super) fn solve<R: Clone>(
     rates: &mut R,
     term: &Term<R>,
     shipped: f64,

@@ -63,7 +63,7 @@ const MOST_ROUNDS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The rates of this CPU, and which of them were measured.
-pub fn measure(
+pub(super) fn measure(
     devices: &Devices,
     capabilities: &Capabilities,
     shipped: &CostModel,

@@ -35,7 +35,7 @@ struct Timed {
 }
 
 /// The rates of this GPU, and which of them were measured.
-pub fn measure(
+pub(super) fn measure(
     devices: &Devices,
     gpu: &GpuCapabilities,
     shipped: &CostModel,

@@ -12,7 +12,7 @@ use crate::run::widened::Runner;
 use crate::util::memory;
 
 /// A plan with its executor, and samples for it.
-pub struct Prepared {
+pub(super) struct Prepared {
     pub plan: Plan,
     pub runner: Runner<f32>,
     pub x: Vec<f32>,
@@ -22,7 +22,7 @@ pub struct Prepared {
 impl Prepared {
     /// Plans for these capabilities alone, whatever else there is, and on the shipped model, so that
     /// what is timed is the same time and again.
-    pub fn new(
+    pub(super) fn new(
         (input, taps): (&[usize], &[usize]),
         weights: Vec<f32>,
         options: &Options<f32>,
@@ -41,12 +41,12 @@ impl Prepared {
     }
 
     /// What runs.
-    pub fn recipe(&self) -> &Recipe {
+    pub(super) fn recipe(&self) -> &Recipe {
         recipe(&self.plan)
     }
 
     /// Runs once.
-    pub fn run(&mut self) -> Result<()> {
+    pub(super) fn run(&mut self) -> Result<()> {
         self.runner.run(&self.x, &mut self.y, 0.0)
     }
 }
@@ -56,6 +56,6 @@ fn recipe(plan: &Plan) -> &Recipe {
 }
 
 /// So many samples or taps.
-pub fn samples(len: usize) -> Result<Vec<f32>> {
+pub(super) fn samples(len: usize) -> Result<Vec<f32>> {
     memory::collected(synthetic(len), len, "samples to time a method with")
 }

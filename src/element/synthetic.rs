@@ -6,7 +6,7 @@ use crate::element::Element;
 
 /// Samples in `-1 .. 1`, or integers over the type's whole range, with no structure that a method could
 /// use; the same every time.
-pub fn synthetic<A: Element>(len: usize) -> impl Iterator<Item = A> {
+pub(crate) fn synthetic<A: Element>(len: usize) -> impl Iterator<Item = A> {
     // SplitMix64 (Steele, Lea and Flood, 2014).
     let mix = |i: usize| {
         let z = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -11,7 +11,7 @@ use crate::simd::transpose::{Turn, transpose};
 use crate::simd::{InstructionSet, with_instructions};
 
 /// The most blocks that one transform holds.
-pub const MOST_PACKED: usize = 2;
+pub(crate) const MOST_PACKED: usize = 2;
 
 /// Plans up to this length are kept for the life of the process: all good lengths up to it
 /// together have less than 50 MiB of twiddle factors, and most processes use a handful.

@@ -9,7 +9,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// The work that was submitted and the work that is known to be done, each since the beginning, as
 /// the time that it may take.
 #[derive(Debug, Default)]
-pub struct Backlog {
+pub(super) struct Backlog {
     state: Mutex<State>,
 }
 
@@ -21,7 +21,7 @@ struct State {
 
 /// Work that was submitted.
 #[derive(Clone, Debug)]
-pub struct Submission {
+pub(crate) struct Submission {
     pub index: wgpu::SubmissionIndex,
     /// All work up to and with this one.
     until: Duration,
@@ -29,25 +29,25 @@ pub struct Submission {
 
 impl Backlog {
     /// Notes a submission that may take this long by itself.
-    pub fn note(&self, index: wgpu::SubmissionIndex, work: Duration) -> Submission {
+    pub(super) fn note(&self, index: wgpu::SubmissionIndex, work: Duration) -> Submission {
         let mut state = self.lock();
         state.submitted += work;
         Submission { index, until: state.submitted }
     }
 
     /// How long a submission may take from now on, with all that stands before it.
-    pub fn patience(&self, submission: &Submission) -> Duration {
+    pub(super) fn patience(&self, submission: &Submission) -> Duration {
         GRACE + submission.until.saturating_sub(self.lock().done)
     }
 
     /// How long all that was submitted may take from now on.
-    pub fn patience_with_all(&self) -> Duration {
+    pub(super) fn patience_with_all(&self) -> Duration {
         let state = self.lock();
         GRACE + state.submitted.saturating_sub(state.done)
     }
 
     /// Notes that a submission, and all before it, are done.
-    pub fn finish(&self, submission: &Submission) {
+    pub(super) fn finish(&self, submission: &Submission) {
         let mut state = self.lock();
         state.done = state.done.max(submission.until);
     }

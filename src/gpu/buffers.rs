@@ -11,7 +11,7 @@ use crate::gpu::passes::Span;
 
 /// What a buffer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Read and written by shaders.
     Storage,
     /// Written by the host; mapped whenever it is in the pool.
@@ -34,7 +34,7 @@ impl Role {
 
 /// The buffers of one device: those in use, counted, and those that wait for their next use.
 #[derive(Debug)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     device: wgpu::Device,
     limits: Limits,
     state: Mutex<State>,
@@ -42,7 +42,7 @@ pub struct Buffers {
 
 /// Bytes that may be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Largest buffer.
     pub buffer: u64,
     /// All buffers together, in use or kept.
@@ -63,12 +63,12 @@ struct State {
 }
 
 impl Buffers {
-    pub fn new(device: wgpu::Device, limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(device: wgpu::Device, limits: Limits) -> Arc<Self> {
         Arc::new(Self { device, limits, state: Mutex::default() })
     }
 
     /// A buffer of at least `bytes`, used before or new. An upload buffer is mapped.
-    pub fn take(self: &Arc<Self>, role: Role, bytes: u64, what: &str) -> Result<Pooled> {
+    pub(crate) fn take(self: &Arc<Self>, role: Role, bytes: u64, what: &str) -> Result<Pooled> {
         let size = rounded(bytes).min(self.limits.buffer & !3);
         if size < bytes {
             let largest = self.limits.buffer;
@@ -97,7 +97,7 @@ impl Buffers {
 
     /// Whether there may be room for so many bytes once the device is done with what was submitted,
     /// without anybody dropping anything.
-    pub fn may_free_up(&self, bytes: u64) -> bool {
+    pub(crate) fn may_free_up(&self, bytes: u64) -> bool {
         bytes <= self.limits.buffer.min(self.limits.all) && self.lock().uploads > 0
     }
 
@@ -166,7 +166,7 @@ fn rounded(bytes: u64) -> u64 {
 
 /// A buffer in use; it goes back when dropped.
 #[derive(Debug)]
-pub struct Pooled {
+pub(crate) struct Pooled {
     buffer: wgpu::Buffer,
     role: Role,
     bytes: u64,
@@ -176,30 +176,30 @@ pub struct Pooled {
 
 impl Pooled {
     /// The buffer; it may be larger than what was asked for.
-    pub fn buffer(&self) -> &wgpu::Buffer {
+    pub(crate) fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 
     /// Bytes that were asked for.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// What was asked for, as a range.
-    pub fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         Span { buffer: self.buffer.clone(), offset: 0, bytes: self.bytes }
     }
 
     /// Whether the pool may see the buffer again as it is. If not, its memory goes back to the
     /// system when this is dropped, and nobody needs it any more.
-    pub fn set_reusable(&mut self, reusable: bool) {
+    pub(crate) fn set_reusable(&mut self, reusable: bool) {
         self.reusable = reusable;
     }
 }
 
 /// A buffer for work that the caller submits, perhaps when the filter is gone: it must not become
 /// anybody else's before.
-pub fn unsubmitted(context: &Context, bytes: u64, what: &str) -> Result<Pooled> {
+pub(crate) fn unsubmitted(context: &Context, bytes: u64, what: &str) -> Result<Pooled> {
     let mut buffer = context.buffers.take(Role::Storage, bytes, what)?;
     buffer.set_reusable(false);
     Ok(buffer)

@@ -127,7 +127,7 @@ const CONVERSIONS: usize = 16;
 
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// No other context of this process has the same.
     pub id: u64,
     pub device: wgpu::Device,
@@ -148,7 +148,7 @@ pub struct Context {
 
 impl Context {
     /// Starts the best adapter there is, with its own limits.
-    pub fn find(settings: &GpuSettings) -> Result<Self> {
+    pub(crate) fn find(settings: &GpuSettings) -> Result<Self> {
         let adapter = ranked_adapters()
             .into_iter()
             .next()
@@ -172,7 +172,7 @@ impl Context {
 
     /// Uses the caller's device, with the limits and features that it was started with. Its callbacks
     /// are the caller's: a device has one for its loss.
-    pub fn of_caller(
+    pub(crate) fn of_caller(
         device: wgpu::Device,
         queue: wgpu::Queue,
         settings: &GpuSettings,
@@ -220,23 +220,23 @@ impl Context {
     }
 
     /// What the planner needs to know.
-    pub fn capabilities(&self) -> GpuCapabilities {
+    pub(crate) fn capabilities(&self) -> GpuCapabilities {
         self.capabilities.clone()
     }
 
     /// Bindings start at multiples of this many bytes.
-    pub fn offset_alignment(&self) -> u64 {
+    pub(crate) fn offset_alignment(&self) -> u64 {
         self.capabilities.offset_alignment.into()
     }
 
     /// The device, for the caller.
-    pub fn show(&self) -> &wgpu::Device {
+    pub(crate) fn show(&self) -> &wgpu::Device {
         self.shown.store(true, Ordering::Relaxed);
         &self.device
     }
 
     /// An error where nothing of the caller's can be on this device.
-    pub fn check_shown(&self) -> Result<()> {
+    pub(crate) fn check_shown(&self) -> Result<()> {
         if self.shown.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -249,7 +249,7 @@ impl Context {
     /// An error where a buffer of the caller's is on another device. To be called where wgpu's errors
     /// are caught, for buffers that are copied and never bound: of copies wgpu tells only when the
     /// encoder is finished.
-    pub fn check_buffers(&self, buffers: [&wgpu::Buffer; 2]) -> Result<()> {
+    pub(crate) fn check_buffers(&self, buffers: [&wgpu::Buffer; 2]) -> Result<()> {
         let entry = wgpu::BindGroupLayoutEntry {
             binding: 0,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -276,7 +276,7 @@ impl Context {
     /// An error where a texture of the caller's is on another device, be it one of another instance of
     /// wgpu, where this device may have a texture of the same number. What a texture refuses is an
     /// error of its own device, and so caught here only where that is this one.
-    pub fn check_texture(&self, texture: &wgpu::Texture) -> Result<()> {
+    pub(crate) fn check_texture(&self, texture: &wgpu::Texture) -> Result<()> {
         let refused = guarded(&self.device, || {
             texture.create_view(&wgpu::TextureViewDescriptor {
                 base_mip_level: texture.mip_level_count(),
@@ -291,7 +291,7 @@ impl Context {
     }
 
     /// An error where the device was lost.
-    pub fn check_alive(&self) -> Result<()> {
+    pub(crate) fn check_alive(&self) -> Result<()> {
         // Of the caller's device nobody tells.
         if self.theirs { self.ask() } else { self.check_known() }
     }
@@ -323,20 +323,20 @@ impl Context {
     }
 
     /// Runs `work`; whatever wgpu finds wrong with it becomes an error.
-    pub fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+    pub(crate) fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
         self.check_known()?;
         guarded(&self.device, work).map_err(|error| self.explain(error))
     }
 
     /// [`Context::guarded`] for work that can fail by itself.
-    pub fn attempt<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn attempt<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.guarded(work)?.map_err(|error| self.explain(error))
     }
 
     /// [`Context::attempt`] for work with what the caller has brought. Where that comes from another
     /// instance of wgpu, wgpu may panic, or take it for something of this device's that has the same
     /// number there.
-    pub fn attempt_with_theirs<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn attempt_with_theirs<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let result = self.attempt(|| {
             catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 let reason =
@@ -370,12 +370,12 @@ impl Context {
     }
 
     /// The pipeline of a conversion; compiled at its first use.
-    pub fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
+    pub(crate) fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
         self.conversions.get(conversion, |conversion| conversion.compile(self))
     }
 
     /// A buffer that holds these bytes from now on.
-    pub fn constant(
+    pub(crate) fn constant(
         &self,
         label: &str,
         bytes: &[u8],
@@ -395,7 +395,7 @@ impl Context {
 
     /// Binds these in the order of the shaders' bindings. What cannot be bound is an error here, and so
     /// never kept.
-    pub fn bind<'a>(
+    pub(crate) fn bind<'a>(
         &self,
         layout: &wgpu::BindGroupLayout,
         resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
@@ -416,12 +416,12 @@ impl Context {
 
     /// Submits what was recorded, which may take this long. To be called where wgpu's errors are
     /// caught.
-    pub fn submit(&self, encoder: wgpu::CommandEncoder, work: Duration) -> Submission {
+    pub(crate) fn submit(&self, encoder: wgpu::CommandEncoder, work: Duration) -> Submission {
         self.backlog.note(self.queue.submit([encoder.finish()]), work)
     }
 
     /// Waits for a submission, but not for ever.
-    pub fn wait(&self, submission: &Submission) -> Result<()> {
+    pub(crate) fn wait(&self, submission: &Submission) -> Result<()> {
         let wait = wgpu::PollType::Wait {
             submission_index: Some(submission.index.clone()),
             timeout: Some(self.backlog.patience(submission)),
@@ -433,7 +433,7 @@ impl Context {
 
     /// A buffer of the pool. Where memory is short only because uploads are on their way, this waits
     /// for them: how far a device has come must not decide whether there is room.
-    pub fn take(&self, role: Role, bytes: u64, what: &str) -> Result<Pooled> {
+    pub(crate) fn take(&self, role: Role, bytes: u64, what: &str) -> Result<Pooled> {
         self.buffers.take(role, bytes, what).or_else(|full| {
             if !self.buffers.may_free_up(bytes) {
                 return Err(full);
@@ -445,19 +445,19 @@ impl Context {
     }
 
     /// Lets wgpu call back for what is done, without waiting.
-    pub fn reclaim(&self) -> Result<()> {
+    pub(crate) fn reclaim(&self) -> Result<()> {
         self.poll(wgpu::PollType::Poll).map_err(|error| self.explain(error))?;
         self.check_alive()
     }
 
     /// How long a submission may still take.
-    pub fn patience(&self, submission: &Submission) -> Duration {
+    pub(crate) fn patience(&self, submission: &Submission) -> Duration {
         self.backlog.patience(submission)
     }
 }
 
 /// Runs `work`; whatever wgpu finds wrong with it becomes an error.
-pub fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
+pub(crate) fn guarded<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T> {
     use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
     let scopes = [Validation, OutOfMemory, Internal].map(|filter| device.push_error_scope(filter));
     let result = work();

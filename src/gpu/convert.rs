@@ -12,7 +12,7 @@ use crate::util::lru::LruCache;
 
 /// One way of storing samples into another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Conversion {
+pub(crate) enum Conversion {
     /// Rows of words, or of half words, to rows elsewhere.
     CopyRows { halves: bool },
     /// Unsigned integers of so many bits to `f32`.
@@ -32,13 +32,13 @@ const TEXELS: u32 = 8;
 
 /// What a conversion is compiled to; one for each device.
 #[derive(Clone, Debug)]
-pub struct Compiled {
+pub(crate) struct Compiled {
     pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
 }
 
 /// Formats that are written, their names in WGSL, and their channels.
-pub const STORAGE_FORMATS: [(wgpu::TextureFormat, &str, u32); 4] = [
+pub(crate) const STORAGE_FORMATS: [(wgpu::TextureFormat, &str, u32); 4] = [
     (wgpu::TextureFormat::Rgba8Unorm, "rgba8unorm", 4),
     (wgpu::TextureFormat::Rgba16Float, "rgba16float", 4),
     (wgpu::TextureFormat::R32Float, "r32float", 1),
@@ -103,7 +103,7 @@ impl Conversion {
     }
 
     /// Compiles; called by [`Context::conversion`] once for each device.
-    pub fn compile(self, context: &Context) -> Result<Compiled> {
+    pub(crate) fn compile(self, context: &Context) -> Result<Compiled> {
         let (source, constants) = (self.source()?, self.constants()?);
         let entries: Vec<_> = self
             .bindings()
@@ -157,7 +157,7 @@ fn pipeline(
 }
 
 /// The entry of [`STORAGE_FORMATS`], or an error that names them.
-pub fn storage_format(
+pub(crate) fn storage_format(
     format: wgpu::TextureFormat,
 ) -> Result<(wgpu::TextureFormat, &'static str, u32)> {
     let found = STORAGE_FORMATS.into_iter().find(|(supported, ..)| *supported == format);
@@ -172,7 +172,7 @@ pub fn storage_format(
 /// Where the rows of `CopyRows` are, in words or half words.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Rows {
+pub(crate) struct Rows {
     pub rows: u32,
     pub words: u32,
     pub source_start: u32,
@@ -184,7 +184,7 @@ pub struct Rows {
 /// The planes of `FromTexture` and `ToTexture`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Planes {
+pub(crate) struct Planes {
     pub width: u32,
     pub height: u32,
     pub pitch: u32,
@@ -194,7 +194,7 @@ pub struct Planes {
 const KEPT: usize = 16;
 
 /// A conversion with its parameters in place.
-pub struct Convert {
+pub(crate) struct Convert {
     context: Arc<Context>,
     compiled: Compiled,
     params: Option<wgpu::Buffer>,
@@ -204,7 +204,7 @@ pub struct Convert {
 
 /// What a conversion reads or writes.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Bound {
+pub(crate) enum Bound {
     Buffer(Span),
     Texture(wgpu::TextureView),
 }
@@ -220,20 +220,28 @@ impl Bound {
 
 impl Convert {
     /// Copies rows of words, or of half words where the device has `f16`.
-    pub fn rows(context: &Arc<Context>, rows: Rows, halves: bool) -> Result<Self> {
+    pub(crate) fn rows(context: &Arc<Context>, rows: Rows, halves: bool) -> Result<Self> {
         let groups = in_line(context, u64::from(rows.rows) * u64::from(rows.words))?;
         let conversion = Conversion::CopyRows { halves };
         Self::new(context, conversion, Some(bytemuck::bytes_of(&rows)), groups)
     }
 
     /// From a texture or to one.
-    pub fn texture(context: &Arc<Context>, conversion: Conversion, planes: Planes) -> Result<Self> {
+    pub(crate) fn texture(
+        context: &Arc<Context>,
+        conversion: Conversion,
+        planes: Planes,
+    ) -> Result<Self> {
         let groups = [planes.width, planes.height].map(|n| n.div_ceil(TEXELS));
         Self::new(context, conversion, Some(bytemuck::bytes_of(&planes)), groups)
     }
 
     /// `Unpack` or `Pack` of so many samples.
-    pub fn integers(context: &Arc<Context>, conversion: Conversion, samples: u64) -> Result<Self> {
+    pub(crate) fn integers(
+        context: &Arc<Context>,
+        conversion: Conversion,
+        samples: u64,
+    ) -> Result<Self> {
         let invocations = match conversion {
             Conversion::Pack { bits } => samples.div_ceil(u64::from(32 / bits)),
             _ => samples,
@@ -256,7 +264,7 @@ impl Convert {
     }
 
     /// Records the pass. To be called where wgpu's errors are caught.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         source: Bound,
@@ -268,7 +276,7 @@ impl Convert {
     }
 
     /// Binds what it reads and writes; an error where that cannot be.
-    pub fn bind(&self, source: Bound, destination: Bound) -> Result<wgpu::BindGroup> {
+    pub(crate) fn bind(&self, source: Bound, destination: Bound) -> Result<wgpu::BindGroup> {
         self.bindings.get([source, destination], |bound| {
             let params = self.params.as_ref().map(|params| params.as_entire_binding());
             let resources = params.into_iter().chain(bound.iter().map(Bound::resource));
@@ -277,7 +285,7 @@ impl Convert {
     }
 
     /// Records the pass over what was bound.
-    pub fn record_bound(&self, encoder: &mut wgpu::CommandEncoder, group: &wgpu::BindGroup) {
+    pub(crate) fn record_bound(&self, encoder: &mut wgpu::CommandEncoder, group: &wgpu::BindGroup) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&self.compiled.pipeline);
         pass.set_bind_group(0, group, &[]);

@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Looks when it is first asked, and again after a loss.
 #[derive(Debug)]
-pub struct Finder {
+pub(crate) struct Finder {
     settings: GpuSettings,
     state: Mutex<State>,
 }
@@ -30,12 +30,12 @@ enum State {
 }
 
 impl Finder {
-    pub fn new(settings: GpuSettings) -> Self {
+    pub(crate) fn new(settings: GpuSettings) -> Self {
         Self { settings, state: Mutex::new(State::NotLooked) }
     }
 
     /// The device: never one that is known to be lost.
-    pub fn find(&self) -> Result<Arc<Context>> {
+    pub(crate) fn find(&self) -> Result<Arc<Context>> {
         let known = match &*self.lock() {
             State::Found(context) => Some(context.clone()),
             _ => None,

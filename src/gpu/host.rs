@@ -16,14 +16,14 @@ use crate::util::memory;
 
 /// From and to host memory with one submission and one wait, or one of each for every part where
 /// the whole is too large for the device.
-pub struct Host<A> {
+pub(crate) struct Host<A> {
     passes: Arc<Passes<A>>,
     /// Conversions of samples that travel as integers of 8 and of 16 bits, once there were such.
     integers: [OnceLock<Arc<Integers>>; 2],
 }
 
 /// Work that was submitted.
-pub struct Running {
+pub(crate) struct Running {
     download: Download,
     /// Not used by others before this is done, so that the device may do neighbours side by side.
     buffers: Vec<Pooled>,
@@ -31,17 +31,17 @@ pub struct Running {
 
 impl<A: Element> Host<A> {
     /// Runs these passes.
-    pub fn new(passes: Arc<Passes<A>>) -> Self {
+    pub(crate) fn new(passes: Arc<Passes<A>>) -> Self {
         Self { passes, integers: Default::default() }
     }
 
     /// What it runs.
-    pub fn passes(&self) -> &Arc<Passes<A>> {
+    pub(crate) fn passes(&self) -> &Arc<Passes<A>> {
         &self.passes
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(crate) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let passes = &self.passes;
         if passes.are_resident() {
             return self.start(x, None)?.finish(|bytes| copy(bytes, y));
@@ -75,7 +75,11 @@ impl<A: Element> Host<A> {
 
     /// Submits a whole convolution, and waits for nothing; the passes are resident. The result has
     /// the output's samples, stored as those of `x`.
-    pub fn start<T: FrameSample<A>>(&self, x: &[T], timer: Option<&Timer>) -> Result<Running> {
+    pub(crate) fn start<T: FrameSample<A>>(
+        &self,
+        x: &[T],
+        timer: Option<&Timer>,
+    ) -> Result<Running> {
         let passes = &self.passes;
         let stamps = timer.map(Timer::stamps);
         let bytes = bytemuck::cast_slice(x);
@@ -147,7 +151,7 @@ impl<A: Element> Host<A> {
 
 impl Running {
     /// Waits for the result, and shows its bytes.
-    pub fn finish(self, read: impl FnOnce(&[u8])) -> Result<()> {
+    pub(crate) fn finish(self, read: impl FnOnce(&[u8])) -> Result<()> {
         let Self { download, buffers } = self;
         let result = download.finish(read);
         drop(buffers);
@@ -156,6 +160,6 @@ impl Running {
 }
 
 /// Copies a result to where it belongs.
-pub fn copy<T: bytemuck::Pod>(bytes: &[u8], y: &mut [T]) {
+pub(crate) fn copy<T: bytemuck::Pod>(bytes: &[u8], y: &mut [T]) {
     bytemuck::cast_slice_mut(y).copy_from_slice(bytes);
 }

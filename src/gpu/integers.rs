@@ -8,7 +8,7 @@ use crate::gpu::convert::{Bound, Conversion, Convert};
 use crate::gpu::passes::Span;
 
 /// The conversions for inputs and outputs of one size.
-pub struct Integers {
+pub(super) struct Integers {
     unpack: Vec<Piece>,
     pack: Vec<Piece>,
 }
@@ -28,7 +28,7 @@ const GRAIN: u64 = 1024;
 
 impl Integers {
     /// For inputs and outputs of so many samples, as integers of `bits` bits.
-    pub fn new(context: &Arc<Context>, bits: u32, input: u64, output: u64) -> Result<Self> {
+    pub(super) fn new(context: &Arc<Context>, bits: u32, input: u64, output: u64) -> Result<Self> {
         let pieces = |conversion, samples: u64| {
             let largest = context.capabilities().max_binding / size_of::<f32>() as u64;
             let largest = (largest / GRAIN * GRAIN).max(GRAIN);
@@ -47,14 +47,24 @@ impl Integers {
     }
 
     /// Records integers to `f32`.
-    pub fn unpack(&self, encoder: &mut wgpu::CommandEncoder, from: &Span, to: &Span) -> Result<()> {
+    pub(super) fn unpack(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        from: &Span,
+        to: &Span,
+    ) -> Result<()> {
         self.unpack.iter().try_for_each(|piece| {
             piece.convert.record(encoder, piece.integers(from), piece.floats(to))
         })
     }
 
     /// Records `f32` to integers.
-    pub fn pack(&self, encoder: &mut wgpu::CommandEncoder, from: &Span, to: &Span) -> Result<()> {
+    pub(super) fn pack(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        from: &Span,
+        to: &Span,
+    ) -> Result<()> {
         self.pack.iter().try_for_each(|piece| {
             piece.convert.record(encoder, piece.floats(from), piece.integers(to))
         })

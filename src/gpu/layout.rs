@@ -126,7 +126,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Whether shaders can have the array in place.
-    pub fn is_dense(&self, alignment: u64) -> bool {
+    pub(crate) fn is_dense(&self, alignment: u64) -> bool {
         self.row_bytes == self.pitch_bytes && self.offset.is_multiple_of(alignment)
     }
 }

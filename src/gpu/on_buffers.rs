@@ -36,7 +36,7 @@ struct Packed {
 }
 
 impl<A: Element> OnBuffers<A> {
-    pub fn new(passes: Arc<Passes<A>>, key: &BuffersKey) -> Result<Self> {
+    pub(crate) fn new(passes: Arc<Passes<A>>, key: &BuffersKey) -> Result<Self> {
         let context = passes.context();
         let alignment = context.offset_alignment();
         let gather = (!key.source.is_dense(alignment))
@@ -49,7 +49,7 @@ impl<A: Element> OnBuffers<A> {
     }
 
     /// Records them. To be called where wgpu's errors are caught.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         key: &BuffersKey,

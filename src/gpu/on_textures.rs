@@ -55,7 +55,7 @@ pub(crate) fn check_source(
 }
 
 impl<A: Element> OnTextures<A> {
-    pub fn new(
+    pub(crate) fn new(
         passes: Arc<Passes<A>>,
         format: wgpu::TextureFormat,
         channels: u32,
@@ -92,7 +92,7 @@ impl<A: Element> OnTextures<A> {
     }
 
     /// Binds the caller's views.
-    pub fn bind(
+    pub(crate) fn bind(
         &self,
         source: wgpu::TextureView,
         destination: wgpu::TextureView,
@@ -105,7 +105,7 @@ impl<A: Element> OnTextures<A> {
     }
 
     /// Records them. To be called where wgpu's errors are caught.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         [source, destination]: &[wgpu::BindGroup; 2],

@@ -10,7 +10,7 @@ use crate::problem::geometry;
 /// `struct Axis` of the shaders.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-pub struct Axis {
+pub(crate) struct Axis {
     positions: i32,
     channels: i32,
     taps: u32,
@@ -24,7 +24,7 @@ pub struct Axis {
 /// `struct Params` of the shaders. `vec3<u32>` stands at a multiple of 16 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-pub struct Params {
+pub(crate) struct Params {
     axes: [Axis; MAX_RANK],
     rank: u32,
     input_start: u32,
@@ -40,7 +40,7 @@ pub struct Params {
 impl Params {
     /// The parameters of a stage whose first samples lie at these elements of what is bound. Every
     /// number fits: the launch exists.
-    pub fn new(stage: &Stage, [input_start, output_start]: [usize; 2]) -> Self {
+    pub(crate) fn new(stage: &Stage, [input_start, output_start]: [usize; 2]) -> Self {
         let Stage { geometry, launch, .. } = stage;
         // The shaders see two axes at least.
         let one = (geometry.rank() == 1).then(geometry::Axis::one_sample);

@@ -21,7 +21,7 @@ use crate::util::lru::LruCache;
 
 /// A range of a buffer. The offset suits the device's storage bindings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Span {
+pub(crate) struct Span {
     pub buffer: wgpu::Buffer,
     pub offset: u64,
     pub bytes: u64,
@@ -29,7 +29,7 @@ pub struct Span {
 
 impl Span {
     /// The range as a binding; shaders read whole words.
-    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+    pub(crate) fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.buffer,
             offset: self.offset,
@@ -45,7 +45,7 @@ impl Span {
 
 /// Where the device notes the time: at the beginning of the first pass and at the end of the last.
 #[derive(Clone, Copy, Debug)]
-pub struct Stamps<'a> {
+pub(crate) struct Stamps<'a> {
     pub queries: &'a wgpu::QuerySet,
     pub begin: u32,
     pub end: u32,
@@ -53,7 +53,7 @@ pub struct Stamps<'a> {
 
 /// Everything that one planned convolution keeps on the device: pipelines, parameters, weights, and
 /// what is between two passes. Runs share it: the device's queue puts them in order.
-pub struct Passes<A> {
+pub(crate) struct Passes<A> {
     context: Arc<Context>,
     parts: Vec<Recorded>,
     resident: bool,
@@ -114,7 +114,7 @@ const SLOWEST: f64 = 2e6;
 
 impl<A: Element> Passes<A> {
     /// Compiles the pipelines that are new, and uploads the kernel.
-    pub fn new(
+    pub(crate) fn new(
         context: Arc<Context>,
         schedule: &Schedule,
         extension: &Extension<A>,
@@ -194,32 +194,32 @@ impl<A: Element> Passes<A> {
     }
 
     /// The device that these passes are for.
-    pub fn context(&self) -> &Arc<Context> {
+    pub(crate) fn context(&self) -> &Arc<Context> {
         &self.context
     }
 
     /// Bytes of the input: its samples in standard order.
-    pub fn input_bytes(&self) -> u64 {
+    pub(crate) fn input_bytes(&self) -> u64 {
         self.input_bytes
     }
 
     /// Bytes of the output.
-    pub fn output_bytes(&self) -> u64 {
+    pub(crate) fn output_bytes(&self) -> u64 {
         self.output_bytes
     }
 
     /// How long all passes together may take before they count as hung.
-    pub fn work(&self) -> Duration {
+    pub(crate) fn work(&self) -> Duration {
         self.work
     }
 
     /// Whether [`Passes::bind`] may be used: all of the input and of the output fit into buffers.
-    pub fn are_resident(&self) -> bool {
+    pub(crate) fn are_resident(&self) -> bool {
         self.resident
     }
 
     /// These passes, or an error where input and output cannot both be on the device.
-    pub fn resident(self: Arc<Self>) -> Result<Arc<Self>> {
+    pub(crate) fn resident(self: Arc<Self>) -> Result<Arc<Self>> {
         if self.resident {
             return Ok(self);
         }
@@ -233,7 +233,7 @@ impl<A: Element> Passes<A> {
     }
 
     /// Submits all of them, from one array to another, and waits for nothing.
-    pub fn submit(&self, input: &Span, output: &Span) -> Result<()> {
+    pub(crate) fn submit(&self, input: &Span, output: &Span) -> Result<()> {
         let context = &self.context;
         context.attempt(|| {
             let mut encoder = context.device.create_command_encoder(&Default::default());
@@ -244,29 +244,29 @@ impl<A: Element> Passes<A> {
     }
 
     /// Blocks of outputs; one, unless the whole is too large for the device.
-    pub fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         self.parts.len()
     }
 
     /// Where the input of a part lies in the whole input: ranges of bytes, which follow each other in
     /// the part's own.
-    pub fn input_runs(&self, part: usize) -> &[Range<u64>] {
+    pub(crate) fn input_runs(&self, part: usize) -> &[Range<u64>] {
         &self.parts[part].runs[0]
     }
 
     /// Where the output of a part lies in the whole output.
-    pub fn output_runs(&self, part: usize) -> &[Range<u64>] {
+    pub(crate) fn output_runs(&self, part: usize) -> &[Range<u64>] {
         &self.parts[part].runs[1]
     }
 
     /// Whether [`Passes::bind`]'s passes copy from the input or to the output, besides binding them.
-    pub fn copies(&self) -> bool {
+    pub(crate) fn copies(&self) -> bool {
         self.parts.iter().any(|part| part.runs.iter().any(|runs| runs.len() > 1))
     }
 
     /// All passes from `input` to `output`, which lie in different buffers or are disjoint ranges that are
     /// never bound together. To be called where wgpu's errors are caught.
-    pub fn bind<'a>(&'a self, input: &Span, output: &Span) -> Result<BoundPasses<'a>> {
+    pub(crate) fn bind<'a>(&'a self, input: &Span, output: &Span) -> Result<BoundPasses<'a>> {
         let alignment = self.context.offset_alignment();
         let part = |part: &'a Recorded| {
             let runs = &part.runs;
@@ -287,7 +287,7 @@ impl<A: Element> Passes<A> {
     }
 
     /// Records the passes of one part whose samples lie in spans of their own.
-    pub fn record_part(
+    pub(crate) fn record_part(
         &self,
         part: usize,
         encoder: &mut wgpu::CommandEncoder,
@@ -383,7 +383,7 @@ impl Recorded {
 }
 
 /// Passes with all that they are bound to: nothing is left that could fail.
-pub struct BoundPasses<'a> {
+pub(crate) struct BoundPasses<'a> {
     parts: Vec<BoundPart<'a>>,
 }
 
@@ -401,7 +401,7 @@ struct Copied {
 }
 
 impl BoundPasses<'_> {
-    pub fn record(&self, encoder: &mut wgpu::CommandEncoder, stamps: Option<Stamps>) {
+    pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder, stamps: Option<Stamps>) {
         let last = self.parts.len() - 1;
         for (i, BoundPart { part, groups, copied: [input, output] }) in
             self.parts.iter().enumerate()
@@ -422,7 +422,7 @@ impl BoundPasses<'_> {
 }
 
 /// Bytes of all runs together.
-pub fn length(runs: &[Range<u64>]) -> u64 {
+pub(crate) fn length(runs: &[Range<u64>]) -> u64 {
     runs.iter().map(|run| run.end - run.start).sum()
 }
 

@@ -19,7 +19,7 @@ const MOST: usize = 128;
 const READ_ONLY: [bool; 4] = [true, true, true, false];
 
 /// Storage buffers that a shader needs at most.
-pub const BINDINGS: u32 = READ_ONLY.len() as u32;
+pub(crate) const BINDINGS: u32 = READ_ONLY.len() as u32;
 
 /// Which of them the weights are.
 const WEIGHTS: usize = 2;
@@ -43,7 +43,7 @@ const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
 
 /// The pipelines of one device.
 #[derive(Debug)]
-pub struct Pipelines {
+pub(crate) struct Pipelines {
     device: wgpu::Device,
     /// With weights in storage, and in uniform memory.
     layouts: [wgpu::BindGroupLayout; 2],
@@ -57,7 +57,7 @@ pub struct Pipelines {
 
 impl Pipelines {
     /// None yet.
-    pub fn new(device: &wgpu::Device, settings: &GpuSettings) -> Result<Self> {
+    pub(crate) fn new(device: &wgpu::Device, settings: &GpuSettings) -> Result<Self> {
         let layout = |uniform: bool| {
             let entries: Vec<wgpu::BindGroupLayoutEntry> = READ_ONLY
                 .iter()
@@ -89,12 +89,12 @@ impl Pipelines {
     }
 
     /// How the bindings of a variant are laid out.
-    pub fn layout(&self, variant: &Variant) -> &wgpu::BindGroupLayout {
+    pub(crate) fn layout(&self, variant: &Variant) -> &wgpu::BindGroupLayout {
         &self.layouts[usize::from(variant.uniform.is_some())]
     }
 
     /// The pipeline of a variant; compiled where it is not kept.
-    pub fn get(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
+    pub(crate) fn get(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
         self.kept.get(variant.clone(), |variant| self.compile(variant))
     }
 

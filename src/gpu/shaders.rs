@@ -6,7 +6,7 @@ use crate::gpu::unrolled;
 use crate::plan::gpu::launch::{Shader, Types, Variant, tap_quads};
 
 /// All WGSL that there is.
-pub const SOURCES: [&str; 20] = [
+pub(crate) const SOURCES: [&str; 20] = [
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),
     include_str!("../../shaders/direct_nd.wgsl"),
@@ -30,7 +30,7 @@ pub const SOURCES: [&str; 20] = [
 ];
 
 /// The complete source of a variant, or `None` where no shader has its type.
-pub fn source(variant: &Variant) -> Option<String> {
+pub(crate) fn source(variant: &Variant) -> Option<String> {
     let Types { input, output, accumulator } = variant.types;
     let (Some(input), Some(output)) = (stored(input, accumulator), stored(output, accumulator))
     else {
@@ -169,7 +169,7 @@ pub(super) mod tests {
         [DType::F16, DType::F32, DType::F64, DType::I32, DType::U32, DType::Complex32];
 
     /// One of every kind of shader, with weights in storage and in uniform memory.
-    pub fn variants(dtype: DType) -> Vec<Variant> {
+    pub(crate) fn variants(dtype: DType) -> Vec<Variant> {
         let axis = |n: usize, taps: usize, channels: usize, stride: usize| {
             let offset = -(taps as isize / 2);
             Axis {

@@ -12,13 +12,13 @@ use crate::gpu::passes::Span;
 
 /// Bytes on their way to the device.
 #[derive(Debug)]
-pub struct Upload {
+pub(super) struct Upload {
     staged: Pooled,
 }
 
 impl Upload {
     /// Copies the bytes out of host memory.
-    pub fn new(context: &Context, bytes: &[u8], what: &str) -> Result<Self> {
+    pub(super) fn new(context: &Context, bytes: &[u8], what: &str) -> Result<Self> {
         let mut staged = context.take(Role::Upload, bytes.len() as u64, what)?;
         // Buffers of this kind are mapped in the pool.
         staged.set_reusable(false);
@@ -41,13 +41,13 @@ impl Upload {
     }
 
     /// Records the copy to the device, which ends at a whole word.
-    pub fn record(&self, encoder: &mut wgpu::CommandEncoder, to: &Span) {
+    pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, to: &Span) {
         let bytes = self.staged.bytes().next_multiple_of(4);
         encoder.copy_buffer_to_buffer(self.staged.buffer(), 0, &to.buffer, to.offset, bytes);
     }
 
     /// Once the copy is submitted: the buffer goes back to the pool when the device has read it.
-    pub fn recall(mut self) {
+    pub(super) fn recall(mut self) {
         let buffer = self.staged.buffer().clone();
         buffer.map_async(wgpu::MapMode::Write, .., move |mapped| {
             self.staged.set_reusable(mapped.is_ok());
@@ -57,7 +57,7 @@ impl Upload {
 
 /// Bytes on their way from the device.
 #[derive(Debug)]
-pub struct Download {
+pub(super) struct Download {
     context: Arc<Context>,
     staged: Pooled,
     mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
@@ -66,18 +66,22 @@ pub struct Download {
 
 impl Download {
     /// A buffer for a result.
-    pub fn stage(context: &Context, bytes: u64, what: &str) -> Result<Pooled> {
+    pub(super) fn stage(context: &Context, bytes: u64, what: &str) -> Result<Pooled> {
         context.take(Role::Download, bytes, what)
     }
 
     /// Records the copy from the device, which ends at a whole word.
-    pub fn record(encoder: &mut wgpu::CommandEncoder, from: &Span, staged: &Pooled) {
+    pub(super) fn record(encoder: &mut wgpu::CommandEncoder, from: &Span, staged: &Pooled) {
         let bytes = staged.bytes().next_multiple_of(4);
         encoder.copy_buffer_to_buffer(&from.buffer, from.offset, staged.buffer(), 0, bytes);
     }
 
     /// Asks for the bytes of a copy that was submitted.
-    pub fn start(context: &Arc<Context>, mut staged: Pooled, submission: Submission) -> Self {
+    pub(super) fn start(
+        context: &Arc<Context>,
+        mut staged: Pooled,
+        submission: Submission,
+    ) -> Self {
         staged.set_reusable(false);
         let (sender, mapped) = mpsc::channel();
         staged.buffer().map_async(wgpu::MapMode::Read, .., move |result| {
@@ -88,7 +92,7 @@ impl Download {
     }
 
     /// Waits, but not for ever, and shows the bytes.
-    pub fn finish(self, read: impl FnOnce(&[u8])) -> Result<()> {
+    pub(super) fn finish(self, read: impl FnOnce(&[u8])) -> Result<()> {
         let Self { context, mut staged, mapped, submission } = self;
         context.wait(&submission)?;
         // Another thread that waits on this device may be the one that calls back, and may only be

@@ -10,7 +10,7 @@ use crate::gpu::staging::Download;
 
 /// Four points in time of one run: before the upload, before and after the convolution's passes,
 /// after the download.
-pub struct Timer {
+pub(crate) struct Timer {
     context: Arc<Context>,
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
@@ -21,12 +21,12 @@ const BYTES: u64 = POINTS as u64 * size_of::<u64>() as u64;
 
 impl Timer {
     /// Before everything.
-    pub const START: u32 = 0;
+    pub(crate) const START: u32 = 0;
     /// After everything.
-    pub const END: u32 = POINTS - 1;
+    pub(crate) const END: u32 = POINTS - 1;
 
     /// None where the device has no timestamp queries.
-    pub fn new(context: &Arc<Context>) -> Result<Option<Self>> {
+    pub(crate) fn new(context: &Arc<Context>) -> Result<Option<Self>> {
         let device = &context.device;
         if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(None);
@@ -50,7 +50,7 @@ impl Timer {
 
     /// Notes a point in time between other commands. A pass without work carries it, because
     /// encoders themselves note times only where a device has one more feature.
-    pub fn mark(&self, encoder: &mut wgpu::CommandEncoder, at: u32) {
+    pub(crate) fn mark(&self, encoder: &mut wgpu::CommandEncoder, at: u32) {
         encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("convolve times"),
             timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
@@ -62,17 +62,17 @@ impl Timer {
     }
 
     /// The points around the convolution's passes.
-    pub fn stamps(&self) -> Stamps<'_> {
+    pub(crate) fn stamps(&self) -> Stamps<'_> {
         Stamps { queries: &self.queries, begin: Self::START + 1, end: Self::END - 1 }
     }
 
     /// Records that the times are to be kept.
-    pub fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
+    pub(crate) fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.resolve_query_set(&self.queries, 0..POINTS, &self.resolved, 0);
     }
 
     /// The times from one point to the next: of the upload, the passes, and the download.
-    pub fn read(&self) -> Result<[Duration; 3]> {
+    pub(crate) fn read(&self) -> Result<[Duration; 3]> {
         let context = &self.context;
         let staged = Download::stage(context, BYTES, "the device's times")?;
         let download = context.guarded(|| {

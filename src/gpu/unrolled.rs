@@ -10,7 +10,7 @@ use std::fmt::Write;
 use crate::plan::gpu::launch::{QUAD, Shader, Variant, tap_quads};
 
 /// The generated functions of a shader; empty where it has none.
-pub fn lines(variant: &Variant) -> String {
+pub(super) fn lines(variant: &Variant) -> String {
     let Variant { shader, registers, unrolled, step, .. } = variant;
     let [rows, quads] = *registers;
     match shader {

@@ -9,7 +9,7 @@ use crate::problem::extension::Extension;
 use crate::util::memory;
 
 /// What the weights of each stage are made of.
-pub struct Weights<'a, A> {
+pub(super) struct Weights<'a, A> {
     extension: &'a Extension<A>,
     kernel: &'a [A],
     terms: &'a [Factors<A>],
@@ -17,7 +17,7 @@ pub struct Weights<'a, A> {
 
 impl<'a, A: Element> Weights<'a, A> {
     /// The weights of a kernel that so many of these terms add up to; 0 where none are wanted.
-    pub fn new(
+    pub(super) fn new(
         extension: &'a Extension<A>,
         kernel: &'a [A],
         found: &'a [Factors<A>],
@@ -34,7 +34,7 @@ impl<'a, A: Element> Weights<'a, A> {
     }
 
     /// The contents of a buffer of weights.
-    pub fn of(&self, taps: &Taps) -> Result<Vec<u8>> {
+    pub(super) fn of(&self, taps: &Taps) -> Result<Vec<u8>> {
         let axes = &self.extension.geometry.axes;
         let inner = axes[axes.len() - 1].taps;
         let values = &self.extension.values;

@@ -27,7 +27,7 @@ const WHAT: &str = "the folded kernel";
 /// Folds the kernel of a problem, in whose axes the folded one then stands; the taps are in canonical
 /// order. `None` where no axis folds, where input and kernel change places, and where a sum of taps is
 /// beyond the type.
-pub fn fold<A: Element, D: Dimension>(
+pub(crate) fn fold<A: Element, D: Dimension>(
     problem: &mut Problem,
     boundary: &[Boundary<A>],
     kernel: &ArrayRef<A, D>,

@@ -15,7 +15,7 @@ use crate::util::memory;
 const TERMS_LOSE: f64 = 8.0;
 
 /// A kernel as a sum of outer products.
-pub struct Terms<A> {
+pub(crate) struct Terms<A> {
     /// For each term one vector per axis.
     pub factors: Vec<Factors<A>>,
     /// The most that the terms are larger than the tap that they add up to: see
@@ -42,7 +42,7 @@ const MOST_TOTAL: f64 = 4.0;
 ///
 /// # Errors
 /// [`Error::OutOfMemory`](crate::Error::OutOfMemory): the search works on a copy of the taps.
-pub fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
+pub(crate) fn terms<A: Element>(w: &[A], shape: &[usize]) -> Result<Option<Terms<A>>> {
     if let Some(factors) = rank_one::factors(w, shape)? {
         return Ok(Some(Terms { factors: vec![factors], gain: 1.0 }));
     }

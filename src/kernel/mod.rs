@@ -34,7 +34,7 @@ enum Terms<A: Element> {
 
 impl<A: Element> Kernel<A> {
     /// Searches these taps, an array of shape `shape` in canonical order.
-    pub fn new(precision: Precision, taps: Vec<A>, shape: &[usize]) -> Result<Self> {
+    pub(crate) fn new(precision: Precision, taps: Vec<A>, shape: &[usize]) -> Result<Self> {
         fn searched<A: Element, W: Element + Wider<A>>(
             taps: &[A],
             shape: &[usize],
@@ -58,17 +58,17 @@ impl<A: Element> Kernel<A> {
     }
 
     /// What is no kernel itself, but will be run over by one: there is nothing to search it for.
-    pub fn unsearched(taps: Vec<A>, facts: KernelFacts) -> Self {
+    pub(crate) fn unsearched(taps: Vec<A>, facts: KernelFacts) -> Self {
         Self { taps, facts, terms: Terms::Native(Vec::new()) }
     }
 
     /// The outer products, where sums are made natively; else none.
-    pub fn native_terms(&self) -> &[Factors<A::Summed>] {
+    pub(crate) fn native_terms(&self) -> &[Factors<A::Summed>] {
         if let Terms::Native(terms) = &self.terms { terms } else { &[] }
     }
 
     /// The outer products, where sums are made in more precision; else none.
-    pub fn high_terms(&self) -> &[Factors<A::Double>] {
+    pub(crate) fn high_terms(&self) -> &[Factors<A::Double>] {
         if let Terms::High(terms) = &self.terms { terms } else { &[] }
     }
 }

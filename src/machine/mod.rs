@@ -45,20 +45,20 @@ pub(crate) enum GpuSource {
 impl GpuSource {
     /// Whatever this machine has.
     #[cfg(feature = "gpu")]
-    pub fn lazy(settings: GpuSettings) -> Self {
+    pub(crate) fn lazy(settings: GpuSettings) -> Self {
         Self::Lazy(Finder::new(settings))
     }
 
     /// None, in a build without GPU support.
     #[cfg(not(feature = "gpu"))]
-    pub fn lazy(_: GpuSettings) -> Self {
+    pub(crate) fn lazy(_: GpuSettings) -> Self {
         Self::Absent("this build has no GPU support (feature `gpu`)")
     }
 }
 
 impl Devices {
     /// Nothing is started and nothing read yet.
-    pub fn new(
+    pub(crate) fn new(
         (threads, instructions): (usize, InstructionSet),
         model: Model,
         gpu: GpuSource,
@@ -69,33 +69,33 @@ impl Devices {
     }
 
     /// What this machine can do, with this as its GPU.
-    pub fn with_gpu(&self, gpu: Gpu) -> Capabilities {
+    pub(crate) fn with_gpu(&self, gpu: Gpu) -> Capabilities {
         Capabilities { threads: self.threads, instructions: self.instructions, gpu }
     }
 
     /// What this machine can do. Looks for a GPU.
-    pub fn capabilities(&self) -> Capabilities {
+    pub(crate) fn capabilities(&self) -> Capabilities {
         self.with_gpu(self.look_for_gpu())
     }
 
     /// What is expected of it.
-    pub fn model(&self) -> &Model {
+    pub(crate) fn model(&self) -> &Model {
         &self.model
     }
 
     /// Memory that calls share, one after the other.
-    pub fn scratch(&self) -> &SharedScratch {
+    pub(crate) fn scratch(&self) -> &SharedScratch {
         &self.scratch
     }
 
     /// The output of this recipe that a test wants a wrong value at.
-    pub fn fault_in(&self, recipe: &Recipe) -> Option<usize> {
+    pub(crate) fn fault_in(&self, recipe: &Recipe) -> Option<usize> {
         self.fault.and_then(|fault| fault(recipe))
     }
 
     /// The GPU, or why there is none.
     #[cfg(feature = "gpu")]
-    pub fn look_for_gpu(&self) -> Gpu {
+    pub(crate) fn look_for_gpu(&self) -> Gpu {
         match self.gpu_context().and_then(|context| context.check_alive().map(|()| context)) {
             Ok(context) => Gpu::Present(context.capabilities()),
             Err(Error::NoDevice { reason }) => Gpu::Absent(reason),
@@ -105,21 +105,21 @@ impl Devices {
 
     /// There is none in this build, and this is why.
     #[cfg(not(feature = "gpu"))]
-    pub fn look_for_gpu(&self) -> Gpu {
+    pub(crate) fn look_for_gpu(&self) -> Gpu {
         let GpuSource::Absent(reason) = &self.gpu;
         Gpu::Absent((*reason).into())
     }
 
     /// Always an error in this build.
     #[cfg(not(feature = "gpu"))]
-    pub fn gpu_context(&self) -> Result<std::convert::Infallible> {
+    pub(crate) fn gpu_context(&self) -> Result<std::convert::Infallible> {
         let GpuSource::Absent(reason) = &self.gpu;
         Err(Error::no_device(*reason))
     }
 
     /// The GPU, be it lost. Looks for one.
     #[cfg(feature = "gpu")]
-    pub fn gpu_context(&self) -> Result<Arc<Context>> {
+    pub(crate) fn gpu_context(&self) -> Result<Arc<Context>> {
         match &self.gpu {
             GpuSource::Absent(reason) => Err(Error::no_device(*reason)),
             GpuSource::Given(context) => Ok(context.clone()),

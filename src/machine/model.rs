@@ -27,7 +27,7 @@ impl Measured {
         }
     }
 
-    pub fn keep(&mut self, device: DeviceRates) {
+    pub(crate) fn keep(&mut self, device: DeviceRates) {
         match device.kind {
             None => self.cpu = Some(device),
             Some(_) => {
@@ -54,7 +54,7 @@ pub(crate) struct Model {
 
 impl Model {
     /// Nothing is read yet.
-    pub fn new(
+    pub(crate) fn new(
         given: CostModel,
         (threads, instructions): (usize, InstructionSet),
         refined: bool,
@@ -63,12 +63,12 @@ impl Model {
         Self { given, instructions, threads, refined, cache, measured: RwLock::default() }
     }
 
-    pub fn machine(&self) -> Machine {
+    pub(crate) fn machine(&self) -> Machine {
         Machine::new(self.instructions, self.threads)
     }
 
     /// What is expected where this is the GPU.
-    pub fn with(&self, gpu: &Gpu) -> CostModel {
+    pub(crate) fn with(&self, gpu: &Gpu) -> CostModel {
         let mut model = self.given.clone();
         if let Some(measured) = self.measured() {
             measured.refine(&mut model, gpu);
@@ -78,12 +78,12 @@ impl Model {
 
     /// What a request goes by where this is the GPU. What was measured goes with the number of threads,
     /// so that what must not depend on them goes by what was given.
-    pub fn for_request(&self, request: Request, gpu: &Gpu) -> CostModel {
+    pub(crate) fn for_request(&self, request: Request, gpu: &Gpu) -> CostModel {
         if request.reproducible { self.given.clone() } else { self.with(gpu) }
     }
 
     /// What is expected of every GPU that may turn out to be there: one model for each.
-    pub fn of_any_gpu(&self, request: Request) -> Vec<CostModel> {
+    pub(crate) fn of_any_gpu(&self, request: Request) -> Vec<CostModel> {
         if request.reproducible {
             return vec![self.given.clone()];
         }
@@ -99,7 +99,7 @@ impl Model {
         all
     }
 
-    pub fn measured(&self) -> Option<Arc<Measured>> {
+    pub(crate) fn measured(&self) -> Option<Arc<Measured>> {
         if !self.refined {
             return None;
         }
@@ -114,7 +114,7 @@ impl Model {
     }
 
     /// Takes what was measured for what is, and keeps it for others.
-    pub fn keep(&self, devices: &[DeviceRates]) -> Result<Vec<PathBuf>, String> {
+    pub(crate) fn keep(&self, devices: &[DeviceRates]) -> Result<Vec<PathBuf>, String> {
         if let Some(measured) = self.measured() {
             let mut measured = (*measured).clone();
             devices.iter().for_each(|device| measured.keep(device.clone()));

@@ -22,11 +22,11 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub fn new(instructions: InstructionSet, threads: usize) -> Self {
+    pub(crate) fn new(instructions: InstructionSet, threads: usize) -> Self {
         Self { cpu: processor(), instructions, threads }
     }
 
-    pub fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         let s = if self.threads == 1 { "" } else { "s" };
         format!("{}, {} thread{s}", self.instructions, self.threads)
     }
@@ -48,19 +48,19 @@ fn processor() -> String {
 
 /// What is kept of this machine.
 #[cfg(not(feature = "serde"))]
-pub fn load(_: Option<&Path>, _: &Machine) -> Measured {
+pub(super) fn load(_: Option<&Path>, _: &Machine) -> Measured {
     Measured::default()
 }
 
 /// Keeps what was measured.
 #[cfg(not(feature = "serde"))]
-pub fn save(_: &Path, _: &Machine, _: &DeviceRates) -> Result<PathBuf, String> {
+pub(super) fn save(_: &Path, _: &Machine, _: &DeviceRates) -> Result<PathBuf, String> {
     Err("this build reads and writes no files (feature `serde`)".into())
 }
 
 /// What is kept of this machine.
 #[cfg(feature = "serde")]
-pub fn load(directory: Option<&Path>, machine: &Machine) -> Measured {
+pub(super) fn load(directory: Option<&Path>, machine: &Machine) -> Measured {
     let mut measured = Measured::default();
     let files = directory.and_then(|directory| std::fs::read_dir(directory).ok());
     for file in files.into_iter().flatten().flatten() {
@@ -79,7 +79,11 @@ pub fn load(directory: Option<&Path>, machine: &Machine) -> Measured {
 
 /// Keeps what was measured.
 #[cfg(feature = "serde")]
-pub fn save(directory: &Path, machine: &Machine, device: &DeviceRates) -> Result<PathBuf, String> {
+pub(super) fn save(
+    directory: &Path,
+    machine: &Machine,
+    device: &DeviceRates,
+) -> Result<PathBuf, String> {
     let identity = identity(machine, device);
     let path = directory.join(name(&identity));
     let rates: Map<String, Value> =

@@ -10,7 +10,7 @@ use crate::problem::geometry::{Axis, Geometry};
 /// What the extended input needs besides the input: the geometry and the value that stands
 /// outside along each axis.
 #[derive(Clone, Debug)]
-pub struct Extension<A> {
+pub(crate) struct Extension<A> {
     /// The folded axes.
     pub geometry: Geometry,
     /// One value per folded axis; read only where the axis's edge is constant.
@@ -19,7 +19,7 @@ pub struct Extension<A> {
 
 /// Where a row of the extended input comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Row<A> {
+pub(crate) enum Row<A> {
     /// The stored row that starts at this sample.
     Stored(usize),
     /// A row outside of the input: one value, wherever the innermost axis is not outside too.
@@ -28,48 +28,48 @@ pub enum Row<A> {
 
 /// A place on some of the outer axes.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<A> {
+pub(crate) struct Place<A> {
     index: usize,
     outside: Option<A>,
 }
 
 impl<A> Place<A> {
     /// Before the first axis.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { index: 0, outside: None }
     }
 }
 
 impl<A: Element> Extension<A> {
     /// The extension of a problem whose axes have these boundaries.
-    pub fn new(problem: &Problem, boundary: &[Boundary<A>]) -> Self {
+    pub(crate) fn new(problem: &Problem, boundary: &[Boundary<A>]) -> Self {
         let values = boundary.iter().map(Boundary::value);
         let (geometry, values) = Geometry::fold(problem.axes.iter().cloned().zip(values));
         Self { geometry, values }
     }
 
     /// The same in a type that holds what stands outside.
-    pub fn widened<W: Element + Wider<A>>(&self) -> Result<Extension<W>> {
+    pub(crate) fn widened<W: Element + Wider<A>>(&self) -> Result<Extension<W>> {
         Ok(Extension { geometry: self.geometry.clone(), values: widened(&self.values)? })
     }
 
     /// The innermost axis.
-    pub fn inner(&self) -> &Axis {
+    pub(crate) fn inner(&self) -> &Axis {
         &self.geometry.axes[self.geometry.rank() - 1]
     }
 
     /// All axes but the innermost.
-    pub fn outer(&self) -> &[Axis] {
+    pub(crate) fn outer(&self) -> &[Axis] {
         &self.geometry.axes[..self.geometry.rank() - 1]
     }
 
     /// The row at these samples of the outer axes of the extended input.
-    pub fn row(&self, outer: impl Iterator<Item = isize>) -> Row<A> {
+    pub(crate) fn row(&self, outer: impl Iterator<Item = isize>) -> Row<A> {
         self.row_at(outer.enumerate().fold(Place::start(), |place, (a, p)| self.along(place, a, p)))
     }
 
     /// Goes to sample `p` along the outer axis `a`, having gone along those before it.
-    pub fn along(&self, place: Place<A>, a: usize, p: isize) -> Place<A> {
+    pub(crate) fn along(&self, place: Place<A>, a: usize, p: isize) -> Place<A> {
         let axis = &self.geometry.axes[a];
         match axis.resolve(p) {
             Some(sample) => Place { index: place.index * axis.samples() + sample, ..place },
@@ -79,18 +79,18 @@ impl<A: Element> Extension<A> {
     }
 
     /// The row at a place on all outer axes.
-    pub fn row_at(&self, place: Place<A>) -> Row<A> {
+    pub(crate) fn row_at(&self, place: Place<A>) -> Row<A> {
         place.outside.map_or(Row::Stored(place.index * self.inner().samples()), Row::Outside)
     }
 
     /// Whether a row is zeros wherever it is read.
-    pub fn is_zeros(&self, row: Row<A>) -> bool {
+    pub(crate) fn is_zeros(&self, row: Row<A>) -> bool {
         let ends = self.values[self.values.len() - 1];
         row == Row::Outside(A::default()) && ends == A::default()
     }
 
     /// The sample at `p`, along the innermost axis, of one row.
-    pub fn sample(&self, x: &[A], row: Row<A>, p: isize) -> A {
+    pub(crate) fn sample(&self, x: &[A], row: Row<A>, p: isize) -> A {
         match (self.inner().resolve(p), row) {
             (None, _) => self.values[self.values.len() - 1],
             (Some(_), Row::Outside(value)) => value,
@@ -99,7 +99,7 @@ impl<A: Element> Extension<A> {
     }
 
     /// Fills `out` with the samples from `start` on, along the innermost axis, of one row.
-    pub fn fill(&self, x: &[A], row: Row<A>, start: isize, out: &mut [A]) {
+    pub(crate) fn fill(&self, x: &[A], row: Row<A>, start: isize, out: &mut [A]) {
         let axis = self.inner();
         let value = self.values[self.values.len() - 1];
         let samples = axis.samples() as isize;
@@ -137,14 +137,14 @@ impl<A: Element> Extension<A> {
 
 /// Counts through all indices below `shape`, the last axis fastest.
 #[derive(Clone, Debug)]
-pub struct Odometer {
+pub(crate) struct Odometer {
     shape: Vec<usize>,
     at: Vec<usize>,
 }
 
 impl Odometer {
     /// Starts at the index whose place in standard order is `flat`.
-    pub fn starting_at(shape: Vec<usize>, flat: usize) -> Self {
+    pub(crate) fn starting_at(shape: Vec<usize>, flat: usize) -> Self {
         let mut at = vec![0; shape.len()];
         let mut rest = flat;
         for (at, &n) in at.iter_mut().zip(&shape).rev() {
@@ -155,12 +155,12 @@ impl Odometer {
     }
 
     /// The index now.
-    pub fn at(&self) -> &[usize] {
+    pub(crate) fn at(&self) -> &[usize] {
         &self.at
     }
 
     /// The next index; false when all have been seen and the count starts over.
-    pub fn advance(&mut self) -> bool {
+    pub(crate) fn advance(&mut self) -> bool {
         for (at, &n) in self.at.iter_mut().zip(&self.shape).rev() {
             *at += 1;
             if *at < n {

@@ -49,7 +49,7 @@ pub(crate) struct ResultToCheck<'a, A: Element, T> {
 
 impl<A: Element> Checker<A> {
     /// None where nothing is checked.
-    pub fn new(
+    pub(crate) fn new(
         check: Check,
         plan: &Plan,
         kernel: &ArrayRef<A, IxDyn>,
@@ -67,7 +67,7 @@ impl<A: Element> Checker<A> {
     }
 
     /// An error where an output is off by more than its bound.
-    pub fn check<T: FrameSample<A>>(&self, result: &ResultToCheck<A, T>) -> Result<()> {
+    pub(crate) fn check<T: FrameSample<A>>(&self, result: &ResultToCheck<A, T>) -> Result<()> {
         let ResultToCheck { plan, x, y, .. } = *result;
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let first = call.wrapping_mul(self.samples);

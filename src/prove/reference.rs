@@ -103,7 +103,7 @@ fn of_a_convolution<A: Element>(mut k: ArrayD<A>, operation: Operation) -> Array
 
 impl<A: Element> Definition<A> {
     /// The definition for inputs of this shape, which do not change places with the kernel.
-    pub fn new(input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
+    pub(crate) fn new(input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
         let problem = Problem::new(input, k.shape(), options)?;
         Self::of(&problem, input, of_a_convolution(k, options.operation), options)
     }
@@ -129,7 +129,7 @@ impl<A: Element> Definition<A> {
     }
 
     /// One sample of the result, and what its error is judged by.
-    pub fn with_window(&self, x: impl Fn(&[usize]) -> A, o: &[usize]) -> (A::Wide, Window) {
+    pub(crate) fn with_window(&self, x: impl Fn(&[usize]) -> A, o: &[usize]) -> (A::Wide, Window) {
         let (mut sum, mut window) = (A::Wide::default(), Window::default());
         self.window(x, o, |k, x| {
             sum = sum.mul_add(k.widen(), x.widen());

@@ -27,7 +27,7 @@ use crate::problem::extension::Extension;
 use crate::util::threads::Workers;
 
 /// A method on the CPU with its weights in place, ready for any input of the planned shape.
-pub enum Executor<C: Compute> {
+pub(crate) enum Executor<C: Compute> {
     Direct(Box<Direct<C>>),
     Separable(Separable<C>),
     Sum(Box<Sum<C>>),
@@ -35,7 +35,7 @@ pub enum Executor<C: Compute> {
 }
 
 /// The outer products that a kernel is the sum of.
-pub struct Terms<C> {
+pub(crate) struct Terms<C> {
     pub factors: Vec<Factors<C>>,
     /// Whether there is one, and its signs are the kernel's.
     pub keeps_signs: bool,
@@ -44,7 +44,7 @@ pub struct Terms<C> {
 impl<C: Compute> Executor<C> {
     /// Prepares what the recipe says for these weights, given in canonical order. `terms` is asked
     /// for where the method needs them.
-    pub fn new(
+    pub(crate) fn new(
         recipe: &Recipe,
         extension: Extension<C>,
         weights: Vec<C>,
@@ -88,7 +88,7 @@ impl<C: Compute> Executor<C> {
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order. An error of an
     /// output that is no larger than `bearable` is not looked for.
-    pub fn run(&self, x: &[C], y: &mut [C], bearable: f64) -> Result<()> {
+    pub(crate) fn run(&self, x: &[C], y: &mut [C], bearable: f64) -> Result<()> {
         match self {
             Self::Direct(direct) => direct.run(x, y),
             Self::Separable(separable) => separable.run(x, y),
@@ -100,7 +100,7 @@ impl<C: Compute> Executor<C> {
 
 /// What runs a recipe on the GPU.
 #[cfg(feature = "gpu")]
-pub fn on_gpu<A: Element>(
+pub(crate) fn on_gpu<A: Element>(
     schedule: &Schedule,
     extension: &Extension<A>,
     kernel: &Kernel<A>,

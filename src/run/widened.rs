@@ -21,7 +21,7 @@ use crate::util::threads;
 use crate::words::Precision;
 
 /// A recipe that is ready to run, on whatever device, in the precision that was asked for.
-pub enum Runner<A: Element> {
+pub(crate) enum Runner<A: Element> {
     /// On the GPU, whose shaders widen what they load themselves.
     #[cfg(feature = "gpu")]
     Gpu(Box<Host<A>>),
@@ -35,7 +35,7 @@ pub enum Runner<A: Element> {
 
 impl<A: Element> Runner<A> {
     /// Prepares what the recipe says for this kernel.
-    pub fn new(
+    pub(crate) fn new(
         precision: Precision,
         recipe: &Recipe,
         extension: &Extension<A>,
@@ -62,7 +62,7 @@ impl<A: Element> Runner<A> {
 
     /// What runs on the GPU, if that is where it runs.
     #[cfg(feature = "gpu")]
-    pub fn host(&self) -> Option<&Host<A>> {
+    pub(crate) fn host(&self) -> Option<&Host<A>> {
         match self {
             Self::Gpu(host) => Some(host),
             _ => None,
@@ -71,7 +71,7 @@ impl<A: Element> Runner<A> {
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order. An error of an
     /// output that is no larger than `bearable` is not looked for.
-    pub fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
+    pub(crate) fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
         match self {
             #[cfg(feature = "gpu")]
             Self::Gpu(host) => host.run(x, y),
@@ -91,7 +91,7 @@ impl<A: Element> Runner<A> {
 
 /// An executor, and the way from elements as they are stored to those that it computes in and back:
 /// none where the bits are the same, else two conversions.
-pub struct Widened<A, C: Compute> {
+pub(crate) struct Widened<A, C: Compute> {
     executor: Executor<C>,
     threads: usize,
     /// Widened inputs and results that are not rounded yet; kept from call to call.

@@ -10,7 +10,7 @@ use fearless_simd::{Simd, SimdBase};
 use crate::simd::Spectral;
 
 /// Slabs that the highest tile sums.
-pub const TILE: usize = 12;
+pub(crate) const TILE: usize = 12;
 
 /// Sums over slabs, in the place of those slabs.
 pub struct ColumnJob<'a, C> {
@@ -31,14 +31,14 @@ pub struct ColumnJob<'a, C> {
 
 /// Numbers of a vector.
 #[inline(always)]
-pub fn lanes<S: Simd, C: Spectral>(_: S) -> usize {
+pub(crate) fn lanes<S: Simd, C: Spectral>(_: S) -> usize {
     C::count::<S>()
 }
 
 /// Replaces the first `sums` slabs by sums over taps from there on, in tiles as high as the
 /// instruction set's registers hold.
 #[inline(always)]
-pub fn sum<S: Simd, C: Spectral>(simd: S, job: ColumnJob<'_, C>) {
+pub(crate) fn sum<S: Simd, C: Spectral>(simd: S, job: ColumnJob<'_, C>) {
     let ColumnJob { block, slab, step, weights, taps, sums } = job;
     let (step, lanes) = (step * slab, C::count::<S>());
     for (vector, weights) in weights.chunks_exact(lanes * taps).enumerate() {

@@ -92,7 +92,7 @@ pub(crate) use with_instructions;
 ///
 /// No more than some pages' worth of it: in a long row the hardware does see what comes.
 #[inline(always)]
-pub fn prefetch<A>(from: &[A], at: usize, len: usize) {
+pub(crate) fn prefetch<A>(from: &[A], at: usize, len: usize) {
     const MOST: usize = 8 << 10;
     #[cfg(target_arch = "x86_64")]
     for line in (0..(len * size_of::<A>()).min(MOST)).step_by(64) {
@@ -148,7 +148,7 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
 }
 
 /// Numbers whose taps may differ from lane to lane.
-pub trait Spectral: Lanes {
+pub(crate) trait Spectral: Lanes {
     /// The first `count` taps: all real parts and then all imaginary ones.
     fn taps<S: Simd>(simd: S, from: &[Self]) -> Self::Tap<S>;
     /// Turns a square of `count` rows over: `to[j * to_step + i] = from[i * from_step + j]`.

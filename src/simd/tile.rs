@@ -10,7 +10,7 @@ use fearless_simd::{Simd, SimdBase};
 use crate::simd::{InstructionSet, Lanes, prefetch};
 
 /// A row of samples that is not there: zeros.
-pub const ZEROS: usize = usize::MAX;
+pub(crate) const ZEROS: usize = usize::MAX;
 
 /// A stretch of columns of a few output rows.
 pub struct TileJob<'a, A> {
@@ -71,7 +71,7 @@ const HEIGHTS: [(usize, f64); 4] = [(6, 1.0), (4, 1.1), (2, 1.6), (1, 2.1)];
 const FEW_HEIGHTS: [(usize, f64); 2] = [(4, 1.0), (1, 1.9)];
 
 /// The heights of tiles on an instruction set, and what an output costs in them.
-pub fn heights(instructions: InstructionSet) -> &'static [(usize, f64)] {
+pub(crate) fn heights(instructions: InstructionSet) -> &'static [(usize, f64)] {
     let wide = cfg!(target_arch = "aarch64") || instructions != InstructionSet::Baseline;
     if wide { &HEIGHTS } else { &FEW_HEIGHTS }
 }
@@ -89,7 +89,7 @@ fn no_such_height(rows: usize) -> ! {
 /// that these have no use for, is not even generated. Each height is a function of its own: the
 /// compiler takes longer for one large function than for its parts.
 #[inline(always)]
-pub fn columns<S: Simd, A: Lanes>(simd: S, job: TileJob<'_, A>) {
+pub(crate) fn columns<S: Simd, A: Lanes>(simd: S, job: TileJob<'_, A>) {
     macro_rules! tiles {
         ($R:literal, $V:literal, $T:expr) => {
             simd.vectorize(

@@ -16,7 +16,7 @@ pub struct Turn<'a, C> {
 
 /// Turns a matrix over.
 #[inline(always)]
-pub fn transpose<S: Simd, C: Spectral>(simd: S, turn: Turn<'_, C>) {
+pub(crate) fn transpose<S: Simd, C: Spectral>(simd: S, turn: Turn<'_, C>) {
     let Turn { from, from_step, rows, columns, to, to_step } = turn;
     let side = C::count::<S>();
     let [whole_rows, whole_columns] = [rows, columns].map(|n| n - n % side);

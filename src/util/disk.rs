@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Where this user's caches are, as each system has it; `CONVOLVE_CACHE_DIR` names another place, or
 /// none at all where it is empty.
-pub fn directory() -> Option<PathBuf> {
+pub(crate) fn directory() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(here) = std::env::var_os("CONVOLVE_CACHE_DIR") {
         return (!here.is_empty()).then(|| here.into());
@@ -23,7 +23,7 @@ pub fn directory() -> Option<PathBuf> {
 /// Reads a file of at most so many bytes. Anything else that stands there is none of ours: a pipe would
 /// keep us waiting, and a device may have no end.
 #[cfg(any(feature = "gpu", feature = "serde"))]
-pub fn read(path: &std::path::Path, most: u64) -> Option<Vec<u8>> {
+pub(crate) fn read(path: &std::path::Path, most: u64) -> Option<Vec<u8>> {
     use std::io::Read;
     // Before it is opened: that alone waits for whoever writes to a pipe.
     let about = path.metadata().ok()?;
@@ -38,7 +38,7 @@ pub fn read(path: &std::path::Path, most: u64) -> Option<Vec<u8>> {
 /// Writes a file, whole or not at all: beside its place first, so that whoever reads it meanwhile
 /// has the old one or the new one.
 #[cfg(any(feature = "gpu", feature = "serde"))]
-pub fn write(path: &std::path::Path, data: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write(path: &std::path::Path, data: &[u8]) -> std::io::Result<()> {
     use std::sync::atomic::{AtomicUsize, Ordering};
     // A name of its own for every writer, in this process and in others.
     static WRITES: AtomicUsize = AtomicUsize::new(0);

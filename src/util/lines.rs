@@ -9,7 +9,7 @@ use crate::util::memory;
 
 /// Elements that begin with a line of the cache: vectors of them do not lie in two.
 #[derive(Clone, Debug)]
-pub struct Lines<A> {
+pub(crate) struct Lines<A> {
     lines: Vec<Line>,
     elements: PhantomData<A>,
 }
@@ -17,11 +17,11 @@ pub struct Lines<A> {
 /// A line of the cache.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(64))]
-pub struct Line([u8; 64]);
+pub(crate) struct Line([u8; 64]);
 
 impl<A: Pod> Lines<A> {
     /// At least as many zeros.
-    pub fn new(len: usize, what: &'static str) -> Result<Self> {
+    pub(crate) fn new(len: usize, what: &'static str) -> Result<Self> {
         let lines = (len * size_of::<A>()).div_ceil(size_of::<Line>());
         Ok(Self { lines: memory::zeros(lines, what)?, elements: PhantomData })
     }

@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// At most so many values, each cheap to clone.
 #[derive(Debug)]
-pub struct LruCache<K, V> {
+pub(crate) struct LruCache<K, V> {
     most: usize,
     /// The one used last stands at the end.
     kept: Mutex<VecDeque<(K, V)>>,
@@ -15,7 +15,7 @@ pub struct LruCache<K, V> {
 
 impl<K: PartialEq, V: Clone> LruCache<K, V> {
     /// Keeps `most` values, at least one.
-    pub fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most: most.max(1), kept: Mutex::default() }
     }
 
@@ -24,7 +24,7 @@ impl<K: PartialEq, V: Clone> LruCache<K, V> {
     /// No lock is held while it is made: what is made may hand work to a pool of threads, whose
     /// threads may want the same lock meanwhile, this one among them. Two that want the same at one
     /// time may both make it; all get the value of the first that is done.
-    pub fn get(&self, key: K, make: impl FnOnce(&K) -> Result<V>) -> Result<V> {
+    pub(crate) fn get(&self, key: K, make: impl FnOnce(&K) -> Result<V>) -> Result<V> {
         if let Some(value) = self.find(&key) {
             return Ok(value);
         }
@@ -41,7 +41,7 @@ impl<K: PartialEq, V: Clone> LruCache<K, V> {
     }
 
     /// The value of a key that has one.
-    pub fn find(&self, key: &K) -> Option<V> {
+    pub(crate) fn find(&self, key: &K) -> Option<V> {
         touch(&mut self.lock(), key)
     }
 

@@ -7,32 +7,32 @@ use ndarray::{Array, ArrayRef, Dimension};
 use crate::error::{Error, Result};
 
 /// So many zeros. Pages come untouched from the system, where a filled `Vec` would touch each of them.
-pub fn zeros<T: Zeroable>(len: usize, what: &'static str) -> Result<Vec<T>> {
+pub(crate) fn zeros<T: Zeroable>(len: usize, what: &'static str) -> Result<Vec<T>> {
     let memory = bytemuck::allocation::try_zeroed_slice_box(len);
     memory.map(Vec::from).map_err(|()| refused::<T>(len, what))
 }
 
 /// An empty vector with room for so many.
-pub fn room<T>(len: usize, what: &'static str) -> Result<Vec<T>> {
+pub(crate) fn room<T>(len: usize, what: &'static str) -> Result<Vec<T>> {
     let mut room = Vec::new();
     reserve(&mut room, len, what)?;
     Ok(room)
 }
 
 /// Makes room for so many more.
-pub fn reserve<T>(of: &mut Vec<T>, more: usize, what: &'static str) -> Result<()> {
+pub(crate) fn reserve<T>(of: &mut Vec<T>, more: usize, what: &'static str) -> Result<()> {
     of.try_reserve_exact(more).map_err(|_| refused::<T>(of.len().saturating_add(more), what))
 }
 
 /// A copy.
-pub fn copied<T: Copy>(values: &[T], what: &'static str) -> Result<Vec<T>> {
+pub(crate) fn copied<T: Copy>(values: &[T], what: &'static str) -> Result<Vec<T>> {
     let mut copy = room(values.len(), what)?;
     copy.extend_from_slice(values);
     Ok(copy)
 }
 
 /// A copy of an array, in standard order.
-pub fn copied_array<T: Copy, D: Dimension>(
+pub(crate) fn copied_array<T: Copy, D: Dimension>(
     array: &ArrayRef<T, D>,
     what: &'static str,
 ) -> Result<Array<T, D>> {
@@ -41,7 +41,7 @@ pub fn copied_array<T: Copy, D: Dimension>(
 }
 
 /// All of these, of which there are so many.
-pub fn collected<T>(
+pub(crate) fn collected<T>(
     values: impl IntoIterator<Item = T>,
     len: usize,
     what: &'static str,
@@ -52,7 +52,11 @@ pub fn collected<T>(
 }
 
 /// Gives a buffer that is used again its length; what it holds may be anything.
-pub fn fit<T: Zeroable + Clone>(buffer: &mut Vec<T>, len: usize, what: &'static str) -> Result<()> {
+pub(crate) fn fit<T: Zeroable + Clone>(
+    buffer: &mut Vec<T>,
+    len: usize,
+    what: &'static str,
+) -> Result<()> {
     if len > buffer.capacity() {
         // Not both at one time.
         *buffer = Vec::new();

@@ -7,7 +7,7 @@ use crate::util::threads;
 
 /// Things that whoever takes one overwrites, so that one left behind by a panic does no harm.
 #[derive(Debug)]
-pub struct ScratchPool<T> {
+pub(crate) struct ScratchPool<T> {
     kept: Mutex<Vec<T>>,
     most: usize,
 }
@@ -19,21 +19,21 @@ impl<T> ScratchPool<T> {
     /// Keeps as many as `each` call or thread takes at one time for every thread of the machine, and
     /// for more calls than one only as long as all of them together, of so many bytes each, are no more
     /// than 64 MiB. What many callers took at one time goes back to the system.
-    pub fn new(each: usize, bytes: usize) -> Self {
+    pub(crate) fn new(each: usize, bytes: usize) -> Self {
         let all = each * threads::available();
         let most = (BUDGET / bytes.max(1)).clamp(each, all.max(each));
         Self { kept: Mutex::default(), most }
     }
 
     /// One that was kept, or a new one.
-    pub fn take(&self, new: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn take(&self, new: impl FnOnce() -> Result<T>) -> Result<T> {
         // Not made under the lock: others need not wait for it.
         let kept = self.lock().pop();
         kept.map_or_else(new, Ok)
     }
 
     /// Keeps one for whoever takes it next, unless enough are kept.
-    pub fn keep(&self, used: T) {
+    pub(crate) fn keep(&self, used: T) {
         let mut kept = self.lock();
         if kept.len() < self.most {
             kept.push(used);

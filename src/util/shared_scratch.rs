@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 use crate::util::lines::Line;
-use crate::util::memory;
+use crate::util::{memory, threads};
 
-/// Buffers that nobody uses now. All together they take no more than calls have had in use at one time,
-/// or 64 MiB where that is more.
+/// Buffers that nobody uses now: no more than one call for each thread of the machine takes, and no more
+/// bytes than calls have had in use at one time, or 64 MiB where that is more.
 #[derive(Debug, Default)]
-pub struct SharedScratch {
+pub(crate) struct SharedScratch {
     state: Mutex<State>,
 }
 
@@ -30,12 +30,15 @@ struct State {
 /// Bytes that may be kept however little is in use.
 const BUDGET: usize = 64 << 20;
 
+/// Buffers that a call takes at one time: no more are kept than calls on all threads of the machine take.
+const EACH: usize = 2;
+
 /// A buffer may be this many times as large as what it is taken for.
 const LARGER: usize = 4;
 
 impl SharedScratch {
     /// So many elements, which may be anything.
-    pub fn take<A: Pod>(&self, len: usize, what: &'static str) -> Result<Buffer<'_, A>> {
+    pub(crate) fn take<A: Pod>(&self, len: usize, what: &'static str) -> Result<Buffer<'_, A>> {
         let lines = len.saturating_mul(size_of::<A>()).div_ceil(size_of::<Line>());
         let found = self.lock().take(lines);
         // Not made under the lock: others need not wait for it.
@@ -80,7 +83,7 @@ impl State {
             self.peaks = [0, self.peaks[0]];
         }
         let mut given_up = Vec::new();
-        while self.kept_bytes > most {
+        while self.kept_bytes > most || self.kept.len() > EACH * threads::available() {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.kept_bytes -= bytes_of(&oldest);
             given_up.push(oldest);
@@ -95,7 +98,7 @@ fn bytes_of(memory: &[Line]) -> usize {
 
 /// Elements that go back when dropped.
 #[derive(Debug)]
-pub struct Buffer<'s, A> {
+pub(crate) struct Buffer<'s, A> {
     memory: Vec<Line>,
     len: usize,
     home: &'s SharedScratch,

@@ -5,7 +5,7 @@ use crate::error::Result;
 
 /// Threads that work can be spread over.
 #[cfg(feature = "rayon")]
-pub fn available() -> usize {
+pub(crate) fn available() -> usize {
     if has_pool() { rayon::current_num_threads() } else { 1 }
 }
 
@@ -24,7 +24,7 @@ fn has_pool() -> bool {
 
 /// Threads that work can be spread over: without the feature `rayon`, the caller's.
 #[cfg(not(feature = "rayon"))]
-pub fn available() -> usize {
+pub(crate) fn available() -> usize {
     1
 }
 
@@ -38,7 +38,7 @@ fn pieces(threads: usize) -> usize {
 
 /// Calls `work` with each chunk of `len` items and its number, on up to `threads` threads. Chunks
 /// are much work each, so every one of them may move to an idle thread.
-pub fn for_each_chunk<T: Send>(
+pub(crate) fn for_each_chunk<T: Send>(
     items: &mut [T],
     len: usize,
     threads: usize,
@@ -58,7 +58,7 @@ pub fn for_each_chunk<T: Send>(
 
 /// Cuts `out` into contiguous pieces of whole groups, each of `group` elements, and calls `work` with
 /// each piece and the index where it starts, on up to `threads` threads.
-pub fn for_each_piece<A: Send>(
+pub(crate) fn for_each_piece<A: Send>(
     out: &mut [A],
     threads: usize,
     group: usize,
@@ -77,7 +77,7 @@ pub fn for_each_piece<A: Send>(
 
 /// Threads, and what may follow from how many they are.
 #[derive(Clone, Copy, Debug)]
-pub struct Workers {
+pub(crate) struct Workers {
     /// Threads.
     pub threads: usize,
     /// Whether work is cut by its shape alone, so that results have the same bits on any number of
@@ -93,7 +93,7 @@ impl From<usize> for Workers {
 
 /// Cuts `out` into up to `most` contiguous pieces, where `cut` says the permitted cut nearest to an index,
 /// and calls `work` with each piece and the index where it starts, on up to `threads` threads.
-pub fn for_each_part<A: Send>(
+pub(crate) fn for_each_part<A: Send>(
     out: &mut [A],
     threads: usize,
     most: usize,
@@ -131,7 +131,7 @@ fn part<A: Send>(
 }
 
 /// The row nearest to `row` at which a tile begins, of tiles of `tile` rows in planes of `plane` rows.
-pub fn nearest_tile(row: usize, plane: usize, tile: usize) -> usize {
+pub(crate) fn nearest_tile(row: usize, plane: usize, tile: usize) -> usize {
     let (before, row) = (row / plane * plane, row % plane);
     before + ((row + tile / 2) / tile * tile).min(plane)
 }

@@ -10,7 +10,7 @@ const ENOUGH: Duration = Duration::from_millis(10);
 const TOO_LONG: Duration = Duration::from_millis(100);
 
 /// Seconds of the fastest of a few runs: whatever disturbs a run makes it longer.
-pub fn fastest(mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
+pub(crate) fn fastest(mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
     // The first one touches memory and compiles shaders, which is nothing beside a long run.
     let first = run()?;
     if first >= TOO_LONG {

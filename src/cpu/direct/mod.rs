@@ -25,7 +25,7 @@ use shape::{Tiles, Work};
 use window::WindowLayout;
 
 /// Direct convolution of one geometry with fixed weights.
-pub struct Direct<A: Compute> {
+pub(crate) struct Direct<A: Compute> {
     extension: Extension<A>,
     /// The axis that tiles have their rows on; a single row where there is none.
     rows: Axis,
@@ -75,7 +75,7 @@ const STRETCH: usize = 2048;
 
 impl<A: Compute> Direct<A> {
     /// An executor that spreads its work over up to `threads` threads.
-    pub fn new(
+    pub(crate) fn new(
         extension: Extension<A>,
         weights: &[A],
         tile: Tile,
@@ -117,10 +117,10 @@ impl<A: Compute> Direct<A> {
     }
 
     /// Samples of the widest vector.
-    pub const UNIT: usize = VECTOR / size_of::<A>();
+    pub(crate) const UNIT: usize = VECTOR / size_of::<A>();
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(crate) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let width = self.extension.inner().outputs();
         let (tile, plane) =
             (self.tiles[0].tile.rows * self.tiles[0].tile.spacing, self.rows.outputs());
@@ -164,7 +164,13 @@ impl<A: Compute> Direct<A> {
 
     /// Computes the outputs `columns` of the rows from `row` on, as many as `out` holds; rows are
     /// counted in standard order.
-    pub fn rows(&self, x: &[A], row: usize, columns: Range<usize>, out: &mut [A]) -> Result<()> {
+    pub(crate) fn rows(
+        &self,
+        x: &[A],
+        row: usize,
+        columns: Range<usize>,
+        out: &mut [A],
+    ) -> Result<()> {
         let mut workspace = self.workspaces.take(|| self.workspace())?;
         self.block(x, row, columns, out, &mut workspace)?;
         self.workspaces.keep(workspace);

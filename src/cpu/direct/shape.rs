@@ -10,7 +10,7 @@ use crate::util::memory;
 
 /// Tiles of one height, with their taps.
 #[derive(Clone, Debug)]
-pub struct Tiles<A> {
+pub(crate) struct Tiles<A> {
     pub tile: Tile,
     /// The rows of taps whose sample row serves one row of a tile and none below it, from one of these
     /// to the next.
@@ -22,7 +22,7 @@ pub struct Tiles<A> {
 }
 
 /// What tiles run over: see [`TileJob`].
-pub struct Work<'a, A> {
+pub(crate) struct Work<'a, A> {
     pub x: &'a [A],
     pub zeros: &'a [A],
     pub sources: &'a [usize],
@@ -37,7 +37,7 @@ pub struct Work<'a, A> {
 
 impl<A: Compute> Tiles<A> {
     /// Tiles of this kind for weights with so many rows of taps, each of `row_taps`.
-    pub fn new(
+    pub(crate) fn new(
         tile: Tile,
         weights: &[A],
         [rows_of_taps, row_taps]: [usize; 2],
@@ -66,7 +66,7 @@ impl<A: Compute> Tiles<A> {
     }
 
     /// Computes a stretch of columns of a tile's rows.
-    pub fn run(&self, work: Work<'_, A>) {
+    pub(crate) fn run(&self, work: Work<'_, A>) {
         A::run(
             self.instructions,
             TileJob {

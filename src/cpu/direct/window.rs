@@ -13,7 +13,7 @@ use crate::util::memory;
 /// neighbouring samples: one segment for all taps that are whole strides apart, or, where taps are
 /// so far apart that most of such a segment would not be read, one for each tap.
 #[derive(Clone, Debug)]
-pub struct WindowLayout {
+pub(crate) struct WindowLayout {
     /// Outputs of a stretch, at most.
     pub columns: usize,
     segments: Vec<Segment>,
@@ -40,7 +40,7 @@ const TAPS: &str = "the places of the taps";
 
 impl WindowLayout {
     /// A layout for stretches whose length is a multiple of `unit`.
-    pub fn new(axis: &Axis, unit: usize) -> Result<Self> {
+    pub(crate) fn new(axis: &Axis, unit: usize) -> Result<Self> {
         let most = axis.outputs().next_multiple_of(unit);
         // Long enough that the overlap of two stretches does not cost more than the stretches.
         let reach = axis.reach() / axis.stride;
@@ -52,7 +52,7 @@ impl WindowLayout {
 
     /// The layout for stretches of this length in which taps share samples: as long as the stretch
     /// and the reach of the taps together.
-    pub fn by_phase(axis: &Axis, columns: usize) -> Result<Self> {
+    pub(crate) fn by_phase(axis: &Axis, columns: usize) -> Result<Self> {
         let place = |t: usize| (t * axis.dilation % axis.stride, t * axis.dilation / axis.stride);
         // The first and the last whole stride of each phase.
         let mut phases: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
@@ -92,7 +92,7 @@ impl WindowLayout {
     }
 
     /// Fills `out` with what `columns` outputs from `first` on read of a row.
-    pub fn fill<A: Compute>(
+    pub(crate) fn fill<A: Compute>(
         &self,
         extension: &Extension<A>,
         x: &[A],

@@ -7,7 +7,7 @@ use crate::util::memory;
 
 /// The windows along one axis, in tiles.
 #[derive(Debug)]
-pub struct Along {
+pub(super) struct Along {
     /// Samples of a tile, and outputs of a patch.
     pub side: usize,
     /// Tiles from one tap to the next.
@@ -24,14 +24,19 @@ pub struct Along {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Span {
+pub(super) struct Span {
     pub first: usize,
     pub count: usize,
 }
 
 impl Along {
     /// Tiles for a core of these taps.
-    pub fn new(taps: usize, step: usize, core: &Range<usize>, support: Range<usize>) -> Self {
+    pub(super) fn new(
+        taps: usize,
+        step: usize,
+        core: &Range<usize>,
+        support: Range<usize>,
+    ) -> Self {
         let side = side(step, core);
         // Samples of a tile that are not its first one.
         let rest = side - 1;
@@ -72,7 +77,7 @@ fn side(step: usize, core: &Range<usize>) -> usize {
 }
 
 /// Where taps that are not zero lie along each axis; everywhere where there are none.
-pub fn support(magnitudes: &[f64], shape: &[usize]) -> Vec<Range<usize>> {
+pub(super) fn support(magnitudes: &[f64], shape: &[usize]) -> Vec<Range<usize>> {
     let mut inner = magnitudes.len();
     let along = |&taps: &usize| {
         inner /= taps;
@@ -92,7 +97,7 @@ pub fn support(magnitudes: &[f64], shape: &[usize]) -> Vec<Range<usize>> {
 const MOST_FLOOR: usize = 1024;
 
 /// The tiles under a patch's windows, and the least tap over each, where that is not zero.
-pub fn floor(
+pub(super) fn floor(
     magnitudes: &[f64],
     shape: &[usize],
     steps: &[usize],

@@ -26,10 +26,10 @@ use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 
 /// The precision of the transforms for a type.
-pub type Real<A> = <<A as Compute>::Sample as Sample>::Real;
+pub(super) type Real<A> = <<A as Compute>::Sample as Sample>::Real;
 
 /// FFT convolution of one geometry with fixed weights.
-pub struct Fft<A: Compute> {
+pub(crate) struct Fft<A: Compute> {
     pub(super) extension: Extension<A>,
     pub(super) blocks: Blocks,
     pub(super) transform: Transform<Real<A>>,
@@ -90,7 +90,7 @@ pub(super) struct Block {
 
 impl<A: Compute> Fft<A> {
     /// Transforms the kernel.
-    pub fn new(
+    pub(crate) fn new(
         extension: Extension<A>,
         weights: Vec<A>,
         blocks: Blocks,
@@ -140,7 +140,7 @@ impl<A: Compute> Fft<A> {
     }
 
     /// Computes all outputs. An error that is no larger than `bearable` needs no second look.
-    pub fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
+    pub(crate) fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
         let mut rows: Vec<&mut [A]> = self.lists.take(|| Ok(Vec::new()))?;
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
         let packed = A::Sample::PACKED;

@@ -8,7 +8,7 @@ use crate::util::memory;
 
 /// Arranges the spectra of the taps' slabs, times `scale`: for each vector of frequencies the taps
 /// in turn, first all real parts and then all imaginary ones.
-pub fn weights<R: Real>(
+pub(super) fn weights<R: Real>(
     spectra: &[Complex<R>],
     slab: usize,
     taps: usize,
@@ -27,7 +27,7 @@ pub fn weights<R: Real>(
 }
 
 /// The most that the squared magnitudes of the taps of one frequency add up to.
-pub fn most_energy<R: Real>(weights: &[Complex<R>], taps: usize) -> f64 {
+pub(super) fn most_energy<R: Real>(weights: &[Complex<R>], taps: usize) -> f64 {
     let lanes = R::lanes();
     let parts: &[R] = bytemuck::cast_slice(weights);
     let mut most = 0.0;

@@ -12,7 +12,7 @@ use crate::util::memory;
 /// samples, no more than `holes` lie under smaller taps, and `m` samples add up to
 /// `sqrt(m * Q)` at most (Cauchy and Schwarz).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Core {
+pub(super) struct Core {
     /// The box.
     pub taps: Vec<Range<usize>>,
     /// What its taps are at least, with fewer and more exceptions.
@@ -21,7 +21,7 @@ pub struct Core {
 
 /// A magnitude that all taps of a box but a few reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Level {
+pub(super) struct Level {
     /// The magnitude.
     pub least: f64,
     /// Taps that do not reach it.
@@ -43,7 +43,7 @@ impl Core {
     ///
     /// `covered` says how many places of a range of taps along an axis are counted together whatever
     /// the window.
-    pub fn of(
+    pub(super) fn of(
         magnitudes: &[f64],
         shape: &[usize],
         covered: impl Fn(usize, &Range<usize>) -> usize,

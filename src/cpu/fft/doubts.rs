@@ -7,7 +7,7 @@ use crate::util::memory;
 
 /// Some outputs of one row of patches.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Doubt {
+pub(super) struct Doubt {
     /// The row's place along the outer axes, as one number in standard order.
     pub row: usize,
     /// Patches.
@@ -18,7 +18,7 @@ pub struct Doubt {
 
 /// Outputs that need no sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub(super) enum Known {
     /// Their windows are zeros.
     Zero,
     /// A NaN is in their windows: no tap is skipped.
@@ -33,23 +33,29 @@ const MOST: usize = 1 << 12;
 
 /// What was found in a block, row by row.
 #[derive(Debug, Default)]
-pub struct Doubts(Vec<Doubt>);
+pub(super) struct Doubts(Vec<Doubt>);
 
 impl Doubts {
     /// Bytes that are kept from call to call.
-    pub const BYTES: usize = MOST * size_of::<Doubt>();
+    pub(super) const BYTES: usize = MOST * size_of::<Doubt>();
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    pub fn iter(&self) -> std::slice::Iter<'_, Doubt> {
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Doubt> {
         self.0.iter()
     }
 
     /// Adds a patch to what was found, together with others of its row that are no further away than
     /// `gap`.
-    pub fn note(&mut self, row: usize, p: usize, known: Option<Known>, gap: usize) -> Result<()> {
+    pub(super) fn note(
+        &mut self,
+        row: usize,
+        p: usize,
+        known: Option<Known>,
+        gap: usize,
+    ) -> Result<()> {
         let gap = if known.is_some() { 0 } else { gap };
         let here = self.0.iter_mut().rev().take_while(|doubt| doubt.row == row);
         match here.take(KINDS).find(|doubt| doubt.known == known) {
@@ -66,7 +72,7 @@ impl Doubts {
     }
 
     /// Gives memory back of which few blocks need that much.
-    pub fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         if self.0.capacity() > MOST {
             self.0 = Vec::new();
         }

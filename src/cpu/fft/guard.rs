@@ -21,7 +21,7 @@ use crate::util::memory;
 
 /// What is known of a kernel's windows, whatever the samples.
 #[derive(Debug)]
-pub struct Guard {
+pub(super) struct Guard {
     axes: Vec<Along>,
     /// What taps of the core reach but for its holes.
     levels: Vec<Level>,
@@ -41,7 +41,7 @@ pub struct Guard {
 
 /// What an output may be off by, besides a share of its window.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bearable {
+pub(super) struct Bearable {
     /// An error that nobody sees, in units of the results.
     pub error: f64,
     /// The samples were scaled by this power of two.
@@ -54,7 +54,7 @@ const GAP: usize = 48;
 
 /// Memory that is kept from block to block.
 #[derive(Debug, Default)]
-pub struct Scratch<R> {
+pub(super) struct Scratch<R> {
     /// Of the windows of each patch: sums over the core of magnitudes and of squares, the largest under
     /// taps that are not zero, what is not finite in any of them, and what of that is in all.
     sums: Vec<R>,
@@ -79,7 +79,7 @@ const ARRAYS: usize = 12;
 impl Guard {
     /// For a kernel of these magnitudes, with taps so many samples apart, under transforms of that
     /// precision with this gain.
-    pub fn new(
+    pub(super) fn new(
         magnitudes: &[f64],
         shape: &[usize],
         steps: &[usize],
@@ -102,50 +102,50 @@ impl Guard {
 
     /// The same where the slabs along an axis are summed, of which so many lie between the first tap and
     /// the last.
-    pub fn with_summed(self, axis: usize, reach: usize) -> Self {
+    pub(super) fn with_summed(self, axis: usize, reach: usize) -> Self {
         Self { summed: Some((axis, reach)), ..self }
     }
 
     /// How much louder a result can be than its samples.
     #[cfg(test)]
-    pub fn gain(&self) -> Gain {
+    pub(super) fn gain(&self) -> Gain {
         self.gain
     }
 
     /// Slabs that what becomes of one output stands in.
-    pub fn slabs_of_output(&self) -> usize {
+    pub(super) fn slabs_of_output(&self) -> usize {
         self.summed.map_or(1, |(_, reach)| reach + 1)
     }
 
     /// Sides of tiles.
-    pub fn sides(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn sides(&self) -> impl Iterator<Item = usize> {
         self.axes.iter().map(|along| along.side)
     }
 
     /// Whether sums of squares are needed.
-    pub fn has_holes(&self) -> bool {
+    pub(super) fn has_holes(&self) -> bool {
         self.levels.iter().any(|level| level.holes > 0)
     }
 
     /// The outputs of a row of patches along an axis, counted from the block's first.
-    pub fn outputs(&self, axis: usize, patches: Range<usize>) -> Range<usize> {
+    pub(super) fn outputs(&self, axis: usize, patches: Range<usize>) -> Range<usize> {
         patches.start * self.axes[axis].side..patches.end * self.axes[axis].side
     }
 
     /// Patches along an axis with so many outputs.
-    pub fn patches(&self, axis: usize, needed: usize) -> usize {
+    pub(super) fn patches(&self, axis: usize, needed: usize) -> usize {
         needed.div_ceil(self.axes[axis].side)
     }
 
     /// Bytes that a look at blocks of this size keeps.
-    pub fn bytes<R>(&self, size: &[usize]) -> usize {
+    pub(super) fn bytes<R>(&self, size: &[usize]) -> usize {
         let tiles = size.iter().enumerate().map(|(a, &size)| self.patches(a, size));
         (tiles.product::<usize>() * ARRAYS * size_of::<R>()).saturating_add(Doubts::BYTES)
     }
 
     /// Finds the patches of a block whose outputs could be off by more than they may. `needed` are the
     /// outputs along each axis before any stride drops some; all rows have been added to the survey.
-    pub fn doubts<R: Real>(
+    pub(super) fn doubts<R: Real>(
         &self,
         survey: &Survey<R>,
         parts: Parts,

@@ -13,7 +13,7 @@ use crate::problem::extension::{Extension, Odometer};
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
 /// scale divided out. `space` is new: zeros.
-pub fn spectrum<A: Compute>(
+pub(super) fn spectrum<A: Compute>(
     extension: &Extension<A>,
     weights: &[A],
     blocks: &Blocks,

@@ -9,7 +9,7 @@ use crate::element::transform::{MOST_PACKED, Sample};
 /// Joins a row of each slot, and zeros beyond. What is not zero is not zero either when it is scaled:
 /// whoever looks at it must see where windows are zeros.
 #[inline(always)]
-pub fn pack<A: Compute>(
+pub(super) fn pack<A: Compute>(
     [first, second]: [&[A]; MOST_PACKED],
     exponents: [i32; MOST_PACKED],
     line: &mut [Complex<Real<A>>],

@@ -11,7 +11,7 @@ pub(super) const SAFETY: f64 = 8.0;
 
 /// How the samples that become of one output are known.
 #[derive(Clone, Copy, Debug)]
-pub struct Samples {
+pub(super) struct Samples {
     /// The sum of their squares.
     pub squares: f64,
     /// The largest magnitude.
@@ -20,7 +20,7 @@ pub struct Samples {
 
 /// How a kernel is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Gain {
+pub(super) struct Gain {
     /// How much larger the mean square of a result can be than that of the samples, as a root.
     pub mean: f64,
     /// The largest tap.
@@ -32,7 +32,7 @@ pub struct Gain {
 /// Rounding errors of transforms are as good as independent (Schatzman, SIAM J. Sci. Comput. 17, 1996:
 /// they grow with the root of the stages), and spread evenly over all outputs; but those of a single
 /// loud sample under a single loud tap, whose spectra are both even, may meet in one.
-pub fn error(epsilon: f64, spread: Spread, samples: Samples, gain: Gain) -> f64 {
+pub(super) fn error(epsilon: f64, spread: Spread, samples: Samples, gain: Gain) -> f64 {
     let even = (spread.depth() * samples.squares / spread.transformed as f64).sqrt() * gain.mean;
     SAFETY * epsilon * (even + samples.largest * gain.largest)
 }
@@ -43,7 +43,7 @@ const NEAR: f64 = 2.0;
 
 /// How loud a block is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Level {
+pub(super) struct Level {
     /// The largest magnitude, infinite where a sample is not finite.
     pub largest: f64,
     /// The sum of the squares, at most, of what becomes of one output: of the whole block, or of the
@@ -57,7 +57,7 @@ impl Level {
     /// The exponents with which two blocks are packed into one transform. The error that it leaves
     /// in each is relative to the joint level: without scaling the quiet one would drown in the
     /// loud one's. Scaled by powers of two, which is exact, each is nearly as good as alone.
-    pub fn partners(&self, other: &Self) -> [i32; 2] {
+    pub(super) fn partners(&self, other: &Self) -> [i32; 2] {
         let (a, b) = (self.squares, other.squares);
         let near = a <= NEAR * NEAR * b && b <= NEAR * NEAR * a;
         let unscaled = self.exponent == 0 && other.exponent == 0;
@@ -71,7 +71,7 @@ impl Level {
 /// The exponent by which numbers of this magnitude must be scaled to stay in the range of
 /// transforms: 0 as a rule. Sums of a block and their products with a kernel's, both of up to 2^22
 /// samples, would overflow or underflow beyond it.
-pub fn exponent_into_range<S: Sample>(largest: f64) -> i32 {
+pub(super) fn exponent_into_range<S: Sample>(largest: f64) -> i32 {
     if largest == 0.0 || !largest.is_finite() {
         return 0;
     }

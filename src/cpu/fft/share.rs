@@ -10,12 +10,12 @@ use crate::problem::geometry::Axis;
 use crate::util::memory;
 
 /// The outputs of block `b` along one axis: those whose unstrided places lie in its step.
-pub fn outputs(axis: &Axis, step: usize, b: usize) -> Range<usize> {
+pub(super) fn outputs(axis: &Axis, step: usize, b: usize) -> Range<usize> {
     axis.first_output_from(b * step)..axis.first_output_from((b + 1) * step)
 }
 
 /// Rows of outputs that a block has at most.
-pub fn most_rows<A: Compute>(extension: &Extension<A>, blocks: &Blocks) -> usize {
+pub(super) fn most_rows<A: Compute>(extension: &Extension<A>, blocks: &Blocks) -> usize {
     // With a stride, a block has up to one position more than its share.
     let most = |(axis, &step): (&Axis, &usize)| match axis.stride {
         1 => step.min(axis.outputs()),
@@ -26,7 +26,7 @@ pub fn most_rows<A: Compute>(extension: &Extension<A>, blocks: &Blocks) -> usize
 
 /// Shares the result out: to each block `most` rows, in standard order, the last ones perhaps
 /// empty.
-pub fn share<'y, A: Compute>(
+pub(super) fn share<'y, A: Compute>(
     extension: &Extension<A>,
     blocks: &Blocks,
     most: usize,

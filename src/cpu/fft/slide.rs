@@ -4,7 +4,7 @@ use super::vectorized;
 use crate::element::transform::Real;
 
 /// Applies `along` to stretches along each axis, with a count and a step for each.
-pub fn slide<R: Real>(
+pub(super) fn slide<R: Real>(
     values: &mut [R],
     shape: &[usize],
     part: impl Fn(usize) -> (usize, usize),
@@ -51,7 +51,7 @@ fn with_ahead<R: Real>(values: &mut [R], shift: usize, join: impl Fn(R, R) -> R)
 
 /// Replaces each value by the maximum over `count` values, `step` apart, from there on; towards the
 /// end, over as many as there are. Maxima over 1, 2, 4, ... are joined, the last two overlapping.
-pub fn sliding_maximum<R: Real>(values: &mut [R], count: usize, step: usize) {
+pub(super) fn sliding_maximum<R: Real>(values: &mut [R], count: usize, step: usize) {
     if count == 0 {
         return values.fill(R::default());
     }
@@ -65,7 +65,12 @@ pub fn sliding_maximum<R: Real>(values: &mut [R], count: usize, step: usize) {
 
 /// Replaces each value by the sum over `count` values, `step` apart, from there on; towards the end,
 /// over as many as there are. Sums over 1, 2, 4, ... are joined.
-pub fn sliding_sum<R: Real>(values: &mut [R], powers: &mut Vec<R>, count: usize, step: usize) {
+pub(super) fn sliding_sum<R: Real>(
+    values: &mut [R],
+    powers: &mut Vec<R>,
+    count: usize,
+    step: usize,
+) {
     if count == 0 {
         return values.fill(R::default());
     }

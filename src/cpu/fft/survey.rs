@@ -14,7 +14,7 @@ use crate::util::memory;
 /// It looks at rows that are packed already, real and imaginary parts side by side: those are two
 /// blocks of real numbers, or the parts of one of complex numbers.
 #[derive(Debug, Default)]
-pub struct Survey<R> {
+pub(super) struct Survey<R> {
     /// Samples and tiles per axis, and the tiles' sides.
     used: Vec<usize>,
     pub tiles: Vec<usize>,
@@ -43,12 +43,12 @@ pub struct Survey<R> {
 }
 
 /// Values of [`Survey::odd`]: an infinity makes an infinity or a NaN of an output, a NaN always a NaN.
-pub const INFINITY: u8 = 1;
-pub const NAN: u8 = 2;
+pub(super) const INFINITY: u8 = 1;
+pub(super) const NAN: u8 = 2;
 
 /// Some rows that are looked at as one.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Slab {
+pub(super) struct Slab {
     /// The sums of squares of both parts.
     pub squares: [f64; 2],
     /// Their largest magnitudes.
@@ -56,7 +56,7 @@ pub struct Slab {
 }
 
 /// The parts of packed samples that belong to a block: the `slot`th, or both of complex numbers.
-pub type Parts = std::ops::Range<usize>;
+pub(super) type Parts = std::ops::Range<usize>;
 
 /// Samples in one step of [`look`]'s loop: enough for its sums not to wait for each other.
 const STEP: usize = 16;
@@ -64,7 +64,7 @@ const STEP: usize = 16;
 impl<R: Real> Survey<R> {
     /// Starts on blocks of which `used` samples are read, in slabs of so many rows; with sums of squares
     /// for a closer look.
-    pub fn start(
+    pub(super) fn start(
         &mut self,
         guard: &Guard,
         used: &[usize],
@@ -102,7 +102,7 @@ impl<R: Real> Survey<R> {
     }
 
     /// The next row, perhaps with padding at its end.
-    pub fn add(&mut self, row: &[Complex<R>]) {
+    pub(super) fn add(&mut self, row: &[Complex<R>]) {
         let last = self.used.len() - 1;
         let row = bytemuck::cast_slice(&row[..self.used[last]]);
         let [sums, squares] = &mut self.columns;
@@ -152,7 +152,7 @@ impl<R: Real> Survey<R> {
     }
 
     /// Takes what is not finite out of the next row, as zeros, and notes where it was.
-    pub fn clean(&mut self, row: &mut [Complex<R>]) -> Result<()> {
+    pub(super) fn clean(&mut self, row: &mut [Complex<R>]) -> Result<()> {
         let last = self.used.len() - 1;
         let first = self.first_tile(self.row);
         for (column, value) in row.iter_mut().enumerate().take(self.used[last]) {
@@ -188,7 +188,7 @@ impl<R: Real> Survey<R> {
     }
 
     /// The level of a block, all of whose rows have been added.
-    pub fn level(&self, parts: Parts, exponent: i32) -> Level {
+    pub(super) fn level(&self, parts: Parts, exponent: i32) -> Level {
         let largest = self.largest[parts.clone()].iter().copied().fold(0.0, f64::max);
         // Maxima pass over a NaN, sums do not.
         let finite = self.energy[parts.clone()].iter().sum::<f64>().is_finite();

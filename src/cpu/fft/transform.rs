@@ -30,7 +30,7 @@ const PAD: usize = 8;
 const LINE: usize = 64;
 
 /// Transforms of blocks of one size, there and back, with the product of spectra in between.
-pub struct Transform<R: Real> {
+pub(super) struct Transform<R: Real> {
     size: Vec<usize>,
     /// Elements from one row to the next.
     pitch: usize,
@@ -43,7 +43,7 @@ pub struct Transform<R: Real> {
 }
 
 /// What one thread needs to transform one block; kept from call to call.
-pub struct Space<R> {
+pub(super) struct Space<R> {
     block: Vec<Complex<R>>,
     panels: [Vec<Complex<R>>; 2],
     scratch: Vec<Complex<R>>,
@@ -53,7 +53,7 @@ pub struct Space<R> {
 
 /// The part of a block that matters, per axis.
 #[derive(Clone, Debug, Default)]
-pub struct Extent {
+pub(super) struct Extent {
     /// Samples from the start that are not padding.
     pub used: Vec<usize>,
     /// Results from the start that outputs are read from.
@@ -62,7 +62,7 @@ pub struct Extent {
 
 impl Extent {
     /// The least extent that holds all of these.
-    pub fn unite<'a>(&mut self, parts: impl Iterator<Item = &'a Self>) {
+    pub(super) fn unite<'a>(&mut self, parts: impl Iterator<Item = &'a Self>) {
         self.used.clear();
         self.needed.clear();
         for part in parts {
@@ -76,7 +76,7 @@ impl Extent {
 
 impl<R: Real> Transform<R> {
     /// Plans transforms of blocks of this size.
-    pub fn new(blocks: &Blocks) -> Self {
+    pub(super) fn new(blocks: &Blocks) -> Self {
         let (size, summed) = (blocks.size.clone(), blocks.summed);
         let last = size.len() - 1;
         let outermost = size.iter().position(|&n| n > 1).unwrap_or(last);
@@ -91,13 +91,13 @@ impl<R: Real> Transform<R> {
     }
 
     /// Bytes of the memory for one block.
-    pub fn space_bytes(&self) -> usize {
+    pub(super) fn space_bytes(&self) -> usize {
         let slabs = self.summed.map_or_else(|| self.slabs(&self.size), |summed| summed.held());
         (slabs * self.rows_of_slab() * self.pitch).saturating_mul(size_of::<Complex<R>>())
     }
 
     /// Memory for one block.
-    pub fn space(&self) -> Result<Space<R>> {
+    pub(super) fn space(&self) -> Result<Space<R>> {
         let last = self.size.len() - 1;
         let slabs = self.summed.map_or_else(|| self.slabs(&self.size), |summed| summed.held());
         let rows = slabs * self.rows_of_slab();
@@ -113,7 +113,7 @@ impl<R: Real> Transform<R> {
     }
 
     /// Transforms the line of `space`, which is used up, into one row of the block.
-    pub fn forward_row(&self, row: usize, space: &mut Space<R>) {
+    pub(super) fn forward_row(&self, row: usize, space: &mut Space<R>) {
         let last = self.size.len() - 1;
         let line = &mut space.line[..self.size[last]];
         let out = &mut aligned(&mut space.block)[row * self.pitch..][..line.len()];
@@ -121,7 +121,7 @@ impl<R: Real> Transform<R> {
     }
 
     /// Transforms one row of the block, which is used up, back into the line of `space`.
-    pub fn inverse_row(&self, row: usize, space: &mut Space<R>) {
+    pub(super) fn inverse_row(&self, row: usize, space: &mut Space<R>) {
         let last = self.size.len() - 1;
         let line = &mut space.line[..self.size[last]];
         let spectrum = &mut aligned(&mut space.block)[row * self.pitch..][..line.len()];
@@ -130,19 +130,19 @@ impl<R: Real> Transform<R> {
 
     /// Slabs of a block, or of a part of it: what lies at one place of the outermost axis. Between
     /// their rows and the outermost axis, slabs are transformed one by one, while they are in cache.
-    pub fn slabs(&self, part: &[usize]) -> usize {
+    pub(super) fn slabs(&self, part: &[usize]) -> usize {
         if self.outermost == self.size.len() - 1 { 1 } else { part[self.outermost] }
     }
 
     /// Rows from one place of the outermost axis to the next.
-    pub fn rows_of_slab(&self) -> usize {
+    pub(super) fn rows_of_slab(&self) -> usize {
         let last = self.size.len() - 1;
         self.size[(self.outermost + 1).min(last)..last].iter().product()
     }
 
     /// The spectrum of a block whose slabs are transformed, in the order that [`Self::filter`]
     /// reads it, times `scale`.
-    pub fn spectrum(&self, scale: R, space: &mut Space<R>) -> Result<Vec<Complex<R>>> {
+    pub(super) fn spectrum(&self, scale: R, space: &mut Space<R>) -> Result<Vec<Complex<R>>> {
         if let Some(Summed { taps, .. }) = self.summed {
             return columns::weights(
                 aligned(&mut space.block),
@@ -170,7 +170,7 @@ impl<R: Real> Transform<R> {
     /// How much larger the mean square of a result can be than that of the samples that it is made of, as
     /// a root, under the kernel of this spectrum: the largest magnitude of a frequency, or, where slabs
     /// are summed, of all of a frequency's taps.
-    pub fn gain(&self, spectrum: &[Complex<R>]) -> f64 {
+    pub(super) fn gain(&self, spectrum: &[Complex<R>]) -> f64 {
         let most = match self.summed {
             None => spectrum.iter().map(|k| k.norm_sqr().into()).fold(0.0, f64::max),
             Some(Summed { taps, .. }) => columns::most_energy(spectrum, taps),
@@ -181,7 +181,7 @@ impl<R: Real> Transform<R> {
 
     /// Takes a block whose slabs are transformed to its product with a spectrum, transformed back
     /// along the outermost axis.
-    pub fn filter(&self, spectrum: &[Complex<R>], extent: &Extent, space: &mut Space<R>) {
+    pub(super) fn filter(&self, spectrum: &[Complex<R>], extent: &Extent, space: &mut Space<R>) {
         let axis = self.outermost;
         if axis == self.size.len() - 1 {
             return vectorized(
@@ -208,28 +208,28 @@ impl<R: Real> Transform<R> {
 
     /// Replaces the first `sums` of the slabs in memory, which are transformed, by their sums over
     /// the taps of the outermost axis.
-    pub fn sum(&self, spectrum: &[Complex<R>], sums: usize, space: &mut Space<R>) {
+    pub(super) fn sum(&self, spectrum: &[Complex<R>], sums: usize, space: &mut Space<R>) {
         let Summed { taps, step, .. } = self.summed.expect("an axis that is summed");
         let (block, slab) = (aligned(&mut space.block), self.rows_of_slab() * self.pitch);
         R::sum(ColumnJob { block, slab, step, weights: spectrum, taps, sums });
     }
 
     /// Drops the first `sums` of the slabs in memory.
-    pub fn advance(&self, sums: usize, space: &mut Space<R>) {
+    pub(super) fn advance(&self, sums: usize, space: &mut Space<R>) {
         let reach = self.summed.expect("an axis that is summed").reach();
         let slab = self.rows_of_slab() * self.pitch;
         aligned(&mut space.block).copy_within(sums * slab..(sums + reach) * slab, 0);
     }
 
     /// Transforms a slab, whose rows are transformed, along its outer axes.
-    pub fn forward_slab(&self, slab: usize, used: &[usize], space: &mut Space<R>) {
+    pub(super) fn forward_slab(&self, slab: usize, used: &[usize], space: &mut Space<R>) {
         for axis in (self.outermost + 1..self.size.len() - 1).rev() {
             self.middle(axis, 0, [used[axis], self.size[axis]], slab, used, space);
         }
     }
 
     /// Transforms a slab back along its outer axes.
-    pub fn inverse_slab(&self, slab: usize, needed: &[usize], space: &mut Space<R>) {
+    pub(super) fn inverse_slab(&self, slab: usize, needed: &[usize], space: &mut Space<R>) {
         for axis in self.outermost + 1..self.size.len() - 1 {
             self.middle(axis, 1, [self.size[axis], needed[axis]], slab, needed, space);
         }

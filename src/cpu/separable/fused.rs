@@ -20,7 +20,7 @@ use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
-pub struct Fused<A: Compute> {
+pub(super) struct Fused<A: Compute> {
     extension: Extension<A>,
     /// Along the last axis, one for each term.
     horizontal: Vec<Tiles<A>>,
@@ -48,7 +48,7 @@ struct Ring<A> {
 const TAPS: &str = "the taps of two passes";
 
 impl<A: Compute> Fused<A> {
-    pub fn new(
+    pub(super) fn new(
         extension: Extension<A>,
         terms: Vec<Factors<A>>,
         strips: Strips,
@@ -84,7 +84,7 @@ impl<A: Compute> Fused<A> {
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(super) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let width = self.extension.inner().outputs();
         let (all, plane_rows, tile) =
             (y.len() / width, self.rows().outputs(), self.strips.tile.rows);

@@ -17,13 +17,13 @@ use crate::util::memory;
 use crate::util::scratch::ScratchPool;
 use crate::util::threads::Workers;
 use fused::Fused;
-pub use sum::Sum;
+pub(crate) use sum::Sum;
 
 /// Passes over the axes of a kernel that is an outer product, or a sum of a few.
 ///
 /// Where several axes have a constant outside, it must be the same one: a row outside along one
 /// axis is then constant along the others too, and stays so under their passes.
-pub struct Separable<A: Compute> {
+pub(crate) struct Separable<A: Compute> {
     passes: Vec<Pass<A>>,
     /// Samples between two passes.
     lengths: Vec<usize>,
@@ -41,7 +41,7 @@ enum Pass<A: Compute> {
 impl<A: Compute> Separable<A> {
     /// An executor for the kernel that is the sum of the outer products of these factors, in these
     /// passes.
-    pub fn new(
+    pub(crate) fn new(
         extension: &Extension<A>,
         terms: &[Factors<A>],
         passes: &[Passing],
@@ -86,7 +86,7 @@ impl<A: Compute> Separable<A> {
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(crate) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let [mut from, mut to] = self.buffers.take(|| Ok(Default::default()))?;
         let last = self.passes.len() - 1;
         for (p, pass) in self.passes.iter().enumerate() {

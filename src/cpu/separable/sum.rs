@@ -19,7 +19,7 @@ use crate::util::threads::Workers;
 /// Terms can be larger than the kernel, and may meet an infinity with other signs: where that
 /// leaves an output that is not finite, the direct method has the last word. Since every term
 /// reads the whole window, and no tap is skipped, no output is finite that should not be.
-pub struct Sum<A: Compute> {
+pub(crate) struct Sum<A: Compute> {
     separable: Separable<A>,
     direct: Direct<A>,
     /// Outputs of a row.
@@ -30,7 +30,7 @@ pub struct Sum<A: Compute> {
 impl<A: Compute> Sum<A> {
     /// An executor for `weights`, which these terms are the sum of, with tiles for what the definition
     /// has the last word on.
-    pub fn new(
+    pub(crate) fn new(
         extension: Extension<A>,
         weights: &[A],
         terms: &[Factors<A>],
@@ -48,7 +48,7 @@ impl<A: Compute> Sum<A> {
     }
 
     /// Computes all outputs.
-    pub fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(crate) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
         self.separable.run(x, y)?;
         threads::for_each_piece(y, self.threads, self.width, |start, piece| {
             for (i, row) in piece.chunks_mut(self.width).enumerate() {

@@ -14,7 +14,7 @@ use crate::run::widened::Runner;
 use crate::words::{Device, Method};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
-pub struct Resident<A> {
+pub(super) struct Resident<A> {
     passes: Mutex<Option<Recorded<A>>>,
 }
 

@@ -31,7 +31,7 @@ pub enum Alpha {
 
 /// Multiplies alpha in and divides it out again, around a filter.
 #[derive(Debug)]
-pub struct StraightAlpha {
+pub(super) struct StraightAlpha {
     channels: usize,
     /// Alpha where nothing shows through.
     opaque: f32,
@@ -43,7 +43,7 @@ pub struct StraightAlpha {
 
 impl StraightAlpha {
     /// For pictures of this shape, whose last channel is alpha.
-    pub fn new(
+    pub(super) fn new(
         mut builder: FilterBuilder<f32, Ix3>,
         shape: (usize, usize, usize),
         opaque: f32,
@@ -71,7 +71,7 @@ impl StraightAlpha {
     }
 
     /// Whether alpha is the same everywhere, so that colours may be filtered as they are.
-    pub fn changes_nothing<T: FrameSample<f32>>(&self, x: &[T]) -> bool {
+    pub(super) fn changes_nothing<T: FrameSample<f32>>(&self, x: &[T]) -> bool {
         let mut alphas = x.iter().skip(self.channels - 1).step_by(self.channels);
         let first = alphas.next().map_or(0.0, |alpha| alpha.to_element());
         // What is transparent everywhere has no colour.
@@ -79,7 +79,7 @@ impl StraightAlpha {
     }
 
     /// The samples with alpha multiplied in.
-    pub fn premultiplied<T: FrameSample<f32>>(&self, x: &[T]) -> Result<Vec<f32>> {
+    pub(super) fn premultiplied<T: FrameSample<f32>>(&self, x: &[T]) -> Result<Vec<f32>> {
         let mut samples = as_floats(x)?;
         for pixel in samples.chunks_exact_mut(self.channels) {
             if let [colours @ .., alpha] = pixel {
@@ -91,7 +91,11 @@ impl StraightAlpha {
     }
 
     /// The filtered samples with alpha divided out, neither rounded nor saturated.
-    pub fn run<T: FrameSample<f32>>(&self, filter: &Filter<f32, Ix3>, x: &[T]) -> Result<Vec<f32>> {
+    pub(super) fn run<T: FrameSample<f32>>(
+        &self,
+        filter: &Filter<f32, Ix3>,
+        x: &[T],
+    ) -> Result<Vec<f32>> {
         let x = self.premultiplied(x)?;
         let len = filter.output_dim().size();
         let mut y = memory::zeros(len, "the picture's samples")?;
@@ -114,7 +118,7 @@ impl StraightAlpha {
     }
 
     /// Stores filtered samples; what shows through whole has no colour.
-    pub fn store<T: FrameSample<f32>>(&self, sums: &[f32], y: &mut [T]) {
+    pub(super) fn store<T: FrameSample<f32>>(&self, sums: &[f32], y: &mut [T]) {
         let pixels = sums.chunks_exact(self.channels).zip(y.chunks_exact_mut(self.channels));
         for (sums, pixel) in pixels {
             let alpha = T::from_element(sums[self.channels - 1]);
@@ -126,7 +130,7 @@ impl StraightAlpha {
 }
 
 /// The samples, as they are.
-pub fn as_floats<T: FrameSample<f32>>(x: &[T]) -> Result<Vec<f32>> {
+pub(super) fn as_floats<T: FrameSample<f32>>(x: &[T]) -> Result<Vec<f32>> {
     let mut samples = memory::zeros(x.len(), "the picture's samples")?;
     samples.iter_mut().zip(x).for_each(|(to, from)| *to = from.to_element());
     Ok(samples)

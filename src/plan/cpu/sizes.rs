@@ -6,7 +6,7 @@ use crate::problem::geometry::{Axis, Geometry};
 
 /// What a block costs beside others, in butterflies' shares: a transform of `N` samples there and
 /// back has `N log2 N` of them. `bytes` are those of a complex number.
-pub fn work_per_block(blocks: &Blocks, bytes: usize) -> f64 {
+pub(crate) fn work_per_block(blocks: &Blocks, bytes: usize) -> f64 {
     let last = blocks.size.len() - 1;
     let cut = |a: usize| match blocks.summed {
         Some(summed) if blocks.summed_axis() == Some(a) => {
@@ -139,7 +139,7 @@ impl Cut {
 
 /// The blocks with the least work for `threads` threads, or `None` where even the smallest would
 /// be out of proportion to the data, or larger than an index.
-pub fn blocks(geometry: &Geometry, dtype: DType, threads: usize) -> Option<Blocks> {
+pub(crate) fn blocks(geometry: &Geometry, dtype: DType, threads: usize) -> Option<Blocks> {
     let axes = &geometry.axes;
     let last = axes.len() - 1;
     let most = (CANDIDATES.powf(1.0 / axes.len() as f64) as usize).clamp(2, 100);
@@ -265,7 +265,7 @@ const FAST: [(usize, usize); 8] =
 const SMALLEST: usize = 9;
 
 /// The smallest fast length of at least `n`.
-pub fn good_size(n: usize) -> Option<usize> {
+pub(crate) fn good_size(n: usize) -> Option<usize> {
     if n <= SMALLEST {
         return Some(n.max(1));
     }

@@ -148,7 +148,7 @@ impl Variant {
 }
 
 /// Quads that a row of taps fills.
-pub fn tap_quads(taps: usize) -> usize {
+pub(crate) fn tap_quads(taps: usize) -> usize {
     taps.div_ceil(QUAD)
 }
 

@@ -148,7 +148,7 @@ fn runs<'a>(
 ///
 /// The outermost axis is cut first, so that blocks are bands of neighbouring samples, as long as a
 /// band is taller than what it reads beyond itself.
-pub fn split(
+pub(crate) fn split(
     geometry: &Geometry,
     fits: impl Fn(&Part) -> Result<(), String>,
 ) -> Result<Vec<Part>, String> {
