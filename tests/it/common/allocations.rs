@@ -39,6 +39,7 @@ unsafe impl GlobalAlloc for Counting {
         if !may(layout.size()) {
             return null_mut();
         }
+        // SAFETY: the caller keeps the allocator's contract, which is the system's.
         counted(unsafe { System.alloc(layout) }, layout.size())
     }
 
@@ -46,6 +47,7 @@ unsafe impl GlobalAlloc for Counting {
         if !may(layout.size()) {
             return null_mut();
         }
+        // SAFETY: the caller keeps the allocator's contract, which is the system's.
         counted(unsafe { System.alloc_zeroed(layout) }, layout.size())
     }
 
@@ -53,6 +55,7 @@ unsafe impl GlobalAlloc for Counting {
         if !may(size) {
             return null_mut();
         }
+        // SAFETY: the caller keeps the allocator's contract, which is the system's.
         let moved = counted(unsafe { System.realloc(memory, layout, size) }, size);
         if !moved.is_null() {
             HELD.fetch_sub(layout.size(), Relaxed);
@@ -62,6 +65,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         HELD.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller keeps the allocator's contract, which is the system's.
         unsafe { System.dealloc(memory, layout) }
     }
 }
