@@ -187,7 +187,7 @@ fn table(outcomes: &[Outcome], title: &str) -> String {
     let mut text = format!(
         "# What the choice costs\n\n`cargo bench --bench crossover`. {title}\n\nTime of the planner's \
          choice over that of the fastest candidate, after calibration. Mode same, zeros outside, host \
-         memory, plans for many runs. The regions: [crossover.svg](crossover.svg).\n\n\
+         memory, plans for many runs. The regions: `crossover.svg`.\n\n\
          | group | problems | median | 95 % | worst |\n| --- | --- | --- | --- | --- |\n"
     );
     let mut groups: Vec<&str> = Vec::new();

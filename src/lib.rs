@@ -1,4 +1,17 @@
+// The README's links lead to files of the repository. The first definition of a link holds: here are
+// those for the documentation, with small pictures that need no file.
+//! [in-frame]: crate::pages::in_frame
+//! [correctness]: crate::pages::correctness
+//! [how-it-chooses]: crate::pages::how_it_chooses
+//! [crossover]: crate::pages::crossover
+//! [regions]: crate::pages::crossover
+//! [peers]: crate::pages::peers
+//! [peers-how]: crate::pages::peers
+//! [peers-gpu]: crate::pages::peers
+//! [executors]: crate::pages::executors
+#![cfg_attr(doc, doc = include_str!("../assets/readme/in-docs.md"))]
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, unreachable_pub)]
 
 mod words;
@@ -31,7 +44,6 @@ mod calibrate;
 mod prove;
 
 mod face;
-pub mod filters;
 
 /// What plans are lowered to: tiles, strips and blocks on the CPU, dispatches on the GPU.
 ///
@@ -44,6 +56,9 @@ pub mod low_level {
     pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
     pub use crate::plan::passes::Pass;
 }
+
+#[cfg(all(doc, not(doctest)))]
+pub mod pages;
 
 pub use calibrate::Calibration;
 pub use element::{DType, Element};
@@ -59,7 +74,7 @@ pub use face::stream::{Results, Stream};
 pub use format::FrameSample;
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
-pub use kernel::KernelFacts;
+pub use kernel::{KernelFacts, builtin as filters};
 pub use machine::rates::{DeviceRates, Rate};
 pub use plan::Plan;
 pub use plan::cost::rates::Unit;
@@ -71,7 +86,12 @@ pub use prove::reference;
 pub use prove::verify::{Deviation, Difference, Verification, Verified};
 pub use words::{Device, Method, Mode, Operation, Precision};
 
+// What stands in this library's own signatures.
 #[cfg(feature = "f16")]
 pub use half;
+#[cfg(feature = "image")]
+pub use image;
+pub use ndarray;
+pub use num_complex;
 #[cfg(feature = "gpu")]
 pub use wgpu;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use crate::builtin;
 use crate::dtype::{DType, Value};
 use crate::number::Number;
 use crate::report;
@@ -34,14 +35,20 @@ pub enum Command {
     Bench(Bench),
 }
 
-const KERNELS: &str = "\
-Kernels:
-  gaussian:SIGMA  box:N  disk:RADIUS  motion:LENGTH,DEGREES
-  sobel-x  sobel-y  laplacian  sharpen  emboss  identity
-  FILE.npy        an array
-  FILE            text: rows on lines, numbers separated by blanks, commas or
-                  semicolons, # starts a comment (./NAME where NAME is a kernel above)
-gaussian, box and identity have as many axes as what is filtered: one value holds for
+/// What kernels there are.
+fn kernels() -> String {
+    format!("Kernels:\n{}{KERNEL_FILES}{} {KERNEL_AXES}", builtin::help(), builtin::of_any_rank())
+}
+
+const KERNEL_FILES: &str = "\
+  FILE.npy               an array
+  FILE                   text: rows on lines, numbers separated by blanks, commas or
+                         semicolons, # starts a comment (./NAME where NAME is a kernel
+                         above)
+";
+
+const KERNEL_AXES: &str = "\
+have as many axes as what is filtered: one value holds for
 all of them, gaussian:2,0.5 and box:3,5 have one per axis. The others have two.
 A kernel takes the input's type (f32 for pictures). Digits may be rounded, and tails
 may vanish that the largest tap hides; a tap that would lose more is an error: its
@@ -76,7 +83,7 @@ Examples:
   convolve plan --shape 2048x2048 --kernel gaussian:4 --dtype f64 --boundary wrap";
 
 #[derive(Debug, Args)]
-#[command(after_help = format!("{KERNELS}\n\n{APPLY_HELP}"))]
+#[command(after_help = format!("{}\n\n{APPLY_HELP}", kernels()))]
 pub struct Apply {
     /// Pictures, folders of pictures, or .npy arrays
     #[arg(required = true, value_name = "IN")]
@@ -116,7 +123,7 @@ pub struct Apply {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = format!("{KERNELS}\n\n{PLAN_HELP}"))]
+#[command(after_help = format!("{}\n\n{PLAN_HELP}", kernels()))]
 pub struct Plan {
     /// Shape of the input, as 2048x2048
     #[arg(long, value_name = "NxN")]

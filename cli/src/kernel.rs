@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 
-use crate::builtin::{BuiltIn, KNOWN};
+use crate::builtin::{self, BuiltIn};
 use crate::dtype::Value;
 use crate::matrix;
 use crate::npy::Npy;
@@ -71,8 +71,9 @@ impl Kernel {
             Source::Taps { taps: Box::new(taps), may_be_a_row }
         } else {
             bail!(
-                "neither a kernel nor a file of this name is known: expected {KNOWN}, or an \
-                 existing file (.npy or a text matrix)"
+                "neither a kernel nor a file of this name is known: expected {}, or an existing \
+                 file (.npy or a text matrix)",
+                builtin::known()
             );
         };
         Ok(Self { name: spec.into(), source })

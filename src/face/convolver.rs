@@ -196,7 +196,8 @@ impl Convolver {
     /// found out by asking it for a little memory before and after each run.
     ///
     /// # Errors
-    /// [`Error::NoDevice`](crate::Error::NoDevice) where the device has no compute shaders, or too few bindings for them.
+    /// [`Error::NoDevice`](crate::Error::NoDevice) where the device has no compute shaders, or too few
+    /// bindings for them.
     #[cfg(feature = "gpu")]
     pub fn with_device(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         Self::builder().build_with_device(device, queue)
@@ -238,7 +239,8 @@ impl Convolver {
     /// The GPU, for arrays that stay there: see [`GpuDevice`]. Looks for one.
     ///
     /// # Errors
-    /// [`Error::NoDevice`](crate::Error::NoDevice) where there is none, [`Error::DeviceLost`](crate::Error::DeviceLost) where it was lost.
+    /// [`Error::NoDevice`](crate::Error::NoDevice) where there is none,
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) where it was lost.
     #[cfg(feature = "gpu")]
     pub fn gpu(&self) -> Result<GpuDevice> {
         let context = self.devices.gpu_context()?;

@@ -181,7 +181,7 @@ fn refused(reason: String) -> Error {
 mod tests {
     use super::*;
     use crate::face::convolver::Convolver;
-    use crate::filters;
+    use crate::kernel::builtin as filters;
     use crate::words::Mode;
     use ndarray::{Array2, arr1, arr2};
 

@@ -44,9 +44,16 @@ pub fn adapters() -> Vec<Adapter> {
         .collect()
 }
 
+/// Whether this thread may wait for a GPU. A page's must not: its GPU answers when the page's code has
+/// returned.
+const CAN_WAIT: bool = !cfg!(target_arch = "wasm32");
+
 /// Adapters with compute shaders, real hardware first, and of one piece of hardware the native
 /// interface before GL.
 fn ranked_adapters() -> Vec<wgpu::Adapter> {
+    if !CAN_WAIT {
+        return Vec::new();
+    }
     let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     let backends = descriptor.backends;
     let instance = wgpu::Instance::new(descriptor);
@@ -177,6 +184,9 @@ impl Context {
         queue: wgpu::Queue,
         settings: &GpuSettings,
     ) -> Result<Self> {
+        if !CAN_WAIT {
+            return Err(Error::no_device("a page cannot wait for its GPU, as this library does"));
+        }
         Ok(Self { theirs: true, shown: true.into(), ..Self::new(device, queue, settings)? })
     }
 

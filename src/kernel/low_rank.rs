@@ -215,7 +215,7 @@ fn rounded<A: Element>([down, across]: [&[A::Double]; 2]) -> Result<[Vec<A>; 2]>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filters;
+    use crate::kernel::builtin as filters;
 
     fn kernel(n: usize, tap: impl Fn(f64, f64) -> f64) -> Vec<f64> {
         let at = |i: usize| i as f64 - (n as f64 - 1.0) / 2.0;

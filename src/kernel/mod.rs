@@ -1,6 +1,7 @@
 //! What a kernel is like: the facts that decide which methods may run it, and the outer products that
 //! it is made of.
 
+pub mod builtin;
 pub(crate) mod fold;
 pub(crate) mod low_rank;
 mod rank_one;

@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn factors_of_a_blur_add_up_to_it() {
         for sigma in [0.5, 1.0, 2.0, 4.0, 9.0, 20.0, 60.0] {
-            let blur = crate::filters::gaussian::<f32>(sigma).expect("a sigma");
+            let blur = crate::kernel::builtin::gaussian::<f32>(sigma).expect("a sigma");
             let (n, taps) = (blur.nrows(), blur.as_slice().expect("standard"));
             let found = factors(taps, &[n, n]).expect("rank one");
             let sum = |taps: &[f32]| taps.iter().map(|&tap| f64::from(tap)).sum::<f64>();

@@ -58,8 +58,9 @@ impl fmt::Display for InstructionSet {
 /// Runs an expression with the token of an instruction set, compiled with its instructions.
 macro_rules! with_instructions {
     ($set:expr, $simd:ident => $run:expr) => {{
-        use fearless_simd::{Level, Simd as _};
-        let (set, level) = ($set, Level::new());
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        use fearless_simd::Simd as _;
+        let (set, level) = ($set, fearless_simd::Level::new());
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         match (set, level.as_avx512(), level.as_avx2(), level.as_sse2()) {
             (InstructionSet::Avx512, Some($simd), _, _) => $simd.vectorize(

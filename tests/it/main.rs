@@ -38,6 +38,7 @@ mod properties;
 mod reproducible;
 #[cfg(feature = "gpu")]
 mod resident;
+mod rooms;
 mod scipy;
 mod stream;
 #[cfg(feature = "rayon")]

@@ -5,8 +5,23 @@ use std::path::Path;
 
 /// Each may import from those before it.
 const ROOMS: [&str; 17] = [
-    "words", "error", "util", "simd", "element", "format", "problem", "kernel", "bounds", "plan",
-    "cpu", "gpu", "machine", "run", "calibrate", "prove", "face",
+    "words",
+    "error",
+    "util",
+    "simd",
+    "element",
+    "format",
+    "problem",
+    "kernel",
+    "bounds",
+    "plan",
+    "cpu",
+    "gpu",
+    "machine",
+    "run",
+    "calibrate",
+    "prove",
+    "face",
 ];
 
 /// A file's module path below the crate, and its text.
@@ -69,7 +84,7 @@ fn sources() -> Vec<Source> {
             let below = [path, &[name.clone()]].concat();
             if entry.is_dir() {
                 collect(&entry, &below, sources);
-            } else if name != "tests" && name != "lib" {
+            } else if !["tests", "lib", "pages"].contains(&&name[..]) {
                 let module = if name == "mod" { path.to_vec() } else { below };
                 let text = std::fs::read_to_string(&entry).expect("text");
                 sources.push((module, text));
@@ -131,27 +146,39 @@ fn check(sources: &[Source]) -> Vec<String> {
 
 /// The paths from the crate's root that a file names, outside of comments and of tests.
 fn imports(path: &[String], text: &str) -> Vec<Vec<String>> {
-    let code: String =
-        text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
+    let code: String = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or(""))
+        .collect::<Vec<_>>()
+        .join("\n");
     let code = code.split("#[cfg(test)]\nmod tests").next().unwrap_or("");
     let mut found = Vec::new();
     let starts = |word: &str| -> Vec<usize> {
         let before = |at: usize| code[..at].chars().next_back();
         let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$';
-        code.match_indices(word).map(|(at, _)| at).filter(|&at| !before(at).is_some_and(is_word)).collect()
+        code.match_indices(word)
+            .map(|(at, _)| at)
+            .filter(|&at| !before(at).is_some_and(is_word))
+            .collect()
     };
     for at in starts("crate::") {
         leaves(&code[at + "crate::".len()..], &[], &mut found);
     }
     for at in starts("super::") {
         let (mut rest, mut base) = (&code[at..], path);
-        while let (Some(after), Some((_, above))) = (rest.strip_prefix("super::"), base.split_last()) {
+        while let (Some(after), Some((_, above))) =
+            (rest.strip_prefix("super::"), base.split_last())
+        {
             (rest, base) = (after, above);
         }
         // What a module of a file's own takes from the file stays in it.
         let mut relative = Vec::new();
         leaves(rest, base, &mut relative);
-        found.extend(relative.into_iter().filter(|target| room(target).is_some_and(|room| ROOMS.contains(&room))));
+        found.extend(
+            relative
+                .into_iter()
+                .filter(|target| room(target).is_some_and(|room| ROOMS.contains(&room))),
+        );
     }
     found
 }

@@ -1,7 +1,7 @@
 //! Pictures against a loop over their pixels, and what alpha does.
 
 use super::*;
-use crate::filters;
+use crate::kernel::builtin as filters;
 use crate::words::Device;
 use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 use ndarray::{Array2, arr2};

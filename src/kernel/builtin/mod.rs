@@ -14,17 +14,83 @@
 //! # Ok::<(), convolve::Error>(())
 //! ```
 //!
+//! [`BUILT_IN`] has them by name, as the command takes them. Those of "any" axes have as many as what is
+//! filtered, and take one value for all axes or one per axis.
+//!
+//! | name | axes | values | what it is |
+//! | --- | --- | --- | --- |
+//! | `gaussian:SIGMA` | any | SIGMA at least 0 | blur with a standard deviation of SIGMA samples |
+//! | `box:N` | any | N whole, at least 1 | mean of N samples along each axis |
+//! | `disk:RADIUS` | 2 | RADIUS at least 0 | blur of a lens out of focus |
+//! | `motion:LENGTH,DEGREES` | 2 | LENGTH at least 1, DEGREES | blur of a moving camera, counterclockwise from the right |
+//! | `sobel-x` | 2 | | derivative to the right, by Sobel |
+//! | `sobel-y` | 2 | | derivative downwards, by Sobel |
+//! | `laplacian` | 2 | | sum of the second differences, negative on peaks |
+//! | `sharpen` | 2 | | the picture minus its laplacian |
+//! | `emboss` | 2 | | relief, lit from the upper left |
+//! | `identity` | any | | one tap of 1, which changes nothing |
+//!
 //! Taps are computed in `f64` and rounded once. Every kernel is an error
 //! ([`Error::KernelParameter`]) where its parameters make no sense, where it would have more than
 //! [`MAX_LENGTH`] taps along an axis or [`MAX_TAPS`] in all, and where a tap is no value of an
 //! integer element type: `box_mean::<u8>(3)` has taps of 1/9. Where the system has no memory for the
 //! taps it is [`Error::OutOfMemory`].
 
-use ndarray::Array2;
+mod built_in;
+
+use ndarray::{Array2, ArrayD};
 
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::util::memory;
+
+use built_in::Taps::{Any, Plane};
+pub use built_in::{BuiltIn, Parameter};
+use built_in::{build, check_taps, length, product, rounded};
+
+/// All built-in kernels. The command takes its names, its help and its messages from here: a new kernel
+/// is a function, an entry here and a line of the table above, which a test compares with the entries.
+pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn::new(
+        "gaussian",
+        &[SIGMA],
+        "blur with a standard deviation of SIGMA samples",
+        Any(|sigmas, _| Gaussian::new(0.0).taps(sigmas)),
+    ),
+    BuiltIn::new("box", &[N], "mean of N samples along each axis", Any(|lengths, _| mean(lengths))),
+    BuiltIn::new("disk", &[RADIUS], "blur of a lens out of focus", Plane(|of| disk(of[0]))),
+    BuiltIn::new(
+        "motion",
+        &[LENGTH, DEGREES],
+        "blur of a moving camera, counterclockwise from the right",
+        Plane(|of| motion(of[0], of[1])),
+    ),
+    BuiltIn::new("sobel-x", &[], "derivative to the right, by Sobel", Plane(|_| sobel_x())),
+    BuiltIn::new("sobel-y", &[], "derivative downwards, by Sobel", Plane(|_| sobel_y())),
+    BuiltIn::new(
+        "laplacian",
+        &[],
+        "sum of the second differences, negative on peaks",
+        Plane(|_| laplacian()),
+    ),
+    BuiltIn::new("sharpen", &[], "the picture minus its laplacian", Plane(|_| sharpen())),
+    BuiltIn::new("emboss", &[], "relief, lit from the upper left", Plane(|_| emboss())),
+    BuiltIn::new(
+        "identity",
+        &[],
+        "one tap of 1, which changes nothing",
+        Any(|_, rank| product("identity", &vec![vec![1.0]; rank])),
+    ),
+];
+
+const SIGMA: Parameter = Parameter::at_least(0.0, "SIGMA", "sigma to be a number");
+const N: Parameter = Parameter { whole: true, ..Parameter::at_least(1.0, "N", "a length") };
+const RADIUS: Parameter = Parameter::at_least(0.0, "RADIUS", "the radius to be a number");
+const LENGTH: Parameter = Parameter::at_least(1.0, "LENGTH", "a length");
+const DEGREES: Parameter =
+    Parameter { least: None, ..Parameter::at_least(0.0, "DEGREES", "an angle in degrees") };
+/// Only [`Gaussian::truncate`] sets it.
+const TRUNCATE: Parameter = Parameter::at_least(0.0, "TRUNCATE", "truncate to be a number");
 
 /// Taps along one axis of a built-in kernel: more than any picture is wide, as a rule, and few
 /// enough that a mistyped parameter is an error and not an hour of work.
@@ -82,18 +148,24 @@ impl Gaussian {
     /// # Errors
     /// [`Error::KernelParameter`], see the [module](self).
     pub fn kernel<A: Element>(&self) -> Result<Array2<A>> {
-        let [down, across] = [self.taps(self.sigma[0])?, self.taps(self.sigma[1])?];
-        build(GAUSSIAN, [down.len(), across.len()], |i, j| down[i] * across[j])
+        rounded(GAUSSIAN, in_the_plane(self.taps(&self.sigma)?))
     }
 
-    fn taps(&self, sigma: f64) -> Result<Vec<f64>> {
-        let sigma = not_negative(GAUSSIAN, "sigma", sigma)?;
+    /// One standard deviation per axis.
+    fn taps(&self, sigmas: &[f64]) -> Result<ArrayD<f64>> {
+        let factors: Result<Vec<_>> = sigmas.iter().map(|&sigma| self.factor(sigma)).collect();
+        product(GAUSSIAN, &factors?)
+    }
+
+    /// The taps along one axis.
+    fn factor(&self, sigma: f64) -> Result<Vec<f64>> {
+        let sigma = SIGMA.check(GAUSSIAN, sigma)?;
         if sigma <= 1e-15 {
             return Ok(vec![1.0]);
         }
         let radius = match self.radius {
             Some(radius) => radius as f64,
-            None => (not_negative(GAUSSIAN, "truncate", self.truncate)? * sigma + 0.5).floor(),
+            None => (TRUNCATE.check(GAUSSIAN, self.truncate)? * sigma + 0.5).floor(),
         };
         let length = length(GAUSSIAN, 2.0 * radius + 1.0)?;
         let middle = (length / 2) as f64;
@@ -134,8 +206,20 @@ pub fn gaussian<A: Element>(sigma: f64) -> Result<Array2<A>> {
 /// # Errors
 /// [`Error::KernelParameter`] where `n` is 0 or above 8,192.
 pub fn box_mean<A: Element>(n: usize) -> Result<Array2<A>> {
-    let mean = 1.0 / (n as f64 * n as f64);
-    build("box", [length("box", n as f64)?; 2], |_, _| mean)
+    rounded("box", in_the_plane(mean(&[n as f64; 2])?))
+}
+
+/// The mean of a window of these lengths, one per axis.
+fn mean(lengths: &[f64]) -> Result<ArrayD<f64>> {
+    let shape: Vec<usize> = lengths.iter().map(|&n| length("box", n)).collect::<Result<_>>()?;
+    let count = check_taps("box", &shape)?;
+    let mean = 1.0 / lengths.iter().product::<f64>();
+    let taps = memory::collected(std::iter::repeat_n(mean, count), count, built_in::TAPS)?;
+    Ok(ArrayD::from_shape_vec(shape, taps).expect("the length is the shape's"))
+}
+
+fn in_the_plane(taps: ArrayD<f64>) -> Array2<f64> {
+    taps.into_dimensionality().expect("one factor for each of two axes")
 }
 
 /// The mean over a disk of radius `r` samples, as of a lens out of focus. Shape `[n, n]` with
@@ -155,11 +239,11 @@ pub fn box_mean<A: Element>(n: usize) -> Result<Array2<A>> {
 /// # Errors
 /// [`Error::KernelParameter`] where `r` is negative, no number or above 4,095.5.
 pub fn disk<A: Element>(r: f64) -> Result<Array2<A>> {
-    let r = not_negative("disk", "the radius", r)?;
+    let r = RADIUS.check("disk", r)?;
     // A disk within one sample has its whole area there.
     let r = r.max(0.5);
     let n = length("disk", 2.0 * (r - 0.5).ceil() + 1.0)?;
-    check_taps("disk", [n, n])?;
+    check_taps("disk", &[n, n])?;
     let middle = n / 2;
     // One octant, for the other seven are the same, to the last bit.
     let side = middle + 1;
@@ -217,13 +301,7 @@ fn disk_in_corner(x: f64, y: f64, r: f64) -> f64 {
 /// [`Error::KernelParameter`] where `len` is below 1, `angle` is no finite number, or there would
 /// be more than [`MAX_LENGTH`] or [`MAX_TAPS`] taps.
 pub fn motion<A: Element>(len: f64, angle: f64) -> Result<Array2<A>> {
-    let wrong = |what: &str| Err(parameter("motion", format!("expected {what}")));
-    if !len.is_finite() || len < 1.0 {
-        return wrong(&format!("a length of at least 1, got {len}"));
-    }
-    if !angle.is_finite() {
-        return wrong(&format!("an angle in degrees, got {angle}"));
-    }
+    let (len, angle) = (LENGTH.check("motion", len)?, DEGREES.check("motion", angle)?);
     // A line has no direction, and the four axes must have no slope from rounding.
     let (up, right) = match angle.rem_euclid(180.0) {
         0.0 => (0.0, 1.0),
@@ -234,7 +312,7 @@ pub fn motion<A: Element>(len: f64, angle: f64) -> Result<Array2<A>> {
     let reach = |part: f64| (half * part.abs() + 1.0).ceil() - 1.0;
     let shape =
         [length("motion", 2.0 * reach(up) + 1.0)?, length("motion", 2.0 * reach(right) + 1.0)?];
-    check_taps("motion", shape)?;
+    check_taps("motion", &shape)?;
     let [middle_y, middle_x] = shape.map(|n| (n / 2) as f64);
     let weight = |i: usize, j: usize| {
         let (y, x) = (middle_y - i as f64, j as f64 - middle_x);
@@ -305,56 +383,8 @@ fn constant<A: Element, const N: usize>(
     build(kernel, [N, N], |i, j| taps[i][j])
 }
 
-/// The kernel whose taps `tap` computes, each rounded to the element type.
-fn build<A: Element>(
-    kernel: &'static str,
-    shape: [usize; 2],
-    tap: impl Fn(usize, usize) -> f64,
-) -> Result<Array2<A>> {
-    check_taps(kernel, shape)?;
-    let zeros = memory::zeros(shape[0] * shape[1], "the taps of a built-in kernel")?;
-    let mut taps = Array2::from_shape_vec(shape, zeros).expect("the length is the shape's");
-    for ((i, j), cell) in taps.indexed_iter_mut() {
-        let value = tap(i, j);
-        *cell = A::from_real(value).ok_or_else(|| {
-            parameter(kernel, format!("its tap {value} is no value of the type {}", A::DTYPE))
-        })?;
-    }
-    Ok(taps)
-}
-
 fn parameter(kernel: &'static str, reason: String) -> Error {
     Error::KernelParameter { kernel, reason }
-}
-
-fn not_negative(kernel: &'static str, what: &str, value: f64) -> Result<f64> {
-    if value.is_finite() && value >= 0.0 {
-        return Ok(value);
-    }
-    Err(parameter(kernel, format!("expected {what} to be a number of at least 0, got {value}")))
-}
-
-/// A number of taps along an axis; in `f64`, where it cannot overflow.
-fn length(kernel: &'static str, taps: f64) -> Result<usize> {
-    if (1.0..=MAX_LENGTH as f64).contains(&taps) {
-        return Ok(taps as usize);
-    }
-    let expected = format!("expected 1 to {MAX_LENGTH} taps along an axis");
-    // Nobody wants to count the digits of 1e300.
-    let reason = if taps < 1e15 {
-        format!("{expected}, got {taps}")
-    } else {
-        format!("{expected}, got {taps:e}")
-    };
-    Err(parameter(kernel, reason))
-}
-
-fn check_taps(kernel: &'static str, [rows, columns]: [usize; 2]) -> Result<()> {
-    if rows.saturating_mul(columns) <= MAX_TAPS {
-        return Ok(());
-    }
-    let reason = format!("expected at most {MAX_TAPS} taps, got {rows} x {columns}");
-    Err(parameter(kernel, reason))
 }
 
 #[cfg(test)]

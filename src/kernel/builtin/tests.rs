@@ -123,3 +123,97 @@ fn senseless_parameters_are_errors() {
     }
     assert_eq!(motion::<f32>(32_769.0, 0.0).unwrap().dim(), (1, MAX_LENGTH));
 }
+
+#[test]
+fn the_table_of_kernels_is_the_list_of_them() {
+    let values = |parameter: &Parameter| match parameter.least {
+        Some(least) if parameter.whole => format!("{} whole, at least {least}", parameter.name),
+        Some(least) => format!("{} at least {least}", parameter.name),
+        None => parameter.name.to_string(),
+    };
+    let row = |kernel: &BuiltIn| {
+        let axes = kernel.rank().map_or("any".into(), |rank| rank.to_string());
+        let values: Vec<_> = kernel.parameters.iter().map(values).collect();
+        let values = values.join(", ");
+        format!("//! | `{kernel}` | {axes} | {values} | {} |", kernel.meaning)
+            .replace("|  |", "| |")
+    };
+    let expected: Vec<_> = BUILT_IN.iter().map(row).collect();
+    let table: Vec<_> =
+        include_str!("mod.rs").lines().filter(|line| line.starts_with("//! | `")).collect();
+    assert_eq!(table, expected);
+}
+
+fn built_in(name: &str) -> BuiltIn {
+    *BUILT_IN.iter().find(|kernel| kernel.name == name).expect("a name")
+}
+
+#[test]
+fn a_name_gives_the_kernel_of_its_function() {
+    let kernels: Vec<(_, &[f64], Result<Array2<f32>>)> = vec![
+        ("gaussian", &[1.5], gaussian(1.5)),
+        ("gaussian", &[1.5, 1.5], gaussian(1.5)),
+        ("gaussian", &[2.0, 0.5], Gaussian::per_axis([2.0, 0.5]).kernel()),
+        ("box", &[3.0], box_mean(3)),
+        ("disk", &[2.5], disk(2.5)),
+        ("motion", &[9.0, 30.0], motion(9.0, 30.0)),
+        ("sobel-x", &[], sobel_x()),
+        ("sobel-y", &[], sobel_y()),
+        ("laplacian", &[], laplacian()),
+        ("sharpen", &[], sharpen()),
+        ("emboss", &[], emboss()),
+        ("identity", &[], identity()),
+    ];
+    for (name, values, kernel) in kernels {
+        let named = built_in(name).kernel::<f32>(values, 2).unwrap();
+        assert_eq!(named, kernel.unwrap().into_dyn(), "{name}");
+    }
+}
+
+#[test]
+fn kernels_have_the_axes_of_what_they_filter() {
+    let taps = |name, values: &[f64], rank| built_in(name).kernel::<f64>(values, rank).unwrap();
+    let line = taps("gaussian", &[2.0], 1);
+    assert_eq!(line.shape(), [17]);
+    let volume = taps("gaussian", &[2.0, 0.0, 0.5], 3);
+    assert_eq!(volume.shape(), [17, 1, 5]);
+    assert_eq!(volume[[3, 0, 1]], line[3] * taps("gaussian", &[0.5], 1)[1]);
+    let box_of_three = ArrayD::from_elem(vec![2, 4, 1], 0.125);
+    assert_eq!(taps("box", &[2.0, 4.0, 1.0], 3), box_of_three);
+    assert_eq!(taps("identity", &[], 3), ArrayD::from_elem(vec![1; 3], 1.0));
+    assert_eq!(taps("gaussian", &[2.0], 0), ArrayD::from_elem(vec![], 1.0));
+}
+
+#[test]
+fn values_and_axes_that_a_kernel_does_not_take_are_errors() {
+    let error = |name, values: &[f64], rank| {
+        built_in(name).kernel::<f32>(values, rank).unwrap_err().to_string()
+    };
+    let per_axis = "gaussian: expected one value, or 3 (one per axis), got 2";
+    assert_eq!(error("gaussian", &[1.0, 2.0], 3), per_axis);
+    assert_eq!(error("sobel-x", &[], 3), "sobel-x: expected an array with 2 axes, got 3");
+    assert_eq!(error("motion", &[1.0], 2), "motion: expected motion:LENGTH,DEGREES, got 1 values");
+    assert!(error("identity", &[], usize::MAX).contains("expected an array with at most 64 axes"));
+    assert!(error("gaussian", &[100.0], 3).contains("taps, got 801 x 801 x 801"));
+    assert!(error("box", &[0.0], 1).contains("expected 1 to 32769 taps"));
+    assert!(error("motion", &[0.0, 0.0], 2).contains("expected a length of at least 1, got 0"));
+    assert!(error("motion", &[1.0, f64::NAN], 2).contains("expected an angle in degrees, got NaN"));
+}
+
+#[test]
+fn the_least_value_of_a_parameter_is_the_least_that_makes_sense() {
+    for kernel in BUILT_IN {
+        let least = |parameter: &Parameter| parameter.least.unwrap_or(-1e3);
+        let values: Vec<f64> = kernel.parameters.iter().map(least).collect();
+        kernel.kernel::<f32>(&values, 2).unwrap();
+        for (at, parameter) in kernel.parameters.iter().enumerate() {
+            let below = parameter.least.map(|least| least - 1e-3);
+            for wrong in below.into_iter().chain([f64::NAN, f64::INFINITY]) {
+                let mut values = values.clone();
+                values[at] = wrong;
+                let error = kernel.kernel::<f32>(&values, 2).err();
+                assert!(matches!(error, Some(Error::KernelParameter { .. })), "{kernel} {wrong}");
+            }
+        }
+    }
+}

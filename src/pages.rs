@@ -1,0 +1,29 @@
+//! Pages of the repository that the README links to.
+
+#[doc = "[design]: crate::plan"]
+#[doc = "[cost]: crate::plan::CostModel"]
+#[doc = "[bounds]: crate::bounds\n"]
+#[doc = include_str!("../docs/how-it-chooses.md")]
+pub mod how_it_chooses {}
+
+#[doc = "[same-bits]: crate::FilterBuilder::reproducible\n"]
+#[doc = include_str!("../docs/correctness.md")]
+pub mod correctness {}
+
+// Its shapes, as [2048, 2048], are no links.
+#[allow(rustdoc::broken_intra_doc_links)]
+#[doc = include_str!("../benches/results/crossover.md")]
+pub mod crossover {}
+
+#[doc = include_str!("../benches/results/executors.md")]
+pub mod executors {}
+
+#[doc = include_str!("../benches/results/peers.md")]
+pub mod peers {}
+
+/// A filter in the caller's own frame.
+///
+/// ```ignore
+#[doc = include_str!("../examples/in_frame.rs")]
+/// ```
+pub mod in_frame {}
