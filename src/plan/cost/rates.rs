@@ -36,22 +36,14 @@ pub(crate) trait Rates: Clone + 'static {
     }
 }
 
-macro_rules! rates {
-    ($(#[$about:meta])* $rates:ident {
-        $($(#[$doc:meta])* $name:ident: $unit:expr, $how:ident;)*
-    }) => {
-        $(#[$about])*
-        #[derive(Clone, Debug, PartialEq)]
-        #[non_exhaustive]
-        pub struct $rates {
-            $($(#[$doc])* pub $name: f64,)*
-        }
-
+/// Lists the constants of a device.
+macro_rules! terms {
+    ($rates:ident: $($name:ident, $unit:expr, $how:ident;)*) => {
         impl Rates for $rates {
             const TERMS: &'static [Term<Self>] = &[$(Term {
                 name: stringify!($name),
                 unit: $unit,
-                probed: rates!(@$how),
+                probed: terms!(@$how),
                 of: |rates| &mut rates.$name,
             },)*];
         }
@@ -60,50 +52,73 @@ macro_rules! rates {
     (@given) => { false };
 }
 
-rates! {
-    /// Rates of the CPU's methods, per thread.
-    CpuRates {
-        /// Multiply-adds of the direct method per second, on 4-byte elements with tiles of full height
-        /// and AVX2 or wider vectors.
-        direct: Unit::PerSecond("MAC"), probed;
-        /// Samples of 4 bytes per second that go from one pass to the next.
-        ring: Unit::PerSecond("sample"), probed;
-        /// Samples per second that are picked out of the input one by one, under an inner stride.
-        gather: Unit::PerSecond("sample"), probed;
-        /// Butterflies' shares per second, in f32: a transform of `N` samples has `N log2 N` of them.
-        fft: Unit::PerSecond("share"), probed;
-        /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
-        /// transform takes at least.
-        fft_start: Unit::Seconds, probed;
-        /// Bytes of input and output that stay in the caches from run to run: up to there, memory is as
-        /// fast as the methods.
-        cache: Unit::Of("B"), given;
-        /// Bytes per second beyond that, read and written, of all threads together.
-        bandwidth: Unit::PerSecond("B"), probed;
-        /// Finding and starting one row of samples for one row of outputs, in seconds.
-        row: Unit::Seconds, probed;
-        /// Handing work to other threads and waiting for them, in seconds.
-        wake: Unit::Seconds, probed;
-    }
+/// Rates of the CPU's methods, per thread.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CpuRates {
+    /// Multiply-adds of the direct method per second, on 4-byte elements with tiles of full height
+    /// and AVX2 or wider vectors.
+    pub direct: f64,
+    /// Samples of 4 bytes per second that go from one pass to the next.
+    pub ring: f64,
+    /// Samples per second that are picked out of the input one by one, under an inner stride.
+    pub gather: f64,
+    /// Butterflies' shares per second, in f32: a transform of `N` samples has `N log2 N` of them.
+    pub fft: f64,
+    /// Sharing the result out to blocks and looking at what is in them, in seconds: what a
+    /// transform takes at least.
+    pub fft_start: f64,
+    /// Bytes of input and output that stay in the caches from run to run: up to there, memory is as
+    /// fast as the methods.
+    pub cache: f64,
+    /// Bytes per second beyond that, read and written, of all threads together.
+    pub bandwidth: f64,
+    /// Finding and starting one row of samples for one row of outputs, in seconds.
+    pub row: f64,
+    /// Handing work to other threads and waiting for them, in seconds.
+    pub wake: f64,
 }
 
-rates! {
-    /// Rates of one kind of GPU.
-    GpuRates {
-        /// Multiply-adds per second of the tiled direct shaders.
-        direct: Unit::PerSecond("MAC"), probed;
-        /// Multiply-adds per second of the N-dimensional shader.
-        direct_nd: Unit::PerSecond("MAC"), probed;
-        /// Bytes per second of device memory.
-        bandwidth: Unit::PerSecond("B"), probed;
-        /// Bytes per second over the bus, each way.
-        bus: Unit::PerSecond("B"), probed;
-        /// One submission, waited for, in seconds.
-        round_trip: Unit::Seconds, probed;
-        /// Compiling one pipeline that no cache has, in seconds. Depends on caches that a probe cannot
-        /// empty.
-        pipeline: Unit::Seconds, given;
-    }
+terms! {
+    CpuRates:
+    direct, Unit::PerSecond("MAC"), probed;
+    ring, Unit::PerSecond("sample"), probed;
+    gather, Unit::PerSecond("sample"), probed;
+    fft, Unit::PerSecond("share"), probed;
+    fft_start, Unit::Seconds, probed;
+    cache, Unit::Of("B"), given;
+    bandwidth, Unit::PerSecond("B"), probed;
+    row, Unit::Seconds, probed;
+    wake, Unit::Seconds, probed;
+}
+
+/// Rates of one kind of GPU.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct GpuRates {
+    /// Multiply-adds per second of the tiled direct shaders.
+    pub direct: f64,
+    /// Multiply-adds per second of the N-dimensional shader.
+    pub direct_nd: f64,
+    /// Bytes per second of device memory.
+    pub bandwidth: f64,
+    /// Bytes per second over the bus, each way.
+    pub bus: f64,
+    /// One submission, waited for, in seconds.
+    pub round_trip: f64,
+    /// Compiling one pipeline that no cache has, in seconds. Depends on caches that a probe cannot
+    /// empty.
+    pub pipeline: f64,
+}
+
+terms! {
+    GpuRates:
+    direct, Unit::PerSecond("MAC"), probed;
+    direct_nd, Unit::PerSecond("MAC"), probed;
+    bandwidth, Unit::PerSecond("B"), probed;
+    bus, Unit::PerSecond("B"), probed;
+    round_trip, Unit::Seconds, probed;
+    pipeline, Unit::Seconds, given;
 }
 
 impl CpuRates {
