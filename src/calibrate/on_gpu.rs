@@ -90,7 +90,7 @@ pub(super) fn measure(
 
 fn schedule(plan: &Plan) -> Option<&Schedule> {
     match plan.chosen().admitted()?.0 {
-        Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => Some(schedule),
+        Recipe::Gpu(schedule) => Some(schedule),
         _ => None,
     }
 }

@@ -309,7 +309,7 @@ impl Judge<'_> {
         let gpu = self.gpu()?;
         let schedule = Schedule::direct(self.problem.dtype, self.geometry, gpu)?;
         let cost = self.model.gpu(self.problem.dtype, self.geometry, &schedule, gpu);
-        Ok((Recipe::GpuDirect(schedule), cost))
+        Ok((Recipe::Gpu(schedule), cost))
     }
 
     fn gpu_separable(&self) -> Result<(Recipe, Cost), String> {
@@ -322,7 +322,7 @@ impl Judge<'_> {
         let dtype = self.problem.dtype;
         let schedule = Schedule::separable(dtype, self.geometry, terms, repair, gpu)?;
         let cost = self.model.gpu(dtype, self.geometry, &schedule, gpu);
-        Ok((Recipe::GpuSeparable(schedule), cost))
+        Ok((Recipe::Gpu(schedule), cost))
     }
 
     /// The GPU, where there is one that has the type.

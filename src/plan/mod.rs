@@ -74,16 +74,24 @@ pub enum Recipe {
         /// Vector instructions of what is computed directly.
         instructions: InstructionSet,
     },
-    /// [`Method::Direct`] on the GPU.
-    GpuDirect(Schedule),
-    /// [`Method::Separable`] on the GPU.
-    GpuSeparable(Schedule),
+    /// Any method on the GPU: the schedule says which.
+    Gpu(Schedule),
 }
 
 impl Recipe {
+    /// How it computes; never `Auto` nor `Measured`.
+    pub fn method(&self) -> Method {
+        match self {
+            Self::CpuDirect { .. } => Method::Direct,
+            Self::CpuSeparable { .. } => Method::Separable,
+            Self::CpuFft { .. } => Method::Fft,
+            Self::Gpu(schedule) => schedule.method,
+        }
+    }
+
     /// Whether it runs on the GPU.
     pub fn is_on_gpu(&self) -> bool {
-        matches!(self, Self::GpuDirect(_) | Self::GpuSeparable(_))
+        matches!(self, Self::Gpu(_))
     }
 
     /// The same on no more threads than this.
@@ -92,7 +100,7 @@ impl Recipe {
             Self::CpuDirect { threads, .. }
             | Self::CpuSeparable { threads, .. }
             | Self::CpuFft { threads, .. } => *threads = most.clamp(1, *threads),
-            Self::GpuDirect(_) | Self::GpuSeparable(_) => {}
+            Self::Gpu(_) => {}
         }
         self
     }
@@ -103,7 +111,7 @@ impl Recipe {
             Self::CpuDirect { threads, .. }
             | Self::CpuSeparable { threads, .. }
             | Self::CpuFft { threads, .. } => *threads,
-            Self::GpuDirect(_) | Self::GpuSeparable(_) => 1,
+            Self::Gpu(_) => 1,
         }
     }
 }
@@ -142,7 +150,7 @@ impl fmt::Display for Recipe {
                 }
                 on_threads(f, *threads)
             }
-            Self::GpuDirect(schedule) | Self::GpuSeparable(schedule) => write!(f, "{schedule}"),
+            Self::Gpu(schedule) => write!(f, "{schedule}"),
         }
     }
 }

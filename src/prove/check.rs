@@ -150,7 +150,7 @@ fn steps(recipe: &Recipe, geometry: &Geometry) -> Vec<usize> {
                 *step = axes[axis].first_output_from(blocks.step[axis]).max(1);
             }
         }
-        Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule) => {
+        Recipe::Gpu(schedule) => {
             let launch = schedule.stages().next().map(|stage| &stage.launch);
             if let Some(launch) = launch.filter(|launch| launch.is_tiled()) {
                 for (step, &tile) in steps.iter_mut().rev().zip(launch.tile.iter().rev()) {

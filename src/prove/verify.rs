@@ -344,14 +344,13 @@ pub(crate) fn bound(
     window: Window,
 ) -> f64 {
     let taps = geometry.taps();
-    match recipe {
-        Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => bounds::direct(dtype, taps, window),
-        Recipe::CpuSeparable { .. } | Recipe::GpuSeparable(_) => {
-            bounds::separable(dtype, geometry, kernel, window)
-        }
-        Recipe::CpuFft { blocks, .. } => {
+    match (recipe.method(), recipe) {
+        (Method::Direct, _) => bounds::direct(dtype, taps, window),
+        (Method::Separable, _) => bounds::separable(dtype, geometry, kernel, window),
+        (_, Recipe::CpuFft { blocks, .. }) => {
             bounds::fft_output(dtype, blocks.spread(), taps, kernel, largest, window)
         }
+        (method, _) => unreachable!("no bound is known for {method}"),
     }
 }
 

@@ -80,7 +80,7 @@ impl<C: Compute> Executor<C> {
                 let fft = Fft::new(extension, weights, blocks.clone(), directly, *threads)?;
                 Self::Fft(Box::new(fft))
             }
-            Recipe::GpuDirect(_) | Recipe::GpuSeparable(_) => {
+            Recipe::Gpu(_) => {
                 unreachable!("what runs on the GPU is no executor of the CPU")
             }
         })

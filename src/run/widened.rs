@@ -44,11 +44,11 @@ impl<A: Element> Runner<A> {
     ) -> Result<Self> {
         let whole = match (recipe, precision) {
             #[cfg(feature = "gpu")]
-            (Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule), _) => {
+            (Recipe::Gpu(schedule), _) => {
                 Self::Gpu(Box::new(on_gpu(schedule, extension, kernel, devices)?))
             }
             #[cfg(not(feature = "gpu"))]
-            (Recipe::GpuDirect(_) | Recipe::GpuSeparable(_), _) => match devices.gpu_context()? {},
+            (Recipe::Gpu(_), _) => match devices.gpu_context()? {},
             (_, Precision::High) if precision.widens(A::DTYPE) => {
                 Self::High(Widened::new(recipe, extension, kernel, kernel.high_terms())?)
             }

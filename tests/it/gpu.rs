@@ -45,7 +45,7 @@ fn little_memory() -> Option<&'static Convolver> {
 
 fn schedule(plan: &Plan) -> &Schedule {
     match plan.chosen().admitted() {
-        Some((Recipe::GpuDirect(schedule) | Recipe::GpuSeparable(schedule), _)) => schedule,
+        Some((Recipe::Gpu(schedule), _)) => schedule,
         other => panic!("{other:?}"),
     }
 }

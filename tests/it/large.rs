@@ -76,7 +76,7 @@ mod on_gpu {
 
     fn launch(plan: &Plan) -> &Launch {
         match plan.chosen().admitted() {
-            Some((Recipe::GpuDirect(schedule), _)) => match &schedule.parts[0].stages[..] {
+            Some((Recipe::Gpu(schedule), _)) => match &schedule.parts[0].stages[..] {
                 [stage] => &stage.launch,
                 other => panic!("{other:?}"),
             },

@@ -245,8 +245,7 @@ fn small_devices_compute_part_by_part() {
             let taps = case.problem.geometry().taps();
             let facts = KernelFacts::unknown(taps);
             let Ok(plan) = design(&case.problem, &facts, &on, &model(), request) else { continue };
-            let Some((convolve::plan::Recipe::GpuDirect(schedule), _)) = plan.chosen().admitted()
-            else {
+            let Some((convolve::plan::Recipe::Gpu(schedule), _)) = plan.chosen().admitted() else {
                 panic!("{name}: {plan}")
             };
             let size = case.problem.dtype.size() as u64;

@@ -10,11 +10,14 @@ use crate::plan::gpu::parts;
 use crate::plan::gpu::parts::Part;
 use crate::plan::passes::{Pass, around};
 use crate::problem::geometry::{Axis, Geometry};
+use crate::words::Method;
 
 /// All dispatches of one convolution on the GPU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Schedule {
+    /// Which method its dispatches make.
+    pub method: Method,
     /// Outer products that are added up; 0 where the kernel is applied as it is.
     pub terms: usize,
     /// Whether all of the input and of the output fit into buffers at the same time: then parts are
@@ -89,7 +92,7 @@ impl Schedule {
         geometry: &Geometry,
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
-        Self::new(dtype, geometry, 0, gpu, |geometry| {
+        Self::new(Method::Direct, dtype, geometry, 0, gpu, |geometry| {
             let launch = Launch::direct(dtype, geometry, gpu)?;
             let (from, to) = (Place::Input, Place::Output);
             Ok(vec![Stage { geometry: geometry.clone(), launch, taps: Taps::All, from, to }])
@@ -105,7 +108,7 @@ impl Schedule {
         repair: bool,
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
-        Self::new(dtype, geometry, terms, gpu, |geometry| {
+        Self::new(Method::Separable, dtype, geometry, terms, gpu, |geometry| {
             let mut stages = passes(dtype, geometry, terms, gpu)?;
             if repair {
                 let launch = Launch::repair(dtype, geometry, gpu)?;
@@ -118,6 +121,7 @@ impl Schedule {
     }
 
     fn new(
+        method: Method,
         dtype: DType,
         geometry: &Geometry,
         terms: usize,
@@ -145,7 +149,7 @@ impl Schedule {
             Ok(())
         })?;
         let parts = parts.iter().map(scheduled).collect::<Result<_, _>>()?;
-        let mut schedule = Self { terms, resident: true, parts };
+        let mut schedule = Self { method, terms, resident: true, parts };
         let bytes = |elements: usize| elements as u64 * dtype.size() as u64;
         let (input, output) = (geometry.input_len(), geometry.output_len());
         let between = schedule.between().iter().sum::<usize>() as u64;

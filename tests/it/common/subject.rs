@@ -93,17 +93,13 @@ impl<A: Value> Subject<A> {
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let dtype = plan.compute_dtype();
         self.windows.mapv(|window| {
-            let bound = match recipe {
-                Recipe::CpuDirect { .. } | Recipe::GpuDirect(_) => {
-                    bounds::direct(dtype, taps, window)
-                }
-                Recipe::CpuSeparable { .. } | Recipe::GpuSeparable(_) => {
-                    bounds::separable(dtype, &plan.geometry, &facts, window)
-                }
-                Recipe::CpuFft { blocks, .. } => {
+            let bound = match (recipe.method(), recipe) {
+                (Method::Direct, _) => bounds::direct(dtype, taps, window),
+                (Method::Separable, _) => bounds::separable(dtype, &plan.geometry, &facts, window),
+                (_, Recipe::CpuFft { blocks, .. }) => {
                     bounds::fft_output(dtype, blocks.spread(), taps, &facts, largest, window)
                 }
-                other => panic!("no bound of {other}"),
+                (_, other) => panic!("no bound of {other}"),
             };
             let mut rounding = match dtype == A::DTYPE {
                 true => 0.0,
