@@ -40,8 +40,8 @@ fn kernels() -> String {
     format!("Kernels:\n{}{KERNEL_FILES}{} {KERNEL_AXES}", builtin::help(), builtin::of_any_rank())
 }
 
-const KERNEL_FILES: &str = "\
-  FILE.npy               an array
+// Not after a backslash, which would take the blanks of the first line.
+const KERNEL_FILES: &str = "  FILE.npy               an array
   FILE                   text: rows on lines, numbers separated by blanks, commas or
                          semicolons, # starts a comment (./NAME where NAME is a kernel
                          above)
@@ -405,6 +405,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_lists_kernels_in_columns() {
+        let help = kernels();
+        let rows = || help.lines().skip(1).take_while(|line| line.starts_with("  "));
+        assert!(rows().all(|row| row.len() > 25 && row.as_bytes()[24] == b' '), "{help}");
+        assert!(rows().any(|row| row.starts_with("  disk:RADIUS            blur")), "{help}");
+        assert!(rows().any(|row| row.starts_with("  FILE.npy               an array")), "{help}");
     }
 
     #[test]
