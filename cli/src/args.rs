@@ -3,7 +3,7 @@
 use anyhow::{anyhow, ensure};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use convolve::Operation;
+use convolve::{Edge, Operation};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -40,8 +40,8 @@ fn kernels() -> String {
     format!("Kernels:\n{}{KERNEL_FILES}{} {KERNEL_AXES}", builtin::help(), builtin::of_any_rank())
 }
 
-const KERNEL_FILES: &str = "\
-  FILE.npy               an array
+// Not after a backslash, which would take the blanks of the first line.
+const KERNEL_FILES: &str = "  FILE.npy               an array
   FILE                   text: rows on lines, numbers separated by blanks, commas or
                          semicolons, # starts a comment (./NAME where NAME is a kernel
                          above)
@@ -166,8 +166,8 @@ pub struct Meaning {
     /// Which part of the result is kept
     #[arg(long, value_enum, default_value_t = Mode::Same)]
     pub mode: Mode,
-    /// How the input continues: zero, constant:V, nearest, reflect, mirror or wrap; or one per axis
     #[arg(long, value_name = "B[,B...]", allow_hyphen_values = true)]
+    #[arg(help = format!("How the input continues: {}; or one per axis", boundaries()))]
     pub boundary: Option<Each<Boundary>>,
     /// Correlate: do not reverse the kernel
     #[arg(long)]
@@ -234,23 +234,25 @@ impl FromStr for Boundary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        use convolve::Edge;
         if let Some(value) = text.strip_prefix("constant:") {
             return Ok(Self::Constant(value.parse()?));
         }
-        Ok(Self::Rule(match text {
-            "zero" => Edge::Zero,
-            "nearest" => Edge::Nearest,
-            "reflect" => Edge::Reflect,
-            "mirror" => Edge::Mirror,
-            "wrap" => Edge::Wrap,
-            _ => {
-                return Err(
-                    "expected zero, constant:V, nearest, reflect, mirror or wrap".to_string()
-                );
-            }
-        }))
+        let named = |edge: &&Edge| **edge != Edge::Constant(()) && edge.to_string() == text;
+        let edge = EDGES.iter().find(named).ok_or_else(|| format!("expected {}", boundaries()))?;
+        Ok(Self::Rule(*edge))
     }
+}
+
+const EDGES: [Edge; 6] =
+    [Edge::Zero, Edge::Constant(()), Edge::Nearest, Edge::Reflect, Edge::Mirror, Edge::Wrap];
+
+/// `zero, constant:V, .. or wrap`.
+fn boundaries() -> String {
+    let name = |edge: &Edge| match edge {
+        Edge::Constant(()) => format!("{edge}:V"),
+        edge => edge.to_string(),
+    };
+    report::listed(EDGES.iter().map(name), "or")
 }
 
 impl Boundary {
@@ -403,6 +405,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_lists_kernels_in_columns() {
+        let help = kernels();
+        let rows = || help.lines().skip(1).take_while(|line| line.starts_with("  "));
+        assert!(rows().all(|row| row.len() > 25 && row.as_bytes()[24] == b' '), "{help}");
+        assert!(rows().any(|row| row.starts_with("  disk:RADIUS            blur")), "{help}");
+        assert!(rows().any(|row| row.starts_with("  FILE.npy               an array")), "{help}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use convolve::filters;
 use ndarray::ArrayD;
 
 use crate::dtype::Value;
+use crate::report;
 
 /// A built-in kernel and its values, before it has met an array.
 pub struct BuiltIn {
@@ -57,7 +58,7 @@ impl BuiltIn {
 
 /// `gaussian:SIGMA, box:N, .. or identity`.
 pub fn known() -> String {
-    listed(filters::BUILT_IN.iter().map(ToString::to_string), "or")
+    report::listed(filters::BUILT_IN.iter().map(ToString::to_string), "or")
 }
 
 /// A line per kernel.
@@ -69,14 +70,7 @@ pub fn help() -> String {
 /// The names of the kernels that have the axes of what is filtered.
 pub fn of_any_rank() -> String {
     let kernels = filters::BUILT_IN.iter().filter(|kernel| kernel.rank().is_none());
-    listed(kernels.map(|kernel| kernel.name.to_string()), "and")
-}
-
-/// `a, b and c`.
-fn listed(items: impl Iterator<Item = String>, before_last: &str) -> String {
-    let mut items: Vec<String> = items.collect();
-    let last = items.pop().unwrap_or_default();
-    if items.is_empty() { last } else { format!("{} {before_last} {last}", items.join(", ")) }
+    report::listed(kernels.map(|kernel| kernel.name.to_string()), "and")
 }
 
 #[cfg(test)]

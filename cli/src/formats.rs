@@ -11,11 +11,18 @@ use image::{ColorType, DynamicImage, GrayImage, ImageFormat, Luma, Rgb, Rgb32FIm
 
 use crate::kernel::has_extension;
 use crate::raster::{self, Raster};
+use crate::report;
 use crate::{tiff, with_samples};
 
-/// What picture files may end in, for messages.
-pub const EXTENSIONS: &str =
-    "png, jpg, tif, exr, bmp, webp, pnm (pbm, pgm, ppm, pam), tga, hdr or qoi";
+/// One extension for each kind of file that is written, the most usual first.
+pub const WRITTEN: [&str; 12] =
+    ["png", "tif", "jpg", "webp", "bmp", "tga", "qoi", "pgm", "ppm", "pam", "exr", "hdr"];
+
+/// What picture files may end in, for messages. Of the same kinds as those that are written are `pnm`,
+/// whichever of its four it holds, and `pbm`, which keeps black and white alone.
+pub fn extensions() -> String {
+    report::listed(WRITTEN.iter().chain(&["pbm", "pnm"]).map(ToString::to_string), "or")
+}
 
 /// The format that a file's name says, if it is one that is read and written.
 pub fn format(path: &Path) -> Option<ImageFormat> {
@@ -49,10 +56,6 @@ pub fn check_raster_format(output: &Path, raster: &Raster) -> Result<()> {
         output.display()
     )
 }
-
-/// One extension for each kind of file that is written, the most usual first.
-pub const WRITTEN: [&str; 12] =
-    ["png", "tif", "jpg", "webp", "bmp", "tga", "qoi", "pgm", "ppm", "pam", "exr", "hdr"];
 
 /// Checks that the format that the output's name says keeps the channels and the depth of pictures
 /// of this type.
@@ -147,7 +150,7 @@ pub fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage
             other => other.write_to(file, ImageFormat::Hdr)?,
         },
         (Some(format), None) => picture.write_to(file, format)?,
-        (None, None) => bail!("expected a name that ends in {EXTENSIONS}"),
+        (None, None) => bail!("expected a name that ends in {}", extensions()),
     }
     Ok(())
 }

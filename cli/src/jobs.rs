@@ -27,7 +27,7 @@ impl Kind {
             bail!(
                 "{}: expected a name that ends in .npy or in {}",
                 path.display(),
-                formats::EXTENSIONS
+                formats::extensions()
             )
         }
     }
@@ -179,7 +179,7 @@ fn pictures_in(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
         !pictures.is_empty(),
         "{}: no pictures there, expected files that end in {}",
         folder.display(),
-        formats::EXTENSIONS
+        formats::extensions()
     );
     pictures.sort();
     others.sort();

@@ -79,6 +79,13 @@ pub fn fail(message: &str) -> ExitCode {
     FAILURE.into()
 }
 
+/// `a, b and c`.
+pub fn listed(items: impl Iterator<Item = String>, before_last: &str) -> String {
+    let mut items: Vec<String> = items.collect();
+    let last = items.pop().unwrap_or_default();
+    if items.is_empty() { last } else { format!("{} {before_last} {last}", items.join(", ")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

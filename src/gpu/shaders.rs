@@ -5,7 +5,8 @@ use crate::element::DType;
 use crate::gpu::unrolled;
 use crate::plan::gpu::launch::{Shader, Types, Variant, tap_quads};
 
-/// All WGSL that there is.
+/// All WGSL that there is: calibrations on disk say which they were made with.
+#[cfg(any(feature = "serde", test))]
 pub(crate) const SOURCES: [&str; 20] = [
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),

@@ -21,6 +21,7 @@ mod gpu;
 mod half;
 mod harness;
 mod large;
+mod links;
 mod low_rank;
 mod machines;
 mod measured;

@@ -81,7 +81,7 @@ fn sources() -> Vec<Source> {
         for entry in std::fs::read_dir(directory).expect("a directory") {
             let entry = entry.expect("listed").path();
             let name = entry.file_stem().expect("named").to_string_lossy().into_owned();
-            let below = [path, &[name.clone()]].concat();
+            let below = [path, std::slice::from_ref(&name)].concat();
             if entry.is_dir() {
                 collect(&entry, &below, sources);
             } else if !["tests", "lib", "pages"].contains(&&name[..]) {

@@ -1,11 +1,13 @@
 //! A place with files, the command, and .npy files that are not written or read by its own code.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use convolve::Element;
 use ndarray::ArrayD;
 use tempfile::TempDir;
+use tiff::decoder::{Decoder, DecodingResult};
 
 /// A folder of its own for each test, where the command runs.
 pub struct Place(TempDir);
@@ -101,4 +103,36 @@ pub fn split_npy(file: &[u8]) -> (String, Vec<u8>) {
     assert_eq!(&file[..8], b"\x93NUMPY\x01\x00");
     let end = 10 + usize::from(u16::from_le_bytes([file[8], file[9]]));
     (String::from_utf8(file[10..end].to_vec()).unwrap(), file[end..].to_vec())
+}
+
+/// Width, height and samples of every page of a TIFF.
+pub fn pages(place: &Place, name: &str) -> Vec<(u32, u32, DecodingResult)> {
+    pages_of(place.file(name))
+}
+
+pub fn pages_of(path: impl AsRef<Path>) -> Vec<(u32, u32, DecodingResult)> {
+    let mut decoder = Decoder::new(std::io::BufReader::new(File::open(path).unwrap())).unwrap();
+    let mut pages = Vec::new();
+    loop {
+        let (width, height) = decoder.dimensions().unwrap();
+        let mut samples = DecodingResult::U8(Vec::new());
+        decoder.read_image_to_buffer(&mut samples).unwrap();
+        pages.push((width, height, samples));
+        if !decoder.more_images() {
+            return pages;
+        }
+        decoder.next_image().unwrap();
+    }
+}
+
+pub fn bytes(samples: &DecodingResult) -> &[u8] {
+    let DecodingResult::U8(bytes) = samples else { panic!("expected bytes") };
+    bytes
+}
+
+/// Header and numbers of a .npy of `f4`.
+pub fn floats(place: &Place, name: &str) -> (String, Vec<f32>) {
+    let (header, data) = split_npy(&std::fs::read(place.file(name)).unwrap());
+    let float = |b: &[u8]| f32::from_le_bytes(b.try_into().unwrap());
+    (header, data.chunks_exact(4).map(float).collect())
 }

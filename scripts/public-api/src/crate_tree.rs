@@ -67,7 +67,7 @@ impl Tree {
             match item {
                 Item::Mod(mut child) => {
                     let name = child.ident.to_string();
-                    let below = [place.as_slice(), &[name.clone()]].concat();
+                    let below = child_of(&place, &name);
                     match child.content.take() {
                         Some((_, items)) => self.add(items, below, &folder.join(&name))?,
                         None => {
@@ -128,7 +128,7 @@ impl Tree {
     fn find(&self, place: &Place, name: &str, private: bool, depth: usize) -> Option<Target> {
         let module = self.0.get(place)?;
         if module.children.iter().any(|child| child == name) {
-            return Some(Target::Module([place.as_slice(), &[name.to_string()]].concat()));
+            return Some(Target::Module(child_of(place, name)));
         }
         if module.items.iter().any(|item| ident(item).is_some_and(|ident| ident == name)) {
             return Some(Target::Item(place.clone(), name.to_string()));
@@ -147,6 +147,13 @@ impl Tree {
         });
         by_name.chain(from_all).flatten().next()
     }
+}
+
+/// The place of a module's child.
+pub fn child_of(place: &Place, name: &str) -> Place {
+    let mut place = place.clone();
+    place.push(name.to_string());
+    place
 }
 
 /// Whether tests, the documentation's own pages or nobody should see it.

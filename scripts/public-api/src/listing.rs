@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, Meta, Path, Token, TraitItem, Type};
 
-use crate::crate_tree::{Place, Target, Tree, attributes, ident, is_left_out, is_public};
+use crate::crate_tree::{Place, Target, Tree, attributes, child_of, ident, is_left_out, is_public};
 use crate::text::{squeezed, text};
 
 /// What is public, sorted by where it is.
@@ -85,7 +85,7 @@ impl Listing<'_> {
         let mark = if has(attributes(item), "non_exhaustive") { "#[non_exhaustive] " } else { "" };
         match item {
             Item::Mod(item) if is_public(&item.vis) => {
-                let inner = [place.as_slice(), &[ident.to_string()]].concat();
+                let inner = child_of(place, &ident.to_string());
                 self.module_named(&inner, &path, depth);
                 return;
             }
@@ -142,7 +142,8 @@ impl Listing<'_> {
         for (i, field) in fields.iter().enumerate() {
             if of_variant || is_public(&field.vis) {
                 let name = field.ident.as_ref().map_or(i.to_string(), ToString::to_string);
-                self.add(path, format!("field {path}::{name}: {}", text(&field.ty)));
+                let path = format!("{path}::{name}");
+                self.add(&path, format!("field {path}: {}", text(&field.ty)));
             }
         }
     }
