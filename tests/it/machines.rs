@@ -313,7 +313,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
     assert_eq!(
         value["problem"],
         json!({
-            "operation": "convolve", "dtype": "f32", "inside": "f32", "mode": "same",
+            "operation": "convolve", "dtype": "f32", "compute_dtype": "f32", "mode": "same",
             "input": [2048, 2048], "kernel": [21, 21], "output": [2048, 2048], "swapped": false,
         })
     );
