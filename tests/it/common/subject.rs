@@ -1,5 +1,6 @@
 //! One problem with its data and its exact result: the runner and the comparer.
 
+use convolve::Method;
 use convolve::bounds::Window;
 use convolve::plan::Recipe;
 use convolve::reference::Oracle;
