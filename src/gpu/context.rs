@@ -362,7 +362,7 @@ impl Context {
     }
 
     /// Calls on a lost device fail in many ways.
-    fn explain(&self, error: Error) -> Error {
+    pub(crate) fn explain(&self, error: Error) -> Error {
         self.ask().err().unwrap_or(error)
     }
 

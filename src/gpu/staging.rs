@@ -99,7 +99,11 @@ impl Download {
         // about to: the work is done, the message is on its way.
         match mapped.recv_timeout(context.patience(&submission)) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(Error::gpu_internal(error.to_string())),
+            // wgpu does not say why: a lost device, or one without memory for it.
+            Ok(Err(error)) => {
+                let reason = format!("the result could not be mapped: {error}");
+                return Err(context.explain(Error::gpu_memory(reason)));
+            }
             Err(_) => return Err(Error::device_lost("the result was not handed over")),
         }
         context.attempt(|| {

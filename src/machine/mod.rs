@@ -99,6 +99,7 @@ impl Devices {
         match self.gpu_context().and_then(|context| context.check_alive().map(|()| context)) {
             Ok(context) => Gpu::Present(context.capabilities()),
             Err(Error::NoDevice { reason }) => Gpu::Absent(reason),
+            // What fails as a device is started is no device.
             Err(other) => Gpu::Absent(other.to_string()),
         }
     }
@@ -125,6 +126,25 @@ impl Devices {
             GpuSource::Given(context) => Ok(context.clone()),
             GpuSource::Lazy(finder) => finder.find(),
         }
+    }
+}
+
+/// Scratch of a convolver is kept as long as somebody has one of these.
+#[derive(Debug)]
+pub(crate) struct ScratchLease {
+    devices: Arc<Devices>,
+}
+
+impl ScratchLease {
+    pub(crate) fn new(devices: &Arc<Devices>) -> Self {
+        devices.scratch.join();
+        Self { devices: devices.clone() }
+    }
+}
+
+impl Drop for ScratchLease {
+    fn drop(&mut self) {
+        self.devices.scratch.leave();
     }
 }
 

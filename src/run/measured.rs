@@ -24,7 +24,7 @@ pub(crate) type Times = Arc<[Option<f64>]>;
 /// share it.
 pub(crate) type Known = LruCache<(Problem, Request, Vec<Candidate>), Times>;
 
-/// Problems that a devices keeps the times of.
+/// Problems that a convolver keeps the times of.
 pub(crate) const MOST: usize = 64;
 
 /// The plan with what was measured, and the fastest of it; untouched where nothing was asked for or

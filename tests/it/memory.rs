@@ -206,7 +206,9 @@ fn kept_child() {
             }
         });
         let after_all = held() - planned;
-        let bound = threads * after_one + (256 << 10);
+        // Eight buffers of samples may stay on any machine.
+        let bound =
+            threads * after_one + 8 * size_of_val(x.as_slice().expect("packed")) + (256 << 10);
         assert!(after_all <= bound, "{method} {precision}: {after_all} bytes, {bound} allowed");
     }
 }

@@ -19,6 +19,7 @@ use crate::format::FrameSample;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::Kernel;
+use crate::machine::ScratchLease;
 use crate::plan::{Plan, lazy};
 use crate::problem::Options;
 use crate::problem::extension::Extension;
@@ -34,6 +35,8 @@ use crate::util::shared_scratch::SharedScratch;
 /// `Send` and `Sync`: threads may apply one filter at the same time.
 pub struct Filter<A: Element, D: Dimension> {
     convolver: Convolver,
+    /// Keeps the scratch that calls share.
+    _scratch: ScratchLease,
     original: ArcArray<A, IxDyn>,
     options: Options<A>,
     input: D,
@@ -131,11 +134,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             return self.with_slice(x, |x| self.run(x, y));
         }
         let mut packed = self.scratch().take(self.output.size(), "a copy of the output")?;
-        let result = self.with_slice(x, |x| self.run(x, &mut packed));
+        self.with_slice(x, |x| self.run(x, &mut packed))?;
         for (y, value) in y.iter_mut().zip(packed.iter()) {
             *y = *value;
         }
-        result
+        Ok(())
     }
 
     /// Runs every admissible method on every device on `x` and compares: with the definition in

@@ -8,6 +8,7 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::face::builder::FilterBuilder;
 use crate::kernel::{Kernel, KernelFacts, fold};
+use crate::machine::ScratchLease;
 use crate::plan::{Plan, Request, lazy};
 use crate::problem::Problem;
 use crate::problem::extension::Extension;
@@ -90,6 +91,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         Ok(Filter {
             fallback,
             convolver: builder.convolver.clone(),
+            _scratch: ScratchLease::new(devices),
             original,
             options: builder.options.clone(),
             input,

@@ -203,7 +203,7 @@ impl PictureFilter {
     /// Width and height of the results.
     pub fn output_size(&self) -> (u32, u32) {
         let shape = self.filter.output_dim();
-        // ResultToCheck when this was planned.
+        // Checked when this was planned.
         (shape[1] as u32, shape[0] as u32)
     }
 

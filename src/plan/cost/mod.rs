@@ -84,11 +84,11 @@ const SEARCH: f64 = 0.3e9;
 
 impl CostModel {
     /// Widening the input and rounding the result, in seconds, where another type is computed in.
-    pub fn conversion(&self, dtype: DType, inside: DType, geometry: &Geometry) -> f64 {
-        if inside == dtype {
+    pub fn conversion(&self, dtype: DType, compute: DType, geometry: &Geometry) -> f64 {
+        if compute == dtype {
             return 0.0;
         }
-        (bytes(dtype, geometry) + bytes(inside, geometry)) / self.cpu.bandwidth
+        (bytes(dtype, geometry) + bytes(compute, geometry)) / self.cpu.bandwidth
     }
 
     /// The rates of one kind of GPU.
