@@ -113,10 +113,10 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     }
 
     /// Checks every result as it comes. Default: nothing is checked. Some outputs of each call are
-    /// computed again in `f64` (or exactly, for integers) on the CPU, from the definition alone, and
-    /// compared with the error bound of the method that ran: what is beyond it makes the call fail
-    /// with [`Error::FailedCheck`](crate::Error::FailedCheck). An output takes as many multiplications as the kernel has taps; an
-    /// FFT method needs one look at all samples besides.
+    /// computed again in `f64` (or exactly, for integers) on the CPU, from the definition alone,
+    /// and compared with the error bound of the method that ran: what is beyond it makes the call
+    /// fail with [`Error::FailedCheck`](crate::Error::FailedCheck). An output takes as many
+    /// multiplications as the kernel has taps; an FFT method needs one look at all samples besides.
     ///
     /// A sum that overflows on its way to a finite result makes a check fail as well: see
     /// [`Filter::verify`].
@@ -178,8 +178,9 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// as the plan needs it. A builder may plan for any number of shapes.
     ///
     /// # Errors
-    /// Those of [`Problem::new`](crate::Problem::new), and [`Error::Inadmissible`](crate::Error::Inadmissible) where a forced method or device
-    /// cannot do the problem.
+    /// Those of [`Problem::new`](crate::Problem::new), and
+    /// [`Error::Inadmissible`](crate::Error::Inadmissible) where a forced method or device cannot
+    /// do the problem.
     pub fn for_shape(&self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
         Filter::planned(self, shape.into_dimension())
     }

@@ -1,5 +1,6 @@
 //! Executors on the GPU, through wgpu.
 
+mod adapter;
 mod array;
 mod backlog;
 pub(crate) mod buffers;
@@ -21,7 +22,7 @@ pub(crate) mod timer;
 mod unrolled;
 mod weights;
 
+pub use adapter::{Adapter, adapters};
 pub use array::{GpuArray, GpuDevice};
-pub use context::{Adapter, adapters};
 pub use layout::GpuSlice;
 pub use texture::GpuTexture;

@@ -19,7 +19,8 @@ pub struct DeviceRates {
     pub kind: Option<GpuKind>,
     /// When it was measured, in seconds since 1970.
     pub measured_at: u64,
-    /// The constants of [`CpuRates`](crate::plan::CpuRates) or [`GpuRates`](crate::plan::GpuRates), by their names there.
+    /// The constants of [`CpuRates`](crate::plan::CpuRates) or [`GpuRates`](crate::plan::GpuRates),
+    /// by their names there.
     pub rates: Vec<Rate>,
 }
 

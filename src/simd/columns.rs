@@ -5,9 +5,10 @@
 //! takes four multiply-adds a complex number, which is less than a transform there and back up to
 //! some fifty taps, and no column has to be turned over.
 
-use fearless_simd::{Simd, SimdBase};
+use fearless_simd::Simd;
 
 use crate::simd::Spectral;
+use crate::simd::tile::has_many_registers;
 
 /// Slabs that the highest tile sums.
 pub(crate) const TILE: usize = 12;
@@ -44,7 +45,7 @@ pub(crate) fn sum<S: Simd, C: Spectral>(simd: S, job: ColumnJob<'_, C>) {
     for (vector, weights) in weights.chunks_exact(lanes * taps).enumerate() {
         let column = &mut block[vector * lanes..];
         let mut row = 0;
-        if const { cfg!(target_arch = "aarch64") || <S::u8s as SimdBase<S>>::LEN == 64 } {
+        if const { has_many_registers::<S>() } {
             while row + TILE <= sums {
                 tile::<S, C, TILE>(simd, &mut column[row * slab..], slab, step, weights);
                 row += TILE;

@@ -52,7 +52,7 @@ const fn vector_bytes<S: Simd>() -> usize {
 }
 
 /// Whether an instruction set has 32 vector registers, and not 16.
-const fn has_many_registers<S: Simd>() -> bool {
+pub(super) const fn has_many_registers<S: Simd>() -> bool {
     cfg!(target_arch = "aarch64") || vector_bytes::<S>() == 64
 }
 

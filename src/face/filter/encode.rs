@@ -44,8 +44,9 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Records the convolution into the caller's command encoder, from one of the caller's buffers
     /// to another. Nothing is submitted and nothing waited for.
     ///
-    /// The buffers have usage `STORAGE` (and where the plan computes part by part, because a binding
-    /// cannot hold the whole, perhaps `COPY_SRC` or `COPY_DST`: an error says so) and belong to the device of this filter's `Convolver`
+    /// The buffers have usage `STORAGE` (and where the plan computes part by part, because a
+    /// binding cannot hold the whole, perhaps `COPY_SRC` or `COPY_DST`: an error says so) and
+    /// belong to the device of this filter's `Convolver`
     /// ([`Convolver::with_device`](crate::Convolver::with_device)), as does the encoder. They hold
     /// arrays of the planned shapes: see [`GpuSlice`] for offsets and pitches. Source and
     /// destination may be one buffer; then the result is put together elsewhere first.

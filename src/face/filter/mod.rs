@@ -73,8 +73,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Why the GPU failed and this filter runs on the CPU from then on; `None` while nothing has
     /// failed.
     ///
-    /// Only filters with [`Device::Auto`](crate::Device::Auto) fall back, once and for good: a new filter looks for a
-    /// GPU again. [`Filter::plan`] is that of the CPU then, and says the same.
+    /// Only filters with [`Device::Auto`](crate::Device::Auto) fall back, once and for good: a new
+    /// filter looks for a GPU again. [`Filter::plan`] is that of the CPU then, and says the same.
     pub fn fell_back(&self) -> Option<&str> {
         self.fallback.get().map(|fallback| fallback.why.as_str())
     }
@@ -250,9 +250,9 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let samples = |len: usize| self.scratch().take::<A>(len, "samples to compute with");
         let (mut wide, mut sums) = (samples(x.len())?, samples(y.len())?);
         wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
-        let result = self.attempt_plain(&wide, &mut sums, bounds::LEVEL);
+        self.attempt_plain(&wide, &mut sums, bounds::LEVEL)?;
         y.iter_mut().zip(sums.iter()).for_each(|(y, sum)| *y = T::from_element(*sum));
-        result
+        Ok(())
     }
 
     fn attempt_plain(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {

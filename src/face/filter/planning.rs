@@ -26,18 +26,19 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let (mut problem, Request { precision, method, .. }) = (whole.clone(), builder.request);
         let boundary = builder.options.boundary.resolve("boundary", problem.axes.len())?;
         // Taps are of the stored type: where sums must be more precise they cannot be folded.
-        let mut folded = match precision.widens(A::DTYPE) {
+        let folded = match precision.widens(A::DTYPE) {
             true => None,
             false => fold::fold(&mut problem, &boundary, &given)?,
         };
         let mut kernel = None;
-        if let Some(taps) = folded.take() {
+        if let Some(taps) = folded {
             let found = Kernel::new(precision, taps, &problem.geometry().kernel())?;
             // Sums of taps of both signs keep the rounding of an outer product, but not its size: what
             // is asked for by name must stay possible.
-            match method == Method::Separable && !found.facts.is_separable() {
-                true => problem = whole,
-                false => kernel = Some(Arc::new(found)),
+            if method == Method::Separable && !found.facts.is_separable() {
+                problem = whole;
+            } else {
+                kernel = Some(Arc::new(found));
             }
         }
         let mut output = input.clone();

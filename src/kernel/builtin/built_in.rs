@@ -7,9 +7,8 @@ use ndarray::{Array, Array2, ArrayD, Dimension};
 
 use crate::element::Element;
 use crate::error::Result;
-use crate::util::memory;
-
 use crate::kernel::builtin::{MAX_LENGTH, MAX_TAPS, parameter};
+use crate::util::memory;
 
 /// What memory is asked for.
 pub(super) const TAPS: &str = "the taps of a built-in kernel";
@@ -103,8 +102,9 @@ impl BuiltIn {
     /// The kernel for an array with so many axes.
     ///
     /// # Errors
-    /// [`Error::KernelParameter`](crate::Error::KernelParameter) for another number of values or axes than it takes, and as from the
-    /// function of its name; [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    /// [`Error::KernelParameter`](crate::Error::KernelParameter) for another number of values or
+    /// axes than it takes, and as from the function of its name;
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn kernel<A: Element>(&self, values: &[f64], rank: usize) -> Result<ArrayD<A>> {
         let wrong = |reason: String| Err(parameter(self.name, reason));
         let most = self.rank().unwrap_or(MAX_RANK);

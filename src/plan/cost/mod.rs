@@ -62,7 +62,7 @@ pub struct CostModel {
     pub integrated: GpuRates,
     /// Of an adapter that runs on the CPU.
     pub software: GpuRates,
-    /// Whether an adapter that runs on the CPU may be chosen without being asked for. As a rule it
+    /// Whether an adapter that runs on the CPU may be chosen without being asked for. By default it
     /// may not, whatever is expected of it: this library's own methods know the CPU better.
     pub software_unasked: bool,
 }

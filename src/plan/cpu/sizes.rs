@@ -174,7 +174,7 @@ fn cheapest(
     dtype: DType,
     threads: usize,
 ) -> Option<(f64, Blocks)> {
-    let (channels, bytes) = (dtype.packed_blocks(), dtype.spectrum_bytes());
+    let (packed, bytes) = (dtype.packed_blocks(), dtype.spectrum_bytes());
     let mut best: Option<(f64, Vec<usize>)> = None;
     let mut at = vec![0; choices.len()];
     loop {
@@ -182,7 +182,7 @@ fn cheapest(
         let held = chosen.clone().try_fold(1usize, |held, cut| held.checked_mul(cut.held));
         if let Some(held) = held.filter(|&held| held <= most_held.min(isize::MAX as usize / 64)) {
             let total: f64 = chosen.clone().map(|cut| cut.count as f64).product();
-            let rounds = (total / channels as f64).ceil() / threads.max(1) as f64;
+            let rounds = (total / packed as f64).ceil() / threads.max(1) as f64;
             let mut all = rounds.ceil() * work(chosen, bytes);
             if held > LARGEST_BLOCK {
                 all *= (held as f64 / LARGEST_BLOCK as f64).powi(2);
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn taps_far_apart_are_not_moved_time_and_again() {
-        // Lanes of an axis that is not there: each tap of the outermost axis is 256 slabs away.
+        // Channels of an axis that is not there: each tap of the outermost axis is 256 slabs away.
         let mut far = geometry(&[(120, 60), (1000, 40)]);
         far.axes[0].channels = 256;
         let wide = blocks(&far, DType::F32, 2).expect("fits");
