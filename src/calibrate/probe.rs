@@ -8,7 +8,7 @@ use crate::plan::{Capabilities, CostModel, Plan, Recipe, Request, design};
 use crate::problem::boundary::Boundary;
 use crate::problem::extension::Extension;
 use crate::problem::{Options, Problem};
-use crate::run::widened::Runner;
+use crate::run::runner::Runner;
 use crate::util::memory;
 
 /// A plan with its executor, and samples for it.
@@ -47,7 +47,7 @@ impl Prepared {
 
     /// Runs once.
     pub(super) fn run(&mut self) -> Result<()> {
-        self.runner.run(&self.x, &mut self.y, 0.0)
+        self.runner.run(&self.x, &mut self.y)
     }
 }
 

@@ -6,6 +6,7 @@ use num_complex::Complex;
 use super::Element;
 use super::number::Number;
 use crate::error::Result;
+use crate::simd::vectorized;
 use crate::util::memory;
 
 /// A type that holds all values of `A`.
@@ -88,9 +89,93 @@ macro_rules! doubles {
 
 doubles!(f32 => f64, Complex<f32> => Complex<f64>);
 
+/// Levels of pictures: rounded to the nearest one (ties to even) and saturated; a NaN becomes 0.
+macro_rules! levels {
+    ($($level:ty => $wide:ty, $shift:literal);*) => {$(
+        impl Wider<$level> for $wide {
+            fn widen_all(from: &[$level], to: &mut [$wide]) {
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (to, from) in to.iter_mut().zip(from) {
+                            *to = <$wide>::from(*from);
+                        }
+                    },
+                );
+            }
+
+            fn round_all(from: &[$wide], to: &mut [$level]) {
+                // A number to which the last digit of its type is one: adding it rounds.
+                const SHIFT: $wide = $shift;
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (to, from) in to.iter_mut().zip(from) {
+                            let within = from.max(0.0).min(<$level>::MAX.into());
+                            *to = (within + SHIFT).to_bits() as $level;
+                        }
+                    },
+                );
+            }
+        }
+    )*};
+}
+
+levels! {
+    u8 => f32, 8_388_608.0;
+    u16 => f32, 8_388_608.0;
+    u8 => f64, 4_503_599_627_370_496.0;
+    u16 => f64, 4_503_599_627_370_496.0
+}
+
 /// The same values in a type that holds them.
 pub(crate) fn widened<A, W: Element + Wider<A>>(values: &[A]) -> Result<Vec<W>> {
     let mut wide = memory::zeros(values.len(), "the widened kernel")?;
     W::widen_all(values, &mut wide);
     Ok(wide)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `as` does it, which saturates and makes NaN 0.
+    #[test]
+    fn levels_are_rounded_to_even_and_saturated() {
+        let halves = (-40..1200).map(|i| i as f32 / 4.0);
+        let far = [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e30, -1e30];
+        let high = (65_530 * 8..65_540 * 8).map(|i| i as f32 / 8.0);
+        let values: Vec<f32> = halves.chain(far).chain(high).collect();
+        let wide: Vec<f64> = values.iter().map(|&v| v.into()).collect();
+        let (mut bytes, mut words) = (vec![77u8; values.len()], vec![77u16; values.len()]);
+        f32::round_all(&values, &mut bytes);
+        f32::round_all(&values, &mut words);
+        for ((value, byte), word) in values.iter().zip(&bytes).zip(&words) {
+            assert_eq!(*byte, value.round_ties_even() as u8, "{value}");
+            assert_eq!(*word, value.round_ties_even() as u16, "{value}");
+        }
+        let (mut from_double, mut words_from_double) = (bytes.clone(), words.clone());
+        f64::round_all(&wide, &mut from_double);
+        f64::round_all(&wide, &mut words_from_double);
+        assert_eq!((from_double, words_from_double), (bytes, words));
+    }
+
+    #[test]
+    fn what_is_just_off_a_tie_is_rounded_once() {
+        let mut level = [0u8; 2];
+        f64::round_all(&[2.5f64.next_down(), 2.5f64.next_up()], &mut level);
+        assert_eq!(level, [2, 3]);
+        f64::round_all(&[3.5f64.next_down(), 3.5f64.next_up()], &mut level);
+        assert_eq!(level, [3, 4]);
+    }
+
+    #[test]
+    fn every_level_is_widened_exactly() {
+        let words: Vec<u16> = (0..=u16::MAX).collect();
+        let (mut single, mut double) = (vec![0f32; words.len()], vec![0f64; words.len()]);
+        f32::widen_all(&words, &mut single);
+        f64::widen_all(&words, &mut double);
+        assert!(words.iter().zip(&single).all(|(word, wide)| f32::from(*word) == *wide));
+        assert!(words.iter().zip(&double).all(|(word, wide)| f64::from(*word) == *wide));
+    }
 }

@@ -1,21 +1,27 @@
-//! Frames: samples that are stored in the filter's own type, or as integers of a picture.
+//! How samples are stored at either end of a convolution. Methods compute in one type; what lies in
+//! memory is known here alone, and read and written row by row.
+
+pub(crate) mod rows;
 
 use bytemuck::Pod;
 
 use crate::element::Element;
+use crate::element::number::Number;
+use crate::element::wider::Wider;
+use rows::{Input, Output};
 
 /// What the samples of frames may be for a filter of `A`: `A` itself, or for `f32` also `u8` and
 /// `u16`, which are exact in `f32` and come back rounded to the nearest value (ties to even) and
 /// saturated; a NaN becomes 0.
 ///
-/// On the GPU `u8` and `u16` travel as they are and are converted there: a quarter or half of the
-/// bytes on the bus.
-pub trait FrameSample<A>: sealed::Sealed<A> {}
+/// `u8` and `u16` are converted a few rows at a time, in the loops that use them; on the GPU they travel
+/// as they are: a quarter or half of the bytes on the bus.
+pub trait FrameSample<A: Element>: sealed::Sealed<A> {}
 
 pub(crate) mod sealed {
     use super::*;
 
-    pub trait Sealed<A>: Pod + Default + Send + Sync {
+    pub trait Sealed<A: Element>: Pod + Default + Send + Sync {
         /// Bits of an unsigned integer; `None` for `A` itself.
         const BITS: Option<u32>;
 
@@ -24,7 +30,21 @@ pub(crate) mod sealed {
 
         /// The nearest value that there is.
         fn from_element(value: A) -> Self;
+
+        /// Frames, read and written in the type that `A` is computed in.
+        fn native<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, A::Compute>;
+
+        /// Frames, read and written in the type that `A` is computed in with more precision.
+        fn double<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, A::Double>;
     }
+}
+
+/// Both ends of a convolution.
+pub(crate) type Ends<'f, C> = (Input<'f, C>, Output<'f, C>);
+
+/// Both ends of a convolution in a type that holds what is stored.
+fn ends<'f, T: Pod, C: Pod + Wider<T>>(x: &'f [T], y: &'f mut [T]) -> Ends<'f, C> {
+    (Input::of(x), Output::of(y))
 }
 
 impl<A: Element> FrameSample<A> for A {}
@@ -38,6 +58,14 @@ impl<A: Element> sealed::Sealed<A> for A {
 
     fn from_element(value: A) -> Self {
         value
+    }
+
+    fn native<'f>(x: &'f [A], y: &'f mut [A]) -> Ends<'f, A::Compute> {
+        ends(x, y)
+    }
+
+    fn double<'f>(x: &'f [A], y: &'f mut [A]) -> Ends<'f, A::Double> {
+        ends(x, y)
     }
 }
 
@@ -55,6 +83,14 @@ macro_rules! integer {
             fn from_element(value: f32) -> Self {
                 // `as` saturates, and makes NaN 0.
                 value.round_ties_even() as $t
+            }
+
+            fn native<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, f32> {
+                ends(x, y)
+            }
+
+            fn double<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, <f32 as Number>::Double> {
+                ends(x, y)
             }
         }
     )*};

@@ -3,6 +3,7 @@
 use crate::element::Element;
 use crate::element::wider::{Wider, widened};
 use crate::error::Result;
+use crate::format::rows::Input;
 use crate::problem::Problem;
 use crate::problem::boundary::{Boundary, Edge};
 use crate::problem::geometry::{Axis, Geometry};
@@ -90,16 +91,16 @@ impl<A: Element> Extension<A> {
     }
 
     /// The sample at `p`, along the innermost axis, of one row.
-    pub(crate) fn sample(&self, x: &[A], row: Row<A>, p: isize) -> A {
+    pub(crate) fn sample(&self, x: Input<'_, A>, row: Row<A>, p: isize) -> A {
         match (self.inner().resolve(p), row) {
             (None, _) => self.values[self.values.len() - 1],
             (Some(_), Row::Outside(value)) => value,
-            (Some(sample), Row::Stored(at)) => x[at + sample],
+            (Some(sample), Row::Stored(at)) => x.sample(at + sample),
         }
     }
 
     /// Fills `out` with the samples from `start` on, along the innermost axis, of one row.
-    pub(crate) fn fill(&self, x: &[A], row: Row<A>, start: isize, out: &mut [A]) {
+    pub(crate) fn fill(&self, x: Input<'_, A>, row: Row<A>, start: isize, out: &mut [A]) {
         let axis = self.inner();
         let value = self.values[self.values.len() - 1];
         let samples = axis.samples() as isize;
@@ -110,10 +111,10 @@ impl<A: Element> Extension<A> {
         let end = (samples - start).clamp(first as isize, len) as usize;
         match row {
             Row::Stored(at) => {
-                let x = &x[at..at + axis.samples()];
-                if first < end {
-                    let from = (start + first as isize) as usize;
-                    out[first..end].copy_from_slice(&x[from..from + end - first]);
+                let from = (start + first as isize).max(0) as usize;
+                let inside = from..from + end - first;
+                if !inside.is_empty() {
+                    x.read(at + from, &mut out[first..end]);
                 }
                 for outside in [0..first, end..out.len()] {
                     if constant {
@@ -121,7 +122,14 @@ impl<A: Element> Extension<A> {
                         continue;
                     }
                     for i in outside {
-                        out[i] = axis.resolve(start + i as isize).map_or(value, |sample| x[sample]);
+                        out[i] = match axis.resolve(start + i as isize) {
+                            None => value,
+                            // Read already.
+                            Some(sample) if inside.contains(&sample) => {
+                                out[first + sample - inside.start]
+                            }
+                            Some(sample) => x.sample(at + sample),
+                        };
                     }
                 }
             }

@@ -9,6 +9,7 @@ use crate::element::compute::Compute;
 use crate::element::number::Wide;
 use crate::element::{DType, Element};
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::kernel::{Kernel, KernelFacts};
 use crate::machine::Devices;
 use crate::plan;
@@ -18,7 +19,7 @@ use crate::problem::Options;
 use crate::problem::extension::{Extension, Odometer};
 use crate::problem::geometry::Geometry;
 use crate::prove::reference::Oracle;
-use crate::run::widened::Runner;
+use crate::run::runner::Runner;
 use crate::simd::InstructionSet;
 use crate::util::memory;
 use crate::util::threads;
@@ -211,7 +212,7 @@ pub(crate) fn verify<A: Element>(subject: Subject<A>) -> Result<Verification> {
                 // Anything that is left untouched must show.
                 let mut y = memory::zeros(outputs, "the output of a method")?;
                 y.fill(poison::<A>());
-                runner.run(x, &mut y, 0.0)?;
+                runner.run(x, &mut y)?;
                 Ok(Ok(judged(y, recipe)?))
             }
         })
@@ -297,7 +298,8 @@ impl<D: Compute> Windows<D> {
             let tile = Tile::of(&extension.geometry, instructions);
             let weights = magnitudes(weights)?;
             let direct = Direct::new(extension, &weights, tile, instructions, threads)?;
-            direct.run(&magnitudes(x)?, &mut products)?;
+            let magnitudes = magnitudes(x)?;
+            direct.run(Input::InPlace(&magnitudes).into(), Output::InPlace(&mut products))?;
         }
         Ok(Self { products, taps: facts.sum, largest })
     }

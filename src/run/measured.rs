@@ -11,7 +11,7 @@ use crate::machine::Devices;
 use crate::plan::{Candidate, Plan, Recipe, Request};
 use crate::problem::Problem;
 use crate::problem::extension::Extension;
-use crate::run::widened::Runner;
+use crate::run::runner::Runner;
 use crate::util::lru::LruCache;
 use crate::util::memory;
 use crate::util::timing::fastest;
@@ -79,7 +79,7 @@ fn time<A: Element>(
     x.iter_mut().zip(synthetic(geometry.input_len())).for_each(|(x, synthetic)| *x = synthetic);
     fastest(|| {
         let start = Instant::now();
-        runner.run(&x, &mut y, 0.0)?;
+        runner.run(&x, &mut y)?;
         Ok(start.elapsed())
     })
 }

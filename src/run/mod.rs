@@ -1,7 +1,7 @@
 //! From a recipe to something that runs: the one place where plans meet executors.
 
 pub(crate) mod measured;
-pub(crate) mod widened;
+pub(crate) mod runner;
 
 #[cfg(feature = "gpu")]
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::cpu::separable::{Separable, Sum};
 use crate::element::Element;
 use crate::element::compute::Compute;
 use crate::error::{Error, Result};
+use crate::format::Ends;
 #[cfg(feature = "gpu")]
 use crate::gpu::{host::Host, passes::Passes};
 use crate::kernel::Factors;
@@ -86,12 +87,12 @@ impl<C: Compute> Executor<C> {
         })
     }
 
-    /// Computes all of `y`; both slices have the planned lengths, in standard order. An error of an
+    /// Computes all outputs; both ends have the planned lengths, in standard order. An error of an
     /// output that is no larger than `bearable` is not looked for.
-    pub(crate) fn run(&self, x: &[C], y: &mut [C], bearable: f64) -> Result<()> {
+    pub(crate) fn run(&self, (x, y): Ends<'_, C>, bearable: f64) -> Result<()> {
         match self {
-            Self::Direct(direct) => direct.run(x, y),
-            Self::Separable(separable) => separable.run(x, y),
+            Self::Direct(direct) => direct.run(x.into(), y),
+            Self::Separable(separable) => separable.run(x.into(), y),
             Self::Sum(sum) => sum.run(x, y),
             Self::Fft(fft) => fft.run(x, y, bearable),
         }

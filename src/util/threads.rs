@@ -56,23 +56,12 @@ pub(crate) fn for_each_chunk<T: Send>(
     items.chunks_mut(len).enumerate().try_for_each(|(i, chunk)| work(i, chunk))
 }
 
-/// Cuts `out` into contiguous pieces of whole groups, each of `group` elements, and calls `work` with
-/// each piece and the index where it starts, on up to `threads` threads.
-pub(crate) fn for_each_piece<A: Send>(
-    out: &mut [A],
-    threads: usize,
-    group: usize,
-    work: impl Fn(usize, &mut [A]) -> Result<()> + Sync + Send,
-) -> Result<()> {
-    #[cfg(feature = "rayon")]
-    if threads > 1 && has_pool() {
-        use rayon::prelude::*;
-        let len = out.len().div_ceil(group).div_ceil(pieces(threads)) * group;
-        let pieces = out.par_chunks_mut(len).enumerate();
-        return pieces.try_for_each(|(i, piece)| work(i * len, piece));
-    }
-    let _ = (threads, group);
-    work(0, out)
+/// What can be cut into pieces that threads write to.
+pub(crate) trait Cut: Send + Sized {
+    /// Elements.
+    fn len(&self) -> usize;
+    /// Those before `at`, and the others.
+    fn cut(self, at: usize) -> (Self, Self);
 }
 
 /// Threads, and what may follow from how many they are.
@@ -93,12 +82,12 @@ impl From<usize> for Workers {
 
 /// Cuts `out` into up to `most` contiguous pieces, where `cut` says the permitted cut nearest to an index,
 /// and calls `work` with each piece and the index where it starts, on up to `threads` threads.
-pub(crate) fn for_each_part<A: Send>(
-    out: &mut [A],
+pub(crate) fn for_each_part<O: Cut>(
+    out: O,
     threads: usize,
     most: usize,
     cut: impl Fn(usize) -> usize + Sync,
-    work: impl Fn(usize, &mut [A]) -> Result<()> + Sync + Send,
+    work: impl Fn(usize, O) -> Result<()> + Sync + Send,
 ) -> Result<()> {
     #[cfg(feature = "rayon")]
     if threads > 1 && has_pool() {
@@ -109,12 +98,12 @@ pub(crate) fn for_each_part<A: Send>(
 }
 
 #[cfg(feature = "rayon")]
-fn part<A: Send>(
-    out: &mut [A],
+fn part<O: Cut>(
+    out: O,
     start: usize,
     pieces: usize,
     cut: &(impl Fn(usize) -> usize + Sync),
-    work: &(impl Fn(usize, &mut [A]) -> Result<()> + Sync),
+    work: &(impl Fn(usize, O) -> Result<()> + Sync),
 ) -> Result<()> {
     let first = pieces / 2;
     let wanted = (out.len() as u128 * first as u128 / pieces as u128) as usize;
@@ -122,7 +111,7 @@ fn part<A: Send>(
     if pieces == 1 || middle <= start || middle >= start + out.len() {
         return work(start, out);
     }
-    let (before, after) = out.split_at_mut(middle - start);
+    let (before, after) = out.cut(middle - start);
     let (before, after) = rayon::join(
         || part(before, start, first, cut, work),
         || part(after, middle, pieces - first, cut, work),

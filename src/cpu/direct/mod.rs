@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::plan::cpu::Tile;
 use crate::plan::cpu::tiles::{SHORT, VECTOR};
 use crate::problem::extension::{Extension, Place, Row};
@@ -35,7 +36,9 @@ pub(crate) struct Direct<A: Compute> {
     tiles: [Tiles<A>; 2],
     /// Where the taps of a row lie in a stored row.
     offsets: Vec<usize>,
+    /// Pieces of rows at the ends, and pieces of rows that are converted as they are read.
     window: WindowLayout,
+    converted: WindowLayout,
     /// Rows of zeros add nothing: true unless a tap is infinite or NaN.
     finite: bool,
     workers: Workers,
@@ -52,18 +55,40 @@ struct Workspace<A> {
     sources: Vec<usize>,
     /// Pieces of them, one after another.
     window: Vec<A>,
+    /// A row that is read for one of them.
+    line: Vec<A>,
     /// Outputs over such pieces.
     out: Vec<A>,
     zeros: Vec<A>,
 }
 
+/// What one call is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'c, A> {
+    /// The input.
+    pub x: Input<'c, A>,
+    /// Has the last word on outputs: it is given pieces of them, before they are stored, and where they
+    /// start in the whole.
+    pub finish: Option<&'c Finish<'c, A>>,
+}
+
+/// See [`Call`].
+pub(crate) type Finish<'f, A> = dyn Fn(usize, &mut [A]) -> Result<()> + Sync + 'f;
+
+impl<'c, A> From<Input<'c, A>> for Call<'c, A> {
+    fn from(x: Input<'c, A>) -> Self {
+        Self { x, finish: None }
+    }
+}
+
 /// A few rows of the result, one tile high, and some of their columns.
 struct Stretch<'a, A> {
     tiles: &'a Tiles<A>,
-    /// Rows, at most as many as a tile has.
+    /// The first row, and how many: at most as many as a tile has.
+    row: usize,
     rows: usize,
     columns: Range<usize>,
-    /// Samples from one row to the next.
+    /// Samples from one row to the next where they are written.
     pitch: usize,
 }
 
@@ -72,6 +97,10 @@ const TILE_VECTORS: usize = 12;
 
 /// Outputs of a row that are computed as one whatever the number of threads, where that is asked for.
 const STRETCH: usize = 2048;
+
+/// Bytes of the rows under a tile that are converted at one time: a part of the second-level cache that
+/// even small machines have.
+const CONVERTED: usize = 128 << 10;
 
 impl<A: Compute> Direct<A> {
     /// An executor that spreads its work over up to `threads` threads.
@@ -100,15 +129,19 @@ impl<A: Compute> Direct<A> {
         }
         let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
         let offsets = memory::collected(offsets, inner.taps, "the places of the taps")?;
-        let window = WindowLayout::new(inner, Self::UNIT)?;
-        let found = tiles[0].tile.sources.saturating_mul(total).saturating_mul(window.len);
-        let workspaces = ScratchPool::new(1, found.saturating_mul(size_of::<A>()));
+        let window = WindowLayout::new(inner, Self::UNIT, 0)?;
+        let sources = tiles[0].tile.sources.saturating_mul(total);
+        let columns = CONVERTED / sources.saturating_mul(size_of::<A>());
+        let converted = WindowLayout::new(inner, Self::UNIT, columns)?;
+        let found = sources.saturating_mul(converted.len).saturating_mul(size_of::<A>());
+        let workspaces = ScratchPool::new(1, found);
         Ok(Self {
             rows,
             planes,
             tiles,
             offsets,
             window,
+            converted,
             finite: weights.iter().all(|w| w.is_finite()),
             workers: workers.into(),
             workspaces,
@@ -120,7 +153,7 @@ impl<A: Compute> Direct<A> {
     pub(crate) const UNIT: usize = VECTOR / size_of::<A>();
 
     /// Computes all outputs.
-    pub(crate) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(crate) fn run(&self, call: Call<'_, A>, y: Output<'_, A>) -> Result<()> {
         let width = self.extension.inner().outputs();
         let (tile, plane) =
             (self.tiles[0].tile.rows * self.tiles[0].tile.spacing, self.rows.outputs());
@@ -138,7 +171,7 @@ impl<A: Compute> Direct<A> {
             None => threads::nearest_tile((index + width / 2) / width, plane, tile) * width,
         };
         let most = y.len() / Self::UNIT;
-        threads::for_each_part(y, threads, most, cut, |start, piece| {
+        threads::for_each_part(y, threads, most, cut, |start, mut piece| {
             let mut workspace = self.workspaces.take(|| self.workspace())?;
             let mut done = 0;
             while done < piece.len() {
@@ -154,7 +187,7 @@ impl<A: Compute> Direct<A> {
                     (left / width, 0..width)
                 };
                 let len = rows * columns.len();
-                self.block(x, row, columns, &mut piece[done..done + len], &mut workspace)?;
+                self.block(call, row, columns, piece.part(done..done + len), &mut workspace)?;
                 done += len;
             }
             self.workspaces.keep(workspace);
@@ -166,13 +199,13 @@ impl<A: Compute> Direct<A> {
     /// counted in standard order.
     pub(crate) fn rows(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         row: usize,
         columns: Range<usize>,
-        out: &mut [A],
+        out: Output<'_, A>,
     ) -> Result<()> {
         let mut workspace = self.workspaces.take(|| self.workspace())?;
-        self.block(x, row, columns, out, &mut workspace)?;
+        self.block(x.into(), row, columns, out, &mut workspace)?;
         self.workspaces.keep(workspace);
         Ok(())
     }
@@ -181,7 +214,9 @@ impl<A: Compute> Direct<A> {
         let inner = self.extension.inner();
         // Where no window lies in the input nothing is read in place, however far taps reach.
         let in_place = if inner.interior().is_empty() { 0 } else { inner.reach() };
-        let reach = self.window.offsets.iter().fold(in_place, |most, &offset| most.max(offset));
+        let layouts = [&self.window, &self.converted].into_iter();
+        let offsets = layouts.flat_map(|layout| &layout.offsets);
+        let reach = offsets.fold(in_place, |most, &offset| most.max(offset));
         let leaves = self.extension.outer().iter().any(Axis::leaves_input);
         let zeros = if leaves { reach + TILE_VECTORS * Self::UNIT } else { 0 };
         Ok(Workspace {
@@ -189,6 +224,7 @@ impl<A: Compute> Direct<A> {
             rows: Vec::new(),
             sources: Vec::new(),
             window: Vec::new(),
+            line: Vec::new(),
             out: Vec::new(),
             zeros: memory::zeros(zeros, "rows of zeros")?,
         })
@@ -197,22 +233,22 @@ impl<A: Compute> Direct<A> {
     /// [`Direct::rows`], plane by plane and tile by tile.
     fn block(
         &self,
-        x: &[A],
+        call: Call<'_, A>,
         row: usize,
         columns: Range<usize>,
-        out: &mut [A],
+        mut out: Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let width = columns.len();
         let plane_rows = self.rows.outputs();
-        let (mut row, mut out) = (row, out);
-        while !out.is_empty() {
-            let first = row % plane_rows;
-            let count = (plane_rows - first).min(out.len() / width);
-            self.set_outer(row / plane_rows, &mut workspace.outer);
-            let (plane, rest) = std::mem::take(&mut out).split_at_mut(count * width);
-            self.plane(x, first, columns.clone(), plane, workspace)?;
-            (row, out) = (row + count, rest);
+        let end = row + out.len() / width;
+        let mut at = row;
+        while at < end {
+            let count = (plane_rows - at % plane_rows).min(end - at);
+            self.set_outer(at / plane_rows, &mut workspace.outer);
+            let plane = out.part((at - row) * width..(at - row + count) * width);
+            self.plane(call, at, columns.clone(), plane, workspace)?;
+            at += count;
         }
         Ok(())
     }
@@ -229,12 +265,13 @@ impl<A: Compute> Direct<A> {
         outer.reverse();
     }
 
+    /// Some rows of one plane, from `row` of all on.
     fn plane(
         &self,
-        x: &[A],
-        first: usize,
+        call: Call<'_, A>,
+        row: usize,
         columns: Range<usize>,
-        out: &mut [A],
+        mut out: Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let width = columns.len();
@@ -245,11 +282,12 @@ impl<A: Compute> Direct<A> {
             for start in block..count.min(block + spacing) {
                 let rows = height.min((count - start).div_ceil(spacing));
                 let mut tile = |tiles, r: usize, rows| {
-                    let at = start + r * spacing;
-                    let stretch =
-                        Stretch { tiles, rows, columns: columns.clone(), pitch: width * spacing };
-                    let in_place = self.find_rows(&stretch, first + at, workspace)?;
-                    self.stretch(x, &stretch, in_place, &mut out[at * width..], workspace)
+                    let (at, pitch) = (start + r * spacing, width * spacing);
+                    let columns = columns.clone();
+                    let stretch = Stretch { tiles, row: row + at, rows, columns, pitch };
+                    let in_place = self.find_rows(&stretch, workspace)?;
+                    let len = out.len();
+                    self.stretch(call, &stretch, in_place, out.part(at * width..len), workspace)
                 };
                 // A few rows that are left would waste most of a high tile.
                 if rows * 2 > height {
@@ -265,76 +303,137 @@ impl<A: Compute> Direct<A> {
     /// Computes a stretch of the result over the rows that the workspace names.
     fn stretch(
         &self,
-        x: &[A],
+        call: Call<'_, A>,
         stretch: &Stretch<'_, A>,
         in_place: bool,
-        out: &mut [A],
+        mut out: Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let inner = self.extension.inner();
         let columns = &stretch.columns;
-        let mut inside = if in_place && inner.stride == 1 { inner.interior() } else { 0..0 };
+        let stored = call.x.in_place();
+        let window = if stored.is_some() { &self.window } else { &self.converted };
+        let reads = stored.is_some() && in_place && inner.stride == 1;
+        let mut inside = if reads { inner.interior() } else { 0..0 };
         inside = inside.start.max(columns.start)..inside.end.min(columns.end);
         // Short rows are built as a whole: one job takes less than two.
-        let short = columns.len() <= self.window.columns.min(SHORT * Self::UNIT);
+        let short = columns.len() <= window.columns.min(SHORT * Self::UNIT);
         if short || inside.len() < Self::UNIT {
             inside = columns.start..columns.start;
         }
         let edges = [columns.start..inside.start, inside.end..columns.end];
         let joined = edges[0].len() + inner.reach() + edges[1].len();
         let both = edges.iter().all(|edge| !edge.is_empty());
-        if both && self.window.step > 0 && joined <= self.window.columns {
+        if both && window.step > 0 && joined <= window.columns {
             // Both ends of the rows, one beside the other.
-            self.window(x, stretch, edges, out, workspace)?;
+            self.window(call, stretch, edges, &mut out, workspace)?;
         } else {
             for edge in edges {
-                for start in edge.clone().step_by(self.window.columns) {
-                    let end = edge.end.min(start + self.window.columns);
-                    self.window(x, stretch, [start..end, end..end], out, workspace)?;
+                for start in edge.clone().step_by(window.columns) {
+                    let end = edge.end.min(start + window.columns);
+                    self.window(call, stretch, [start..end, end..end], &mut out, workspace)?;
                 }
             }
         }
-        if inside.is_empty() {
-            return Ok(());
+        match stored {
+            Some(x) if !inside.is_empty() => {
+                self.inside(x, call, stretch, inside, &mut out, workspace)
+            }
+            _ => Ok(()),
         }
-        let start = inner.start(inside.start);
-        let Workspace { rows, sources, zeros, .. } = workspace;
-        sources.clear();
-        sources.extend(rows.iter().map(|row| match row {
-            Row::Stored(at) => at.wrapping_add_signed(start),
-            Row::Outside(_) => ZEROS,
-        }));
-        let columns = inside.len();
-        let out = &mut out[inside.start - stretch.columns.start..];
-        stretch.tiles.run(Work {
-            x,
-            zeros,
-            sources,
-            ahead: (&[], &[]),
-            offsets: &self.offsets,
-            step: inner.tap_step(),
-            y: out,
-            pitch: stretch.pitch,
-            rows: stretch.rows,
-            columns,
-        });
+    }
+
+    /// Computes columns of a stretch whose windows lie in the input.
+    fn inside(
+        &self,
+        x: &[A],
+        call: Call<'_, A>,
+        stretch: &Stretch<'_, A>,
+        inside: Range<usize>,
+        out: &mut Output<'_, A>,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let inner = self.extension.inner();
+        let Workspace { rows, sources, zeros, out: results, .. } = workspace;
+        let mut run = |columns: &Range<usize>, y: &mut [A], pitch| {
+            let start = inner.start(columns.start);
+            sources.clear();
+            sources.extend(rows.iter().map(|row| match row {
+                Row::Stored(at) => at.wrapping_add_signed(start),
+                Row::Outside(_) => ZEROS,
+            }));
+            stretch.tiles.run(Work {
+                x,
+                zeros,
+                sources,
+                ahead: (&[], &[]),
+                offsets: &self.offsets,
+                step: inner.tap_step(),
+                y,
+                pitch,
+                rows: stretch.rows,
+                columns: columns.len(),
+            });
+        };
+        if let Some(out) = out.in_place() {
+            let out = &mut out[inside.start - stretch.columns.start..];
+            run(&inside, out, stretch.pitch);
+            return (0..stretch.rows).try_for_each(|r| {
+                let piece = &mut out[r * stretch.pitch..][..inside.len()];
+                self.finish(call, stretch, r, inside.start, piece)
+            });
+        }
+        for start in inside.clone().step_by(STRETCH) {
+            let columns = start..inside.end.min(start + STRETCH);
+            let pitch = columns.len();
+            memory::fit(results, stretch.rows * pitch, "outputs before they are stored")?;
+            run(&columns, results, pitch);
+            self.store(call, stretch, columns, (results, pitch), out)?;
+        }
         Ok(())
     }
 
-    /// Finds the rows of the extended input that a tile at `row` reads. True where they can be read in
-    /// place: none of them has to be built.
-    fn find_rows(
+    /// Stores columns of a stretch.
+    fn store(
         &self,
+        call: Call<'_, A>,
         stretch: &Stretch<'_, A>,
-        row: usize,
-        workspace: &mut Workspace<A>,
-    ) -> Result<bool> {
+        columns: Range<usize>,
+        (results, pitch): (&mut [A], usize),
+        out: &mut Output<'_, A>,
+    ) -> Result<()> {
+        for r in 0..stretch.rows {
+            let results = &mut results[r * pitch..][..columns.len()];
+            self.finish(call, stretch, r, columns.start, results)?;
+            out.write(r * stretch.pitch + columns.start - stretch.columns.start, results);
+        }
+        Ok(())
+    }
+
+    /// Lets the call have the last word on outputs of row `r` of a stretch.
+    fn finish(
+        &self,
+        call: Call<'_, A>,
+        stretch: &Stretch<'_, A>,
+        r: usize,
+        column: usize,
+        piece: &mut [A],
+    ) -> Result<()> {
+        let Some(finish) = call.finish else { return Ok(()) };
+        let row = stretch.row + r * stretch.tiles.tile.spacing;
+        finish(row * self.extension.inner().outputs() + column, piece)
+    }
+
+    /// Finds the rows of the extended input that a tile reads. True where they can be read in place:
+    /// none of them has to be built.
+    fn find_rows(&self, stretch: &Stretch<'_, A>, workspace: &mut Workspace<A>) -> Result<bool> {
         let Workspace { outer, rows, sources, .. } = workspace;
         let tile = stretch.tiles.tile;
         rows.clear();
         sources.clear();
         // Where the tile has more rows than there are, the kernel reads what is there.
         let last = tile.sources - 1 - (tile.rows - stretch.rows) * tile.stride;
+        let row = stretch.row % self.rows.outputs();
         let (start, step) = (self.rows.start(row), self.rows.tap_step());
         let extension = &self.extension;
         let mut in_place = true;
@@ -371,14 +470,15 @@ impl<A: Compute> Direct<A> {
     /// one, or two.
     fn window(
         &self,
-        x: &[A],
+        call: Call<'_, A>,
         stretch: &Stretch<'_, A>,
         stretches: [Range<usize>; 2],
-        out: &mut [A],
+        out: &mut Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let Workspace { rows: found, sources, window, out: results, zeros, .. } = workspace;
-        let len = self.window.len;
+        let Workspace { rows: found, sources, window, line, out: results, zeros, .. } = workspace;
+        let layout = if call.x.in_place().is_some() { &self.window } else { &self.converted };
+        let len = layout.len;
         let [first, second] = stretches.each_ref().map(Range::len);
         if first + second == 0 {
             return Ok(());
@@ -394,10 +494,13 @@ impl<A: Compute> Direct<A> {
                 sources.push(ZEROS);
                 continue;
             }
-            self.window.fill(&self.extension, x, row, stretches[0].start, first, window);
+            let mut fill = |columns: &Range<usize>, window: &mut [A]| {
+                let columns = (columns.start, columns.len());
+                layout.fill(&self.extension, call.x, row, columns, line, window)
+            };
+            fill(&stretches[0], window)?;
             if second > 0 {
-                let window = &mut window[after..];
-                self.window.fill(&self.extension, x, row, stretches[1].start, second, window);
+                fill(&stretches[1], &mut window[after..])?;
             }
             sources.push(i * len);
         }
@@ -407,20 +510,16 @@ impl<A: Compute> Direct<A> {
             zeros,
             sources,
             ahead: (&[], &[]),
-            offsets: &self.window.offsets,
-            step: self.window.step,
+            offsets: &layout.offsets,
+            step: layout.step,
             y: results,
             pitch,
             rows: stretch.rows,
             columns: pitch,
         });
-        for (out, results) in out.chunks_mut(stretch.pitch).zip(results.chunks_exact(pitch)) {
-            for (columns, at) in stretches.iter().zip([0, after]) {
-                if !columns.is_empty() {
-                    let start = columns.start - stretch.columns.start;
-                    let len = columns.len();
-                    out[start..start + len].copy_from_slice(&results[at..][..len]);
-                }
+        for (columns, at) in stretches.into_iter().zip([0, after]) {
+            if !columns.is_empty() {
+                self.store(call, stretch, columns, (&mut results[at..], pitch), out)?;
             }
         }
         Ok(())

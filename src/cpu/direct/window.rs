@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::format::rows::Input;
 use crate::problem::extension::{Extension, Row};
 use crate::problem::geometry::Axis;
 use crate::util::memory;
@@ -35,17 +36,21 @@ struct Segment {
     len: usize,
 }
 
+/// Samples of a stretch of a row that may be read for each that is used.
+const DENSE: usize = 4;
+
 /// What lists of taps are.
 const TAPS: &str = "the places of the taps";
 
 impl WindowLayout {
-    /// A layout for stretches whose length is a multiple of `unit`.
-    pub(crate) fn new(axis: &Axis, unit: usize) -> Result<Self> {
+    /// A layout for stretches whose length is a multiple of `unit`: long enough that the overlap of two
+    /// stretches does not cost more than the stretches, and of so many columns where that is more.
+    pub(crate) fn new(axis: &Axis, unit: usize, columns: usize) -> Result<Self> {
         let most = axis.outputs().next_multiple_of(unit);
-        // Long enough that the overlap of two stretches does not cost more than the stretches.
+        let fit = |columns: usize| columns.next_multiple_of(unit).min(most);
         let reach = axis.reach() / axis.stride;
-        let shared = Self::by_phase(axis, (reach + 6 * unit).next_multiple_of(unit).min(most))?;
-        let apart = Self::by_tap(axis, (24 * unit).min(most))?;
+        let shared = Self::by_phase(axis, fit((reach + 6 * unit).max(columns)))?;
+        let apart = Self::by_tap(axis, fit((24 * unit).max(columns)))?;
         let per_output = |window: &Self| window.len as f64 / window.columns as f64;
         Ok(if per_output(&shared) <= per_output(&apart) { shared } else { apart })
     }
@@ -91,35 +96,50 @@ impl WindowLayout {
         })
     }
 
-    /// Fills `out` with what `columns` outputs from `first` on read of a row.
+    /// Fills `out` with what `columns` outputs from `first` on read of a row. `line` is memory.
     pub(crate) fn fill<A: Compute>(
         &self,
         extension: &Extension<A>,
-        x: &[A],
+        x: Input<'_, A>,
         row: Row<A>,
-        first: usize,
-        columns: usize,
+        (first, columns): (usize, usize),
+        line: &mut Vec<A>,
         out: &mut [A],
-    ) {
+    ) -> Result<()> {
         let axis = extension.inner();
         let start = axis.start(first);
-        for segment in &self.segments {
-            let out = &mut out[segment.at..][..segment.len - (self.columns - columns)];
-            let mut p = start + segment.from as isize;
-            if axis.stride == 1 {
-                extension.fill(x, row, p, out);
-                continue;
+        let len = |segment: &Segment| segment.len - (self.columns - columns);
+        if axis.stride == 1 {
+            for segment in &self.segments {
+                let out = &mut out[segment.at..][..len(segment)];
+                extension.fill(x, row, start + segment.from as isize, out);
             }
-            let mut channel = first % axis.channels;
-            for out in out {
-                *out = extension.sample(x, row, p);
-                p += 1;
+            return Ok(());
+        }
+        // Where much of what lies between is read, all of it is, in one go.
+        let dense = self.segments.len() * DENSE >= axis.stride;
+        if dense {
+            let span =
+                |s: &Segment| s.from + (len(s) / axis.channels + 2) * axis.channels * axis.stride;
+            let span = self.segments.iter().map(span).max().unwrap_or(0);
+            memory::fit(line, span, "a row of the continued input")?;
+            extension.fill(x, row, start, line);
+        }
+        for segment in &self.segments {
+            let (mut at, mut channel) = (segment.from, first % axis.channels);
+            for out in &mut out[segment.at..][..len(segment)] {
+                *out = match dense {
+                    true => line[at],
+                    false => extension.sample(x, row, start + at as isize),
+                };
+                at += 1;
                 channel += 1;
                 if channel == axis.channels {
                     channel = 0;
-                    p += ((axis.stride - 1) * axis.channels) as isize;
+                    at += (axis.stride - 1) * axis.channels;
                 }
             }
         }
+        Ok(())
     }
 }

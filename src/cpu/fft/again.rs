@@ -14,6 +14,7 @@ use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
 use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::problem::extension::Odometer;
 
 impl<A: Compute> Fft<A> {
@@ -21,7 +22,7 @@ impl<A: Compute> Fft<A> {
     /// leaves doubts.
     pub(super) fn better(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         packing: Packing,
         bearable: f64,
         workspace: &mut Workspace<A>,
@@ -76,10 +77,10 @@ impl<A: Compute> Fft<A> {
     /// Computes outputs of a block again.
     pub(super) fn recompute(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         part: &Block,
         doubts: &Doubts,
-        rows: &mut [&mut [A]],
+        rows: &mut [Output<'_, A>],
     ) -> Result<()> {
         let axes = &self.extension.geometry.axes;
         let last = axes.len() - 1;
@@ -115,7 +116,7 @@ impl<A: Compute> Fft<A> {
                     row_stride *= axes[a].outputs();
                     target_stride *= all.len();
                 }
-                let out = &mut rows[target][columns.start - first..columns.end - first];
+                let mut out = rows[target].part(columns.start - first..columns.end - first);
                 match doubt.known {
                     Some(Known::Zero) => out.fill(A::default()),
                     Some(Known::Nan) => out.fill(A::from_complex(Complex::new(f64::NAN, f64::NAN))),
@@ -129,7 +130,7 @@ impl<A: Compute> Fft<A> {
     /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
     pub(super) fn level(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         slot: usize,
         workspace: &mut Workspace<A>,
     ) -> Result<(Level, bool)> {
@@ -168,9 +169,9 @@ impl<A: Compute> Fft<A> {
     /// Computes the outputs of a block without a transform.
     pub(super) fn leave_to_direct(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         part: &Block,
-        rows: &mut [&mut [A]],
+        rows: &mut [Output<'_, A>],
     ) -> Result<()> {
         let (columns, outer) = part.outputs.split_last().expect("at least one axis");
         let axes = self.extension.outer();
@@ -180,7 +181,8 @@ impl<A: Compute> Fft<A> {
                 .iter()
                 .enumerate()
                 .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            self.direct()?.rows(x, row, columns.clone(), out)?;
+            let len = out.len();
+            self.direct()?.rows(x, row, columns.clone(), out.part(0..len))?;
             at.advance();
         }
         Ok(())

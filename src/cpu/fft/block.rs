@@ -16,6 +16,7 @@ use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
 use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::kernel::KernelFacts;
 use crate::plan::cpu::{Blocks, Tile};
 use crate::problem::extension::Extension;
@@ -50,7 +51,7 @@ pub(crate) struct Fft<A: Compute> {
     threads: usize,
     workspaces: ScratchPool<Workspace<A>>,
     /// Memory for lists of rows; the lists are empty.
-    lists: ScratchPool<Vec<&'static mut [A]>>,
+    lists: ScratchPool<Vec<Output<'static, A>>>,
 }
 
 /// What one thread needs for blocks that share a transform; kept from call to call.
@@ -62,6 +63,8 @@ pub(super) struct Workspace<A: Compute> {
     pub space: Space<Real<A>>,
     /// Rows of the extended input, where they are not stored in one piece.
     pub gathered: [Vec<A>; MOST_PACKED],
+    /// A row of outputs, where they are stored in another type.
+    pub out: Vec<A>,
 }
 
 impl<A: Compute> Workspace<A> {
@@ -73,6 +76,7 @@ impl<A: Compute> Workspace<A> {
             extent: Extent::default(),
             space: transform.space()?,
             gathered: Default::default(),
+            out: Vec::new(),
         })
     }
 }
@@ -119,7 +123,7 @@ impl<A: Compute> Fft<A> {
         let workspaces = ScratchPool::new(1, transform.space_bytes().saturating_add(looks));
         workspaces.keep(first);
         let rows = most_rows(&extension, &blocks);
-        let list = (blocks.total() * rows).saturating_mul(size_of::<&[A]>());
+        let list = (blocks.total() * rows).saturating_mul(size_of::<Output<A>>());
         Ok(Self {
             extension,
             blocks,
@@ -140,8 +144,8 @@ impl<A: Compute> Fft<A> {
     }
 
     /// Computes all outputs. An error that is no larger than `bearable` needs no second look.
-    pub(crate) fn run(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
-        let mut rows: Vec<&mut [A]> = self.lists.take(|| Ok(Vec::new()))?;
+    pub(crate) fn run(&self, x: Input<'_, A>, y: Output<'_, A>, bearable: f64) -> Result<()> {
+        let mut rows: Vec<Output<'_, A>> = self.lists.take(|| Ok(Vec::new()))?;
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
         let packed = A::Sample::PACKED;
         threads::for_each_chunk(&mut rows, packed * self.rows, self.threads, |i, rows| {
@@ -153,16 +157,16 @@ impl<A: Compute> Fft<A> {
         })?;
         // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
         rows.clear();
-        self.lists.keep(rows.into_iter().map(|_| -> &mut [A] { &mut [] }).collect());
+        self.lists.keep(rows.into_iter().map(|_| Output::default()).collect());
         Ok(())
     }
 
     /// Computes the blocks from `first` on that share a transform.
     fn blocks(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         first: usize,
-        rows: &mut [&mut [A]],
+        rows: &mut [Output<'_, A>],
         bearable: f64,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
@@ -204,9 +208,9 @@ impl<A: Compute> Fft<A> {
     /// Blocks of integers that were transformed are right where that is proved, alone or together.
     fn prove(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         exponents: [Option<i32>; MOST_PACKED],
-        rows: &mut [&mut [A]],
+        rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let mut fit = [None; MOST_PACKED];

@@ -12,11 +12,11 @@ use super::doubts::{Doubts, Known};
 use super::range::{Gain, Samples, error};
 use super::slide::{slide, sliding_maximum, sliding_sum};
 use super::survey::{INFINITY, NAN, Parts, Slab, Survey};
-use super::vectorized;
 use crate::bounds::{Spread, share};
 use crate::element::DType;
 use crate::element::transform::Real;
 use crate::error::Result;
+use crate::simd::vectorized;
 use crate::util::memory;
 
 /// What is known of a kernel's windows, whatever the samples.

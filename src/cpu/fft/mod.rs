@@ -28,11 +28,3 @@ mod tests;
 mod transform;
 
 pub(crate) use block::Fft;
-
-use crate::simd::{InstructionSet, with_instructions};
-
-/// Runs a loop with the widest vectors of the machine at hand. What it calls must be inlined.
-#[inline(always)]
-fn vectorized<T>(work: impl FnOnce() -> T) -> T {
-    with_instructions!(InstructionSet::detect(), _simd => work())
-}

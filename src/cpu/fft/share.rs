@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::format::rows::Output;
 use crate::plan::cpu::Blocks;
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Axis;
@@ -30,15 +31,17 @@ pub(super) fn share<'y, A: Compute>(
     extension: &Extension<A>,
     blocks: &Blocks,
     most: usize,
-    y: &'y mut [A],
-    rows: &mut Vec<&'y mut [A]>,
+    mut y: Output<'y, A>,
+    rows: &mut Vec<Output<'y, A>>,
 ) -> Result<()> {
     rows.clear();
     memory::reserve(rows, blocks.total() * most, "a list of rows")?;
     rows.resize_with(blocks.total() * most, Default::default);
     let (inner, axes) = (extension.inner(), extension.outer());
     let (step, count) = (blocks.step[axes.len()], blocks.count[axes.len()]);
-    for (flat, mut out) in y.chunks_exact_mut(inner.outputs()).enumerate() {
+    for flat in 0..y.len() / inner.outputs() {
+        let (mut out, after) = y.split_at(inner.outputs());
+        y = after;
         // The first of the blocks that the row runs through, and which row of theirs it is.
         let (mut rest, mut block, mut total) = (flat, 0, count);
         let (mut row, mut inside) = (0, 1);
@@ -53,7 +56,7 @@ pub(super) fn share<'y, A: Compute>(
             inside *= range.len();
         }
         for b in 0..count {
-            let (piece, rest) = out.split_at_mut(outputs(inner, step, b).len());
+            let (piece, rest) = out.split_at(outputs(inner, step, b).len());
             rows[(block + b) * most + row] = piece;
             out = rest;
         }

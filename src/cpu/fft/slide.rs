@@ -1,7 +1,7 @@
 //! Maxima and sums over neighbours, along any axis of tiles.
 
-use super::vectorized;
 use crate::element::transform::Real;
+use crate::simd::vectorized;
 
 /// Applies `along` to stretches along each axis, with a count and a step for each.
 pub(super) fn slide<R: Real>(

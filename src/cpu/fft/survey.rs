@@ -4,9 +4,9 @@ use num_complex::Complex;
 
 use super::guard::Guard;
 use super::range::Level;
-use super::vectorized;
 use crate::element::transform::Real;
 use crate::error::Result;
+use crate::simd::vectorized;
 use crate::util::memory;
 
 /// What is known of the samples of a block, in tiles; memory is kept from block to block.

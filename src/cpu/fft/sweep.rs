@@ -6,12 +6,12 @@ use std::ops::Range;
 use super::block::{Block, Fft, Real, Workspace};
 use super::boxes::{embed, rows_of, within};
 use super::pack::pack;
-use super::vectorized;
 use crate::element::compute::Compute;
 use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::problem::extension::Row;
-use crate::simd::prefetch;
+use crate::simd::vectorized;
 use crate::util::memory;
 
 /// How blocks that share a transform are packed.
@@ -28,9 +28,9 @@ impl<A: Compute> Fft<A> {
     /// way.
     pub(super) fn sweep(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         packing: Packing,
-        rows: &mut [&mut [A]],
+        rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         self.start_looking(packing, false, workspace)?;
@@ -39,8 +39,7 @@ impl<A: Compute> Fft<A> {
         let Some(summed) = self.blocks.summed else {
             self.forward(x, packing, 0..used, 0, workspace)?;
             self.transform.filter(&self.spectrum, &workspace.extent, &mut workspace.space);
-            self.inverse(packing.exponents, 0..needed, 0, rows, workspace);
-            return Ok(());
+            return self.inverse(packing.exponents, 0..needed, 0, rows, workspace);
         };
         let reach = summed.reach();
         self.forward(x, packing, 0..reach, 0, workspace)?;
@@ -49,7 +48,7 @@ impl<A: Compute> Fft<A> {
             let next = sums.start + reach..sums.end + reach;
             self.forward(x, packing, next, first, workspace)?;
             self.transform.sum(&self.spectrum, sums.len(), &mut workspace.space);
-            self.inverse(packing.exponents, sums.clone(), first, rows, workspace);
+            self.inverse(packing.exponents, sums.clone(), first, rows, workspace)?;
             self.transform.advance(sums.len(), &mut workspace.space);
         }
         Ok(())
@@ -79,7 +78,7 @@ impl<A: Compute> Fft<A> {
     /// One row of the used part of a block.
     pub(super) fn row<'a>(
         &self,
-        x: &'a [A],
+        x: Input<'a, A>,
         part: &Block,
         row: usize,
         gathered: &'a mut Vec<A>,
@@ -87,7 +86,7 @@ impl<A: Compute> Fft<A> {
         let last = part.origin.len() - 1;
         let (used, samples) = (part.extent.used[last], self.extension.inner().samples());
         let (source, start) = self.source(part, row);
-        if let Row::Stored(at) = source
+        if let (Row::Stored(at), Some(x)) = (source, x.in_place())
             && start >= 0
             && start as usize + used <= samples
         {
@@ -99,9 +98,9 @@ impl<A: Compute> Fft<A> {
     }
 
     /// Asks for what [`Self::row`] will read.
-    fn prefetch(&self, x: &[A], part: &Block, row: usize) {
+    fn prefetch(&self, x: Input<'_, A>, part: &Block, row: usize) {
         if let (Row::Stored(at), start) = self.source(part, row) {
-            prefetch(x, at.wrapping_add_signed(start), part.extent.used[part.origin.len() - 1]);
+            x.prefetch(at.wrapping_add_signed(start), part.extent.used[part.origin.len() - 1]);
         }
     }
 
@@ -109,7 +108,7 @@ impl<A: Compute> Fft<A> {
     /// look.
     pub(super) fn look(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         packing: Packing,
         squared: bool,
         workspace: &mut Workspace<A>,
@@ -136,7 +135,7 @@ impl<A: Compute> Fft<A> {
     /// Packs one row of the blocks, and looks at it.
     fn look_at(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         Packing { exponents, cleaned }: Packing,
         row: usize,
         workspace: &mut Workspace<A>,
@@ -168,7 +167,7 @@ impl<A: Compute> Fft<A> {
     /// is the one that has the first place in memory.
     fn forward(
         &self,
-        x: &[A],
+        x: Input<'_, A>,
         packing: Packing,
         slabs: Range<usize>,
         first: usize,
@@ -206,10 +205,10 @@ impl<A: Compute> Fft<A> {
         exponents: [Option<i32>; MOST_PACKED],
         slabs: Range<usize>,
         first: usize,
-        rows: &mut [&mut [A]],
+        rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
-    ) {
-        let Workspace { parts, extent, space, .. } = workspace;
+    ) -> Result<()> {
+        let Workspace { parts, extent, space, out: converted, .. } = workspace;
         let outer = &self.blocks.size[..self.blocks.size.len() - 1];
         let needed = &extent.needed[..outer.len()];
         let in_slab = rows_of(&extent.needed) / self.transform.slabs(&extent.needed);
@@ -230,22 +229,32 @@ impl<A: Compute> Fft<A> {
             // While this row is transformed, the places of its outputs come in.
             for (slot, target) in targets.iter().enumerate() {
                 if let Some(target) = target {
-                    let out = &rows[slot * self.rows + target];
-                    prefetch(out, 0, out.len());
+                    rows[slot * self.rows + target].prefetch();
                 }
             }
             self.transform.inverse_row(embed(row, needed, outer) - skipped, space);
             for (slot, target) in targets.into_iter().enumerate() {
                 if let (Some(target), Some(exponent)) = (target, exponents[slot]) {
                     let exponent = -(exponent + self.exponent);
-                    let out = &mut *rows[slot * self.rows + target];
-                    vectorized(
-                        #[inline(always)]
-                        || self.unpack(&space.line, &parts[slot], slot, exponent, out),
-                    );
+                    let out = &mut rows[slot * self.rows + target];
+                    let unpack = |out: &mut [A]| {
+                        vectorized(
+                            #[inline(always)]
+                            || self.unpack(&space.line, &parts[slot], slot, exponent, out),
+                        );
+                    };
+                    match out.in_place() {
+                        Some(out) => unpack(out),
+                        None => {
+                            memory::fit(converted, out.len(), "outputs before they are stored")?;
+                            unpack(converted);
+                            out.write(0, converted);
+                        }
+                    }
                 }
             }
         }
+        Ok(())
     }
 
     /// Which row of a block's outputs a row of results is, if it is one.

@@ -3,6 +3,7 @@
 use super::block::Fft;
 use super::range;
 use crate::cpu::direct::Direct;
+use crate::format::rows::{Input, Output};
 use crate::plan::cpu::{Blocks, Summed, Tile};
 use crate::problem::boundary::Edge;
 use crate::problem::extension::Extension;
@@ -81,10 +82,15 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
                     let outputs = fft.extension.geometry.output_len();
                     let (mut y, mut sums) = (vec![f32::NAN; outputs], vec![0.0; outputs]);
                     let mut windows = vec![0.0; outputs];
-                    fft.run(&x, &mut y, f64::INFINITY).expect("memory");
+                    fft.run(Input::InPlace(&x), Output::InPlace(&mut y), f64::INFINITY)
+                        .expect("memory");
                     let wide: Vec<f64> = wide(&x);
-                    exact.run(&wide, &mut sums).expect("memory");
-                    products.run(&magnitudes(&wide), &mut windows).expect("memory");
+                    exact
+                        .run(Input::InPlace(&wide).into(), Output::InPlace(&mut sums))
+                        .expect("memory");
+                    let magnitudes = magnitudes(&wide);
+                    let under = Output::InPlace(&mut windows);
+                    products.run(Input::InPlace(&magnitudes).into(), under).expect("memory");
                     // Of the rows under an output, where rows are summed.
                     let rows: Vec<f64> =
                         wide.chunks(n[1]).map(|row| row.iter().map(|x| x * x).sum()).collect();

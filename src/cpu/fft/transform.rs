@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use super::boxes::embed;
 use super::columns;
-use super::vectorized;
 use crate::element::transform::Real;
 use crate::error::Result;
 use crate::plan::cpu::{Blocks, Summed};
 use crate::simd::columns::ColumnJob;
 use crate::simd::transpose::Turn;
+use crate::simd::vectorized;
 use crate::util::memory;
 
 /// Columns that are transformed together: eight neighbours fill the cache lines that a column

@@ -3,11 +3,12 @@
 
 use std::ops::Range;
 
-use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::WindowLayout;
+use crate::cpu::direct::{Call, Direct};
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::kernel::Factors;
 use crate::plan::cpu::strips::piece;
 use crate::plan::cpu::{Strips, Tile};
@@ -42,6 +43,10 @@ struct Ring<A> {
     sources: Vec<usize>,
     ahead: Vec<usize>,
     window: Vec<A>,
+    /// A row that is read for it.
+    line: Vec<A>,
+    /// Outputs, where they are stored in another type.
+    out: Vec<A>,
 }
 
 /// What the memory is for.
@@ -84,27 +89,27 @@ impl<A: Compute> Fused<A> {
     }
 
     /// Computes all outputs.
-    pub(super) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(super) fn run(&self, call: Call<'_, A>, y: Output<'_, A>) -> Result<()> {
         let width = self.extension.inner().outputs();
         let (all, plane_rows, tile) =
             (y.len() / width, self.rows().outputs(), self.strips.tile.rows);
         let rows = piece(self.strips.tile, all, self.threads);
         // Tiles add up in an order that goes with their rows: they are the same on any number of threads.
         let cut = |index: usize| threads::nearest_tile(index / width, plane_rows, tile) * width;
-        threads::for_each_part(y, self.threads, all / rows, cut, |start, piece| {
+        threads::for_each_part(y, self.threads, all / rows, cut, |start, mut piece| {
             let mut ring = self.rings.take(|| self.ring())?;
-            let (mut row, mut rest) = (start / width, piece);
-            while !rest.is_empty() {
-                let first = row % plane_rows;
-                let count = (plane_rows - first).min(rest.len() / width);
-                let (plane, after) = rest.split_at_mut(count * width);
+            let (start, end) = (start / width, (start + piece.len()) / width);
+            let mut row = start;
+            while row < end {
+                let count = (plane_rows - row % plane_rows).min(end - row);
+                let mut plane = piece.part((row - start) * width..(row - start + count) * width);
                 for from in (0..width).step_by(self.strips.columns) {
                     // The last strip may compute again what the one before it has.
                     let from = from.min(width - self.strips.columns);
                     let columns = from..from + self.strips.columns;
-                    self.strip(x, row / plane_rows, first, columns, plane, &mut ring);
+                    self.strip(call, row, columns, &mut plane, &mut ring)?;
                 }
-                (row, rest) = (row + count, after);
+                row += count;
             }
             self.rings.keep(ring);
             Ok(())
@@ -119,30 +124,33 @@ impl<A: Compute> Fused<A> {
             sources: memory::room(rows, what)?,
             ahead: memory::room(self.strips.tile.rows * self.strips.tile.stride, what)?,
             window: memory::zeros(self.window.len, what)?,
+            line: Vec::new(),
+            out: Vec::new(),
         })
     }
 
-    /// Computes some columns of the rows from `first` on of one plane.
+    /// Computes some columns of rows of one plane, from `row` of all on.
     fn strip(
         &self,
-        x: &[A],
-        plane: usize,
-        first: usize,
+        call: Call<'_, A>,
+        row: usize,
         columns: Range<usize>,
-        out: &mut [A],
+        out: &mut Output<'_, A>,
         ring: &mut Ring<A>,
-    ) {
+    ) -> Result<()> {
         let (inner, axis, tile) = (self.extension.inner(), self.rows(), self.strips.tile);
-        let width = inner.outputs();
+        let (width, pitch) = (inner.outputs(), self.strips.pitch);
+        let (plane, first) = (row / axis.outputs(), row % axis.outputs());
         let slots = tile.sources;
         // The first row of the extended input that has not been filtered yet.
         let mut next = isize::MIN;
-        for (t, out) in out.chunks_mut(tile.rows * width).enumerate() {
-            let start = axis.start(first + t * tile.rows);
-            let rows = out.len() / width;
+        let count = out.len() / width;
+        for done in (0..count).step_by(tile.rows) {
+            let start = axis.start(first + done);
+            let rows = tile.rows.min(count - done);
             let needed = (slots - (tile.rows - rows) * tile.stride) as isize;
             for p in next.max(start)..start + needed {
-                self.filter(x, plane, p, columns.clone(), ring);
+                self.filter(call.x, plane, p, columns.clone(), ring)?;
             }
             next = start + needed;
             ring.sources.clear();
@@ -150,7 +158,7 @@ impl<A: Compute> Fused<A> {
                 // Where the tile has more rows than there are, the kernel reads what is there.
                 let sources = (0..slots as isize).map(|q| {
                     let slot = (start + q.min(needed - 1)).rem_euclid(slots as isize) as usize;
-                    (term * slots + slot) * self.strips.pitch
+                    (term * slots + slot) * pitch
                 });
                 ring.sources.extend(sources);
             }
@@ -164,19 +172,49 @@ impl<A: Compute> Fused<A> {
                     Row::Outside(_) => None,
                 }
             }));
-            self.vertical.run(Work {
-                x: &ring.rows,
-                zeros: &[],
-                sources: &ring.sources,
-                ahead: (x, &ring.ahead),
-                offsets: &[0],
-                step: 0,
-                y: &mut out[columns.start..],
-                pitch: width,
-                rows,
-                columns: columns.len(),
-            });
+            let ahead = match call.x.in_place() {
+                Some(x) => (x, &ring.ahead[..]),
+                None => {
+                    ring.ahead.iter().for_each(|&at| call.x.prefetch(at, columns.len()));
+                    (&[][..], &[][..])
+                }
+            };
+            let run = |y, pitch| {
+                self.vertical.run(Work {
+                    x: &ring.rows,
+                    zeros: &[],
+                    sources: &ring.sources,
+                    ahead,
+                    offsets: &[0],
+                    step: 0,
+                    y,
+                    pitch,
+                    rows,
+                    columns: columns.len(),
+                });
+            };
+            let at = |r: usize| (done + r) * width + columns.start;
+            let finish = |r: usize, piece: &mut [A]| match call.finish {
+                Some(finish) => finish(row * width + at(r), piece),
+                None => Ok(()),
+            };
+            if let Some(out) = out.in_place() {
+                run(&mut out[at(0)..], width);
+                for r in 0..rows {
+                    finish(r, &mut out[at(r)..][..columns.len()])?;
+                }
+                continue;
+            }
+            let what = "outputs before they are stored";
+            memory::fit(&mut ring.out, tile.rows * pitch, what)?;
+            run(&mut ring.out, pitch);
+            for (r, results) in ring.out.chunks_exact_mut(pitch).enumerate().take(rows) {
+                let results = &mut results[..columns.len()];
+                finish(r, results)?;
+                out.write(at(r), results);
+            }
         }
+        Ok(())
     }
 
     /// The row at `p` of the extended input.
@@ -187,21 +225,32 @@ impl<A: Compute> Fused<A> {
     }
 
     /// Filters the row at `p` of the extended input into its slots of the ring.
-    fn filter(&self, x: &[A], plane: usize, p: isize, columns: Range<usize>, ring: &mut Ring<A>) {
+    fn filter(
+        &self,
+        x: Input<'_, A>,
+        plane: usize,
+        p: isize,
+        columns: Range<usize>,
+        ring: &mut Ring<A>,
+    ) -> Result<()> {
         let row = self.row(plane, p);
-        let Ring { rows, window, .. } = ring;
+        let Ring { rows, window, line, .. } = ring;
         let slot = p.rem_euclid(self.strips.tile.sources as isize) as usize * self.strips.pitch;
         let plane = self.strips.tile.sources * self.strips.pitch;
         if self.extension.is_zeros(row) {
             for ring in rows.chunks_mut(plane) {
                 ring[slot..][..self.strips.columns].fill(A::default());
             }
-            return;
+            return Ok(());
         }
         let inner = self.extension.inner();
-        let inside = match row {
-            Row::Stored(_) => self.inside(&columns),
-            Row::Outside(_) => columns.start..columns.start,
+        let in_place = match (row, x.in_place()) {
+            (Row::Stored(at), Some(x)) => Some((at, x)),
+            _ => None,
+        };
+        let inside = match in_place {
+            Some(_) => self.inside(&columns),
+            None => columns.start..columns.start,
         };
         let mut filter = |x: &[A], source, offsets: &[usize], step, some: Range<usize>| {
             for (tiles, ring) in self.horizontal.iter().zip(rows.chunks_mut(plane)) {
@@ -228,14 +277,16 @@ impl<A: Compute> Fused<A> {
         };
         for edge in [columns.start..inside.start, last..columns.end] {
             if !edge.is_empty() {
-                self.window.fill(&self.extension, x, row, edge.start, edge.len(), window);
+                let some = (edge.start, edge.len());
+                self.window.fill(&self.extension, x, row, some, line, window)?;
                 filter(window, 0, &self.window.offsets, self.window.step, edge);
             }
         }
-        if let (Row::Stored(at), false) = (row, inside.is_empty()) {
+        if let (Some((at, x)), false) = (in_place, inside.is_empty()) {
             let source = at.wrapping_add_signed(inner.start(inside.start));
             filter(x, source, &self.offsets, inner.tap_step(), inside);
         }
+        Ok(())
     }
 
     /// Which columns of a strip are filtered in place: those whose windows lie in the input, but for

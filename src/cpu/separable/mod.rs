@@ -6,9 +6,10 @@ mod sum;
 
 use std::ops::Range;
 
-use crate::cpu::direct::Direct;
+use crate::cpu::direct::{Call, Direct};
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::kernel::Factors;
 use crate::plan::cpu::Passing;
 use crate::problem::extension::Extension;
@@ -86,29 +87,27 @@ impl<A: Compute> Separable<A> {
     }
 
     /// Computes all outputs.
-    pub(crate) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    pub(crate) fn run(&self, call: Call<'_, A>, y: Output<'_, A>) -> Result<()> {
         let [mut from, mut to] = self.buffers.take(|| Ok(Default::default()))?;
-        let last = self.passes.len() - 1;
-        for (p, pass) in self.passes.iter().enumerate() {
-            let source = if p == 0 { x } else { &from };
-            if p == last {
-                pass.run(source, y)?;
-            } else {
-                memory::fit(&mut to, self.lengths[p], "samples between two passes")?;
-                pass.run(source, &mut to)?;
-                std::mem::swap(&mut from, &mut to);
-            }
+        let (last, before) = self.passes.split_last().expect("a pass at least");
+        let mut x = call.x;
+        for (pass, &len) in before.iter().zip(&self.lengths) {
+            memory::fit(&mut to, len, "samples between two passes")?;
+            pass.run(x.into(), Output::InPlace(&mut to))?;
+            std::mem::swap(&mut from, &mut to);
+            x = Input::InPlace(&from);
         }
+        last.run(Call { x, ..call }, y)?;
         self.buffers.keep([from, to]);
         Ok(())
     }
 }
 
 impl<A: Compute> Pass<A> {
-    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+    fn run(&self, call: Call<'_, A>, y: Output<'_, A>) -> Result<()> {
         match self {
-            Self::Fused(fused) => fused.run(x, y),
-            Self::Single(direct) => direct.run(x, y),
+            Self::Fused(fused) => fused.run(call, y),
+            Self::Single(direct) => direct.run(call, y),
         }
     }
 }

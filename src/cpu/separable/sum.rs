@@ -4,14 +4,14 @@
 use std::ops::Range;
 
 use super::Separable;
-use crate::cpu::direct::Direct;
+use crate::cpu::direct::{Call, Direct};
 use crate::element::compute::Compute;
 use crate::error::Result;
+use crate::format::rows::{Input, Output};
 use crate::kernel::Factors;
 use crate::plan::cpu::{Passing, Tile};
 use crate::problem::extension::Extension;
 use crate::simd::InstructionSet;
-use crate::util::threads;
 use crate::util::threads::Workers;
 
 /// The sum of several outer products, or one whose signs are not those of the kernel.
@@ -24,7 +24,6 @@ pub(crate) struct Sum<A: Compute> {
     direct: Direct<A>,
     /// Outputs of a row.
     width: usize,
-    threads: usize,
 }
 
 impl<A: Compute> Sum<A> {
@@ -43,30 +42,32 @@ impl<A: Compute> Sum<A> {
             separable: Separable::new(&extension, terms, passes, instructions, workers)?,
             width: extension.inner().outputs(),
             direct: Direct::new(extension, weights, tile, instructions, 1)?,
-            threads: workers.threads,
         })
     }
 
     /// Computes all outputs.
-    pub(crate) fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
-        self.separable.run(x, y)?;
-        threads::for_each_piece(y, self.threads, self.width, |start, piece| {
-            for (i, row) in piece.chunks_mut(self.width).enumerate() {
-                // All of them are looked at, without a branch, for vectors.
-                if !row.iter().fold(true, |finite, y| finite & y.is_finite()) {
-                    self.recompute_non_finite(x, start / self.width + i, row)?;
-                }
+    pub(crate) fn run(&self, x: Input<'_, A>, y: Output<'_, A>) -> Result<()> {
+        let finish = |start: usize, piece: &mut [A]| {
+            // All of them are looked at, without a branch, for vectors.
+            match piece.iter().fold(true, |finite, y| finite & y.is_finite()) {
+                true => Ok(()),
+                false => self.recompute_non_finite(x, start, piece),
             }
-            Ok(())
-        })
+        };
+        self.separable.run(Call { x, finish: Some(&finish) }, y)
     }
 
-    /// Computes again what is not finite in one row.
-    fn recompute_non_finite(&self, x: &[A], row: usize, out: &mut [A]) -> Result<()> {
+    /// Computes again what is not finite in a piece of the outputs.
+    fn recompute_non_finite(&self, x: Input<'_, A>, start: usize, piece: &mut [A]) -> Result<()> {
         let mut from = 0;
-        while let Some(columns) = not_finite(out, from) {
-            self.direct.rows(x, row, columns.clone(), &mut out[columns.clone()])?;
-            from = columns.end;
+        while let Some(found) = not_finite(piece, from) {
+            let (row, column) =
+                ((start + found.start) / self.width, (start + found.start) % self.width);
+            // No farther than the row goes.
+            let end = found.end.min(found.start + self.width - column);
+            let out = Output::InPlace(&mut piece[found.start..end]);
+            self.direct.rows(x, row, column..column + end - found.start, out)?;
+            from = end;
         }
         Ok(())
     }

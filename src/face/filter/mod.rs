@@ -11,7 +11,6 @@ use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use crate::bounds;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::face::convolver::Convolver;
@@ -26,7 +25,7 @@ use crate::problem::extension::Extension;
 use crate::prove::check::{Checker, ResultToCheck};
 use crate::prove::verify;
 use crate::prove::verify::Verification;
-use crate::run::widened::Runner;
+use crate::run::runner::Runner;
 use crate::util::memory;
 use crate::util::shared_scratch::SharedScratch;
 
@@ -242,30 +241,32 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         if let Some(host) = self.host() {
             return host.start(x, None)?.finish(|bytes| crate::gpu::host::copy(bytes, y));
         }
-        if T::BITS.is_none() {
+        match self.runner() {
+            Some(runner) if runner.takes::<T>() => runner.run(x, y),
             // `T` is `A` then.
-            let (x, y) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y));
-            return self.attempt_plain(x, y, 0.0);
+            None if T::BITS.is_none() => {
+                self.run_over_kernel(bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y))
+            }
+            _ => {
+                let samples = |len: usize| self.scratch().take::<A>(len, "samples to compute with");
+                let (mut wide, mut sums) = (samples(x.len())?, samples(y.len())?);
+                wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
+                self.attempt::<A>(&wide, &mut sums)?;
+                y.iter_mut().zip(sums.iter()).for_each(|(y, sum)| *y = T::from_element(*sum));
+                Ok(())
+            }
         }
-        let samples = |len: usize| self.scratch().take::<A>(len, "samples to compute with");
-        let (mut wide, mut sums) = (samples(x.len())?, samples(y.len())?);
-        wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
-        self.attempt_plain(&wide, &mut sums, bounds::LEVEL)?;
-        y.iter_mut().zip(sums.iter()).for_each(|(y, sum)| *y = T::from_element(*sum));
-        Ok(())
     }
 
-    fn attempt_plain(&self, x: &[A], y: &mut [A], bearable: f64) -> Result<()> {
-        if let Some(runner) = self.runner() {
-            return runner.run(x, y, bearable);
-        }
+    /// Runs the input over the kernel, which is larger.
+    fn run_over_kernel(&self, x: &[A], y: &mut [A]) -> Result<()> {
         let (data, kernel) = self.canonical(x)?;
         let plan = self.plan_for(&kernel)?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let precision = plan.request.precision;
         let runner =
             Runner::new(precision, recipe, &self.extension, &kernel, self.convolver.devices())?;
-        runner.run(data, y, bearable)
+        runner.run(data, y)
     }
 
     /// What runs, where that is the GPU and all of the data at once.

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::problem::extension::Extension;
 use crate::prove::check::Checker;
 use crate::run::measured;
-use crate::run::widened::Runner;
+use crate::run::runner::Runner;
 use crate::util::memory;
 use crate::words::{Method, Operation};
 

@@ -10,7 +10,7 @@ use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
 use crate::plan::{Plan, Request};
-use crate::run::widened::Runner;
+use crate::run::runner::Runner;
 use crate::words::{Device, Method};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.

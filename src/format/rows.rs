@@ -1,0 +1,237 @@
+//! Samples read and written in the type that is computed in, whatever they are stored in.
+//!
+//! Executors see rows of numbers. Where these are stored as such they are used in place; else they are
+//! converted a row at a time, where and when it is used, so that it is in cache and no copy of the whole
+//! is made.
+
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use std::ops::Range;
+
+use crate::element::wider::Wider;
+use crate::util::threads::Cut;
+
+/// How samples of a type are stored that `C` is computed in.
+#[derive(Clone, Copy, Debug)]
+pub struct Conversion<C> {
+    /// Bytes of one sample.
+    size: usize,
+    /// The same values.
+    read: fn(&[u8], &mut [C]),
+    /// The nearest values that can be stored.
+    write: fn(&[C], &mut [u8]),
+}
+
+impl<C: Pod> Conversion<C> {
+    /// Of samples of this type.
+    fn of<T: Pod>() -> Self
+    where
+        C: Wider<T>,
+    {
+        Self {
+            size: size_of::<T>(),
+            read: |from, to| C::widen_all(cast_slice(from), to),
+            write: |from, to| C::round_all(from, cast_slice_mut(to)),
+        }
+    }
+}
+
+/// Samples that are read.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'x, C> {
+    /// Stored in the type that is computed in.
+    InPlace(&'x [C]),
+    /// Stored in another one.
+    Stored(&'x [u8], Conversion<C>),
+}
+
+impl<'x, C: Pod> Input<'x, C> {
+    /// These samples.
+    pub(crate) fn of<T: Pod>(samples: &'x [T]) -> Self
+    where
+        C: Wider<T>,
+    {
+        match C::view(samples) {
+            Some(samples) => Self::InPlace(samples),
+            None => Self::Stored(cast_slice(samples), Conversion::of::<T>()),
+        }
+    }
+
+    /// The samples, where nothing is converted.
+    pub(crate) fn in_place(self) -> Option<&'x [C]> {
+        match self {
+            Self::InPlace(samples) => Some(samples),
+            Self::Stored(..) => None,
+        }
+    }
+
+    /// The samples from `at` on.
+    pub(crate) fn read(self, at: usize, to: &mut [C]) {
+        match self {
+            Self::InPlace(samples) => to.copy_from_slice(&samples[at..][..to.len()]),
+            Self::Stored(bytes, Conversion { size, read, .. }) => {
+                read(&bytes[at * size..][..to.len() * size], to);
+            }
+        }
+    }
+
+    /// One sample.
+    pub(crate) fn sample(self, at: usize) -> C {
+        match self {
+            Self::InPlace(samples) => samples[at],
+            Self::Stored(..) => {
+                let mut sample = [C::zeroed()];
+                self.read(at, &mut sample);
+                sample[0]
+            }
+        }
+    }
+
+    /// Asks for samples that will be read soon.
+    pub(crate) fn prefetch(self, at: usize, len: usize) {
+        match self {
+            Self::InPlace(samples) => crate::simd::prefetch(samples, at, len),
+            Self::Stored(bytes, Conversion { size, .. }) => {
+                crate::simd::prefetch(bytes, at.wrapping_mul(size), len * size);
+            }
+        }
+    }
+}
+
+/// Samples that are written.
+#[derive(Debug)]
+pub enum Output<'y, C> {
+    /// Stored in the type that is computed in.
+    InPlace(&'y mut [C]),
+    /// Stored in another one.
+    Stored(&'y mut [u8], Conversion<C>),
+}
+
+impl<C> Default for Output<'_, C> {
+    fn default() -> Self {
+        Self::InPlace(&mut [])
+    }
+}
+
+impl<'y, C: Pod> Output<'y, C> {
+    /// These samples.
+    pub(crate) fn of<T: Pod>(samples: &'y mut [T]) -> Self
+    where
+        C: Wider<T>,
+    {
+        if C::view(&*samples).is_some() {
+            return Self::InPlace(C::view_mut(samples).expect("viewed both ways"));
+        }
+        Self::Stored(cast_slice_mut(samples), Conversion::of::<T>())
+    }
+
+    /// Samples.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::InPlace(samples) => samples.len(),
+            Self::Stored(bytes, Conversion { size, .. }) => bytes.len() / size,
+        }
+    }
+
+    /// The samples, where nothing is converted.
+    pub(crate) fn in_place(&mut self) -> Option<&mut [C]> {
+        match self {
+            Self::InPlace(samples) => Some(samples),
+            Self::Stored(..) => None,
+        }
+    }
+
+    /// Some of them.
+    pub(crate) fn part(&mut self, samples: Range<usize>) -> Output<'_, C> {
+        match self {
+            Self::InPlace(all) => Output::InPlace(&mut all[samples]),
+            Self::Stored(bytes, conversion) => {
+                let size = conversion.size;
+                let bytes = &mut bytes[samples.start * size..samples.end * size];
+                Output::Stored(bytes, *conversion)
+            }
+        }
+    }
+
+    /// Those before `at`, and the others.
+    pub(crate) fn split_at(self, at: usize) -> (Self, Self) {
+        match self {
+            Self::InPlace(samples) => {
+                let (before, after) = samples.split_at_mut(at);
+                (Self::InPlace(before), Self::InPlace(after))
+            }
+            Self::Stored(bytes, conversion) => {
+                let (before, after) = bytes.split_at_mut(at * conversion.size);
+                (Self::Stored(before, conversion), Self::Stored(after, conversion))
+            }
+        }
+    }
+
+    /// Writes from `at` on.
+    pub(crate) fn write(&mut self, at: usize, from: &[C]) {
+        match self {
+            Self::InPlace(samples) => samples[at..][..from.len()].copy_from_slice(from),
+            Self::Stored(bytes, Conversion { size, write, .. }) => {
+                write(from, &mut bytes[at * *size..][..from.len() * *size]);
+            }
+        }
+    }
+
+    /// Makes all of them one value.
+    pub(crate) fn fill(&mut self, value: C) {
+        match self {
+            Self::InPlace(samples) => samples.fill(value),
+            Self::Stored(bytes, Conversion { size, write, .. }) => {
+                for sample in bytes.chunks_exact_mut(*size) {
+                    write(&[value], sample);
+                }
+            }
+        }
+    }
+
+    /// Asks for the places of samples that will be written soon.
+    pub(crate) fn prefetch(&self) {
+        match self {
+            Self::InPlace(samples) => crate::simd::prefetch(samples, 0, samples.len()),
+            Self::Stored(bytes, _) => crate::simd::prefetch(bytes, 0, bytes.len()),
+        }
+    }
+}
+
+impl<C: Pod + Send> Cut for Output<'_, C> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn cut(self, at: usize) -> (Self, Self) {
+        self.split_at(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_no_conversion_is_used_in_place() {
+        let mut unsigned = [1u8, 255, 3];
+        assert_eq!(Input::<i8>::of(&unsigned).in_place(), Some(&[1, -1, 3][..]));
+        assert_eq!(Output::<i8>::of(&mut unsigned).in_place(), Some(&mut [1, -1, 3][..]));
+        assert!(Input::<f32>::of(&unsigned).in_place().is_none());
+        assert!(Output::<f32>::of(&mut unsigned).in_place().is_none());
+    }
+
+    #[test]
+    fn parts_are_read_and_written_where_they_lie() {
+        let mut bytes = [10u16, 20, 30, 40, 50];
+        let input = Input::<f64>::of(&bytes);
+        let mut two = [0.0; 2];
+        input.read(2, &mut two);
+        assert_eq!((two, input.sample(4)), ([30.0, 40.0], 50.0));
+        let mut output = Output::<f64>::of(&mut bytes);
+        output.part(1..4).write(1, &[1e9, -1.0]);
+        let (before, mut after) = output.split_at(3);
+        assert_eq!((before.len(), after.len()), (3, 2));
+        after.part(1..2).fill(7.5);
+        assert_eq!(bytes, [10, 20, u16::MAX, 0, 8]);
+    }
+}

@@ -1,0 +1,116 @@
+//! A recipe made ready: on which device, and in which type sums are made.
+
+use crate::bounds;
+use crate::element::Element;
+use crate::element::compute::Compute;
+use crate::element::wider::{Wider, widened};
+use crate::error::Result;
+use crate::format::FrameSample;
+#[cfg(feature = "gpu")]
+use crate::gpu::host::Host;
+use crate::kernel::{Factors, Kernel};
+use crate::machine::Devices;
+use crate::plan::Recipe;
+use crate::problem::extension::Extension;
+#[cfg(feature = "gpu")]
+use crate::run::on_gpu;
+use crate::run::{Executor, Terms};
+use crate::words::Precision;
+
+/// A recipe that is ready to run, on whatever device, in the precision that was asked for.
+pub(crate) enum Runner<A: Element> {
+    /// On the GPU, whose shaders widen what they load themselves.
+    #[cfg(feature = "gpu")]
+    Gpu(Box<Host<A>>),
+    /// In the type that sums are made in.
+    Native(Executor<A::Compute>),
+    /// In the type of more precision.
+    High(Executor<A::Double>),
+    /// Another one, with a wrong value at one output: for tests of what must notice.
+    Faulty(Box<Runner<A>>, usize),
+}
+
+impl<A: Element> Runner<A> {
+    /// Prepares what the recipe says for this kernel.
+    pub(crate) fn new(
+        precision: Precision,
+        recipe: &Recipe,
+        extension: &Extension<A>,
+        kernel: &Kernel<A>,
+        devices: &Devices,
+    ) -> Result<Self> {
+        let whole = match (recipe, precision) {
+            #[cfg(feature = "gpu")]
+            (Recipe::Gpu(schedule), _) => {
+                Self::Gpu(Box::new(on_gpu(schedule, extension, kernel, devices)?))
+            }
+            #[cfg(not(feature = "gpu"))]
+            (Recipe::Gpu(_), _) => match devices.gpu_context()? {},
+            (_, Precision::High) if precision.widens(A::DTYPE) => {
+                Self::High(executor(recipe, extension, kernel, kernel.high_terms())?)
+            }
+            _ => Self::Native(executor(recipe, extension, kernel, kernel.native_terms())?),
+        };
+        Ok(match devices.fault_in(recipe) {
+            Some(output) => Self::Faulty(Box::new(whole), output),
+            None => whole,
+        })
+    }
+
+    /// What runs on the GPU, if that is where it runs.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn host(&self) -> Option<&Host<A>> {
+        match self {
+            Self::Gpu(host) => Some(host),
+            _ => None,
+        }
+    }
+
+    /// Whether it runs over frames of `T`.
+    pub(crate) fn takes<T: FrameSample<A>>(&self) -> bool {
+        match self {
+            #[cfg(feature = "gpu")]
+            Self::Gpu(_) => T::BITS.is_none(),
+            Self::Native(_) | Self::High(_) => true,
+            Self::Faulty(whole, _) => whole.takes::<T>(),
+        }
+    }
+
+    /// Computes all of `y`; both slices have the planned lengths, in standard order. Where `y` is
+    /// stored in whole levels, an error far below one is not looked for. It [takes](Self::takes) such frames.
+    pub(crate) fn run<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        let bearable = T::BITS.map_or(0.0, |_| bounds::LEVEL);
+        match self {
+            #[cfg(feature = "gpu")]
+            // `T` is `A` then.
+            Self::Gpu(host) => host.run(bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y)),
+            Self::Native(executor) => executor.run(T::native(x, y), bearable),
+            Self::High(executor) => executor.run(T::double(x, y), bearable),
+            Self::Faulty(whole, output) => {
+                whole.run(x, y)?;
+                // Off by more than any error bound: 2^20 in floating point, a bit in an integer.
+                let wrong = if A::DTYPE.is_integer() { 1 } else { 1 << 20 };
+                let one = A::from_integer(1);
+                let value = one.mul_add(A::from_integer(wrong), y[*output].to_element());
+                y[*output] = T::from_element(value);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the CPU computes in `C`, with a kernel that is the sum of these terms in the type that it was
+/// judged in.
+fn executor<A: Element, C: Compute + Wider<A> + Wider<J>, J: Element>(
+    recipe: &Recipe,
+    extension: &Extension<A>,
+    kernel: &Kernel<A>,
+    terms: &[Factors<J>],
+) -> Result<Executor<C>> {
+    let terms = || -> Result<Terms<C>> {
+        let term = |term: &Factors<J>| term.iter().map(|taps| widened(taps)).collect();
+        let factors = terms.iter().map(term).collect::<Result<_>>()?;
+        Ok(Terms { factors, keeps_signs: kernel.facts.keeps_signs })
+    };
+    Executor::new(recipe, extension.widened()?, widened(&kernel.taps)?, terms)
+}
