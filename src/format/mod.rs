@@ -1,6 +1,8 @@
 //! How samples are stored at either end of a convolution. Methods compute in one type; what lies in
 //! memory is known here alone, and read and written row by row.
 
+#[cfg(feature = "image")]
+pub(crate) mod alpha;
 pub(crate) mod rows;
 
 use bytemuck::Pod;

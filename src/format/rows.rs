@@ -14,11 +14,13 @@ use crate::util::threads::Cut;
 #[derive(Clone, Copy, Debug)]
 pub struct Conversion<C> {
     /// Bytes of one sample.
-    size: usize,
-    /// The same values.
-    read: fn(&[u8], &mut [C]),
-    /// The nearest values that can be stored.
-    write: fn(&[C], &mut [u8]),
+    pub(super) size: usize,
+    /// Samples that are written together: what is written begins and ends with whole groups of them.
+    pub(super) together: usize,
+    /// Reads samples of the whole from one on.
+    pub(super) read: fn(&[u8], usize, &mut [C]),
+    /// Writes the nearest values that can be stored.
+    pub(super) write: fn(&[C], &mut [u8]),
 }
 
 impl<C: Pod> Conversion<C> {
@@ -29,7 +31,8 @@ impl<C: Pod> Conversion<C> {
     {
         Self {
             size: size_of::<T>(),
-            read: |from, to| C::widen_all(cast_slice(from), to),
+            together: 1,
+            read: |from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to),
             write: |from, to| C::round_all(from, cast_slice_mut(to)),
         }
     }
@@ -68,9 +71,7 @@ impl<'x, C: Pod> Input<'x, C> {
     pub(crate) fn read(self, at: usize, to: &mut [C]) {
         match self {
             Self::InPlace(samples) => to.copy_from_slice(&samples[at..][..to.len()]),
-            Self::Stored(bytes, Conversion { size, read, .. }) => {
-                read(&bytes[at * size..][..to.len() * size], to);
-            }
+            Self::Stored(bytes, Conversion { read, .. }) => read(bytes, at, to),
         }
     }
 
@@ -137,6 +138,14 @@ impl<'y, C: Pod> Output<'y, C> {
         match self {
             Self::InPlace(samples) => Some(samples),
             Self::Stored(..) => None,
+        }
+    }
+
+    /// Whether any of them may be written without its neighbours.
+    pub(crate) fn is_apart(&self) -> bool {
+        match self {
+            Self::InPlace(_) => true,
+            Self::Stored(_, Conversion { together, .. }) => *together == 1,
         }
     }
 

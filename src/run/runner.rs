@@ -6,6 +6,8 @@ use crate::element::compute::Compute;
 use crate::element::wider::{Wider, widened};
 use crate::error::Result;
 use crate::format::FrameSample;
+#[cfg(feature = "image")]
+use crate::format::alpha::{Channel, straight};
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::{Factors, Kernel};
@@ -96,6 +98,29 @@ impl<A: Element> Runner<A> {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(feature = "image")]
+impl Runner<f32> {
+    /// Computes all of `y` from pixels with straight alpha, which counts the colours. False where that is
+    /// not known here: on a GPU.
+    pub(crate) fn run_straight<T: Channel, U: Channel>(
+        &self,
+        x: &[T],
+        y: &mut [U],
+        channels: usize,
+    ) -> Result<bool>
+    where
+        f32: Wider<T> + Wider<U>,
+        f64: Wider<T> + Wider<U>,
+    {
+        let done = match self {
+            Self::Native(executor) => straight(x, y, channels).map(|ends| executor.run(ends, 0.0)),
+            Self::High(executor) => straight(x, y, channels).map(|ends| executor.run(ends, 0.0)),
+            _ => None,
+        };
+        done.map_or(Ok(false), |done| done.map(|()| true))
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn for_each_chunk<T: Send>(
 }
 
 /// What can be cut into pieces that threads write to.
+#[cfg_attr(not(feature = "rayon"), expect(dead_code, reason = "one thread cuts nothing"))]
 pub(crate) trait Cut: Send + Sized {
     /// Elements.
     fn len(&self) -> usize;

@@ -4,7 +4,9 @@
 //! before them pass over a tile while it stays in registers. Where the windows of a tile lie in the
 //! input they are read in place; at the ends a piece of the extended rows is built first.
 
+mod kept;
 pub(crate) mod shape;
+mod stretch;
 pub(crate) mod window;
 
 use std::ops::Range;
@@ -13,16 +15,17 @@ use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
 use crate::plan::cpu::Tile;
-use crate::plan::cpu::tiles::{SHORT, VECTOR};
+use crate::plan::cpu::tiles::VECTOR;
 use crate::problem::extension::{Extension, Place, Row};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
-use crate::simd::tile::ZEROS;
 use crate::util::memory;
 use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 use crate::util::threads::Workers;
-use shape::{Tiles, Work};
+use kept::KeptRows;
+use shape::Tiles;
+use stretch::Stretch;
 use window::WindowLayout;
 
 /// Direct convolution of one geometry with fixed weights.
@@ -55,6 +58,8 @@ struct Workspace<A> {
     sources: Vec<usize>,
     /// Pieces of them, one after another.
     window: Vec<A>,
+    /// What is in it.
+    kept: KeptRows<A>,
     /// A row that is read for one of them.
     line: Vec<A>,
     /// Outputs over such pieces.
@@ -79,17 +84,6 @@ impl<'c, A> From<Input<'c, A>> for Call<'c, A> {
     fn from(x: Input<'c, A>) -> Self {
         Self { x, finish: None }
     }
-}
-
-/// A few rows of the result, one tile high, and some of their columns.
-struct Stretch<'a, A> {
-    tiles: &'a Tiles<A>,
-    /// The first row, and how many: at most as many as a tile has.
-    row: usize,
-    rows: usize,
-    columns: Range<usize>,
-    /// Samples from one row to the next where they are written.
-    pitch: usize,
 }
 
 /// The most vectors that a row of a tile has.
@@ -224,6 +218,7 @@ impl<A: Compute> Direct<A> {
             rows: Vec::new(),
             sources: Vec::new(),
             window: Vec::new(),
+            kept: KeptRows::default(),
             line: Vec::new(),
             out: Vec::new(),
             zeros: memory::zeros(zeros, "rows of zeros")?,
@@ -239,6 +234,11 @@ impl<A: Compute> Direct<A> {
         mut out: Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
+        if columns.is_empty() {
+            return Ok(());
+        }
+        // Of another call, perhaps.
+        workspace.kept.forget();
         let width = columns.len();
         let plane_rows = self.rows.outputs();
         let end = row + out.len() / width;
@@ -274,8 +274,29 @@ impl<A: Compute> Direct<A> {
         mut out: Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let width = columns.len();
-        let count = out.len() / width;
+        // Rows that are converted are kept for the next tile, in strips that fit into cache.
+        let strip = match call.x.in_place() {
+            Some(_) => columns.len(),
+            None => self.converted.columns,
+        };
+        for start in columns.clone().step_by(strip) {
+            let strip = start..columns.end.min(start + strip);
+            self.strip(call, row, [&columns, &strip], &mut out, workspace)?;
+        }
+        Ok(())
+    }
+
+    /// The columns of a strip, tile by tile, of rows of which `out` has these columns.
+    fn strip(
+        &self,
+        call: Call<'_, A>,
+        row: usize,
+        [all, strip]: [&Range<usize>; 2],
+        out: &mut Output<'_, A>,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let (width, len) = (all.len(), out.len());
+        let count = len / width;
         let [high, single] = &self.tiles;
         let Tile { rows: height, spacing, .. } = high.tile;
         for block in (0..count).step_by(height * spacing) {
@@ -283,11 +304,11 @@ impl<A: Compute> Direct<A> {
                 let rows = height.min((count - start).div_ceil(spacing));
                 let mut tile = |tiles, r: usize, rows| {
                     let (at, pitch) = (start + r * spacing, width * spacing);
-                    let columns = columns.clone();
+                    let columns = strip.clone();
                     let stretch = Stretch { tiles, row: row + at, rows, columns, pitch };
                     let in_place = self.find_rows(&stretch, workspace)?;
-                    let len = out.len();
-                    self.stretch(call, &stretch, in_place, out.part(at * width..len), workspace)
+                    let out = out.part(at * width + strip.start - all.start..len);
+                    self.stretch(call, &stretch, in_place, out, workspace)
                 };
                 // A few rows that are left would waste most of a high tile.
                 if rows * 2 > height {
@@ -298,130 +319,6 @@ impl<A: Compute> Direct<A> {
             }
         }
         Ok(())
-    }
-
-    /// Computes a stretch of the result over the rows that the workspace names.
-    fn stretch(
-        &self,
-        call: Call<'_, A>,
-        stretch: &Stretch<'_, A>,
-        in_place: bool,
-        mut out: Output<'_, A>,
-        workspace: &mut Workspace<A>,
-    ) -> Result<()> {
-        let inner = self.extension.inner();
-        let columns = &stretch.columns;
-        let stored = call.x.in_place();
-        let window = if stored.is_some() { &self.window } else { &self.converted };
-        let reads = stored.is_some() && in_place && inner.stride == 1;
-        let mut inside = if reads { inner.interior() } else { 0..0 };
-        inside = inside.start.max(columns.start)..inside.end.min(columns.end);
-        // Short rows are built as a whole: one job takes less than two.
-        let short = columns.len() <= window.columns.min(SHORT * Self::UNIT);
-        if short || inside.len() < Self::UNIT {
-            inside = columns.start..columns.start;
-        }
-        let edges = [columns.start..inside.start, inside.end..columns.end];
-        let joined = edges[0].len() + inner.reach() + edges[1].len();
-        let both = edges.iter().all(|edge| !edge.is_empty());
-        if both && window.step > 0 && joined <= window.columns {
-            // Both ends of the rows, one beside the other.
-            self.window(call, stretch, edges, &mut out, workspace)?;
-        } else {
-            for edge in edges {
-                for start in edge.clone().step_by(window.columns) {
-                    let end = edge.end.min(start + window.columns);
-                    self.window(call, stretch, [start..end, end..end], &mut out, workspace)?;
-                }
-            }
-        }
-        match stored {
-            Some(x) if !inside.is_empty() => {
-                self.inside(x, call, stretch, inside, &mut out, workspace)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Computes columns of a stretch whose windows lie in the input.
-    fn inside(
-        &self,
-        x: &[A],
-        call: Call<'_, A>,
-        stretch: &Stretch<'_, A>,
-        inside: Range<usize>,
-        out: &mut Output<'_, A>,
-        workspace: &mut Workspace<A>,
-    ) -> Result<()> {
-        let inner = self.extension.inner();
-        let Workspace { rows, sources, zeros, out: results, .. } = workspace;
-        let mut run = |columns: &Range<usize>, y: &mut [A], pitch| {
-            let start = inner.start(columns.start);
-            sources.clear();
-            sources.extend(rows.iter().map(|row| match row {
-                Row::Stored(at) => at.wrapping_add_signed(start),
-                Row::Outside(_) => ZEROS,
-            }));
-            stretch.tiles.run(Work {
-                x,
-                zeros,
-                sources,
-                ahead: (&[], &[]),
-                offsets: &self.offsets,
-                step: inner.tap_step(),
-                y,
-                pitch,
-                rows: stretch.rows,
-                columns: columns.len(),
-            });
-        };
-        if let Some(out) = out.in_place() {
-            let out = &mut out[inside.start - stretch.columns.start..];
-            run(&inside, out, stretch.pitch);
-            return (0..stretch.rows).try_for_each(|r| {
-                let piece = &mut out[r * stretch.pitch..][..inside.len()];
-                self.finish(call, stretch, r, inside.start, piece)
-            });
-        }
-        for start in inside.clone().step_by(STRETCH) {
-            let columns = start..inside.end.min(start + STRETCH);
-            let pitch = columns.len();
-            memory::fit(results, stretch.rows * pitch, "outputs before they are stored")?;
-            run(&columns, results, pitch);
-            self.store(call, stretch, columns, (results, pitch), out)?;
-        }
-        Ok(())
-    }
-
-    /// Stores columns of a stretch.
-    fn store(
-        &self,
-        call: Call<'_, A>,
-        stretch: &Stretch<'_, A>,
-        columns: Range<usize>,
-        (results, pitch): (&mut [A], usize),
-        out: &mut Output<'_, A>,
-    ) -> Result<()> {
-        for r in 0..stretch.rows {
-            let results = &mut results[r * pitch..][..columns.len()];
-            self.finish(call, stretch, r, columns.start, results)?;
-            out.write(r * stretch.pitch + columns.start - stretch.columns.start, results);
-        }
-        Ok(())
-    }
-
-    /// Lets the call have the last word on outputs of row `r` of a stretch.
-    fn finish(
-        &self,
-        call: Call<'_, A>,
-        stretch: &Stretch<'_, A>,
-        r: usize,
-        column: usize,
-        piece: &mut [A],
-    ) -> Result<()> {
-        let Some(finish) = call.finish else { return Ok(()) };
-        let row = stretch.row + r * stretch.tiles.tile.spacing;
-        finish(row * self.extension.inner().outputs() + column, piece)
     }
 
     /// Finds the rows of the extended input that a tile reads. True where they can be read in place:
@@ -464,64 +361,5 @@ impl<A: Compute> Direct<A> {
     /// Whether a row is zeros wherever it is read, and zeros times taps are nothing.
     fn adds_nothing(&self, row: Row<A>) -> bool {
         self.finite && self.extension.is_zeros(row)
-    }
-
-    /// Computes some columns of a stretch over pieces of extended rows: one stretch and an empty
-    /// one, or two.
-    fn window(
-        &self,
-        call: Call<'_, A>,
-        stretch: &Stretch<'_, A>,
-        stretches: [Range<usize>; 2],
-        out: &mut Output<'_, A>,
-        workspace: &mut Workspace<A>,
-    ) -> Result<()> {
-        let Workspace { rows: found, sources, window, line, out: results, zeros, .. } = workspace;
-        let layout = if call.x.in_place().is_some() { &self.window } else { &self.converted };
-        let len = layout.len;
-        let [first, second] = stretches.each_ref().map(Range::len);
-        if first + second == 0 {
-            return Ok(());
-        }
-        // The second stretch starts where the windows of the first end.
-        let after = first + self.extension.inner().reach();
-        let columns = if second > 0 { after + second } else { first };
-        let pitch = columns.next_multiple_of(Self::UNIT);
-        memory::fit(window, found.len().saturating_mul(len), "pieces of the rows under a tile")?;
-        sources.clear();
-        for (&row, (i, window)) in found.iter().zip(window.chunks_exact_mut(len).enumerate()) {
-            if self.adds_nothing(row) {
-                sources.push(ZEROS);
-                continue;
-            }
-            let mut fill = |columns: &Range<usize>, window: &mut [A]| {
-                let columns = (columns.start, columns.len());
-                layout.fill(&self.extension, call.x, row, columns, line, window)
-            };
-            fill(&stretches[0], window)?;
-            if second > 0 {
-                fill(&stretches[1], &mut window[after..])?;
-            }
-            sources.push(i * len);
-        }
-        memory::fit(results, stretch.rows * pitch, "outputs at the ends of rows")?;
-        stretch.tiles.run(Work {
-            x: window,
-            zeros,
-            sources,
-            ahead: (&[], &[]),
-            offsets: &layout.offsets,
-            step: layout.step,
-            y: results,
-            pitch,
-            rows: stretch.rows,
-            columns: pitch,
-        });
-        for (columns, at) in stretches.into_iter().zip([0, after]) {
-            if !columns.is_empty() {
-                self.store(call, stretch, columns, (&mut results[at..], pitch), out)?;
-            }
-        }
-        Ok(())
     }
 }

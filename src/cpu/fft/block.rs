@@ -63,7 +63,7 @@ pub(super) struct Workspace<A: Compute> {
     pub space: Space<Real<A>>,
     /// Rows of the extended input, where they are not stored in one piece.
     pub gathered: [Vec<A>; MOST_PACKED],
-    /// A row of outputs, where they are stored in another type.
+    /// A row of outputs, or all rows, where they are stored in another type.
     pub out: Vec<A>,
 }
 
@@ -150,15 +150,53 @@ impl<A: Compute> Fft<A> {
         let packed = A::Sample::PACKED;
         threads::for_each_chunk(&mut rows, packed * self.rows, self.threads, |i, rows| {
             let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform))?;
-            self.blocks(x, i * packed, rows, bearable, &mut workspace)?;
+            self.write(x, i * packed, rows, bearable, &mut workspace)?;
             workspace.scratch.doubts.trim();
             self.workspaces.keep(workspace);
             Ok(())
         })?;
-        // An empty list has no rows to outlive `y`; collecting it anew keeps its memory.
+        self.keep_list(rows);
+        Ok(())
+    }
+
+    /// Computes the blocks from `first` on that share a transform, and writes all of their outputs.
+    fn write(
+        &self,
+        x: Input<'_, A>,
+        first: usize,
+        rows: &mut [Output<'_, A>],
+        bearable: f64,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        if rows.iter().all(Output::is_apart) {
+            return self.blocks(x, first, rows, bearable, workspace);
+        }
+        // Some outputs may be computed again, so rows are stored when all of them are known.
+        let what = "outputs before they are stored";
+        let mut wide = std::mem::take(&mut workspace.out);
+        memory::fit(&mut wide, rows.iter().map(Output::len).sum(), what)?;
+        let mut list: Vec<Output<'_, A>> = self.lists.take(|| Ok(Vec::new()))?;
+        memory::reserve(&mut list, rows.len(), what)?;
+        let mut rest = &mut wide[..];
+        for row in rows.iter() {
+            let (piece, after) = rest.split_at_mut(row.len());
+            list.push(Output::InPlace(piece));
+            rest = after;
+        }
+        self.blocks(x, first, &mut list, bearable, workspace)?;
+        for (row, wide) in rows.iter_mut().zip(&mut list) {
+            row.write(0, wide.in_place().expect("just made so"));
+        }
+        self.keep_list(list);
+        workspace.out = wide;
+        Ok(())
+    }
+
+    /// Keeps the memory of a list of rows.
+    fn keep_list(&self, mut rows: Vec<Output<'_, A>>) {
+        // An empty list has no rows to outlive what they are of; collecting it anew keeps its memory.
         rows.clear();
         self.lists.keep(rows.into_iter().map(|_| Output::default()).collect());
-        Ok(())
     }
 
     /// Computes the blocks from `first` on that share a transform.

@@ -12,9 +12,13 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use crate::element::Element;
+#[cfg(feature = "image")]
+use crate::element::wider::Wider;
 use crate::error::{Error, Result};
 use crate::face::convolver::Convolver;
 use crate::format::FrameSample;
+#[cfg(feature = "image")]
+use crate::format::alpha::Channel;
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::Kernel;
@@ -346,6 +350,27 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         let (expected, got) = (expected.slice().to_vec(), got.slice().to_vec());
         Err(Error::Shape { what, expected, got })
+    }
+}
+
+#[cfg(feature = "image")]
+impl<D: Dimension> Filter<f32, D> {
+    /// Computes all of `y` from pixels with straight alpha. False where that is left to the caller: on a
+    /// GPU, and where results are checked.
+    pub(in crate::face) fn run_straight<T: Channel, U: Channel>(
+        &self,
+        x: &[T],
+        y: &mut [U],
+        channels: usize,
+    ) -> Result<bool>
+    where
+        f32: Wider<T> + Wider<U>,
+        f64: Wider<T> + Wider<U>,
+    {
+        match self.runner() {
+            Some(runner) if self.checker.is_none() => runner.run_straight(x, y, channels),
+            _ => Ok(false),
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Straight alpha: colours that count by how opaque they are.
 
-use ndarray::{Dimension, Ix3};
+use ndarray::Ix3;
 
+use crate::element::wider::Wider;
 use crate::error::Result;
 use crate::face::builder::FilterBuilder;
 use crate::face::filter::Filter;
-use crate::format::FrameSample;
+use crate::format::alpha::{Channel, straight};
+use crate::format::rows::Input;
+use crate::format::{Ends, FrameSample};
 use crate::problem::PerAxis;
 use crate::problem::boundary::Boundary;
 use crate::util::memory;
@@ -33,7 +36,7 @@ pub enum Alpha {
 #[derive(Debug)]
 pub(super) struct StraightAlpha {
     channels: usize,
-    /// Alpha where nothing shows through.
+    /// What alpha is where nothing shows through, in the pictures that this was planned for.
     opaque: f32,
     /// What is outside comes from inside, alpha too.
     edges_are_inside: bool,
@@ -42,7 +45,8 @@ pub(super) struct StraightAlpha {
 }
 
 impl StraightAlpha {
-    /// For pictures of this shape, whose last channel is alpha.
+    /// For pictures of this shape, whose last channel is alpha, with what alpha is where nothing shows
+    /// through.
     pub(super) fn new(
         mut builder: FilterBuilder<f32, Ix3>,
         shape: (usize, usize, usize),
@@ -71,67 +75,83 @@ impl StraightAlpha {
     }
 
     /// Whether alpha is the same everywhere, so that colours may be filtered as they are.
-    pub(super) fn changes_nothing<T: FrameSample<f32>>(&self, x: &[T]) -> bool {
-        let mut alphas = x.iter().skip(self.channels - 1).step_by(self.channels);
-        let first = alphas.next().map_or(0.0, |alpha| alpha.to_element());
+    pub(super) fn changes_nothing<T: Channel>(&self, x: &[T]) -> bool {
+        // Of so many pixels no branch is made for each, for vectors.
+        const PIXELS: usize = 1024;
+        let Some(&first) = x.get(self.channels - 1) else { return self.edges_are_inside };
+        let same = |pixels: &[T]| {
+            let alphas = pixels.iter().skip(self.channels - 1).step_by(self.channels);
+            alphas.fold(true, |same, &alpha| same & (alpha == first))
+        };
         // What is transparent everywhere has no colour.
-        self.edges_are_inside && first != 0.0 && alphas.all(|alpha| alpha.to_element() == first)
+        self.edges_are_inside && first != T::zeroed() && x.chunks(PIXELS * self.channels).all(same)
     }
 
     /// The samples with alpha multiplied in.
-    pub(super) fn premultiplied<T: FrameSample<f32>>(&self, x: &[T]) -> Result<Vec<f32>> {
-        let mut samples = as_floats(x)?;
-        for pixel in samples.chunks_exact_mut(self.channels) {
-            if let [colours @ .., alpha] = pixel {
-                let alpha = *alpha / self.opaque;
-                colours.iter_mut().for_each(|colour| *colour *= alpha);
-            }
-        }
-        Ok(samples)
+    pub(super) fn premultiplied<T: Channel>(&self, x: &[T]) -> Result<Vec<f32>>
+    where
+        f32: Wider<T>,
+    {
+        self.read(self.ends::<T, T>(x, &mut []).0, x.len())
     }
 
-    /// The filtered samples with alpha divided out, neither rounded nor saturated.
-    pub(super) fn run<T: FrameSample<f32>>(
+    /// Filters the colours by their alpha; `y` has the units of `x`, whatever it is stored as.
+    pub(super) fn run<T: Channel, U: Channel>(
         &self,
         filter: &Filter<f32, Ix3>,
         x: &[T],
-    ) -> Result<Vec<f32>> {
-        let x = self.premultiplied(x)?;
-        let len = filter.output_dim().size();
-        let mut y = memory::zeros(len, "the picture's samples")?;
-        filter.run(&x, &mut y)?;
-        if let Some(filter) = &self.colours {
-            let mut colours = memory::zeros(len, "the picture's colours")?;
-            filter.run(&x, &mut colours)?;
-            let pixels = y.chunks_exact_mut(self.channels).zip(colours.chunks_exact(self.channels));
-            let last = self.channels - 1;
-            pixels.for_each(|(y, colours)| y[..last].copy_from_slice(&colours[..last]));
+        y: &mut [U],
+    ) -> Result<()>
+    where
+        f32: Wider<T> + Wider<U>,
+        f64: Wider<T> + Wider<U>,
+    {
+        // A constant outside is two: one of the colours and one of alpha.
+        if self.colours.is_none() && filter.run_straight(x, y, self.channels)? {
+            return Ok(());
         }
-        for pixel in y.chunks_exact_mut(self.channels) {
-            if let [colours @ .., alpha] = pixel {
-                let alpha = *alpha / self.opaque;
-                let divided = |colour: f32| if alpha > 0.0 { colour / alpha } else { 0.0 };
-                colours.iter_mut().for_each(|colour| *colour = divided(*colour));
+        let (input, mut output) = self.ends(x, y);
+        let mut x = self.read(input, x.len())?;
+        let mut sums = memory::zeros(output.len(), "the picture's samples")?;
+        filter.run(&x, &mut sums)?;
+        if let Some(filter) = &self.colours {
+            // The constant of the colours is in the units of the pictures that this was planned for.
+            let scale = T::OPAQUE / self.opaque;
+            if scale != 1.0 {
+                x.iter_mut().for_each(|x| *x *= scale);
+            }
+            let mut colours = memory::zeros(sums.len(), "the picture's colours")?;
+            filter.run(&x, &mut colours)?;
+            if scale != 1.0 {
+                colours.iter_mut().for_each(|colour| *colour /= scale);
+            }
+            let pixels = sums.chunks_exact_mut(self.channels);
+            let last = self.channels - 1;
+            for (sums, colours) in pixels.zip(colours.chunks_exact(self.channels)) {
+                sums[..last].copy_from_slice(&colours[..last]);
             }
         }
-        Ok(y)
+        output.write(0, &sums);
+        Ok(())
     }
 
-    /// Stores filtered samples; what shows through whole has no colour.
-    pub(super) fn store<T: FrameSample<f32>>(&self, sums: &[f32], y: &mut [T]) {
-        let pixels = sums.chunks_exact(self.channels).zip(y.chunks_exact_mut(self.channels));
-        for (sums, pixel) in pixels {
-            let alpha = T::from_element(sums[self.channels - 1]);
-            if alpha.to_element() != 0.0 {
-                pixel.iter_mut().zip(sums).for_each(|(y, sum)| *y = T::from_element(*sum));
-            }
-        }
+    fn ends<'f, T: Channel, U: Channel>(&self, x: &'f [T], y: &'f mut [U]) -> Ends<'f, f32>
+    where
+        f32: Wider<T> + Wider<U>,
+    {
+        straight(x, y, self.channels).expect("pictures with alpha have 2 or 4 channels")
+    }
+
+    fn read(&self, input: Input<'_, f32>, len: usize) -> Result<Vec<f32>> {
+        let mut samples = memory::zeros(len, "the picture's samples")?;
+        input.read(0, &mut samples);
+        Ok(samples)
     }
 }
 
 /// The samples, as they are.
 pub(super) fn as_floats<T: FrameSample<f32>>(x: &[T]) -> Result<Vec<f32>> {
     let mut samples = memory::zeros(x.len(), "the picture's samples")?;
-    samples.iter_mut().zip(x).for_each(|(to, from)| *to = from.to_element());
+    T::native(x, &mut []).0.read(0, &mut samples);
     Ok(samples)
 }

@@ -3,12 +3,14 @@
 use ::image::{ColorType, DynamicImage, ImageBuffer, Pixel};
 use ndarray::{Array3, ArrayRef, Axis, Dim, Dimension, Ix2, Ix3};
 
+use crate::element::wider::Wider;
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
 use crate::face::convolver::Convolver;
 use crate::face::filter::Filter;
 use crate::face::filter::profile::Profile;
 use crate::format::FrameSample;
+use crate::format::alpha::Channel;
 use crate::plan::Plan;
 use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis, Problem};
@@ -273,18 +275,18 @@ impl PictureFilter {
         })
     }
 
-    fn filtered<P: Pixel<Subpixel: FrameSample<f32>>>(
+    fn filtered<P: Pixel<Subpixel: FrameSample<f32> + Channel>>(
         &self,
         picture: &ImageBuffer<P, Vec<P::Subpixel>>,
-    ) -> Result<ImageBuffer<P, Vec<P::Subpixel>>> {
+    ) -> Result<ImageBuffer<P, Vec<P::Subpixel>>>
+    where
+        f32: Wider<P::Subpixel>,
+        f64: Wider<P::Subpixel>,
+    {
         let x = self.raw(picture)?;
         let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
         match self.straight(x) {
-            Some(straight) => {
-                let sums = straight.run(&self.filter, x)?;
-                straight.store(&sums, &mut y);
-            }
-            // Integers go to the GPU as they are.
+            Some(straight) => straight.run(&self.filter, x, &mut y)?,
             None => self.filter.run(x, &mut y)?,
         }
         if let AlphaRule::Carried(carried) = &self.alpha {
@@ -294,12 +296,18 @@ impl PictureFilter {
         ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
     }
 
-    fn unrounded<T: FrameSample<f32>>(&self, x: &[T]) -> Result<Vec<f32>> {
+    fn unrounded<T: FrameSample<f32> + Channel>(&self, x: &[T]) -> Result<Vec<f32>>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        let mut y: Vec<f32> =
+            memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
         if let Some(straight) = self.straight(x) {
-            return straight.run(&self.filter, x);
+            straight.run::<T, f32>(&self.filter, x, &mut y)?;
+            return Ok(y);
         }
         let x = alpha::as_floats(x)?;
-        let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
         self.filter.run(&x, &mut y)?;
         if let AlphaRule::Carried(carried) = &self.alpha {
             carried.copy(&x, &mut y, self.width(), self.filter.input()[2]);
@@ -320,7 +328,7 @@ impl PictureFilter {
     }
 
     /// How alpha weighs the colours of these samples, if it does.
-    fn straight<T: FrameSample<f32>>(&self, x: &[T]) -> Option<&StraightAlpha> {
+    fn straight<T: Channel>(&self, x: &[T]) -> Option<&StraightAlpha> {
         match &self.alpha {
             AlphaRule::Straight(straight) if !straight.changes_nothing(x) => Some(straight),
             _ => None,

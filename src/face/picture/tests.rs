@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::kernel::builtin as filters;
-use crate::words::Device;
+use crate::words::{Device, Method, Precision};
 use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 use ndarray::{Array2, arr2};
 
@@ -268,4 +268,71 @@ fn verifies_on_the_samples() {
     let report = filter.for_picture(&ramp()).unwrap().verify(&ramp()).unwrap();
     assert!(report.agrees(), "{report}");
     assert!(report.agrees() && report.outputs == 35, "{report}");
+}
+
+/// Every method reads and writes pixels with alpha in pieces; what comes out is what comes out of the
+/// whole with alpha multiplied in.
+#[test]
+fn every_method_weighs_colours_by_alpha() {
+    let mut state = 1u32;
+    let mut random = move |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    let blur = filters::gaussian::<f32>(1.3).unwrap();
+    let any = Array2::from_shape_fn((5, 4), |(y, x)| (1 + (7 * y + 5 * x) % 9) as f32);
+    let any = &any / any.sum();
+    let tall = Array2::from_elem((9, 1), 1.0 / 9.0f32);
+    for (width, height) in [(1, 1), (5, 3), (37, 29), (301, 70), (64, 300)] {
+        for kernel in [&blur, &any, &tall] {
+            for method in [Method::Direct, Method::Separable, Method::Fft] {
+                let edge = [Boundary::Mirror, Boundary::Zero, Boundary::Wrap][random(3) as usize];
+                let stride = 1 + random(2) as usize;
+                let precision = [Precision::Native, Precision::High][random(2) as usize];
+                let planned = |picture: &DynamicImage| {
+                    let filter = cpu().picture_filter(kernel).boundary(edge).stride(stride);
+                    filter.method(method).precision(precision).for_picture(picture)
+                };
+                let rgba = ImageBuffer::from_fn(width, height, |_, _| {
+                    let transparent = random(3) == 0;
+                    let alpha = if transparent { 0 } else { random(256) };
+                    Rgba([random(256), random(256), random(256), alpha].map(|c| c as u8))
+                });
+                let picture = DynamicImage::from(rgba.clone());
+                let filter = match planned(&picture) {
+                    Ok(filter) => filter,
+                    Err(Error::Inadmissible { .. }) => continue,
+                    Err(error) => panic!("{error}"),
+                };
+                // Multiplied and divided here, and filtered as floating-point channels.
+                let multiplied = ImageBuffer::from_fn(width, height, |x, y| {
+                    let [r, g, b, a] = rgba[(x, y)].0.map(f32::from);
+                    Rgba([r * (a / 255.0), g * (a / 255.0), b * (a / 255.0), a])
+                });
+                let multiplied = DynamicImage::from(multiplied);
+                let whole = planned(&multiplied).unwrap().alpha(Alpha::AsChannel);
+                let whole = whole.apply(&multiplied).unwrap().into_rgba32f();
+                let result = filter.apply(&picture).unwrap().into_rgba8();
+                for (x, y, pixel) in result.enumerate_pixels() {
+                    let [r, g, b, a] = whole[(x, y)].0;
+                    let expected = if a < 0.499 {
+                        [0.0; 4]
+                    } else {
+                        [r * 255.0 / a, g * 255.0 / a, b * 255.0 / a, a]
+                    };
+                    if (a - 0.5).abs() < 1e-3 {
+                        continue;
+                    }
+                    for (got, expected) in pixel.0.into_iter().zip(expected) {
+                        let off = (f32::from(got) - expected).abs();
+                        let (w, h) = (width, height);
+                        assert!(
+                            off < 0.52,
+                            "{w} x {h}, {method}: {pixel:?}, {expected} at {x} {y}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

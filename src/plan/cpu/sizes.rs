@@ -3,6 +3,7 @@
 use super::blocks::{Blocks, Summed, TILE};
 use crate::element::DType;
 use crate::problem::geometry::{Axis, Geometry};
+use crate::util::gcd;
 
 /// What a block costs beside others, in butterflies' shares: a transform of `N` samples there and
 /// back has `N log2 N` of them. `bytes` are those of a complex number.
@@ -234,6 +235,8 @@ fn summed_cuts(axis: &Axis) -> Vec<Cut> {
 fn cuts(axis: &Axis, most: usize, turned: bool) -> Option<Vec<Cut>> {
     let span = span(axis);
     let reach = axis.reach();
+    // Pixels of 2 or 4 channels are not cut: alpha and colours may have to be written together.
+    let together = gcd(axis.channels, 4);
     // An axis with one tap needs no overlap, so a single sample a block will do.
     let fewest = if reach == 0 { 1 } else { FEWEST_OUTPUTS.max(reach / 4) };
     let finest = span.div_ceil(fewest) as f64;
@@ -242,8 +245,9 @@ fn cuts(axis: &Axis, most: usize, turned: bool) -> Option<Vec<Cut>> {
     let mut wanted = 1.0f64;
     for _ in 0..most {
         let blocks = (wanted.ceil() as usize).clamp(1, finest as usize);
-        let size = good_size(span.div_ceil(blocks).checked_add(reach)?)?;
-        let step = size - reach;
+        let outputs = span.div_ceil(blocks).checked_next_multiple_of(together)?;
+        let size = good_size(outputs.checked_add(reach)?)?;
+        let step = (size - reach) / together * together;
         if cuts.last().is_none_or(|last| last.size != size) {
             cuts.push(Cut::transformed(size, step, span.div_ceil(step), turned));
         }

@@ -1,0 +1,139 @@
+//! Rows of the continued input that one tile has read and the next one reads again.
+
+use crate::element::compute::Compute;
+use crate::error::Result;
+use crate::problem::extension::Row;
+use crate::util::memory;
+
+/// What lies in which slot of a window, and where the rows under a tile go.
+pub(super) struct KeptRows<A> {
+    /// The first column that the slots are of.
+    column: usize,
+    slots: Vec<Option<Row<A>>>,
+    taken: Vec<bool>,
+    places: Vec<Option<Place>>,
+}
+
+/// Where a row lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub slot: usize,
+    /// Whether it has to be put there.
+    pub is_new: bool,
+}
+
+/// Rows that are looked for among those that are kept. Under more of them there is so much to compute
+/// that reading them again is next to nothing.
+const MOST: usize = 256;
+
+impl<A> Default for KeptRows<A> {
+    fn default() -> Self {
+        Self { column: 0, slots: Vec::new(), taken: Vec::new(), places: Vec::new() }
+    }
+}
+
+impl<A: Compute> KeptRows<A> {
+    /// Nothing is kept any more.
+    pub(super) fn forget(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Finds places for rows, whose first column this is: none for those that are `left_out`. There are
+    /// as many slots as the most rows that were ever asked for.
+    pub(super) fn place(
+        &mut self,
+        rows: &[Row<A>],
+        column: usize,
+        left_out: impl Fn(Row<A>) -> bool,
+    ) -> Result<()> {
+        let what = "the rows under a tile";
+        let Self { slots, taken, places, .. } = self;
+        if self.column != column {
+            slots.clear();
+        }
+        self.column = column;
+        places.clear();
+        memory::reserve(places, rows.len(), what)?;
+        if rows.len() > MOST {
+            slots.clear();
+            let all = rows.iter().enumerate();
+            let new = |(slot, row): (usize, &Row<A>)| {
+                (!left_out(*row)).then_some(Place { slot, is_new: true })
+            };
+            places.extend(all.map(new));
+            return Ok(());
+        }
+        if slots.len() < rows.len() {
+            memory::reserve(slots, rows.len() - slots.len(), what)?;
+            slots.resize(rows.len(), None);
+        }
+        taken.clear();
+        memory::reserve(taken, slots.len(), what)?;
+        taken.resize(slots.len(), false);
+        for &row in rows {
+            let slot = slots.iter().position(|kept| *kept == Some(row)).filter(|_| !left_out(row));
+            slot.iter().for_each(|&slot| taken[slot] = true);
+            places.push(slot.map(|slot| Place { slot, is_new: false }));
+        }
+        let mut free = 0;
+        for (&row, place) in rows.iter().zip(places) {
+            if place.is_none() && !left_out(row) {
+                free += taken[free..].iter().take_while(|taken| **taken).count();
+                slots[free] = Some(row);
+                *place = Some(Place { slot: free, is_new: true });
+                free += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the rows go that were placed last.
+    pub(super) fn places(&self) -> &[Option<Place>] {
+        &self.places
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(kept: &mut KeptRows<f32>, rows: &[usize], column: usize) -> Vec<(usize, bool)> {
+        let rows: Vec<_> = rows.iter().map(|&at| Row::Stored(at)).collect();
+        kept.place(&rows, column, |_| false).expect("memory");
+        kept.places().iter().flatten().map(|place| (place.slot, place.is_new)).collect()
+    }
+
+    #[test]
+    fn rows_that_stay_are_not_read_again() {
+        let mut kept = KeptRows::default();
+        let new = [(0, true), (1, true), (2, true)];
+        assert_eq!(place(&mut kept, &[0, 10, 20], 0), new);
+        assert_eq!(place(&mut kept, &[10, 20, 30], 0), [(1, false), (2, false), (0, true)]);
+        assert_eq!(place(&mut kept, &[20], 0), [(2, false)]);
+        // A row that is read twice, as at a mirror.
+        assert_eq!(place(&mut kept, &[30, 20, 30], 0), [(0, false), (2, false), (0, false)]);
+        assert_eq!(place(&mut kept, &[30, 20, 30], 8), new);
+        kept.forget();
+        assert_eq!(place(&mut kept, &[30, 20, 30], 8), new);
+    }
+
+    #[test]
+    fn rows_of_nan_are_never_taken_for_others() {
+        let mut kept = KeptRows::default();
+        let rows = [Row::Outside(f32::NAN), Row::Stored(5), Row::Outside(f32::NAN)];
+        for _ in 0..3 {
+            kept.place(&rows, 0, |_| false).expect("memory");
+            let mut slots: Vec<_> = kept.places().iter().flatten().map(|p| p.slot).collect();
+            slots.sort_unstable();
+            assert_eq!(slots, [0, 1, 2]);
+        }
+    }
+
+    #[test]
+    fn rows_that_add_nothing_have_no_place() {
+        let mut kept = KeptRows::default();
+        let rows = [Row::Outside(0.0f32), Row::Stored(5)];
+        kept.place(&rows, 0, |row| row == Row::Outside(0.0)).expect("memory");
+        assert_eq!(kept.places(), [None, Some(Place { slot: 0, is_new: true })]);
+    }
+}
