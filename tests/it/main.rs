@@ -14,6 +14,7 @@ mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
 mod folding;
+mod formats;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
