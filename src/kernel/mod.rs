@@ -6,9 +6,12 @@ pub(crate) mod fold;
 pub(crate) mod low_rank;
 mod rank_one;
 
+use std::sync::Arc;
+
 use crate::element::Element;
 use crate::element::wider::{Wider, widened};
 use crate::error::Result;
+use crate::util::shared::Shared;
 use crate::words::Precision;
 pub(crate) use rank_one::ROUNDINGS;
 
@@ -23,6 +26,8 @@ pub(crate) struct Kernel<A: Element> {
     /// In the type that is computed in.
     pub facts: KernelFacts,
     terms: Terms<A>,
+    /// What methods have made of it, for whoever needs the same.
+    pub made: Arc<Shared>,
 }
 
 /// The outer products whose sum a kernel is, in the type that it was judged in: what is one to the
@@ -55,12 +60,12 @@ impl<A: Element> Kernel<A> {
                 (facts, Terms::Native(terms))
             }
         };
-        Ok(Self { taps, facts, terms })
+        Ok(Self { taps, facts, terms, made: Arc::default() })
     }
 
     /// What is no kernel itself, but will be run over by one: there is nothing to search it for.
     pub(crate) fn unsearched(taps: Vec<A>, facts: KernelFacts) -> Self {
-        Self { taps, facts, terms: Terms::Native(Vec::new()) }
+        Self { taps, facts, terms: Terms::Native(Vec::new()), made: Arc::default() }
     }
 
     /// The outer products, where sums are made natively; else none.

@@ -23,7 +23,7 @@ pub(crate) struct Devices {
     model: Model,
     gpu: GpuSource,
     fault: Option<Fault>,
-    scratch: SharedScratch,
+    scratch: Arc<SharedScratch>,
 }
 
 /// The output of a recipe that a test wants a wrong value at.
@@ -64,7 +64,7 @@ impl Devices {
         gpu: GpuSource,
         fault: Option<Fault>,
     ) -> Arc<Self> {
-        let scratch = SharedScratch::default();
+        let scratch = Arc::default();
         Arc::new(Self { threads, instructions, model, gpu, fault, scratch })
     }
 
@@ -84,7 +84,7 @@ impl Devices {
     }
 
     /// Memory that calls share, one after the other.
-    pub(crate) fn scratch(&self) -> &SharedScratch {
+    pub(crate) fn scratch(&self) -> &Arc<SharedScratch> {
         &self.scratch
     }
 

@@ -3,7 +3,6 @@
 pub(crate) mod measured;
 pub(crate) mod runner;
 
-#[cfg(feature = "gpu")]
 use std::sync::Arc;
 
 use crate::cpu::direct::Direct;
@@ -25,6 +24,8 @@ use crate::plan::Recipe;
 #[cfg(feature = "gpu")]
 use crate::plan::gpu::schedule::Schedule;
 use crate::problem::extension::Extension;
+use crate::util::shared::Shared;
+use crate::util::shared_scratch::SharedScratch;
 use crate::util::threads::Workers;
 
 /// A method on the CPU with its weights in place, ready for any input of the planned shape.
@@ -35,6 +36,15 @@ pub(crate) enum Executor<C: Compute> {
     Fft(Box<Fft<C>>),
 }
 
+/// What executors have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Common<'c> {
+    /// What was made of the kernel.
+    pub made: &'c Shared,
+    /// Memory for samples.
+    pub scratch: &'c Arc<SharedScratch>,
+}
+
 /// The outer products that a kernel is the sum of.
 pub(crate) struct Terms<C> {
     pub factors: Vec<Factors<C>>,
@@ -43,18 +53,19 @@ pub(crate) struct Terms<C> {
 }
 
 impl<C: Compute> Executor<C> {
-    /// Prepares what the recipe says for these weights, given in canonical order. `terms` is asked
-    /// for where the method needs them.
+    /// Prepares what the recipe says for these weights, given in canonical order. They and the terms are
+    /// asked for where the method needs them.
     pub(crate) fn new(
         recipe: &Recipe,
         extension: Extension<C>,
-        weights: Vec<C>,
+        weights: impl FnOnce() -> Result<Vec<C>>,
         terms: impl FnOnce() -> Result<Terms<C>>,
+        common: Common<'_>,
     ) -> Result<Self> {
         Ok(match recipe {
             Recipe::CpuDirect { tile, threads, instructions, by_shape } => {
                 let workers = Workers { threads: *threads, by_shape: *by_shape };
-                let direct = Direct::new(extension, &weights, *tile, *instructions, workers)?;
+                let direct = Direct::new(extension, &weights()?, *tile, *instructions, workers)?;
                 Self::Direct(Box::new(direct))
             }
             Recipe::CpuSeparable { passes, tile, threads, instructions, by_shape, .. } => {
@@ -66,19 +77,20 @@ impl<C: Compute> Executor<C> {
                         reason: "the kernel is not an outer product of vectors".into(),
                     });
                 }
+                let with = (*instructions, workers);
+                let scratch = common.scratch.clone();
+                let separable = Separable::new(&extension, &factors, passes, with, scratch)?;
                 if keeps_signs {
-                    let separable =
-                        Separable::new(&extension, &factors, passes, *instructions, workers)?;
                     Self::Separable(separable)
                 } else {
-                    let how = (&passes[..], *tile);
-                    let sum = Sum::new(extension, &weights, &factors, how, *instructions, workers)?;
-                    Self::Sum(Box::new(sum))
+                    let direct = Direct::new(extension, &weights()?, *tile, *instructions, 1)?;
+                    Self::Sum(Box::new(Sum::new(separable, direct)))
                 }
             }
             Recipe::CpuFft { blocks, tile, threads, instructions, .. } => {
                 let directly = (*tile, *instructions);
-                let fft = Fft::new(extension, weights, blocks.clone(), directly, *threads)?;
+                let (blocks, made) = (blocks.clone(), common.made);
+                let fft = Fft::new(extension, weights, blocks, directly, *threads, made)?;
                 Self::Fft(Box::new(fft))
             }
             Recipe::Gpu(_) => {

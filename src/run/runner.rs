@@ -16,7 +16,7 @@ use crate::plan::Recipe;
 use crate::problem::extension::Extension;
 #[cfg(feature = "gpu")]
 use crate::run::on_gpu;
-use crate::run::{Executor, Terms};
+use crate::run::{Common, Executor, Terms};
 use crate::words::Precision;
 
 /// A recipe that is ready to run, on whatever device, in the precision that was asked for.
@@ -49,9 +49,9 @@ impl<A: Element> Runner<A> {
             #[cfg(not(feature = "gpu"))]
             (Recipe::Gpu(_), _) => match devices.gpu_context()? {},
             (_, Precision::High) if precision.widens(A::DTYPE) => {
-                Self::High(executor(recipe, extension, kernel, kernel.high_terms())?)
+                Self::High(executor(recipe, extension, kernel, kernel.high_terms(), devices)?)
             }
-            _ => Self::Native(executor(recipe, extension, kernel, kernel.native_terms())?),
+            _ => Self::Native(executor(recipe, extension, kernel, kernel.native_terms(), devices)?),
         };
         Ok(match devices.fault_in(recipe) {
             Some(output) => Self::Faulty(Box::new(whole), output),
@@ -131,11 +131,14 @@ fn executor<A: Element, C: Compute + Wider<A> + Wider<J>, J: Element>(
     extension: &Extension<A>,
     kernel: &Kernel<A>,
     terms: &[Factors<J>],
+    devices: &Devices,
 ) -> Result<Executor<C>> {
     let terms = || -> Result<Terms<C>> {
         let term = |term: &Factors<J>| term.iter().map(|taps| widened(taps)).collect();
         let factors = terms.iter().map(term).collect::<Result<_>>()?;
         Ok(Terms { factors, keeps_signs: kernel.facts.keeps_signs })
     };
-    Executor::new(recipe, extension.widened()?, widened(&kernel.taps)?, terms)
+    let weights = || widened(&kernel.taps);
+    let common = Common { made: &kernel.made, scratch: devices.scratch() };
+    Executor::new(recipe, extension.widened()?, weights, terms, common)
 }

@@ -5,6 +5,7 @@ pub(crate) mod lines;
 pub(crate) mod lru;
 pub(crate) mod memory;
 pub(crate) mod scratch;
+pub(crate) mod shared;
 pub(crate) mod shared_scratch;
 pub(crate) mod threads;
 pub(crate) mod timing;

@@ -143,6 +143,11 @@ impl<A: Compute> Direct<A> {
         })
     }
 
+    /// Outputs of a row.
+    pub(crate) fn width(&self) -> usize {
+        self.extension.inner().outputs()
+    }
+
     /// Samples of the widest vector.
     pub(crate) const UNIT: usize = VECTOR / size_of::<A>();
 

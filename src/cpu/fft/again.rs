@@ -71,7 +71,7 @@ impl<A: Compute> Fft<A> {
     ) -> Result<()> {
         let Workspace { parts, survey, scratch, .. } = workspace;
         let needed = &parts[slot].extent.needed;
-        self.guard.doubts(survey, A::Sample::parts(slot), needed, bearable, scratch)
+        self.kernel.guard.doubts(survey, A::Sample::parts(slot), needed, bearable, scratch)
     }
 
     /// Computes outputs of a block again.
@@ -86,7 +86,7 @@ impl<A: Compute> Fft<A> {
         let last = axes.len() - 1;
         // The outputs of some patches along an axis, counted from the block's first.
         let outputs = |a: usize, patches: Range<usize>| -> Range<usize> {
-            let (all, places) = (&part.outputs[a], self.guard.outputs(a, patches));
+            let (all, places) = (&part.outputs[a], self.kernel.guard.outputs(a, patches));
             let output = |place: usize| {
                 axes[a].first_output_from(part.origin[a] + place).clamp(all.start, all.end)
             };
@@ -98,9 +98,9 @@ impl<A: Compute> Fft<A> {
             let outer = |axis: usize| {
                 let mut rest = doubt.row;
                 for a in (axis + 1..last).rev() {
-                    rest /= self.guard.patches(a, part.extent.needed[a]);
+                    rest /= self.kernel.guard.patches(a, part.extent.needed[a]);
                 }
-                let p = rest % self.guard.patches(axis, part.extent.needed[axis]);
+                let p = rest % self.kernel.guard.patches(axis, part.extent.needed[axis]);
                 outputs(axis, p..p + 1)
             };
             let first = part.outputs[last].start;
@@ -162,7 +162,7 @@ impl<A: Compute> Fft<A> {
             return Ok(direct);
         }
         let extension = self.extension.clone();
-        let made = Direct::new(extension, &self.weights, self.tile, self.instructions, 1)?;
+        let made = Direct::new(extension, &self.kernel.weights, self.tile, self.instructions, 1)?;
         Ok(self.direct.get_or_init(|| made))
     }
 

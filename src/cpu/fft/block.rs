@@ -1,12 +1,11 @@
 //! Overlap-save of one geometry with a kept spectrum.
 
-use num_complex::Complex;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::guard::{Bearable, Guard, Scratch};
-use super::kernel::spectrum;
-use super::range::{Gain, Level, exponent_into_range};
+use super::guard::{Bearable, Scratch};
+use super::kernel::FftKernel;
+use super::range::Level;
 use super::share::{self, most_rows};
 use super::survey::Survey;
 use super::sweep::Packing;
@@ -17,13 +16,12 @@ use crate::element::compute::Compute;
 use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
-use crate::kernel::KernelFacts;
 use crate::plan::cpu::{Blocks, Tile};
 use crate::problem::extension::Extension;
-use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
 use crate::util::memory;
 use crate::util::scratch::ScratchPool;
+use crate::util::shared::Shared;
 use crate::util::threads;
 
 /// The precision of the transforms for a type.
@@ -33,23 +31,14 @@ pub(super) type Real<A> = <<A as Compute>::Sample as Sample>::Real;
 pub(crate) struct Fft<A: Compute> {
     pub(super) extension: Extension<A>,
     pub(super) blocks: Blocks,
-    pub(super) transform: Transform<Real<A>>,
-    /// Of the kernel, with the transforms' scale divided out.
-    pub(super) spectrum: Vec<Complex<Real<A>>>,
-    kernel: KernelFacts,
-    /// The kernel was scaled by this power of two, to keep its spectrum in range.
-    pub(super) exponent: i32,
-    /// Finds the outputs that a transform cannot be trusted with.
-    pub(super) guard: Guard,
+    pub(super) kernel: Arc<FftKernel<A>>,
     /// The most rows of outputs that a block has.
     pub(super) rows: usize,
     /// Computes what a transform cannot be trusted with, once there is something.
     pub(super) direct: OnceLock<Direct<A>>,
     pub(super) tile: Tile,
     pub(super) instructions: InstructionSet,
-    pub(super) weights: Vec<A>,
     threads: usize,
-    workspaces: ScratchPool<Workspace<A>>,
     /// Memory for lists of rows; the lists are empty.
     lists: ScratchPool<Vec<Output<'static, A>>>,
 }
@@ -68,7 +57,7 @@ pub(super) struct Workspace<A: Compute> {
 }
 
 impl<A: Compute> Workspace<A> {
-    fn new(transform: &Transform<Real<A>>) -> Result<Self> {
+    pub(super) fn new(transform: &Transform<Real<A>>) -> Result<Self> {
         Ok(Self {
             parts: Default::default(),
             survey: Survey::default(),
@@ -93,52 +82,31 @@ pub(super) struct Block {
 }
 
 impl<A: Compute> Fft<A> {
-    /// Transforms the kernel.
+    /// Transforms the kernel, unless one of `shared` serves as it is.
     pub(crate) fn new(
         extension: Extension<A>,
-        weights: Vec<A>,
+        weights: impl FnOnce() -> Result<Vec<A>>,
         blocks: Blocks,
         (tile, instructions): (Tile, InstructionSet),
         threads: usize,
+        shared: &Shared,
     ) -> Result<Self> {
-        let axes = &extension.geometry.axes;
-        let transform = Transform::new(&blocks);
-        let kernel = KernelFacts::norms(&weights);
-        let exponent = exponent_into_range::<A::Sample>(kernel.max);
-        let mut first = Workspace::new(&transform)?;
-        let spectrum =
-            spectrum(&extension, &weights, &blocks, &transform, exponent, &mut first.space)?;
-        let magnitudes = weights.iter().map(|w| w.magnitude());
-        let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
-        let steps: Vec<usize> = axes.iter().map(Axis::tap_step).collect();
-        let spread = blocks.spread();
-        let mean = transform.gain(&spectrum) * 2f64.powi(-exponent);
-        let gain = Gain { mean, largest: kernel.max };
-        let shape = extension.geometry.kernel();
-        let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, A::DTYPE, gain)?;
-        if let (Some(axis), Some(summed)) = (blocks.summed_axis(), blocks.summed) {
-            guard = guard.with_summed(axis, summed.reach());
-        }
-        let looks = guard.bytes::<Real<A>>(&blocks.size);
-        let workspaces = ScratchPool::new(1, transform.space_bytes().saturating_add(looks));
-        workspaces.keep(first);
+        let kernel = shared.get(
+            |kernel: &FftKernel<A>| kernel.fits(&extension, &blocks),
+            || FftKernel::new(&extension, weights()?, &blocks),
+            FftKernel::bytes,
+        )?;
         let rows = most_rows(&extension, &blocks);
         let list = (blocks.total() * rows).saturating_mul(size_of::<Output<A>>());
         Ok(Self {
             extension,
             blocks,
-            transform,
-            spectrum,
             kernel,
-            exponent,
-            guard,
             rows,
             direct: OnceLock::new(),
             tile,
             instructions,
-            weights,
             threads,
-            workspaces,
             lists: ScratchPool::new(1, list),
         })
     }
@@ -149,10 +117,11 @@ impl<A: Compute> Fft<A> {
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
         let packed = A::Sample::PACKED;
         threads::for_each_chunk(&mut rows, packed * self.rows, self.threads, |i, rows| {
-            let mut workspace = self.workspaces.take(|| Workspace::new(&self.transform))?;
+            let mut workspace =
+                self.kernel.workspaces.take(|| Workspace::new(&self.kernel.transform))?;
             self.write(x, i * packed, rows, bearable, &mut workspace)?;
             workspace.scratch.doubts.trim();
-            self.workspaces.keep(workspace);
+            self.kernel.workspaces.keep(workspace);
             Ok(())
         })?;
         self.keep_list(rows);
@@ -227,7 +196,7 @@ impl<A: Compute> Fft<A> {
             self.sweep(x, packing, rows, workspace)?;
         }
         // A closer look, where the kernel has holes, for all blocks at once: they share their error.
-        let mut closer = !self.guard.has_holes();
+        let mut closer = !self.kernel.guard.has_holes();
         for (slot, exponent) in packing.exponents.into_iter().enumerate() {
             let Some(exponent) = exponent else { continue };
             let bearable = Bearable { error: bearable, exponent };
@@ -254,7 +223,7 @@ impl<A: Compute> Fft<A> {
         let mut fit = [None; MOST_PACKED];
         for slot in (0..MOST_PACKED).filter(|&slot| exponents[slot].is_some()) {
             let level = workspace.survey.level(A::Sample::parts(slot), 0);
-            if bounds::fft_is_exact(self.blocks.spread(), &self.kernel, level.largest) {
+            if bounds::fft_is_exact(self.blocks.spread(), &self.kernel.facts, level.largest) {
                 fit[slot] = Some(level);
             } else {
                 let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
@@ -280,7 +249,7 @@ impl<A: Compute> Fft<A> {
     /// integers is in terms of the norm of all that is transformed.
     fn is_exact_together(&self, a: &Level, b: &Level) -> bool {
         let largest = a.largest.hypot(b.largest);
-        bounds::fft_is_exact(self.blocks.spread(), &self.kernel, largest)
+        bounds::fft_is_exact(self.blocks.spread(), &self.kernel.facts, largest)
     }
 
     /// Says what is in a block; false where nothing is, as where a stride is longer than a block.

@@ -1,19 +1,88 @@
-//! The spectrum of a kernel.
+//! All that becomes of a kernel in blocks of one size, whatever the size of the input.
 
 use num_complex::Complex;
 use rustfft::num_traits::FromPrimitive;
 
-use super::block::Real;
+use super::block::{Real, Workspace};
+use super::guard::Guard;
+use super::range::{Gain, exponent_into_range};
 use super::transform::{Space, Transform};
 use crate::element::compute::Compute;
 use crate::element::transform::Sample;
 use crate::error::Result;
+use crate::kernel::KernelFacts;
 use crate::plan::cpu::Blocks;
 use crate::problem::extension::{Extension, Odometer};
+use crate::problem::geometry::Axis;
+use crate::util::memory;
+use crate::util::scratch::ScratchPool;
+
+/// A kernel made ready for blocks of one size, with memory to transform them in.
+pub(crate) struct FftKernel<A: Compute> {
+    /// What it was made for: see [`FftKernel::fits`].
+    blocks: Blocks,
+    steps: Vec<usize>,
+    pub(super) transform: Transform<Real<A>>,
+    /// With the transforms' scale divided out.
+    pub(super) spectrum: Vec<Complex<Real<A>>>,
+    pub(super) facts: KernelFacts,
+    /// The kernel was scaled by this power of two, to keep its spectrum in range.
+    pub(super) exponent: i32,
+    /// Finds the outputs that a transform cannot be trusted with.
+    pub(super) guard: Guard,
+    /// In canonical order.
+    pub(super) weights: Vec<A>,
+    pub(super) workspaces: ScratchPool<Workspace<A>>,
+}
+
+impl<A: Compute> FftKernel<A> {
+    /// Transforms the kernel.
+    pub(super) fn new(extension: &Extension<A>, weights: Vec<A>, blocks: &Blocks) -> Result<Self> {
+        let transform = Transform::new(blocks);
+        let facts = KernelFacts::norms(&weights);
+        let exponent = exponent_into_range::<A::Sample>(facts.max);
+        let mut first = Workspace::new(&transform)?;
+        let spectrum =
+            spectrum(extension, &weights, blocks, &transform, exponent, &mut first.space)?;
+        let magnitudes = weights.iter().map(|w| w.magnitude());
+        let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
+        let mean = transform.gain(&spectrum) * 2f64.powi(-exponent);
+        let gain = Gain { mean, largest: facts.max };
+        let (shape, steps) = (extension.geometry.kernel(), steps(extension));
+        let spread = blocks.spread();
+        let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, A::DTYPE, gain)?;
+        if let (Some(axis), Some(summed)) = (blocks.summed_axis(), blocks.summed) {
+            guard = guard.with_summed(axis, summed.reach());
+        }
+        let looks = guard.bytes::<Real<A>>(&blocks.size);
+        let workspaces = ScratchPool::new(1, transform.space_bytes().saturating_add(looks));
+        workspaces.keep(first);
+        let blocks = blocks.clone();
+        Ok(Self { blocks, steps, transform, spectrum, facts, exponent, guard, weights, workspaces })
+    }
+
+    /// Whether it serves these blocks too. How many they are makes no difference.
+    pub(super) fn fits(&self, extension: &Extension<A>, blocks: &Blocks) -> bool {
+        let Blocks { size, step, summed, .. } = blocks;
+        let own = &self.blocks;
+        (size, step, summed) == (&own.size, &own.step, &own.summed)
+            && self.steps == steps(extension)
+    }
+
+    /// Bytes that it takes, but for what is kept from call to call.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.spectrum[..]) + size_of_val(&self.weights[..])
+    }
+}
+
+/// Samples from one tap to the next, per axis.
+fn steps<A: Compute>(extension: &Extension<A>) -> Vec<usize> {
+    extension.geometry.axes.iter().map(Axis::tap_step).collect()
+}
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
 /// scale divided out. `space` is new: zeros.
-pub(super) fn spectrum<A: Compute>(
+fn spectrum<A: Compute>(
     extension: &Extension<A>,
     weights: &[A],
     blocks: &Blocks,

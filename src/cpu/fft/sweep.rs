@@ -35,10 +35,15 @@ impl<A: Compute> Fft<A> {
     ) -> Result<()> {
         self.start_looking(packing, false, workspace)?;
         let extent = &workspace.extent;
-        let [used, needed] = [&extent.used, &extent.needed].map(|part| self.transform.slabs(part));
+        let [used, needed] =
+            [&extent.used, &extent.needed].map(|part| self.kernel.transform.slabs(part));
         let Some(summed) = self.blocks.summed else {
             self.forward(x, packing, 0..used, 0, workspace)?;
-            self.transform.filter(&self.spectrum, &workspace.extent, &mut workspace.space);
+            self.kernel.transform.filter(
+                &self.kernel.spectrum,
+                &workspace.extent,
+                &mut workspace.space,
+            );
             return self.inverse(packing.exponents, 0..needed, 0, rows, workspace);
         };
         let reach = summed.reach();
@@ -47,9 +52,9 @@ impl<A: Compute> Fft<A> {
             let sums = first..needed.min(first + summed.together);
             let next = sums.start + reach..sums.end + reach;
             self.forward(x, packing, next, first, workspace)?;
-            self.transform.sum(&self.spectrum, sums.len(), &mut workspace.space);
+            self.kernel.transform.sum(&self.kernel.spectrum, sums.len(), &mut workspace.space);
             self.inverse(packing.exponents, sums.clone(), first, rows, workspace)?;
-            self.transform.advance(sums.len(), &mut workspace.space);
+            self.kernel.transform.advance(sums.len(), &mut workspace.space);
         }
         Ok(())
     }
@@ -58,7 +63,7 @@ impl<A: Compute> Fft<A> {
     /// where they are transformed together.
     fn slab_rows(&self, used: &[usize]) -> usize {
         let rows = rows_of(used);
-        if self.blocks.summed.is_some() { rows / self.transform.slabs(used) } else { rows }
+        if self.blocks.summed.is_some() { rows / self.kernel.transform.slabs(used) } else { rows }
     }
 
     /// Where a row of the used part of a block comes from, and its first sample there; rows are
@@ -129,7 +134,7 @@ impl<A: Compute> Fft<A> {
         let Workspace { parts, survey, extent, .. } = workspace;
         let here = parts.iter().zip(&packing.exponents).filter(|(_, e)| e.is_some());
         extent.unite(here.map(|(part, _)| &part.extent));
-        survey.start(&self.guard, &extent.used, self.slab_rows(&extent.used), squared)
+        survey.start(&self.kernel.guard, &extent.used, self.slab_rows(&extent.used), squared)
     }
 
     /// Packs one row of the blocks, and looks at it.
@@ -174,9 +179,9 @@ impl<A: Compute> Fft<A> {
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let in_slab =
-            rows_of(&workspace.extent.used) / self.transform.slabs(&workspace.extent.used);
+            rows_of(&workspace.extent.used) / self.kernel.transform.slabs(&workspace.extent.used);
         let outer = &self.blocks.size[..self.blocks.size.len() - 1];
-        let skipped = first * self.transform.rows_of_slab();
+        let skipped = first * self.kernel.transform.rows_of_slab();
         for row in slabs.start * in_slab..slabs.end * in_slab {
             self.look_at(x, packing, row, workspace)?;
             let Workspace { parts, extent, space, .. } = workspace;
@@ -190,9 +195,9 @@ impl<A: Compute> Fft<A> {
                     self.prefetch(x, part, next);
                 }
             }
-            self.transform.forward_row(embed(row, used, outer) - skipped, space);
+            self.kernel.transform.forward_row(embed(row, used, outer) - skipped, space);
             if (row + 1) % in_slab == 0 {
-                self.transform.forward_slab(row / in_slab - first, &extent.used, space);
+                self.kernel.transform.forward_slab(row / in_slab - first, &extent.used, space);
             }
         }
         Ok(())
@@ -211,11 +216,11 @@ impl<A: Compute> Fft<A> {
         let Workspace { parts, extent, space, out: converted, .. } = workspace;
         let outer = &self.blocks.size[..self.blocks.size.len() - 1];
         let needed = &extent.needed[..outer.len()];
-        let in_slab = rows_of(&extent.needed) / self.transform.slabs(&extent.needed);
-        let skipped = first * self.transform.rows_of_slab();
+        let in_slab = rows_of(&extent.needed) / self.kernel.transform.slabs(&extent.needed);
+        let skipped = first * self.kernel.transform.rows_of_slab();
         for row in slabs.start * in_slab..slabs.end * in_slab {
             if row % in_slab == 0 {
-                self.transform.inverse_slab(row / in_slab - first, &extent.needed, space);
+                self.kernel.transform.inverse_slab(row / in_slab - first, &extent.needed, space);
             }
             let mut targets = [None; MOST_PACKED];
             for (slot, target) in targets.iter_mut().enumerate() {
@@ -232,10 +237,10 @@ impl<A: Compute> Fft<A> {
                     rows[slot * self.rows + target].prefetch();
                 }
             }
-            self.transform.inverse_row(embed(row, needed, outer) - skipped, space);
+            self.kernel.transform.inverse_row(embed(row, needed, outer) - skipped, space);
             for (slot, target) in targets.into_iter().enumerate() {
                 if let (Some(target), Some(exponent)) = (target, exponents[slot]) {
-                    let exponent = -(exponent + self.exponent);
+                    let exponent = -(exponent + self.kernel.exponent);
                     let out = &mut rows[slot * self.rows + target];
                     let unpack = |out: &mut [A]| {
                         vectorized(

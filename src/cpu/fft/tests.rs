@@ -9,6 +9,7 @@ use crate::problem::boundary::Edge;
 use crate::problem::extension::Extension;
 use crate::problem::geometry::{Axis, Geometry};
 use crate::simd::InstructionSet;
+use crate::util::shared::Shared;
 
 /// One block that holds all of a plane.
 fn one_block(n: [usize; 2], taps: [usize; 2], summed: bool) -> (Extension<f32>, Blocks) {
@@ -76,7 +77,14 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
                 let [exact, products] = [direct(&weights), direct(&magnitudes(&weights))];
                 let instructions = InstructionSet::detect();
                 let tile = Tile::of(&extension.geometry, instructions);
-                let fft = Fft::new(extension, kernel, blocks, (tile, instructions), 1);
+                let fft = Fft::new(
+                    extension,
+                    || Ok(kernel),
+                    blocks,
+                    (tile, instructions),
+                    1,
+                    &Shared::default(),
+                );
                 let fft = fft.expect("memory");
                 for x in kinds(n) {
                     let outputs = fft.extension.geometry.output_len();
@@ -104,7 +112,7 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
                         let squares = rows[first..first + reach].iter().sum();
                         let spread = fft.blocks.spread();
                         let samples = range::Samples { squares, largest };
-                        let gain = fft.guard.gain();
+                        let gain = fft.kernel.guard.gain();
                         let unit = range::error(f32::EPSILON.into(), spread, samples, gain)
                             / range::SAFETY;
                         let share = ((f64::from(*y) - sum).abs() - own) / (unit + 1e-30);

@@ -5,6 +5,7 @@ mod fused;
 mod sum;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::cpu::direct::{Call, Direct};
 use crate::element::compute::Compute;
@@ -15,7 +16,7 @@ use crate::plan::cpu::Passing;
 use crate::problem::extension::Extension;
 use crate::simd::InstructionSet;
 use crate::util::memory;
-use crate::util::scratch::ScratchPool;
+use crate::util::shared_scratch::{Buffer, SharedScratch};
 use crate::util::threads::Workers;
 use fused::Fused;
 pub(crate) use sum::Sum;
@@ -28,7 +29,7 @@ pub(crate) struct Separable<A: Compute> {
     passes: Vec<Pass<A>>,
     /// Samples between two passes.
     lengths: Vec<usize>,
-    buffers: ScratchPool<[Vec<A>; 2]>,
+    scratch: Arc<SharedScratch>,
 }
 
 /// One way through all samples.
@@ -46,10 +47,9 @@ impl<A: Compute> Separable<A> {
         extension: &Extension<A>,
         terms: &[Factors<A>],
         passes: &[Passing],
-        instructions: InstructionSet,
-        workers: impl Into<Workers>,
+        (instructions, workers): (InstructionSet, Workers),
+        scratch: Arc<SharedScratch>,
     ) -> Result<Self> {
-        let workers = workers.into();
         let mut values = extension.values.clone();
         let mut prepared = Vec::with_capacity(passes.len());
         for passing in passes {
@@ -80,26 +80,23 @@ impl<A: Compute> Separable<A> {
             }
         }
         let before_last = passes.split_last().map_or(&[][..], |(_, before)| before);
-        let lengths: Vec<usize> =
+        let lengths =
             before_last.iter().map(|passing| passing.pass().geometry.output_len()).collect();
-        let longest = lengths.iter().max().map_or(0, |len| 2 * len * size_of::<A>());
-        Ok(Self { passes: prepared, lengths, buffers: ScratchPool::new(1, longest) })
+        Ok(Self { passes: prepared, lengths, scratch })
     }
 
     /// Computes all outputs.
     pub(crate) fn run(&self, call: Call<'_, A>, y: Output<'_, A>) -> Result<()> {
-        let [mut from, mut to] = self.buffers.take(|| Ok(Default::default()))?;
         let (last, before) = self.passes.split_last().expect("a pass at least");
-        let mut x = call.x;
+        let mut between: Option<Buffer<'_, A>> = None;
         for (pass, &len) in before.iter().zip(&self.lengths) {
-            memory::fit(&mut to, len, "samples between two passes")?;
+            let mut to = self.scratch.take(len, "samples between two passes")?;
+            let x = between.as_ref().map_or(call.x, |from| Input::InPlace(from));
             pass.run(x.into(), Output::InPlace(&mut to))?;
-            std::mem::swap(&mut from, &mut to);
-            x = Input::InPlace(&from);
+            between = Some(to);
         }
-        last.run(Call { x, ..call }, y)?;
-        self.buffers.keep([from, to]);
-        Ok(())
+        let x = between.as_ref().map_or(call.x, |from| Input::InPlace(from));
+        last.run(Call { x, ..call }, y)
     }
 }
 

@@ -8,11 +8,6 @@ use crate::cpu::direct::{Call, Direct};
 use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
-use crate::kernel::Factors;
-use crate::plan::cpu::{Passing, Tile};
-use crate::problem::extension::Extension;
-use crate::simd::InstructionSet;
-use crate::util::threads::Workers;
 
 /// The sum of several outer products, or one whose signs are not those of the kernel.
 ///
@@ -27,22 +22,9 @@ pub(crate) struct Sum<A: Compute> {
 }
 
 impl<A: Compute> Sum<A> {
-    /// An executor for `weights`, which these terms are the sum of, with tiles for what the definition
-    /// has the last word on.
-    pub(crate) fn new(
-        extension: Extension<A>,
-        weights: &[A],
-        terms: &[Factors<A>],
-        (passes, tile): (&[Passing], Tile),
-        instructions: InstructionSet,
-        workers: impl Into<Workers>,
-    ) -> Result<Self> {
-        let workers = workers.into();
-        Ok(Self {
-            separable: Separable::new(&extension, terms, passes, instructions, workers)?,
-            width: extension.inner().outputs(),
-            direct: Direct::new(extension, weights, tile, instructions, 1)?,
-        })
+    /// Passes, and the definition, which has the last word on what they leave.
+    pub(crate) fn new(separable: Separable<A>, direct: Direct<A>) -> Self {
+        Self { width: direct.width(), separable, direct }
     }
 
     /// Computes all outputs.
