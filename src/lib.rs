@@ -69,7 +69,7 @@ pub use face::filter::Filter;
 pub use face::filter::profile::{DeviceTimes, Profile};
 pub use face::normalized::NanFilter;
 #[cfg(feature = "image")]
-pub use face::picture::{Alpha, PictureFilter};
+pub use face::picture::PictureFilter;
 pub use face::stream::{Results, Stream};
 pub use format::FrameSample;
 #[cfg(feature = "gpu")]
@@ -84,6 +84,8 @@ pub use problem::{Options, PerAxis, Problem};
 pub use prove::check::Check;
 pub use prove::reference;
 pub use prove::verify::{Deviation, Difference, Verification, Verified};
+#[cfg(feature = "image")]
+pub use words::{Alpha, Light};
 pub use words::{Device, Method, Mode, Operation, Precision};
 
 // What stands in this library's own signatures.

@@ -107,6 +107,41 @@ printed! {
     Precision { Native => "native", High => "high" }
 }
 
+/// What a kernel that keeps constants does with a picture's alpha.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg(feature = "image")]
+pub enum Alpha {
+    /// Colours count by their alpha, so that those of transparent pixels do not show: they are
+    /// multiplied by it before they are filtered, and divided by the filtered alpha afterwards. Where
+    /// that is stored as 0 the colour is 0. Past the edges, boundaries of zero are transparent, and a
+    /// constant is a colour with that constant as its alpha.
+    ///
+    /// Where alpha is the same everywhere, inside and outside, colours are filtered as they are. So
+    /// they are by a kernel with one tap, which moves pixels and mixes none.
+    #[default]
+    Straight,
+    /// Alpha is a channel like any other, and the others do not depend on it: right for pictures whose
+    /// colours have alpha multiplied in already, as OpenEXR's have.
+    AsChannel,
+}
+
+/// Which numbers of a picture of 8 or of 16 bits are filtered. Floating-point pixels are light already, and
+/// filtered as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg(feature = "image")]
+pub enum Light {
+    /// Those that are stored, as most programs do it. They are spaced as eyes see, not as light adds up:
+    /// edges of bright things lose light.
+    #[default]
+    AsStored,
+    /// The light that they stand for, by the curve of sRGB: what lenses and eyes out of focus do. Colours
+    /// are decoded as they are read and encoded as they are written; alpha is not. A boundary's constant
+    /// is decoded too, as a level of the pictures that the filter was planned for.
+    Linear,
+}
+
 /// A time with a unit that suits it.
 pub(crate) struct Seconds(pub f64);
 

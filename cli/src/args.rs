@@ -73,6 +73,7 @@ Examples:
   convolve apply photo.png --kernel gaussian:4 -o blurred.png
   convolve apply holiday/ --kernel sharpen -o sharp/
   convolve apply a.jpg b.jpg --kernel motion:21,30 --boundary nearest -o moved/
+  convolve apply night.jpg --kernel disk:9 --linear -o out-of-focus.jpg
   convolve apply photo.png --kernel sobel-x --dtype i16 -o edges.npy
   convolve apply rgb.npy --kernel gaussian:2 --channels last --dtype f32 -o y.npy
   convolve apply volume.npy --kernel k.npy --mode valid --explain --verify -o y.npy";
@@ -105,6 +106,9 @@ pub struct Apply {
     /// Leave NaN out: means of the samples that are there (f32, f64; taps of at least 0)
     #[arg(long, conflicts_with_all = ["verify", "profile"])]
     pub ignore_nan: bool,
+    /// Filter the light that the levels of 8-bit and 16-bit pictures stand for (sRGB), not the levels
+    #[arg(long)]
+    pub linear: bool,
     /// Largest picture that is read, in pixels of a page
     #[arg(long, value_name = "N", default_value_t = 1 << 28)]
     pub max_pixels: u64,

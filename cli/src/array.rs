@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use convolve::{Boundary, FilterBuilder};
 use ndarray::{ArrayD, Axis, Dimension, IxDyn};
 
@@ -30,6 +30,7 @@ fn typed<A: Value>(
     output: &Path,
     outputs: &mut Outputs,
 ) -> Result<()> {
+    ensure!(!session.args.linear, "--linear goes with pictures, got an array");
     let filter = planner::<A>(session, &npy.shape)?;
     let x = read::<A>(npy)?;
     let y = if session.args.ignore_nan {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail, ensure};
-use convolve::{Boundary, Filter, NanFilter, PictureFilter};
+use convolve::{Boundary, Filter, Light, NanFilter, PictureFilter};
 use image::{ColorType, DynamicImage, Rgba32FImage};
 use ndarray::{Array2, Array3, Ix2};
 
@@ -143,13 +143,18 @@ impl<'a> Pictures<'a> {
             "--ignore-nan goes with floating-point samples without alpha, got {}",
             in_words(color)
         );
+        ensure!(
+            !args.linear || alpha != tiff::Alpha::Premultiplied || color == ColorType::Rgba32F,
+            "--linear goes with straight alpha, got levels that have alpha multiplied in"
+        );
         if !as_numbers {
             check_format(output, color)?;
         }
         let key = Key::Picture(picture.width(), picture.height(), color, alpha);
         let planned = self.planned(key, |kernel| {
             let options = args.meaning.options(Boundary::Mirror)?;
-            let filter = session.convolver.picture_filter(kernel).options(options);
+            let light = if args.linear { Light::Linear } else { Light::AsStored };
+            let filter = session.convolver.picture_filter(kernel).options(options).light(light);
             let filter = session.planned(filter).for_picture(picture)?.alpha(match alpha {
                 // Sums of colours that have alpha in them are right as they are.
                 tiff::Alpha::Premultiplied => convolve::Alpha::AsChannel,
@@ -193,6 +198,11 @@ impl<'a> Pictures<'a> {
             _ => DType::F32,
         };
         let session = self.session;
+        ensure!(
+            !session.args.linear || matches!(own, DType::F16 | DType::F32 | DType::F64),
+            "--linear goes with samples of u8, u16 and floating point, got {}",
+            with_samples!(raster, |samples| raster::name(samples))
+        );
         let key = Key::Plane(height, width, computed);
         let planned = self.planned(key, |kernel| {
             Ok(match computed {

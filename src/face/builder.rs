@@ -13,6 +13,8 @@ use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis};
 use crate::prove::check::Check;
 use crate::util::lru::LruCache;
+#[cfg(feature = "image")]
+use crate::words::Light;
 use crate::words::{Device, Method, Mode, Operation, Precision};
 
 /// A kernel and its options, waiting for a shape.
@@ -26,6 +28,9 @@ pub struct FilterBuilder<A: Element, D: Dimension> {
     pub(super) check: Check,
     /// What was found out about the kernel for shapes that were planned last; copies share it.
     pub(super) known: Arc<KnownKernels<A>>,
+    /// In which light pictures are filtered.
+    #[cfg(feature = "image")]
+    pub(super) light: Light,
 }
 
 /// Kernels in canonical order, by their shape there and by what is asked of them. Most shapes of inputs
@@ -39,7 +44,16 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     pub(crate) fn new(convolver: Convolver, kernel: Result<ArcArray<A, D>>) -> Self {
         let (options, request, check) = Default::default();
         let known = Arc::new(LruCache::new(KNOWN));
-        Self { convolver, kernel, options, request, check, known }
+        Self {
+            convolver,
+            kernel,
+            options,
+            request,
+            check,
+            known,
+            #[cfg(feature = "image")]
+            light: Light::default(),
+        }
     }
 
     /// Which part of the result is kept. Default: [`Mode::Same`].

@@ -2,8 +2,10 @@
 //! memory is known here alone, and read and written row by row.
 
 #[cfg(feature = "image")]
-pub(crate) mod alpha;
+pub(crate) mod pixels;
 pub(crate) mod rows;
+#[cfg(feature = "image")]
+pub(crate) mod transfer;
 
 use bytemuck::Pod;
 
@@ -38,6 +40,26 @@ pub(crate) mod sealed {
 
         /// Frames, read and written in the type that `A` is computed in with more precision.
         fn double<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, A::Double>;
+    }
+}
+
+/// What is done with the channels of pixels as they are read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pixels {
+    /// Channels; of two or four the last is alpha.
+    pub channels: usize,
+    /// Whether colours are multiplied by alpha, and divided by it.
+    pub weighed: bool,
+    /// Whether colours are read as linear light.
+    pub decoded: bool,
+    /// Whether they are written as levels of it.
+    pub encoded: bool,
+}
+
+impl Pixels {
+    /// Channels that are filtered as they are stored.
+    pub(crate) fn plain(channels: usize) -> Self {
+        Self { channels, weighed: false, decoded: false, encoded: false }
     }
 }
 

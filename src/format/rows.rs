@@ -7,6 +7,7 @@
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use std::ops::Range;
 
+use super::Pixels;
 use crate::element::wider::Wider;
 use crate::util::threads::Cut;
 
@@ -17,10 +18,12 @@ pub struct Conversion<C> {
     pub(super) size: usize,
     /// Samples that are written together: what is written begins and ends with whole groups of them.
     pub(super) together: usize,
+    /// What both functions are told.
+    pub(super) pixels: Pixels,
     /// Reads samples of the whole from one on.
-    pub(super) read: fn(&[u8], usize, &mut [C]),
+    pub(super) read: fn(Pixels, &[u8], usize, &mut [C]),
     /// Writes the nearest values that can be stored.
-    pub(super) write: fn(&[C], &mut [u8]),
+    pub(super) write: fn(Pixels, &[C], &mut [u8]),
 }
 
 impl<C: Pod> Conversion<C> {
@@ -32,8 +35,9 @@ impl<C: Pod> Conversion<C> {
         Self {
             size: size_of::<T>(),
             together: 1,
-            read: |from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to),
-            write: |from, to| C::round_all(from, cast_slice_mut(to)),
+            pixels: Pixels::plain(1),
+            read: |_, from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to),
+            write: |_, from, to| C::round_all(from, cast_slice_mut(to)),
         }
     }
 }
@@ -71,7 +75,7 @@ impl<'x, C: Pod> Input<'x, C> {
     pub(crate) fn read(self, at: usize, to: &mut [C]) {
         match self {
             Self::InPlace(samples) => to.copy_from_slice(&samples[at..][..to.len()]),
-            Self::Stored(bytes, Conversion { read, .. }) => read(bytes, at, to),
+            Self::Stored(bytes, Conversion { pixels, read, .. }) => read(pixels, bytes, at, to),
         }
     }
 
@@ -179,8 +183,8 @@ impl<'y, C: Pod> Output<'y, C> {
     pub(crate) fn write(&mut self, at: usize, from: &[C]) {
         match self {
             Self::InPlace(samples) => samples[at..][..from.len()].copy_from_slice(from),
-            Self::Stored(bytes, Conversion { size, write, .. }) => {
-                write(from, &mut bytes[at * *size..][..from.len() * *size]);
+            Self::Stored(bytes, Conversion { size, pixels, write, .. }) => {
+                write(*pixels, from, &mut bytes[at * *size..][..from.len() * *size]);
             }
         }
     }
@@ -189,9 +193,9 @@ impl<'y, C: Pod> Output<'y, C> {
     pub(crate) fn fill(&mut self, value: C) {
         match self {
             Self::InPlace(samples) => samples.fill(value),
-            Self::Stored(bytes, Conversion { size, write, .. }) => {
+            Self::Stored(bytes, Conversion { size, pixels, write, .. }) => {
                 for sample in bytes.chunks_exact_mut(*size) {
-                    write(&[value], sample);
+                    write(*pixels, &[value], sample);
                 }
             }
         }

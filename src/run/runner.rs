@@ -7,7 +7,7 @@ use crate::element::wider::{Wider, widened};
 use crate::error::Result;
 use crate::format::FrameSample;
 #[cfg(feature = "image")]
-use crate::format::alpha::{Channel, straight};
+use crate::format::{pixels, pixels::Pixels, transfer::Channel};
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::{Factors, Kernel};
@@ -103,24 +103,23 @@ impl<A: Element> Runner<A> {
 
 #[cfg(feature = "image")]
 impl Runner<f32> {
-    /// Computes all of `y` from pixels with straight alpha, which counts the colours. False where that is
-    /// not known here: on a GPU.
-    pub(crate) fn run_straight<T: Channel, U: Channel>(
+    /// Computes all of `y` from pixels. False where reading and writing them is not known here: on a GPU.
+    pub(crate) fn run_pixels<T: Channel, U: Channel>(
         &self,
         x: &[T],
         y: &mut [U],
-        channels: usize,
+        how: Pixels,
     ) -> Result<bool>
     where
         f32: Wider<T> + Wider<U>,
         f64: Wider<T> + Wider<U>,
     {
-        let done = match self {
-            Self::Native(executor) => straight(x, y, channels).map(|ends| executor.run(ends, 0.0)),
-            Self::High(executor) => straight(x, y, channels).map(|ends| executor.run(ends, 0.0)),
-            _ => None,
-        };
-        done.map_or(Ok(false), |done| done.map(|()| true))
+        match self {
+            Self::Native(executor) => executor.run(pixels::ends(x, y, how), 0.0)?,
+            Self::High(executor) => executor.run(pixels::ends(x, y, how), 0.0)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 }
 

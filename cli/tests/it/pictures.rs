@@ -230,3 +230,19 @@ fn a_radiance_picture_keeps_what_it_can_and_refuses_what_it_cannot() {
         std::fs::remove_file(place.file("z.tif")).unwrap();
     }
 }
+
+#[test]
+fn light_is_averaged_where_that_is_asked_for() {
+    let place = Place::new();
+    let checks = GrayImage::from_fn(8, 8, |x, y| Luma([if (x + y) % 2 == 0 { 0 } else { 255 }]));
+    checks.save(place.file("checks.png")).unwrap();
+    for (flag, level) in [("", 128), ("--linear", 188)] {
+        place.succeed(&format!("apply checks.png -k box:2 {flag} --device cpu -o y.png"));
+        let y = image::open(place.file("y.png")).unwrap().into_luma8();
+        assert_eq!(y.get_pixel(4, 4).0, [level], "{flag}");
+    }
+    // Numbers are light, in the picture's units.
+    place.succeed("apply checks.png -k box:2 --linear --device cpu -o y.npy");
+    assert!(place.file("y.npy").exists());
+    refused(&place, "apply y.npy -k box:2 --linear -o z.npy", "--linear goes with pictures");
+}

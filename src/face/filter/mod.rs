@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::face::convolver::Convolver;
 use crate::format::FrameSample;
 #[cfg(feature = "image")]
-use crate::format::alpha::Channel;
+use crate::format::{pixels::Pixels, transfer::Channel};
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::Kernel;
@@ -355,20 +355,20 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
 #[cfg(feature = "image")]
 impl<D: Dimension> Filter<f32, D> {
-    /// Computes all of `y` from pixels with straight alpha. False where that is left to the caller: on a
+    /// Computes all of `y` from pixels. False where reading and writing them is left to the caller: on a
     /// GPU, and where results are checked.
-    pub(in crate::face) fn run_straight<T: Channel, U: Channel>(
+    pub(in crate::face) fn run_pixels<T: Channel, U: Channel>(
         &self,
         x: &[T],
         y: &mut [U],
-        channels: usize,
+        pixels: Pixels,
     ) -> Result<bool>
     where
         f32: Wider<T> + Wider<U>,
         f64: Wider<T> + Wider<U>,
     {
         match self.runner() {
-            Some(runner) if self.checker.is_none() => runner.run_straight(x, y, channels),
+            Some(runner) if self.checker.is_none() => runner.run_pixels(x, y, pixels),
             _ => Ok(false),
         }
     }

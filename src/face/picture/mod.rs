@@ -10,18 +10,19 @@ use crate::face::convolver::Convolver;
 use crate::face::filter::Filter;
 use crate::face::filter::profile::Profile;
 use crate::format::FrameSample;
-use crate::format::alpha::Channel;
+use crate::format::pixels::{Pixels, ends};
+use crate::format::transfer::{Channel, decoded};
 use crate::plan::Plan;
 use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis, Problem};
 use crate::prove::verify::Verification;
 use crate::util::memory;
-use crate::words::{Mode, Operation};
-use alpha::StraightAlpha;
+use crate::words::{Alpha, Light, Mode};
+use carried::Carried;
+use colours::{Colours, edges_are_inside, with_constants};
 
-mod alpha;
-
-pub use alpha::Alpha;
+mod carried;
+mod colours;
 
 impl Convolver {
     /// A filter for pictures: mode `same`, and pictures continue past their edges by
@@ -75,25 +76,58 @@ impl FilterBuilder<f32, Ix2> {
         (builder.request, builder.check) = (self.request, self.check);
         // The taps are the same ones in the same order.
         builder.known = self.known.clone();
-        let filter = builder.for_shape(shape)?;
-        let output = filter.output_dim();
-        if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
-            return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));
-        }
+        let opaque = opaque(color);
+        // Floating-point pixels are light already.
+        let light = if opaque == f32::OPAQUE { Light::AsStored } else { self.light };
+        let lit = |value: f32| match light {
+            Light::AsStored => value,
+            Light::Linear => (decoded(f64::from(value / opaque)) * f64::from(opaque)) as f32,
+        };
         let alpha = match (color.has_alpha(), keeps_constants) {
             (false, _) => AlphaRule::Filtered,
             (true, false) => {
                 let edges = self.options.boundary.resolve("boundary", 2)?;
                 let carried = Carried::new(channels - 1, &problem, [edges[0], edges[1]]);
-                AlphaRule::Carried(carried)
+                AlphaRule::Carried(Box::new(carried))
             }
             (true, true) if mixes_pixels => {
-                let straight = StraightAlpha::new(builder, shape, opaque(color))?;
-                AlphaRule::Straight(Box::new(straight))
+                AlphaRule::Straight { edges_are_inside: edges_are_inside(&builder)? }
             }
             (true, true) => AlphaRule::Filtered,
         };
-        Ok(PictureFilter { filter, alpha })
+        let alpha_is_filtered = color.has_alpha() && keeps_constants;
+        let filter = match with_constants(&builder, lit)? {
+            Some(lit) if light == Light::Linear && !alpha_is_filtered => lit.for_shape(shape)?,
+            _ => builder.for_shape(shape)?,
+        };
+        let output = filter.output_dim();
+        if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
+            return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));
+        }
+        let colours = match alpha_is_filtered {
+            true => Colours::new(&builder, shape, light, [&lit, &|v| lit(v) * (v / opaque)])?,
+            false => Colours::default(),
+        };
+        Ok(PictureFilter { filter, light, alpha, opaque, colours })
+    }
+
+    /// In which light pictures of 8 and of 16 bits are filtered. Default: [`Light::AsStored`].
+    ///
+    /// ```
+    /// use convolve::{Convolver, Light, filters};
+    /// use image::{DynamicImage, GrayImage, Luma};
+    ///
+    /// // Black beside white: what lies between has half of the light.
+    /// let edge = GrayImage::from_fn(8, 1, |x, _| Luma([if x < 4 { 0 } else { 255 }]));
+    /// let edge = DynamicImage::from(edge);
+    /// let blur = Convolver::new().picture_filter(&filters::box_mean(2)?).light(Light::Linear);
+    /// let blurred = blur.for_picture(&edge)?.apply(&edge)?;
+    /// assert!(blurred.as_bytes().contains(&188));
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn light(mut self, light: Light) -> Self {
+        self.light = light;
+        self
     }
 }
 
@@ -182,7 +216,11 @@ macro_rules! typed {
 #[derive(Debug)]
 pub struct PictureFilter {
     filter: Filter<f32, Ix3>,
+    light: Light,
     alpha: AlphaRule,
+    /// What alpha is where nothing shows through, in the pictures that this was planned for.
+    opaque: f32,
+    colours: Colours,
 }
 
 /// What becomes of alpha.
@@ -191,9 +229,12 @@ enum AlphaRule {
     /// It is filtered like every channel, or there is none.
     Filtered,
     /// It is the weight of the colours.
-    Straight(Box<StraightAlpha>),
+    Straight {
+        /// What is outside comes from inside, alpha too.
+        edges_are_inside: bool,
+    },
     /// It is copied.
-    Carried(Carried),
+    Carried(Box<Carried>),
 }
 
 impl PictureFilter {
@@ -212,7 +253,7 @@ impl PictureFilter {
     /// How a kernel that keeps constants treats alpha. Default: [`Alpha::Straight`]. Other kernels
     /// carry alpha over, and are not changed by this.
     pub fn alpha(mut self, alpha: Alpha) -> Self {
-        if let (AlphaRule::Straight(_), Alpha::AsChannel) = (&self.alpha, alpha) {
+        if let (AlphaRule::Straight { .. }, Alpha::AsChannel) = (&self.alpha, alpha) {
             self.alpha = AlphaRule::Filtered;
         }
         self
@@ -268,8 +309,8 @@ impl PictureFilter {
     pub fn profile(&self, picture: &DynamicImage) -> Result<Profile> {
         typed!(picture, |p| {
             let x = self.raw(p)?;
-            match self.straight(x) {
-                Some(straight) => self.filter.profile_of(&straight.premultiplied(x)?),
+            match self.pixels(x) {
+                Some(pixels) => self.filter.profile_of(&as_light(x, pixels)?),
                 None => self.filter.profile_of(x),
             }
         })
@@ -285,8 +326,8 @@ impl PictureFilter {
     {
         let x = self.raw(picture)?;
         let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
-        match self.straight(x) {
-            Some(straight) => straight.run(&self.filter, x, &mut y)?,
+        match self.pixels(x) {
+            Some(pixels) => self.run(x, &mut y, pixels)?,
             None => self.filter.run(x, &mut y)?,
         }
         if let AlphaRule::Carried(carried) = &self.alpha {
@@ -303,14 +344,15 @@ impl PictureFilter {
     {
         let mut y: Vec<f32> =
             memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
-        if let Some(straight) = self.straight(x) {
-            straight.run::<T, f32>(&self.filter, x, &mut y)?;
-            return Ok(y);
+        let stored = as_floats(x)?;
+        match self.pixels(x) {
+            Some(pixels) => {
+                self.run::<T, f32>(x, &mut y, Pixels { encoded: false, ..pixels })?;
+            }
+            None => self.filter.run(&stored, &mut y)?,
         }
-        let x = alpha::as_floats(x)?;
-        self.filter.run(&x, &mut y)?;
         if let AlphaRule::Carried(carried) = &self.alpha {
-            carried.copy(&x, &mut y, self.width(), self.filter.input()[2]);
+            carried.copy(&stored, &mut y, self.width(), self.filter.input()[2]);
         }
         Ok(y)
     }
@@ -319,20 +361,57 @@ impl PictureFilter {
     fn samples(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
         let samples = typed!(picture, |p| {
             let x = self.raw(p)?;
-            match self.straight(x) {
-                Some(straight) => straight.premultiplied(x)?,
-                None => alpha::as_floats(x)?,
+            match self.pixels(x) {
+                Some(pixels) => as_light(x, pixels)?,
+                None => as_floats(x)?,
             }
         });
         Array3::from_shape_vec(*self.filter.input(), samples).map_err(|_| too_large("its samples"))
     }
 
-    /// How alpha weighs the colours of these samples, if it does.
-    fn straight<T: Channel>(&self, x: &[T]) -> Option<&StraightAlpha> {
-        match &self.alpha {
-            AlphaRule::Straight(straight) if !straight.changes_nothing(x) => Some(straight),
-            _ => None,
+    /// What is done with the channels of these samples, if they are not filtered as they are.
+    fn pixels<T: Channel>(&self, x: &[T]) -> Option<Pixels> {
+        let channels = self.filter.input()[2];
+        let weighed = match self.alpha {
+            AlphaRule::Straight { edges_are_inside } => {
+                !(edges_are_inside && has_one_alpha(x, channels))
+            }
+            _ => false,
+        };
+        let decoded = self.light == Light::Linear && !T::IS_LIGHT;
+        (weighed || decoded).then_some(Pixels { channels, weighed, decoded, encoded: decoded })
+    }
+
+    /// Filters pixels; `y` has the units of `x`, whatever it is stored as.
+    fn run<T: Channel, U: Channel>(&self, x: &[T], y: &mut [U], pixels: Pixels) -> Result<()>
+    where
+        f32: Wider<T> + Wider<U>,
+        f64: Wider<T> + Wider<U>,
+    {
+        let colours = self.colours.filter(pixels);
+        if colours.is_none() && self.filter.run_pixels(x, y, pixels)? {
+            return Ok(());
         }
+        // On a GPU, where results are checked, and where one filter is not enough.
+        let mut wide = as_light(x, pixels)?;
+        let mut sums = memory::zeros(y.len(), "the picture's samples")?;
+        self.filter.run(&wide, &mut sums)?;
+        if let Some(filter) = colours {
+            // Its constant has the units of the pictures that this was planned for.
+            let scale = T::OPAQUE / self.opaque;
+            wide.iter_mut().for_each(|x| *x *= scale);
+            let mut colours = memory::zeros(sums.len(), "the picture's colours")?;
+            filter.run(&wide, &mut colours)?;
+            let last = pixels.channels - 1;
+            let both = sums.chunks_exact_mut(last + 1).zip(colours.chunks_exact(last + 1));
+            for (sums, colours) in both {
+                for (sum, colour) in sums[..last].iter_mut().zip(colours) {
+                    *sum = colour / scale;
+                }
+            }
+        }
+        ends::<f32, T, U>(x, y, pixels).1.write(0, &sums);
+        Ok(())
     }
 
     /// Width of the input.
@@ -352,6 +431,36 @@ impl PictureFilter {
     }
 }
 
+/// Whether alpha is the same everywhere, and something: colours may be filtered as they are.
+fn has_one_alpha<T: Channel>(x: &[T], channels: usize) -> bool {
+    // Of so many pixels no branch is made for each, for vectors.
+    const PIXELS: usize = 1024;
+    let Some(&first) = x.get(channels - 1) else { return true };
+    let same = |pixels: &[T]| {
+        let alphas = pixels.iter().skip(channels - 1).step_by(channels);
+        alphas.fold(true, |same, &alpha| same & (alpha == first))
+    };
+    // What is transparent everywhere has no colour.
+    first != T::zeroed() && x.chunks(PIXELS * channels).all(same)
+}
+
+/// The samples, as they are.
+fn as_floats<T: FrameSample<f32>>(x: &[T]) -> Result<Vec<f32>> {
+    let mut samples = memory::zeros(x.len(), "the picture's samples")?;
+    T::native(x, &mut []).0.read(0, &mut samples);
+    Ok(samples)
+}
+
+/// The samples as filters see them.
+fn as_light<T: Channel>(x: &[T], pixels: Pixels) -> Result<Vec<f32>>
+where
+    f32: Wider<T>,
+{
+    let mut samples = memory::zeros(x.len(), "the picture's samples")?;
+    ends::<f32, T, T>(x, &mut [], pixels).0.read(0, &mut samples);
+    Ok(samples)
+}
+
 /// What alpha is where nothing shows through.
 fn opaque(color: ColorType) -> f32 {
     match color.bytes_per_pixel() / color.channel_count() {
@@ -363,49 +472,6 @@ fn opaque(color: ColorType) -> f32 {
 
 fn too_large(what: &str) -> Error {
     Error::TooLarge { what: "picture", detail: format!("{what} exceed what a picture can hold") }
-}
-
-/// A channel that is copied and not filtered: for each output row and column, the input's row or
-/// column under the middle tap, or what stands outside.
-#[derive(Debug)]
-struct Carried {
-    channel: usize,
-    rows: Vec<Result<usize, f32>>,
-    columns: Vec<Result<usize, f32>>,
-}
-
-impl Carried {
-    /// For a problem whose kernel is not folded: it has a middle.
-    fn new(channel: usize, problem: &Problem, boundary: [Boundary<f32>; 2]) -> Self {
-        let [rows, columns] = [0, 1].map(|i| {
-            let axis = &problem.axes[i];
-            let middle = (axis.taps - 1) / 2;
-            // The canonical form has a convolution's kernel in reverse.
-            let tap = match problem.operation {
-                Operation::Convolve => axis.taps - 1 - middle,
-                Operation::Correlate => middle,
-            };
-            let position = |o: usize| {
-                let p = (o * axis.stride + tap * axis.dilation) as isize + axis.offset;
-                boundary[i].edge().resolve(p, axis.n).ok_or(boundary[i].value())
-            };
-            (0..axis.out).map(position).collect()
-        });
-        Self { channel, rows, columns }
-    }
-
-    /// Between pictures of so many channels, of which the input is so wide.
-    fn copy<T: FrameSample<f32>>(&self, x: &[T], y: &mut [T], width: usize, channels: usize) {
-        for (&row, y) in self.rows.iter().zip(y.chunks_exact_mut(self.columns.len() * channels)) {
-            for (&column, y) in self.columns.iter().zip(y.chunks_exact_mut(channels)) {
-                // Where both axes are outside the later one has the last word, as everywhere.
-                y[self.channel] = match (row, column) {
-                    (Ok(row), Ok(column)) => x[(row * width + column) * channels + self.channel],
-                    (_, Err(outside)) | (Err(outside), Ok(_)) => T::from_element(outside),
-                };
-            }
-        }
-    }
 }
 
 #[cfg(test)]

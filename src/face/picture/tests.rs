@@ -3,7 +3,7 @@
 use super::*;
 use crate::kernel::builtin as filters;
 use crate::words::{Device, Method, Precision};
-use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
+use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 use ndarray::{Array2, arr2};
 
 fn cpu() -> Convolver {
@@ -334,5 +334,62 @@ fn every_method_weighs_colours_by_alpha() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn linear_light_is_what_is_averaged() {
+    let mean = filters::box_mean::<f32>(2).unwrap();
+    let apply = |picture: DynamicImage, boundary: Boundary<f32>| {
+        let builder = cpu().picture_filter(&mean).boundary(boundary).light(Light::Linear);
+        builder.for_picture(&picture).unwrap().apply(&picture).unwrap()
+    };
+    // Half black and half white is half the light, level 188, in both depths and beside any alpha.
+    let checks = |x: u32, y: u32| if (x + y).is_multiple_of(2) { 0 } else { 255u8 };
+    let rgb = RgbImage::from_fn(9, 6, |x, y| Rgb([checks(x, y), 77, 255 - checks(x, y)]));
+    let rgb = DynamicImage::from(rgb);
+    let blurred = apply(rgb.clone(), Boundary::Reflect).to_rgb8();
+    assert_eq!(blurred[(4, 4)].0, [188, 77, 188]);
+    let deep = apply(DynamicImage::from(rgb.to_rgb16()), Boundary::Reflect).to_rgb16();
+    assert_eq!(deep[(4, 4)].0.map(|c| c / 257), [187, 77, 187]);
+    let mut cut_out = rgb.to_rgba8();
+    cut_out.pixels_mut().for_each(|pixel| pixel.0[3] = pixel.0[0]);
+    let cut_out = apply(cut_out.into(), Boundary::Reflect).to_rgba8();
+    // Only white red counts, and alpha is no light.
+    assert_eq!(cut_out[(4, 4)].0, [255, 77, 0, 128]);
+    // A constant outside is a level, of the colours and of alpha.
+    for picture in [rgb.clone(), rgb.to_rgba8().into()] {
+        let level = apply(picture, Boundary::Constant(77.0)).to_rgb8();
+        assert_eq!(level[(0, 0)].0[1], 77);
+    }
+    // Floating-point pixels are light, and numbers are light.
+    let float = DynamicImage::from(rgb.to_rgb32f());
+    let light = apply(float.clone(), Boundary::Reflect).to_rgb32f();
+    assert_eq!(light[(4, 4)].0[0], 0.5);
+    let filter = cpu().picture_filter(&mean).light(Light::Linear).for_picture(&rgb).unwrap();
+    let numbers = filter.apply_unrounded(&rgb).unwrap();
+    assert!((numbers[[4, 4, 0]] - 127.5).abs() < 1e-3);
+    assert!(filter.verify(&rgb).unwrap().agrees());
+}
+
+#[test]
+fn linear_light_is_the_same_on_every_way() {
+    let picture = ImageBuffer::from_fn(61, 40, |x, y| {
+        Rgba([x * 4, y * 6, x * y, 255 - (x * 7 + y * 3) % 256].map(|v| v as u8))
+    });
+    let picture = DynamicImage::from(picture);
+    let blur = filters::gaussian::<f32>(1.2).unwrap();
+    for (boundary, alpha) in [
+        (Boundary::Mirror, Alpha::Straight),
+        (Boundary::Constant(50.0), Alpha::Straight),
+        (Boundary::Constant(50.0), Alpha::AsChannel),
+        (Boundary::Zero, Alpha::AsChannel),
+    ] {
+        let builder = cpu().picture_filter(&blur).boundary(boundary).light(Light::Linear);
+        let plain = builder.clone().for_picture(&picture).unwrap().alpha(alpha);
+        // Results that are checked go another way.
+        let checked = builder.check(crate::Check::Sampled(50)).for_picture(&picture).unwrap();
+        let checked = checked.alpha(alpha).apply(&picture).unwrap();
+        assert_eq!(plain.apply(&picture).unwrap(), checked, "{boundary:?} {alpha:?}");
     }
 }

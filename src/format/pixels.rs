@@ -1,0 +1,261 @@
+//! Pixels: colours in linear light, and colours that count by their alpha.
+//!
+//! Straight alpha is multiplied in as colours are read, and the result's is divided out as they are
+//! written, so that the colours of transparent pixels count for nothing (Porter and Duff, Compositing
+//! digital images, 1984).
+
+use bytemuck::{cast_slice, cast_slice_mut};
+
+use super::Ends;
+pub(crate) use super::Pixels;
+use super::rows::{Conversion, Input, Output};
+use super::transfer::Channel;
+use crate::element::transform::Real;
+use crate::element::wider::Wider;
+use crate::simd::vectorized;
+
+impl Pixels {
+    fn has_alpha(self) -> bool {
+        matches!(self.channels, 2 | 4)
+    }
+
+    /// Samples that are written together.
+    fn together(self) -> usize {
+        if self.has_alpha() && (self.weighed || self.encoded) { self.channels } else { 1 }
+    }
+}
+
+/// Both ends of a convolution of pixels; `y` has the units of `x`, whatever it is stored as.
+pub(crate) fn ends<'f, C, T: Channel, U: Channel>(
+    x: &'f [T],
+    y: &'f mut [U],
+    pixels: Pixels,
+) -> Ends<'f, C>
+where
+    C: Real + Wider<T> + Wider<U> + From<f32>,
+{
+    let [from, to] = [size_of::<T>(), size_of::<U>()].map(|size| Conversion {
+        size,
+        together: pixels.together(),
+        pixels,
+        read: |pixels, from, at, to| read::<C, T>(pixels, cast_slice(from), at, to),
+        write: |pixels, from, to| write::<C, T, U>(pixels, from, cast_slice_mut(to)),
+    });
+    (Input::Stored(cast_slice(x), from), Output::Stored(cast_slice_mut(y), to))
+}
+
+/// Reads samples from `at` on, which may begin and end within a pixel.
+fn read<C, T: Channel>(pixels: Pixels, from: &[T], at: usize, to: &mut [C])
+where
+    C: Real + Wider<T> + From<f32>,
+{
+    match pixels.channels {
+        2 => read_parts::<C, T, 2>(pixels, from, at, to),
+        4 => read_parts::<C, T, 4>(pixels, from, at, to),
+        _ => read_colours(pixels, &from[at..][..to.len()], to),
+    }
+}
+
+fn read_colours<C, T: Channel>(pixels: Pixels, from: &[T], to: &mut [C])
+where
+    C: Wider<T> + From<f32>,
+{
+    if !pixels.decoded {
+        return C::widen_all(from, to);
+    }
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from.linear().into();
+    }
+}
+
+fn read_parts<C, T: Channel, const N: usize>(pixels: Pixels, from: &[T], at: usize, to: &mut [C])
+where
+    C: Real + Wider<T> + From<f32>,
+{
+    let pixel = |at: usize| {
+        let mut pixel = [C::zeroed(); N];
+        read_pixels::<C, T, N>(pixels, &from[at / N * N..][..N], &mut pixel);
+        pixel
+    };
+    let first = (N - at % N) % N;
+    let (head, rest) = to.split_at_mut(first.min(to.len()));
+    if !head.is_empty() {
+        head.copy_from_slice(&pixel(at)[N - first..][..head.len()]);
+    }
+    let (whole, tail) = rest.split_at_mut(rest.len() / N * N);
+    let at = at + first;
+    if !whole.is_empty() {
+        read_pixels::<C, T, N>(pixels, &from[at..][..whole.len()], whole);
+    }
+    if !tail.is_empty() {
+        tail.copy_from_slice(&pixel(at + whole.len())[..tail.len()]);
+    }
+}
+
+/// Reads whole pixels, the last channel of which is alpha.
+fn read_pixels<C, T: Channel, const N: usize>(pixels: Pixels, from: &[T], to: &mut [C])
+where
+    C: Real + Wider<T> + From<f32>,
+{
+    read_colours(pixels, from, to);
+    if pixels.decoded {
+        for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
+            C::widen_all(&from[N - 1..], &mut to[N - 1..]);
+        }
+    }
+    if pixels.weighed {
+        vectorized(
+            #[inline(always)]
+            || {
+                for pixel in to.as_chunks_mut::<N>().0 {
+                    let alpha = pixel[N - 1] / T::OPAQUE.into();
+                    for colour in &mut pixel[..N - 1] {
+                        *colour = *colour * alpha;
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Writes whole pixels.
+fn write<C, T: Channel, U: Channel>(pixels: Pixels, from: &[C], to: &mut [U])
+where
+    C: Real + Wider<U> + From<f32>,
+{
+    match pixels.channels {
+        2 => write_pixels::<C, T, U, 2>(pixels, from, to),
+        4 => write_pixels::<C, T, U, 4>(pixels, from, to),
+        _ => write_colours(pixels, from, to),
+    }
+}
+
+fn write_colours<C: Real + Wider<U>, U: Channel>(pixels: Pixels, from: &[C], to: &mut [U]) {
+    if !pixels.encoded {
+        return C::round_all(from, to);
+    }
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = encoded(*from);
+    }
+}
+
+/// The nearest level of light that was computed in any type.
+fn encoded<C: Real, U: Channel>(light: C) -> U {
+    let light: f64 = light.into();
+    U::from_linear(light as f32)
+}
+
+/// Writes pixels, the last channel of which is alpha. Where that counts and is stored as 0, so are the
+/// colours.
+fn write_pixels<C, T: Channel, U: Channel, const N: usize>(pixels: Pixels, from: &[C], to: &mut [U])
+where
+    C: Real + Wider<U> + From<f32>,
+{
+    // Some pixels at a time.
+    const SAMPLES: usize = 256;
+    debug_assert!(from.len().is_multiple_of(pixels.together()), "pixels are written whole");
+    let mut divided = [C::zeroed(); SAMPLES];
+    for (from, to) in from.chunks(SAMPLES).zip(to.chunks_mut(SAMPLES)) {
+        let divided = &mut divided[..from.len()];
+        divided.copy_from_slice(from);
+        if pixels.weighed {
+            vectorized(
+                #[inline(always)]
+                || divide::<C, T, N>(divided),
+            );
+        }
+        C::round_all(divided, to);
+        for (pixel, light) in to.as_chunks_mut::<N>().0.iter_mut().zip(divided.as_chunks::<N>().0) {
+            if pixels.weighed && pixel[N - 1] == U::zeroed() {
+                *pixel = [U::zeroed(); N];
+            } else if pixels.encoded {
+                for (colour, light) in pixel[..N - 1].iter_mut().zip(light) {
+                    *colour = encoded(*light);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn divide<C: Real + From<f32>, T: Channel, const N: usize>(pixels: &mut [C]) {
+    for pixel in pixels.as_chunks_mut::<N>().0 {
+        let alpha = pixel[N - 1] / T::OPAQUE.into();
+        for colour in &mut pixel[..N - 1] {
+            *colour = if alpha > C::zeroed() { *colour / alpha } else { C::zeroed() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighed(channels: usize) -> Pixels {
+        Pixels { weighed: true, ..Pixels::plain(channels) }
+    }
+
+    fn both(x: &[u8], pixels: Pixels) -> (Vec<f32>, Vec<u8>) {
+        let mut y = vec![99u8; x.len()];
+        let mut wide = vec![f32::NAN; x.len()];
+        let (input, mut output) = ends::<f32, u8, u8>(x, &mut y, pixels);
+        input.read(0, &mut wide);
+        output.write(0, &wide);
+        (wide, y)
+    }
+
+    #[test]
+    fn colours_are_multiplied_and_divided() {
+        let x = [10, 20, 30, 255, 200, 100, 50, 51, 7, 8, 9, 0];
+        let (wide, y) = both(&x, weighed(4));
+        let expected = [10.0, 20.0, 30.0, 255.0, 40.0, 20.0, 10.0, 51.0, 0.0, 0.0, 0.0, 0.0];
+        assert!(wide.iter().zip(expected).all(|(wide, exact)| (wide - exact).abs() < 1e-4));
+        assert_eq!(y, [10, 20, 30, 255, 200, 100, 50, 51, 0, 0, 0, 0]);
+        assert_eq!(both(&[10, 102], weighed(2)), (vec![4.0, 102.0], vec![10, 102]));
+        // Without weights the colours of what is transparent stay.
+        assert_eq!(both(&x, Pixels::plain(4)).1, x);
+    }
+
+    #[test]
+    fn colours_are_light_and_alpha_is_not() {
+        let all: Vec<u8> = (0..=255).collect();
+        for channels in 1..=4 {
+            for weighed in [false, true] {
+                let pixels = Pixels { channels, weighed, decoded: true, encoded: true };
+                let (wide, y) = both(&all[..252], pixels);
+                let has_alpha = channels % 2 == 0;
+                for (i, (&stored, &light)) in all.iter().zip(&wide).enumerate() {
+                    let alpha = all[i / channels * channels + channels - 1];
+                    let weight = if weighed && has_alpha { f32::from(alpha) / 255.0 } else { 1.0 };
+                    let exact = match has_alpha && i % channels == channels - 1 {
+                        true => f32::from(stored),
+                        false => stored.linear() * weight,
+                    };
+                    assert!((light - exact).abs() < 1e-4, "{channels} {i}: {light}, {exact}");
+                    assert_eq!(y[i], if alpha == 0 && weight == 0.0 { 0 } else { stored });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_begins_and_ends_within_pixels_is_read_as_a_part_of_them() {
+        let x: Vec<u16> = (0..64).map(|i| (i * 9_371 % 65_521) as u16).collect();
+        for channels in 1..=4 {
+            for decoded in [false, true] {
+                let pixels = Pixels { channels, weighed: true, decoded, encoded: true };
+                let mut y = vec![0u16; x.len()];
+                let (input, _) = ends::<f64, _, _>(&x, &mut y, pixels);
+                let mut whole = vec![0.0; x.len() / channels * channels];
+                input.read(0, &mut whole);
+                for start in 0..whole.len() {
+                    for end in start..whole.len() {
+                        let mut part = vec![f64::NAN; end - start];
+                        input.read(start, &mut part);
+                        assert_eq!(part, whole[start..end], "{start}..{end} of {channels}");
+                    }
+                }
+            }
+        }
+    }
+}

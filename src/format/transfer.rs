@@ -1,0 +1,163 @@
+//! From stored levels to linear light and back: the curve of sRGB (IEC 61966-2-1, as CSS Color 4 has it).
+
+use std::sync::LazyLock;
+
+use bytemuck::Pod;
+
+/// What a channel of a picture is stored as.
+pub(crate) trait Channel: Pod + PartialEq + Send + Sync {
+    /// Alpha where nothing shows through, and light at its brightest.
+    const OPAQUE: f32;
+    /// Whether what is stored is light already.
+    const IS_LIGHT: bool = false;
+
+    /// In linear light, where [`Channel::OPAQUE`] is the brightest still.
+    fn linear(self) -> f32;
+
+    /// The nearest level of linear light.
+    fn from_linear(light: f32) -> Self;
+}
+
+/// Light, from 0 to 1, of a stored value.
+pub(crate) fn decoded(value: f64) -> f64 {
+    match value.abs() {
+        low if low <= 0.04045 => value / 12.92,
+        high => ((high + 0.055) / 1.055).powf(2.4).copysign(value),
+    }
+}
+
+/// The stored value of light.
+fn encoded(light: f64) -> f64 {
+    match light.abs() {
+        low if low <= 0.003_130_8 => light * 12.92,
+        high => (1.055 * high.powf(1.0 / 2.4) - 0.055).copysign(light),
+    }
+}
+
+/// The light of each level.
+fn lights<const LEVELS: usize>() -> Box<[f32]> {
+    let brightest = (LEVELS - 1) as f64;
+    (0..LEVELS).map(|level| (decoded(level as f64 / brightest) * brightest) as f32).collect()
+}
+
+static LIGHTS_OF_8_BITS: LazyLock<Box<[f32]>> = LazyLock::new(lights::<256>);
+static LIGHTS_OF_16_BITS: LazyLock<Box<[f32]>> = LazyLock::new(lights::<65_536>);
+
+/// Where light of 8 bits changes from one level to the next.
+struct Steps {
+    /// The least light that is nearer to a level than to the one below it; that of 256 is never met.
+    least: [f32; 257],
+    /// The level of the least light of each bin. No bin has more than one step.
+    levels: [u8; BINS],
+}
+
+/// Light is looked up by its exponent and some bits behind it, from this exponent on: what is darker is
+/// black.
+const DARKEST: f32 = 1.0 / 8192.0;
+const BITS: u32 = 7;
+const BINS: usize = 13 << BITS;
+
+static STEPS: LazyLock<Steps> = LazyLock::new(|| {
+    let step = |level: usize| match level {
+        0 => f32::NEG_INFINITY,
+        256 => f32::INFINITY,
+        level => decoded((level as f64 - 0.5) / 255.0) as f32,
+    };
+    let least = std::array::from_fn(step);
+    let levels = std::array::from_fn(|bin| {
+        let light = f32::from_bits(DARKEST.to_bits() + ((bin as u32) << (23 - BITS)));
+        (least.partition_point(|least| *least <= light) - 1) as u8
+    });
+    Steps { least, levels }
+});
+
+impl Channel for u8 {
+    const OPAQUE: f32 = 255.0;
+
+    fn linear(self) -> f32 {
+        LIGHTS_OF_8_BITS[usize::from(self)]
+    }
+
+    fn from_linear(light: f32) -> Self {
+        let steps = &*STEPS;
+        // A NaN is black.
+        let light = (light / Self::OPAQUE).max(DARKEST).min(1.0f32.next_down());
+        let level = steps.levels[((light.to_bits() - DARKEST.to_bits()) >> (23 - BITS)) as usize];
+        level + u8::from(light >= steps.least[usize::from(level) + 1])
+    }
+}
+
+impl Channel for u16 {
+    const OPAQUE: f32 = 65_535.0;
+
+    fn linear(self) -> f32 {
+        LIGHTS_OF_16_BITS[usize::from(self)]
+    }
+
+    fn from_linear(light: f32) -> Self {
+        let brightest = f64::from(Self::OPAQUE);
+        // `as` saturates, and makes NaN 0.
+        (encoded(f64::from(light) / brightest) * brightest).round_ties_even() as u16
+    }
+}
+
+/// Floating-point samples are light already.
+impl Channel for f32 {
+    const OPAQUE: f32 = 1.0;
+    const IS_LIGHT: bool = true;
+
+    fn linear(self) -> f32 {
+        self
+    }
+
+    fn from_linear(light: f32) -> Self {
+        light
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_curve_is_that_of_srgb() {
+        // Half of the light is level 188, and level 128 some 22 % of it.
+        assert_eq!(u8::from_linear(127.5), 188);
+        assert!((128u8.linear() / 255.0 - 0.2158).abs() < 1e-4);
+        for value in [0.0, 0.01, 0.04045, 0.5, 1.0, 1.7] {
+            assert!((encoded(decoded(value)) - value).abs() < 1e-6, "{value}");
+            assert_eq!(decoded(-value), -decoded(value));
+        }
+    }
+
+    #[test]
+    fn every_level_comes_back() {
+        assert!((0..=u8::MAX).all(|level| u8::from_linear(level.linear()) == level));
+        assert!((0..=u16::MAX).all(|level| u16::from_linear(level.linear()) == level));
+    }
+
+    #[test]
+    fn levels_of_8_bits_are_the_nearest() {
+        let nearest = |light: f32| (encoded(f64::from(light)) * 255.0).round().clamp(0.0, 255.0);
+        for i in 0..2_000_000u32 {
+            // All magnitudes, and all of the bins' ends.
+            let light = f32::from_bits(0x3700_0000 + i * 97);
+            let (level, nearest) = (u8::from_linear(light * 255.0), nearest(light));
+            let exact = encoded(f64::from(light)) * 255.0;
+            let tie = (exact.fract() - 0.5).abs() < 1e-4;
+            assert!(tie || f64::from(level) == nearest, "{light}: {level}, {nearest}");
+        }
+        for light in [-1.0, f32::NEG_INFINITY, f32::NAN, 0.0, -0.0] {
+            assert_eq!((u8::from_linear(light), u16::from_linear(light)), (0, 0));
+        }
+        for light in [1e9, f32::INFINITY] {
+            assert_eq!((u8::from_linear(light), u16::from_linear(light)), (255, 65_535));
+        }
+    }
+
+    #[test]
+    fn no_bin_has_two_steps() {
+        let levels = STEPS.levels.windows(2);
+        assert!(levels.into_iter().all(|pair| pair[1] - pair[0] <= 1));
+    }
+}
