@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::kernel::builtin as filters;
-use crate::words::{Device, Method, Precision};
-use ::image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
+use crate::words::{Device, Method, Mode, Precision};
+use ::image::{ColorType, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 use ndarray::{Array2, arr2};
 
 fn cpu() -> Convolver {

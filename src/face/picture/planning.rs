@@ -1,0 +1,160 @@
+//! From a kernel, its options and a picture to a filter.
+
+use ::image::{ColorType, DynamicImage};
+use ndarray::{Axis, Ix2};
+
+use super::carried::Carried;
+use super::colours::{Colours, edges_are_inside, with_constants};
+use super::{AlphaRule, PictureFilter, too_large};
+use crate::error::{Error, Result};
+use crate::face::builder::FilterBuilder;
+use crate::format::transfer::{Channel, decoded};
+use crate::problem::boundary::Boundary;
+use crate::problem::{Options, PerAxis, Problem};
+use crate::words::{Light, Mode};
+
+impl FilterBuilder<f32, Ix2> {
+    /// Plans for pictures of the size and the channels of this one.
+    ///
+    /// # Errors
+    /// Those of [`FilterBuilder::for_pictures`].
+    pub fn for_picture(&self, picture: &DynamicImage) -> Result<PictureFilter> {
+        self.for_pictures(picture.width(), picture.height(), picture.color())
+    }
+
+    /// Plans for pictures of this size and of the channels of this colour type.
+    ///
+    /// # Errors
+    /// [`Error::PixelType`]; [`Error::TooLarge`] where mode `valid` meets a kernel that is longer
+    /// than the picture on an axis (a picture and a kernel never change places); and those of
+    /// [`FilterBuilder::for_shape`], whose shapes are `[height, width, channels]`.
+    pub fn for_pictures(&self, width: u32, height: u32, color: ColorType) -> Result<PictureFilter> {
+        let channels = channels(color)?;
+        // Written so that a sum that is no number does not keep constants.
+        let given = self.kernel.clone()?;
+        let keeps_constants =
+            (given.iter().map(|&tap| f64::from(tap)).sum::<f64>() - 1.0).abs() <= 1e-3;
+        // Where each output is one pixel there is no mean for alpha to weigh.
+        let mixes_pixels = given.iter().filter(|tap| **tap != 0.0).count() > 1;
+        let options = with_channels(&self.options)?;
+        check_valid(&self.options, [height as usize, width as usize], given.dim())?;
+        let kernel = given.insert_axis(Axis(2));
+        let shape = (height as usize, width as usize, channels);
+        let problem = Problem::new(&[shape.0, shape.1, shape.2], kernel.shape(), &options)?;
+        let mut builder = FilterBuilder::new(self.convolver.clone(), Ok(kernel)).options(options);
+        (builder.request, builder.check) = (self.request, self.check);
+        // The taps are the same ones in the same order.
+        builder.known = self.known.clone();
+        let opaque = opaque(color);
+        // Floating-point pixels are light already.
+        let light = if opaque == f32::OPAQUE { Light::AsStored } else { self.light };
+        let lit = |value: f32| match light {
+            Light::AsStored => value,
+            Light::Linear => (decoded(f64::from(value / opaque)) * f64::from(opaque)) as f32,
+        };
+        let alpha = match (color.has_alpha(), keeps_constants) {
+            (false, _) => AlphaRule::Filtered,
+            (true, false) => {
+                let edges = self.options.boundary.resolve("boundary", 2)?;
+                let carried = Carried::new(channels - 1, &problem, [edges[0], edges[1]]);
+                AlphaRule::Carried(Box::new(carried))
+            }
+            (true, true) if mixes_pixels => {
+                AlphaRule::Straight { edges_are_inside: edges_are_inside(&builder)? }
+            }
+            (true, true) => AlphaRule::Filtered,
+        };
+        let alpha_is_filtered = color.has_alpha() && keeps_constants;
+        let filter = match with_constants(&builder, lit)? {
+            Some(lit) if light == Light::Linear && !alpha_is_filtered => lit.for_shape(shape)?,
+            _ => builder.for_shape(shape)?,
+        };
+        let output = filter.output_dim();
+        if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
+            return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));
+        }
+        let colours = match alpha_is_filtered {
+            true => Colours::new(&builder, shape, light, [&lit, &|v| lit(v) * (v / opaque)])?,
+            false => Colours::default(),
+        };
+        Ok(PictureFilter { filter, light, alpha, opaque, colours })
+    }
+
+    /// In which light pictures of 8 and of 16 bits are filtered. Default: [`Light::AsStored`].
+    ///
+    /// ```
+    /// use convolve::{Convolver, Light, filters};
+    /// use image::{DynamicImage, GrayImage, Luma};
+    ///
+    /// // Black beside white: what lies between has half of the light.
+    /// let edge = GrayImage::from_fn(8, 1, |x, _| Luma([if x < 4 { 0 } else { 255 }]));
+    /// let edge = DynamicImage::from(edge);
+    /// let blur = Convolver::new().picture_filter(&filters::box_mean(2)?).light(Light::Linear);
+    /// let blurred = blur.for_picture(&edge)?.apply(&edge)?;
+    /// assert!(blurred.as_bytes().contains(&188));
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn light(mut self, light: Light) -> Self {
+        self.light = light;
+        self
+    }
+}
+
+/// The options of two axes, for three: every channel is filtered on its own.
+fn with_channels(options: &Options<f32>) -> Result<Options<f32>> {
+    fn and<T: Clone>(given: &PerAxis<T>, option: &'static str, channels: T) -> Result<PerAxis<T>> {
+        let mut each = given.resolve(option, 2)?;
+        each.push(channels);
+        Ok(each.into())
+    }
+    Ok(Options {
+        operation: options.operation,
+        mode: options.mode,
+        boundary: and(&options.boundary, "boundary", Boundary::Zero)?,
+        stride: and(&options.stride, "stride", 1)?,
+        dilation: and(&options.dilation, "dilation", 1)?,
+        origin: and(&options.origin, "origin", 0)?,
+    })
+}
+
+/// Checks that mode `valid` has a picture that covers the kernel: the two do not change places.
+/// What is wrong in every mode is left to others.
+fn check_valid(options: &Options<f32>, picture: [usize; 2], kernel: (usize, usize)) -> Result<()> {
+    let dilation = options.dilation.resolve("dilation", 2)?;
+    let taps = [kernel.0, kernel.1];
+    let length = |axis: usize| {
+        let gaps: usize = taps[axis].saturating_sub(1);
+        gaps.saturating_mul(dilation[axis]).saturating_add(1)
+    };
+    let lengths = [length(0), length(1)];
+    let wrong_anyway = [picture, taps].concat().contains(&0) || dilation.contains(&0);
+    if options.mode != Mode::Valid || wrong_anyway || (0..2).all(|i| lengths[i] <= picture[i]) {
+        return Ok(());
+    }
+    let ([h, w], [m, n]) = (picture, lengths);
+    let dilated = if lengths == taps { "" } else { "dilated " };
+    let detail = format!(
+        "mode valid needs a picture at least as large as the {dilated}kernel, got a picture of \
+         {h} x {w} and a {dilated}kernel of {m} x {n} (height x width)"
+    );
+    Err(Error::TooLarge { what: "kernel", detail })
+}
+
+fn channels(color: ColorType) -> Result<usize> {
+    use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
+    match color {
+        L8 | L16 | La8 | La16 | Rgb8 | Rgb16 | Rgb32F | Rgba8 | Rgba16 | Rgba32F => {
+            Ok(color.channel_count().into())
+        }
+        other => Err(Error::PixelType { got: format!("{other:?}") }),
+    }
+}
+
+/// What alpha is where nothing shows through.
+fn opaque(color: ColorType) -> f32 {
+    match color.bytes_per_pixel() / color.channel_count() {
+        1 => u8::MAX.into(),
+        2 => u16::MAX.into(),
+        _ => 1.0,
+    }
+}
