@@ -35,10 +35,10 @@ impl Carried {
     }
 
     /// Between pictures of so many channels, of which the input is so wide.
-    pub(super) fn copy<T: FrameSample<f32>>(
+    pub(super) fn copy<T: FrameSample<f32>, U: FrameSample<f32>>(
         &self,
         x: &[T],
-        y: &mut [T],
+        y: &mut [U],
         width: usize,
         channels: usize,
     ) {
@@ -46,8 +46,11 @@ impl Carried {
             for (&column, y) in self.columns.iter().zip(y.chunks_exact_mut(channels)) {
                 // Where both axes are outside the later one has the last word, as everywhere.
                 y[self.channel] = match (row, column) {
-                    (Ok(row), Ok(column)) => x[(row * width + column) * channels + self.channel],
-                    (_, Err(outside)) | (Err(outside), Ok(_)) => T::from_element(outside),
+                    (Ok(row), Ok(column)) => {
+                        let alpha = x[(row * width + column) * channels + self.channel];
+                        U::from_element(alpha.to_element())
+                    }
+                    (_, Err(outside)) | (Err(outside), Ok(_)) => U::from_element(outside),
                 };
             }
         }

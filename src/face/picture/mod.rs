@@ -207,15 +207,11 @@ impl PictureFilter {
     {
         let mut y: Vec<f32> =
             memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
-        let stored = as_floats(x)?;
-        match self.pixels(x) {
-            Some(pixels) => {
-                self.run::<T, f32>(x, &mut y, Pixels { encoded: false, ..pixels })?;
-            }
-            None => self.filter.run(&stored, &mut y)?,
-        }
+        let channels = self.filter.input()[2];
+        let pixels = self.pixels(x).unwrap_or(Pixels::plain(channels));
+        self.run::<T, f32>(x, &mut y, Pixels { encoded: false, ..pixels })?;
         if let AlphaRule::Carried(carried) = &self.alpha {
-            carried.copy(&stored, &mut y, self.width(), self.filter.input()[2]);
+            carried.copy(x, &mut y, self.width(), channels);
         }
         Ok(y)
     }
@@ -224,10 +220,7 @@ impl PictureFilter {
     fn samples(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
         let samples = typed!(picture, |p| {
             let x = self.raw(p)?;
-            match self.pixels(x) {
-                Some(pixels) => as_light(x, pixels)?,
-                None => as_floats(x)?,
-            }
+            as_light(x, self.pixels(x).unwrap_or(Pixels::plain(self.filter.input()[2])))?
         });
         Array3::from_shape_vec(*self.filter.input(), samples).map_err(|_| too_large("its samples"))
     }
@@ -305,13 +298,6 @@ fn has_one_alpha<T: Channel>(x: &[T], channels: usize) -> bool {
     };
     // What is transparent everywhere has no colour.
     first != T::zeroed() && x.chunks(PIXELS * channels).all(same)
-}
-
-/// The samples, as they are.
-fn as_floats<T: FrameSample<f32>>(x: &[T]) -> Result<Vec<f32>> {
-    let mut samples = memory::zeros(x.len(), "the picture's samples")?;
-    T::native(x, &mut []).0.read(0, &mut samples);
-    Ok(samples)
 }
 
 /// The samples as filters see them.
