@@ -8,7 +8,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 
 use super::Ends;
 pub(crate) use super::Pixels;
-use super::rows::{Conversion, Input, Output};
+use super::rows::{Input, Output, Reader, Writer};
 use super::transfer::Channel;
 use crate::element::transform::Real;
 use crate::element::wider::Wider;
@@ -34,14 +34,28 @@ pub(crate) fn ends<'f, C, T: Channel, U: Channel>(
 where
     C: Real + Wider<T> + Wider<U> + From<f32>,
 {
-    let [from, to] = [size_of::<T>(), size_of::<U>()].map(|size| Conversion {
-        size,
-        together: pixels.together(),
-        pixels,
-        read: |pixels, from, at, to| read::<C, T>(pixels, cast_slice(from), at, to),
-        write: |pixels, from, to| write::<C, T, U>(pixels, from, cast_slice_mut(to)),
-    });
-    (Input::Stored(cast_slice(x), from), Output::Stored(cast_slice_mut(y), to))
+    (input(x, pixels), output::<C, T, U>(y, pixels))
+}
+
+/// Pixels that are read.
+pub(crate) fn input<C, T: Channel>(x: &[T], pixels: Pixels) -> Input<'_, C>
+where
+    C: Real + Wider<T> + From<f32>,
+{
+    let read: fn(Pixels, &[u8], usize, &mut [C]) =
+        |pixels, from, at, to| read::<C, T>(pixels, cast_slice(from), at, to);
+    Input::Stored(cast_slice(x), Reader { size: size_of::<T>(), pixels, read })
+}
+
+/// Pixels that are written, in the units of `T`.
+pub(crate) fn output<C, T: Channel, U: Channel>(y: &mut [U], pixels: Pixels) -> Output<'_, C>
+where
+    C: Real + Wider<U> + From<f32>,
+{
+    let write: fn(Pixels, &[C], &mut [u8]) =
+        |pixels, from, to| write::<C, T, U>(pixels, from, cast_slice_mut(to));
+    let (size, together) = (size_of::<U>(), pixels.together());
+    Output::Stored(cast_slice_mut(y), Writer { size, together, pixels, write })
 }
 
 /// Reads samples from `at` on, which may begin and end within a pixel.

@@ -11,34 +11,49 @@ use super::Pixels;
 use crate::element::wider::Wider;
 use crate::util::threads::Cut;
 
-/// How samples of a type are stored that `C` is computed in.
+/// How samples are read.
 #[derive(Clone, Copy, Debug)]
-pub struct Conversion<C> {
+pub struct Reader<C> {
+    /// Bytes of one sample.
+    pub(super) size: usize,
+    pub(super) pixels: Pixels,
+    /// Reads samples of the whole from one on.
+    pub(super) read: fn(Pixels, &[u8], usize, &mut [C]),
+}
+
+/// How samples are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<C> {
     /// Bytes of one sample.
     pub(super) size: usize,
     /// Samples that are written together: what is written begins and ends with whole groups of them.
     pub(super) together: usize,
-    /// What both functions are told.
     pub(super) pixels: Pixels,
-    /// Reads samples of the whole from one on.
-    pub(super) read: fn(Pixels, &[u8], usize, &mut [C]),
     /// Writes the nearest values that can be stored.
     pub(super) write: fn(Pixels, &[C], &mut [u8]),
 }
 
-impl<C: Pod> Conversion<C> {
+impl<C: Pod> Reader<C> {
     /// Of samples of this type.
     fn of<T: Pod>() -> Self
     where
         C: Wider<T>,
     {
-        Self {
-            size: size_of::<T>(),
-            together: 1,
-            pixels: Pixels::plain(1),
-            read: |_, from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to),
-            write: |_, from, to| C::round_all(from, cast_slice_mut(to)),
-        }
+        let read: fn(Pixels, &[u8], usize, &mut [C]) =
+            |_, from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to);
+        Self { size: size_of::<T>(), pixels: Pixels::plain(1), read }
+    }
+}
+
+impl<C: Pod> Writer<C> {
+    /// Of samples of this type.
+    fn of<T: Pod>() -> Self
+    where
+        C: Wider<T>,
+    {
+        let write: fn(Pixels, &[C], &mut [u8]) =
+            |_, from, to| C::round_all(from, cast_slice_mut(to));
+        Self { size: size_of::<T>(), together: 1, pixels: Pixels::plain(1), write }
     }
 }
 
@@ -48,7 +63,7 @@ pub enum Input<'x, C> {
     /// Stored in the type that is computed in.
     InPlace(&'x [C]),
     /// Stored in another one.
-    Stored(&'x [u8], Conversion<C>),
+    Stored(&'x [u8], Reader<C>),
 }
 
 impl<'x, C: Pod> Input<'x, C> {
@@ -59,7 +74,7 @@ impl<'x, C: Pod> Input<'x, C> {
     {
         match C::view(samples) {
             Some(samples) => Self::InPlace(samples),
-            None => Self::Stored(cast_slice(samples), Conversion::of::<T>()),
+            None => Self::Stored(cast_slice(samples), Reader::of::<T>()),
         }
     }
 
@@ -75,7 +90,7 @@ impl<'x, C: Pod> Input<'x, C> {
     pub(crate) fn read(self, at: usize, to: &mut [C]) {
         match self {
             Self::InPlace(samples) => to.copy_from_slice(&samples[at..][..to.len()]),
-            Self::Stored(bytes, Conversion { pixels, read, .. }) => read(pixels, bytes, at, to),
+            Self::Stored(bytes, Reader { pixels, read, .. }) => read(pixels, bytes, at, to),
         }
     }
 
@@ -95,7 +110,7 @@ impl<'x, C: Pod> Input<'x, C> {
     pub(crate) fn prefetch(self, at: usize, len: usize) {
         match self {
             Self::InPlace(samples) => crate::simd::prefetch(samples, at, len),
-            Self::Stored(bytes, Conversion { size, .. }) => {
+            Self::Stored(bytes, Reader { size, .. }) => {
                 crate::simd::prefetch(bytes, at.wrapping_mul(size), len * size);
             }
         }
@@ -108,7 +123,7 @@ pub enum Output<'y, C> {
     /// Stored in the type that is computed in.
     InPlace(&'y mut [C]),
     /// Stored in another one.
-    Stored(&'y mut [u8], Conversion<C>),
+    Stored(&'y mut [u8], Writer<C>),
 }
 
 impl<C> Default for Output<'_, C> {
@@ -126,14 +141,14 @@ impl<'y, C: Pod> Output<'y, C> {
         if C::view(&*samples).is_some() {
             return Self::InPlace(C::view_mut(samples).expect("viewed both ways"));
         }
-        Self::Stored(cast_slice_mut(samples), Conversion::of::<T>())
+        Self::Stored(cast_slice_mut(samples), Writer::of::<T>())
     }
 
     /// Samples.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::InPlace(samples) => samples.len(),
-            Self::Stored(bytes, Conversion { size, .. }) => bytes.len() / size,
+            Self::Stored(bytes, Writer { size, .. }) => bytes.len() / size,
         }
     }
 
@@ -149,7 +164,7 @@ impl<'y, C: Pod> Output<'y, C> {
     pub(crate) fn is_apart(&self) -> bool {
         match self {
             Self::InPlace(_) => true,
-            Self::Stored(_, Conversion { together, .. }) => *together == 1,
+            Self::Stored(_, Writer { together, .. }) => *together == 1,
         }
     }
 
@@ -157,10 +172,10 @@ impl<'y, C: Pod> Output<'y, C> {
     pub(crate) fn part(&mut self, samples: Range<usize>) -> Output<'_, C> {
         match self {
             Self::InPlace(all) => Output::InPlace(&mut all[samples]),
-            Self::Stored(bytes, conversion) => {
-                let size = conversion.size;
+            Self::Stored(bytes, writer) => {
+                let size = writer.size;
                 let bytes = &mut bytes[samples.start * size..samples.end * size];
-                Output::Stored(bytes, *conversion)
+                Output::Stored(bytes, *writer)
             }
         }
     }
@@ -172,9 +187,9 @@ impl<'y, C: Pod> Output<'y, C> {
                 let (before, after) = samples.split_at_mut(at);
                 (Self::InPlace(before), Self::InPlace(after))
             }
-            Self::Stored(bytes, conversion) => {
-                let (before, after) = bytes.split_at_mut(at * conversion.size);
-                (Self::Stored(before, conversion), Self::Stored(after, conversion))
+            Self::Stored(bytes, writer) => {
+                let (before, after) = bytes.split_at_mut(at * writer.size);
+                (Self::Stored(before, writer), Self::Stored(after, writer))
             }
         }
     }
@@ -183,7 +198,7 @@ impl<'y, C: Pod> Output<'y, C> {
     pub(crate) fn write(&mut self, at: usize, from: &[C]) {
         match self {
             Self::InPlace(samples) => samples[at..][..from.len()].copy_from_slice(from),
-            Self::Stored(bytes, Conversion { size, pixels, write, .. }) => {
+            Self::Stored(bytes, Writer { size, pixels, write, .. }) => {
                 write(*pixels, from, &mut bytes[at * *size..][..from.len() * *size]);
             }
         }
@@ -193,9 +208,10 @@ impl<'y, C: Pod> Output<'y, C> {
     pub(crate) fn fill(&mut self, value: C) {
         match self {
             Self::InPlace(samples) => samples.fill(value),
-            Self::Stored(bytes, Conversion { size, pixels, write, .. }) => {
-                for sample in bytes.chunks_exact_mut(*size) {
-                    write(*pixels, &[value], sample);
+            Self::Stored(bytes, Writer { size, pixels, write, .. }) => {
+                let values = [value; 64];
+                for bytes in bytes.chunks_mut(values.len() * *size) {
+                    write(*pixels, &values[..bytes.len() / *size], bytes);
                 }
             }
         }
@@ -225,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_needs_no_conversion_is_used_in_place() {
+    fn what_needs_no_writer_is_used_in_place() {
         let mut unsigned = [1u8, 255, 3];
         assert_eq!(Input::<i8>::of(&unsigned).in_place(), Some(&[1, -1, 3][..]));
         assert_eq!(Output::<i8>::of(&mut unsigned).in_place(), Some(&mut [1, -1, 3][..]));

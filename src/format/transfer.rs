@@ -95,11 +95,40 @@ impl Channel for u16 {
     }
 
     fn from_linear(light: f32) -> Self {
-        let brightest = f64::from(Self::OPAQUE);
-        // `as` saturates, and makes NaN 0.
-        (encoded(f64::from(light) / brightest) * brightest).round_ties_even() as u16
+        // A NaN is black.
+        let light = (light / Self::OPAQUE).max(0.0).min(1.0);
+        let level = match light {
+            dark if dark < LINES_FROM => light * 12.92 * Self::OPAQUE,
+            _ => {
+                let bits = light.to_bits();
+                let (start, slope) =
+                    LINES[((bits - LINES_FROM.to_bits()) >> (23 - LINE_BITS)) as usize];
+                // What lies behind the bin's start.
+                let behind = light - f32::from_bits(bits & !((1 << (23 - LINE_BITS)) - 1));
+                start + slope * behind
+            }
+        };
+        // Rounds; there is nothing to saturate.
+        level.round_ties_even() as u16
     }
 }
+
+/// Light of 16 bits is looked up from here on; below, the curve is a straight line.
+const LINES_FROM: f32 = 1.0 / 512.0;
+const LINE_BITS: u32 = 10;
+
+/// Per bin the level of its least light, and levels per light: the curve between is off from a line by
+/// `E'' h^2 / 8` at most, a hundredth of a level with those of rounding.
+static LINES: LazyLock<Box<[(f32, f32)]>> = LazyLock::new(|| {
+    let bins = (9 << LINE_BITS) + 1;
+    let light = |bin: u32| f32::from_bits(LINES_FROM.to_bits() + (bin << (23 - LINE_BITS)));
+    let level = |bin: u32| encoded(f64::from(light(bin))) * 65_535.0;
+    let line = |bin: u32| {
+        let width = f64::from(light(bin + 1)) - f64::from(light(bin));
+        (level(bin) as f32, ((level(bin + 1) - level(bin)) / width) as f32)
+    };
+    (0..bins).map(line).collect()
+});
 
 /// Floating-point samples are light already.
 impl Channel for f32 {
@@ -152,6 +181,16 @@ mod tests {
         }
         for light in [1e9, f32::INFINITY] {
             assert_eq!((u8::from_linear(light), u16::from_linear(light)), (255, 65_535));
+        }
+    }
+
+    #[test]
+    fn levels_of_16_bits_are_the_nearest() {
+        for i in 0..2_000_000u32 {
+            let light = f32::from_bits(0x3600_0000 + i * 80);
+            let exact = (encoded(f64::from(light)) * 65_535.0).clamp(0.0, 65_535.0);
+            let level = f64::from(u16::from_linear(light * 65_535.0));
+            assert!((level - exact).abs() < 0.52, "{light}: {level}, {exact}");
         }
     }
 

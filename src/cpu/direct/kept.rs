@@ -22,9 +22,7 @@ pub(super) struct Place {
     pub is_new: bool,
 }
 
-/// Rows that are looked for among those that are kept. Under more of them there is so much to compute
-/// that reading them again is next to nothing.
-const MOST: usize = 256;
+const WHAT: &str = "the rows under a tile";
 
 impl<A> Default for KeptRows<A> {
     fn default() -> Self {
@@ -38,42 +36,56 @@ impl<A: Compute> KeptRows<A> {
         self.slots.clear();
     }
 
-    /// Finds places for rows, whose first column this is: none for those that are `left_out`. There are
-    /// as many slots as the most rows that were ever asked for.
+    /// New places for all rows, one after the other; none for those that are `left_out`.
+    pub(super) fn place_all(
+        &mut self,
+        rows: &[Row<A>],
+        left_out: impl Fn(Row<A>) -> bool,
+    ) -> Result<()> {
+        self.slots.clear();
+        self.places.clear();
+        memory::reserve(&mut self.places, rows.len(), WHAT)?;
+        let place = |(slot, row): (usize, &Row<A>)| {
+            (!left_out(*row)).then_some(Place { slot, is_new: true })
+        };
+        self.places.extend(rows.iter().enumerate().map(place));
+        Ok(())
+    }
+
+    /// Finds places for rows, whose first column this is, where those that are kept stay; none for those
+    /// that are `left_out`. There are as many slots as the most rows that were ever asked for.
     pub(super) fn place(
         &mut self,
         rows: &[Row<A>],
         column: usize,
         left_out: impl Fn(Row<A>) -> bool,
     ) -> Result<()> {
-        let what = "the rows under a tile";
         let Self { slots, taken, places, .. } = self;
         if self.column != column {
             slots.clear();
         }
         self.column = column;
         places.clear();
-        memory::reserve(places, rows.len(), what)?;
-        if rows.len() > MOST {
-            slots.clear();
-            let all = rows.iter().enumerate();
-            let new = |(slot, row): (usize, &Row<A>)| {
-                (!left_out(*row)).then_some(Place { slot, is_new: true })
-            };
-            places.extend(all.map(new));
-            return Ok(());
-        }
-        if slots.len() < rows.len() {
-            memory::reserve(slots, rows.len() - slots.len(), what)?;
+        memory::reserve(places, rows.len(), WHAT)?;
+        // Those of the last tile follow each other, from some slot on.
+        let (before, mut next) = (slots.len(), 0);
+        if before < rows.len() {
+            memory::reserve(slots, rows.len() - before, WHAT)?;
             slots.resize(rows.len(), None);
         }
         taken.clear();
-        memory::reserve(taken, slots.len(), what)?;
+        memory::reserve(taken, slots.len(), WHAT)?;
         taken.resize(slots.len(), false);
         for &row in rows {
-            let slot = slots.iter().position(|kept| *kept == Some(row)).filter(|_| !left_out(row));
-            slot.iter().for_each(|&slot| taken[slot] = true);
-            places.push(slot.map(|slot| Place { slot, is_new: false }));
+            let found = match left_out(row) {
+                true => None,
+                false => (next..before).chain(0..next).find(|&slot| slots[slot] == Some(row)),
+            };
+            if let Some(slot) = found {
+                taken[slot] = true;
+                next = slot + 1;
+            }
+            places.push(found.map(|slot| Place { slot, is_new: false }));
         }
         let mut free = 0;
         for (&row, place) in rows.iter().zip(places) {
@@ -135,5 +147,7 @@ mod tests {
         let rows = [Row::Outside(0.0f32), Row::Stored(5)];
         kept.place(&rows, 0, |row| row == Row::Outside(0.0)).expect("memory");
         assert_eq!(kept.places(), [None, Some(Place { slot: 0, is_new: true })]);
+        kept.place_all(&rows, |row| row == Row::Outside(0.0)).expect("memory");
+        assert_eq!(kept.places(), [None, Some(Place { slot: 1, is_new: true })]);
     }
 }

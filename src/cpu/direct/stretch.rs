@@ -173,14 +173,16 @@ impl<A: Compute> Direct<A> {
         let after = first + self.extension.inner().reach();
         let columns = if second > 0 { after + second } else { first };
         let pitch = columns.next_multiple_of(Self::UNIT);
-        if in_place {
-            kept.forget();
-        }
         // As many as the high tile has, which may come next: what is kept stays where it is.
         let planes = found.len() / stretch.tiles.tile.sources;
         let slots = planes * self.tiles[0].tile.sources;
         memory::fit(window, slots.saturating_mul(len), "pieces of the rows under a tile")?;
-        kept.place(found, stretches[0].start, |row| self.adds_nothing(row))?;
+        let left_out = |row| self.adds_nothing(row);
+        match in_place || planes > 1 {
+            // Nothing is read twice, or it is next to nothing beside what is computed.
+            true => kept.place_all(found, left_out)?,
+            false => kept.place(found, stretches[0].start, left_out)?,
+        }
         sources.clear();
         for (&row, &place) in found.iter().zip(kept.places()) {
             let Place { slot, is_new } = match place {

@@ -36,8 +36,9 @@ struct Segment {
     len: usize,
 }
 
-/// Samples of a stretch of a row that may be read for each that is used.
-const DENSE: usize = 4;
+/// Samples of a stretch of a row that may be read for each that is used: in place, and where each is
+/// converted, which is much faster for many at once.
+const DENSE: [usize; 2] = [4, 16];
 
 /// What lists of taps are.
 const TAPS: &str = "the places of the taps";
@@ -117,11 +118,12 @@ impl WindowLayout {
             return Ok(());
         }
         // Where much of what lies between is read, all of it is, in one go.
-        let dense = self.segments.len() * DENSE >= axis.stride;
+        let span =
+            |s: &Segment| s.from + (len(s) / axis.channels + 2) * axis.channels * axis.stride;
+        let span = self.segments.iter().map(span).max().unwrap_or(0);
+        let read: usize = self.segments.iter().map(len).sum();
+        let dense = span / DENSE[usize::from(x.in_place().is_none())] <= read;
         if dense {
-            let span =
-                |s: &Segment| s.from + (len(s) / axis.channels + 2) * axis.channels * axis.stride;
-            let span = self.segments.iter().map(span).max().unwrap_or(0);
             memory::fit(line, span, "a row of the continued input")?;
             extension.fill(x, row, start, line);
         }

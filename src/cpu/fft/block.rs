@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::guard::{Bearable, Scratch};
-use super::kernel::FftKernel;
+use super::kernel::{FftKernel, Workspaces};
 use super::range::Level;
 use super::share::{self, most_rows};
 use super::survey::Survey;
@@ -32,6 +32,7 @@ pub(crate) struct Fft<A: Compute> {
     pub(super) extension: Extension<A>,
     pub(super) blocks: Blocks,
     pub(super) kernel: Arc<FftKernel<A>>,
+    workspaces: Arc<Workspaces<A>>,
     /// The most rows of outputs that a block has.
     pub(super) rows: usize,
     /// Computes what a transform cannot be trusted with, once there is something.
@@ -91,23 +92,29 @@ impl<A: Compute> Fft<A> {
         threads: usize,
         shared: &Shared,
     ) -> Result<Self> {
-        let kernel = shared.get(
-            |kernel: &FftKernel<A>| kernel.fits(&extension, &blocks),
-            || FftKernel::new(&extension, weights()?, &blocks),
-            FftKernel::bytes,
-        )?;
+        let mut workspaces = None;
+        let make = || {
+            let (kernel, used) = FftKernel::new(&extension, weights()?, &blocks)?;
+            workspaces = Some(used);
+            Ok(kernel)
+        };
+        let fits = |kernel: &FftKernel<A>| kernel.fits(&extension, &blocks);
+        let kernel = shared.get(fits, make, FftKernel::bytes)?;
+        let workspaces = workspaces.unwrap_or_else(|| kernel.workspaces());
         let rows = most_rows(&extension, &blocks);
         let list = (blocks.total() * rows).saturating_mul(size_of::<Output<A>>());
         Ok(Self {
             extension,
             blocks,
             kernel,
+            workspaces,
             rows,
             direct: OnceLock::new(),
             tile,
             instructions,
             threads,
-            lists: ScratchPool::new(1, list),
+            // One of the whole, and perhaps one for each thread.
+            lists: ScratchPool::new(2, list),
         })
     }
 
@@ -117,11 +124,10 @@ impl<A: Compute> Fft<A> {
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
         let packed = A::Sample::PACKED;
         threads::for_each_chunk(&mut rows, packed * self.rows, self.threads, |i, rows| {
-            let mut workspace =
-                self.kernel.workspaces.take(|| Workspace::new(&self.kernel.transform))?;
+            let mut workspace = self.workspaces.take(|| Workspace::new(&self.kernel.transform))?;
             self.write(x, i * packed, rows, bearable, &mut workspace)?;
             workspace.scratch.doubts.trim();
-            self.kernel.workspaces.keep(workspace);
+            self.workspaces.keep(workspace);
             Ok(())
         })?;
         self.keep_list(rows);

@@ -2,6 +2,7 @@
 
 use num_complex::Complex;
 use rustfft::num_traits::FromPrimitive;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::block::{Real, Workspace};
 use super::guard::Guard;
@@ -17,7 +18,7 @@ use crate::problem::geometry::Axis;
 use crate::util::memory;
 use crate::util::scratch::ScratchPool;
 
-/// A kernel made ready for blocks of one size, with memory to transform them in.
+/// A kernel made ready for blocks of one size.
 pub(crate) struct FftKernel<A: Compute> {
     /// What it was made for: see [`FftKernel::fits`].
     blocks: Blocks,
@@ -32,12 +33,20 @@ pub(crate) struct FftKernel<A: Compute> {
     pub(super) guard: Guard,
     /// In canonical order.
     pub(super) weights: Vec<A>,
-    pub(super) workspaces: ScratchPool<Workspace<A>>,
+    /// Memory that executors share while there are some.
+    workspaces: Mutex<Weak<Workspaces<A>>>,
 }
 
+/// Memory to transform blocks in.
+pub(super) type Workspaces<A> = ScratchPool<Workspace<A>>;
+
 impl<A: Compute> FftKernel<A> {
-    /// Transforms the kernel.
-    pub(super) fn new(extension: &Extension<A>, weights: Vec<A>, blocks: &Blocks) -> Result<Self> {
+    /// Transforms the kernel, in memory that is of use again.
+    pub(super) fn new(
+        extension: &Extension<A>,
+        weights: Vec<A>,
+        blocks: &Blocks,
+    ) -> Result<(Self, Arc<Workspaces<A>>)> {
         let transform = Transform::new(blocks);
         let facts = KernelFacts::norms(&weights);
         let exponent = exponent_into_range::<A::Sample>(facts.max);
@@ -54,11 +63,33 @@ impl<A: Compute> FftKernel<A> {
         if let (Some(axis), Some(summed)) = (blocks.summed_axis(), blocks.summed) {
             guard = guard.with_summed(axis, summed.reach());
         }
-        let looks = guard.bytes::<Real<A>>(&blocks.size);
-        let workspaces = ScratchPool::new(1, transform.space_bytes().saturating_add(looks));
-        workspaces.keep(first);
         let blocks = blocks.clone();
-        Ok(Self { blocks, steps, transform, spectrum, facts, exponent, guard, weights, workspaces })
+        let made = Self {
+            blocks,
+            steps,
+            transform,
+            spectrum,
+            facts,
+            exponent,
+            guard,
+            weights,
+            workspaces: Mutex::default(),
+        };
+        let workspaces = made.workspaces();
+        workspaces.keep(first);
+        Ok((made, workspaces))
+    }
+
+    /// Memory that all executors share.
+    pub(super) fn workspaces(&self) -> Arc<Workspaces<A>> {
+        let mut shared = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let looks = self.guard.bytes::<Real<A>>(&self.blocks.size);
+            let bytes = self.transform.space_bytes().saturating_add(looks);
+            let workspaces = Arc::new(ScratchPool::new(1, bytes));
+            *shared = Arc::downgrade(&workspaces);
+            workspaces
+        })
     }
 
     /// Whether it serves these blocks too. How many they are makes no difference.
@@ -69,7 +100,7 @@ impl<A: Compute> FftKernel<A> {
             && self.steps == steps(extension)
     }
 
-    /// Bytes that it takes, but for what is kept from call to call.
+    /// Bytes that it takes while nobody uses it.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&self.spectrum[..]) + size_of_val(&self.weights[..])
     }

@@ -10,7 +10,7 @@ use crate::face::convolver::Convolver;
 use crate::face::filter::Filter;
 use crate::face::filter::profile::Profile;
 use crate::format::FrameSample;
-use crate::format::pixels::{Pixels, ends};
+use crate::format::pixels::{Pixels, input, output};
 use crate::format::transfer::Channel;
 use crate::plan::Plan;
 use crate::problem::boundary::Boundary;
@@ -80,6 +80,8 @@ macro_rules! typed {
 pub struct PictureFilter {
     filter: Filter<f32, Ix3>,
     light: Light,
+    /// Whether a constant outside is a level of light.
+    lit_outside: bool,
     alpha: AlphaRule,
     /// What alpha is where nothing shows through, in the pictures that this was planned for.
     opaque: f32,
@@ -125,7 +127,8 @@ impl PictureFilter {
     /// The filtered picture.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the picture has not the planned size and channels, and those of
+    /// [`Error::Shape`] where the picture has not the planned size and channels; in linear light beside a
+    /// constant, [`Error::Inadmissible`] where it has not the planned depth; and those of
     /// [`Filter::apply`].
     pub fn apply(&self, picture: &DynamicImage) -> Result<DynamicImage> {
         let mut filtered: DynamicImage = typed!(picture, |p| self.filtered(p)?.into());
@@ -172,7 +175,7 @@ impl PictureFilter {
     pub fn profile(&self, picture: &DynamicImage) -> Result<Profile> {
         typed!(picture, |p| {
             let x = self.raw(p)?;
-            match self.pixels(x) {
+            match self.pixels(x)? {
                 Some(pixels) => self.filter.profile_of(&as_light(x, pixels)?),
                 None => self.filter.profile_of(x),
             }
@@ -189,7 +192,7 @@ impl PictureFilter {
     {
         let x = self.raw(picture)?;
         let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
-        match self.pixels(x) {
+        match self.pixels(x)? {
             Some(pixels) => self.run(x, &mut y, pixels)?,
             None => self.filter.run(x, &mut y)?,
         }
@@ -208,7 +211,7 @@ impl PictureFilter {
         let mut y: Vec<f32> =
             memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
         let channels = self.filter.input()[2];
-        let pixels = self.pixels(x).unwrap_or(Pixels::plain(channels));
+        let pixels = self.pixels(x)?.unwrap_or(Pixels::plain(channels));
         self.run::<T, f32>(x, &mut y, Pixels { encoded: false, ..pixels })?;
         if let AlphaRule::Carried(carried) = &self.alpha {
             carried.copy(x, &mut y, self.width(), channels);
@@ -220,13 +223,28 @@ impl PictureFilter {
     fn samples(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
         let samples = typed!(picture, |p| {
             let x = self.raw(p)?;
-            as_light(x, self.pixels(x).unwrap_or(Pixels::plain(self.filter.input()[2])))?
+            as_light(x, self.pixels(x)?.unwrap_or(Pixels::plain(self.filter.input()[2])))?
         });
         Array3::from_shape_vec(*self.filter.input(), samples).map_err(|_| too_large("its samples"))
     }
 
     /// What is done with the channels of these samples, if they are not filtered as they are.
-    fn pixels<T: Channel>(&self, x: &[T]) -> Option<Pixels> {
+    fn pixels<T: Channel>(&self, x: &[T]) -> Result<Option<Pixels>> {
+        if self.lit_outside && T::OPAQUE != self.opaque {
+            let depth = |opaque| match opaque {
+                u8::OPAQUE => "8 bits",
+                u16::OPAQUE => "16 bits",
+                _ => "floating point",
+            };
+            return Err(Error::Inadmissible {
+                wanted: "a constant outside in linear light".into(),
+                reason: format!(
+                    "it was planned as a level of pictures of {}, got one of {}",
+                    depth(self.opaque),
+                    depth(T::OPAQUE)
+                ),
+            });
+        }
         let channels = self.filter.input()[2];
         let weighed = match self.alpha {
             AlphaRule::Straight { edges_are_inside } => {
@@ -235,7 +253,8 @@ impl PictureFilter {
             _ => false,
         };
         let decoded = self.light == Light::Linear && !T::IS_LIGHT;
-        (weighed || decoded).then_some(Pixels { channels, weighed, decoded, encoded: decoded })
+        let pixels = Pixels { channels, weighed, decoded, encoded: decoded };
+        Ok((weighed || decoded).then_some(pixels))
     }
 
     /// Filters pixels; `y` has the units of `x`, whatever it is stored as.
@@ -266,7 +285,7 @@ impl PictureFilter {
                 }
             }
         }
-        ends::<f32, T, U>(x, y, pixels).1.write(0, &sums);
+        output::<f32, T, U>(y, pixels).write(0, &sums);
         Ok(())
     }
 
@@ -300,13 +319,14 @@ fn has_one_alpha<T: Channel>(x: &[T], channels: usize) -> bool {
     first != T::zeroed() && x.chunks(PIXELS * channels).all(same)
 }
 
-/// The samples as filters see them.
+/// The samples of the whole picture in the type that is computed in, with alpha multiplied in and in linear
+/// light where that is so.
 fn as_light<T: Channel>(x: &[T], pixels: Pixels) -> Result<Vec<f32>>
 where
     f32: Wider<T>,
 {
     let mut samples = memory::zeros(x.len(), "the picture's samples")?;
-    ends::<f32, T, T>(x, &mut [], pixels).0.read(0, &mut samples);
+    input::<f32, T>(x, pixels).read(0, &mut samples);
     Ok(samples)
 }
 

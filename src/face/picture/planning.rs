@@ -46,11 +46,13 @@ impl FilterBuilder<f32, Ix2> {
         // The taps are the same ones in the same order.
         builder.known = self.known.clone();
         let opaque = opaque(color);
-        // Floating-point pixels are light already.
-        let light = if opaque == f32::OPAQUE { Light::AsStored } else { self.light };
+        let light = self.light;
         let lit = |value: f32| match light {
-            Light::AsStored => value,
-            Light::Linear => (decoded(f64::from(value / opaque)) * f64::from(opaque)) as f32,
+            // Floating-point pixels are light already.
+            Light::Linear if opaque != f32::OPAQUE => {
+                (decoded(f64::from(value / opaque)) * f64::from(opaque)) as f32
+            }
+            _ => value,
         };
         let alpha = match (color.has_alpha(), keeps_constants) {
             (false, _) => AlphaRule::Filtered,
@@ -65,10 +67,15 @@ impl FilterBuilder<f32, Ix2> {
             (true, true) => AlphaRule::Filtered,
         };
         let alpha_is_filtered = color.has_alpha() && keeps_constants;
-        let filter = match with_constants(&builder, lit)? {
-            Some(lit) if light == Light::Linear && !alpha_is_filtered => lit.for_shape(shape)?,
+        let lit_outside = match light {
+            Light::Linear => with_constants(&builder, lit)?,
+            Light::AsStored => None,
+        };
+        let filter = match &lit_outside {
+            Some(lit) if !alpha_is_filtered => lit.for_shape(shape)?,
             _ => builder.for_shape(shape)?,
         };
+        let lit_outside = lit_outside.is_some();
         let output = filter.output_dim();
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
             return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));
@@ -77,7 +84,7 @@ impl FilterBuilder<f32, Ix2> {
             true => Colours::new(&builder, shape, light, [&lit, &|v| lit(v) * (v / opaque)])?,
             false => Colours::default(),
         };
-        Ok(PictureFilter { filter, light, alpha, opaque, colours })
+        Ok(PictureFilter { filter, light, lit_outside, alpha, opaque, colours })
     }
 
     /// In which light pictures of 8 and of 16 bits are filtered. Default: [`Light::AsStored`].

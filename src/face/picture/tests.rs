@@ -393,3 +393,38 @@ fn linear_light_is_the_same_on_every_way() {
         assert_eq!(plain.apply(&picture).unwrap(), checked, "{boundary:?} {alpha:?}");
     }
 }
+
+#[test]
+fn light_goes_with_the_picture_and_not_with_what_was_planned_for() {
+    let mean = filters::box_mean::<f32>(2).unwrap();
+    let rgb = RgbImage::from_fn(9, 6, |x, y| Rgb([((x + y) % 2 * 255) as u8; 3]));
+    let rgb = DynamicImage::from(rgb);
+    let blur = cpu().picture_filter(&mean).boundary(Boundary::Reflect).light(Light::Linear);
+    for color in [ColorType::Rgb8, ColorType::Rgb16, ColorType::Rgb32F] {
+        let blur = blur.for_pictures(9, 6, color).unwrap();
+        assert_eq!(blur.apply(&rgb).unwrap().to_rgb8()[(4, 4)].0, [188; 3]);
+    }
+    // A constant is a level of one depth.
+    let constant = blur.clone().boundary(Boundary::Constant(99.0));
+    for color in [ColorType::Rgb16, ColorType::Rgb32F] {
+        let error = constant.for_pictures(9, 6, color).unwrap().apply(&rgb).expect_err("8 bits");
+        assert!(error.to_string().contains("got one of 8 bits"), "{error}");
+    }
+    // One tap alone: the channels are in no axis of their own.
+    let one = Array2::from_elem((1, 1), 1.0f32);
+    for (width, height) in [(2, 3), (3, 3), (5, 7), (64, 33)] {
+        let rgba = ImageBuffer::from_fn(width, height, |x, y| {
+            Rgba([x * 37, y * 91, x * y, 255 - x * 3 - y].map(|v| v as u8))
+        });
+        let grey = ImageBuffer::from_fn(width, height, |x, y| {
+            LumaA([x * 37 + y * 91, 255 - x * 3 - y].map(|v| v as u8))
+        });
+        for picture in [DynamicImage::from(rgba), DynamicImage::ImageLumaA8(grey)] {
+            for method in [Method::Direct, Method::Fft] {
+                let same = cpu().picture_filter(&one).light(Light::Linear).method(method);
+                let same = same.for_picture(&picture).unwrap().apply(&picture).unwrap();
+                assert_eq!(same, picture, "{width} x {height} {method}");
+            }
+        }
+    }
+}
