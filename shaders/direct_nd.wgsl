@@ -21,7 +21,7 @@ fn main(
     if rest > 0u {
         return;
     }
-    if REPAIR && is_finite(Element(output[params.output_start + flat])) {
+    if REPAIR && holds_finite(flat) {
         return;
     }
 

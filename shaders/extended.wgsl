@@ -1,5 +1,6 @@
 // The input continued past its ends, and the canonical form's numbers. Joined behind an element's
-// file and before a method's.
+// file and before a method's. How samples are stored,
+// at bindings 1 and 3, is left to the files that load and store them.
 
 const EDGE_OUTSIDE: u32 = 0u; // zero or a constant: the value is not in the input
 const EDGE_NEAREST: u32 = 1u;
@@ -38,8 +39,6 @@ struct Params {
 // Parameters sit in storage, not uniform, memory: Mesa's software adapter compiles some shaders
 // with uniform parameters anew at every dispatch.
 @group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Input>;
-@group(0) @binding(3) var<storage, read_write> output: array<Output>;
 
 // `weights`, at binding 2, is declared before this file, in uniform or storage memory: one value
 // outside per axis, MAX_RANK of them, and then the kernel in canonical order, each row of taps along
@@ -67,21 +66,6 @@ fn component(q: Quad, i: u32) -> Element {
 // The value that stands outside along an axis.
 fn outside(axis: u32) -> Element {
     return component(weights[axis / 4u], axis % 4u);
-}
-
-// Sample `i` of the input.
-fn load(i: u32) -> Element {
-    return Element(input[params.input_start + i]);
-}
-
-// Makes `value` output sample `i`, or adds it to what is there.
-fn store(i: u32, value: Element) {
-    let at = params.output_start + i;
-    if ACCUMULATE {
-        output[at] = rounded(Element(output[at]) + value);
-    } else {
-        output[at] = rounded(value);
-    }
 }
 
 // Rounds down. Written without `%`, which is wrong for negative numbers on some GL drivers.

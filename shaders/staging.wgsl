@@ -37,7 +37,7 @@ fn fill_stage(plane: u32, start_y: i32, start_x: i32, rows: u32, index: u32) {
         let first = u32(corner + start_y * width + start_x);
         for (var i = index; i < rows * PITCH; i += INVOCATIONS) {
             let at = first + (i / PITCH) * u32(width) + 4u * (i % PITCH);
-            stage[i] = quad(load(at), load(at + 1u), load(at + 2u), load(at + 3u));
+            stage[i] = load_quad(at);
         }
     } else {
         for (var i = index; i < rows * PITCH; i += INVOCATIONS) {
@@ -75,7 +75,11 @@ fn staged(at: u32, offset: u32) -> Quad {
 }
 
 // Stores those of four neighbouring outputs that exist; `at` is the row's first output.
-fn store_quad(at: u32, column: u32, columns: u32, sum: Quad) {
+fn store_existing(at: u32, column: u32, columns: u32, sum: Quad) {
+    if column + 4u <= columns {
+        store_quad(at + column, sum);
+        return;
+    }
     if column < columns {
         store(at + column, component0(sum));
     }
@@ -84,8 +88,5 @@ fn store_quad(at: u32, column: u32, columns: u32, sum: Quad) {
     }
     if column + 2u < columns {
         store(at + column + 2u, component2(sum));
-    }
-    if column + 3u < columns {
-        store(at + column + 3u, component3(sum));
     }
 }

@@ -54,6 +54,7 @@ pub mod low_level {
     pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
     pub use crate::plan::gpu::parts::{Part, Section};
     pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
+    pub use crate::plan::gpu::stored::{Stored, TexelFormat};
     pub use crate::plan::passes::Pass;
 }
 

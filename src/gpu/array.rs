@@ -9,7 +9,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::context::Context;
-use crate::gpu::passes::Span;
+use crate::gpu::end::Span;
 use crate::gpu::staging::{Download, Upload};
 use crate::plan::GpuCapabilities;
 use crate::util::memory;

@@ -7,7 +7,7 @@ use wgpu::BufferUsages as Usage;
 
 use crate::error::{Error, Result};
 use crate::gpu::context::{Context, guarded};
-use crate::gpu::passes::Span;
+use crate::gpu::end::Span;
 
 /// What a buffer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

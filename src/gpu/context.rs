@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::adapter::{CAN_WAIT, capabilities, ranked_adapters};
 use crate::gpu::backlog::{Backlog, Submission};
 use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
-use crate::gpu::convert::{Compiled, Conversion};
+use crate::gpu::copy_rows;
 use crate::gpu::pipelines::{BINDINGS, Pipelines};
 use crate::plan::{GpuCapabilities, GpuSettings};
 use crate::util::lru::LruCache;
@@ -20,9 +20,6 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SHADER_F64)
     .union(wgpu::Features::PIPELINE_CACHE)
     .union(wgpu::Features::TIMESTAMP_QUERY);
-
-/// Conversions that are kept: all there are.
-const CONVERSIONS: usize = 16;
 
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
@@ -35,7 +32,7 @@ pub(crate) struct Context {
     pub buffers: Arc<Buffers>,
     backlog: Backlog,
     pub pipelines: Pipelines,
-    conversions: LruCache<Conversion, Compiled>,
+    copies: LruCache<bool, copy_rows::Compiled>,
     capabilities: GpuCapabilities,
     /// Why the device was lost, once that is known.
     lost: Arc<OnceLock<String>>,
@@ -113,7 +110,7 @@ impl Context {
             buffers,
             backlog: Backlog::default(),
             pipelines,
-            conversions: LruCache::new(CONVERSIONS),
+            copies: LruCache::new(2),
             capabilities,
             lost: Arc::default(),
             theirs: false,
@@ -271,9 +268,9 @@ impl Context {
         }
     }
 
-    /// The pipeline of a conversion; compiled at its first use.
-    pub(crate) fn conversion(&self, conversion: Conversion) -> Result<Compiled> {
-        self.conversions.get(conversion, |conversion| conversion.compile(self))
+    /// What copies rows of words, or of half words; compiled at its first use.
+    pub(crate) fn copy_rows(&self, halves: bool) -> Result<copy_rows::Compiled> {
+        self.copies.get(halves, |&halves| copy_rows::compile(self, halves))
     }
 
     /// A buffer that holds these bytes from now on.

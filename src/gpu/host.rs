@@ -8,31 +8,33 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::format::FrameSample;
 use crate::gpu::buffers::{Pooled, Role};
-use crate::gpu::integers::Integers;
-use crate::gpu::passes::{Passes, Span, length};
+use crate::gpu::chain::Chain;
+use crate::gpu::end::Span;
+use crate::gpu::passes::{Passes, length};
 use crate::gpu::staging::{Download, Upload};
 use crate::gpu::timer::Timer;
+use crate::plan::gpu::stored::Stored;
 use crate::util::memory;
 
 /// From and to host memory with one submission and one wait, or one of each for every part where
 /// the whole is too large for the device.
 pub(crate) struct Host<A> {
     passes: Arc<Passes<A>>,
-    /// Conversions of samples that travel as integers of 8 and of 16 bits, once there were such.
-    integers: [OnceLock<Arc<Integers>>; 2],
+    /// The same for samples that are integers of 8 and of 16 bits, once there were such.
+    packed: [OnceLock<Chain<A>>; 2],
 }
 
 /// Work that was submitted.
 pub(crate) struct Running {
     download: Download,
     /// Not used by others before this is done, so that the device may do neighbours side by side.
-    buffers: Vec<Pooled>,
+    buffers: [Pooled; 2],
 }
 
 impl<A: Element> Host<A> {
     /// Runs these passes.
     pub(crate) fn new(passes: Arc<Passes<A>>) -> Self {
-        Self { passes, integers: Default::default() }
+        Self { passes, packed: Default::default() }
     }
 
     /// What it runs.
@@ -83,39 +85,26 @@ impl<A: Element> Host<A> {
         let passes = &self.passes;
         let stamps = timer.map(Timer::stamps);
         let bytes = bytemuck::cast_slice(x);
-        let Some(bits) = T::BITS else {
-            let output = passes.output_bytes();
-            return self.submit(bytes, output, timer, |encoder, input, output| {
-                passes.bind(input, output)?.record(encoder, stamps);
-                Ok(())
-            });
-        };
-        let integers = self.integers(bits)?;
-        let context = passes.context();
-        let plain = |bytes, what| context.take(Role::Storage, bytes, what);
-        let input = plain(passes.input_bytes(), "the input")?;
-        let output = plain(passes.output_bytes(), "the output")?;
-        let samples = passes.output_bytes() / size_of::<A>() as u64;
-        let packed = samples * size_of::<T>() as u64;
-        let mut running = self.submit(bytes, packed, timer, |encoder, from, to| {
-            integers.unpack(encoder, from, &input.span())?;
-            passes.bind(&input.span(), &output.span())?.record(encoder, stamps);
-            integers.pack(encoder, &output.span(), to)
-        })?;
-        running.buffers.extend([input, output]);
-        Ok(running)
+        let packed = T::BITS.map(|bits| self.packed(bits)).transpose()?;
+        let output = packed.map_or(passes.output_bytes(), Chain::output_bytes);
+        self.submit(bytes, output, timer, |encoder, input, output| {
+            let (input, output) = (input.into(), output.into());
+            let bound = match packed {
+                Some(packed) => packed.bind(&input, &output)?,
+                None => passes.bind(&input, &output)?,
+            };
+            bound.record(encoder, stamps);
+            Ok(())
+        })
     }
 
-    fn integers(&self, bits: u32) -> Result<Arc<Integers>> {
-        let cell = &self.integers[usize::from(bits > 8)];
-        if let Some(integers) = cell.get() {
-            return Ok(integers.clone());
+    fn packed(&self, bits: u32) -> Result<&Chain<A>> {
+        let cell = &self.packed[usize::from(bits > 8)];
+        if cell.get().is_none() {
+            // Where several threads make them at one time the first ones are kept.
+            let _ = cell.set(self.passes.stored_as([Stored::Packed { bits }; 2])?);
         }
-        let samples = |bytes| bytes / size_of::<A>() as u64;
-        let (input, output) = (self.passes.input_bytes(), self.passes.output_bytes());
-        let context = self.passes.context();
-        let integers = Integers::new(context, bits, samples(input), samples(output))?;
-        Ok(cell.get_or_init(|| Arc::new(integers)).clone())
+        Ok(cell.get().expect("it was set"))
     }
 
     /// Submits an upload of `x`, what `record` records between input and output, and a download.
@@ -145,7 +134,7 @@ impl<A: Element> Host<A> {
             upload.recall();
             Ok(Download::start(context, staged, submission))
         })?;
-        Ok(Running { download, buffers: vec![input, output] })
+        Ok(Running { download, buffers: [input, output] })
     }
 }
 

@@ -6,9 +6,10 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
-use crate::gpu::convert::{Bound, Convert, Rows};
+use crate::gpu::copy_rows::{CopyRows, Rows};
+use crate::gpu::end::{End, Span};
 use crate::gpu::layout::Layout;
-use crate::gpu::passes::{Passes, Span};
+use crate::gpu::passes::Passes;
 
 /// Layouts; arrays that differ in their buffers alone share one entry.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,7 +29,7 @@ pub(crate) struct OnBuffers<A> {
 
 /// A buffer of our own, without gaps, and the copy between it and the caller's.
 struct Packed {
-    copy: Convert,
+    copy: CopyRows,
     packed: Pooled,
     /// The caller's range, from where the device lets a binding start.
     offset: u64,
@@ -64,21 +65,19 @@ impl<A: Element> OnBuffers<A> {
         let output = span(destination, &key.destination, &self.scatter);
         // Before anything is recorded: what cannot be bound leaves the encoder as it was.
         let gather = self.gather.as_ref().map(|gather| {
-            let theirs = Bound::Buffer(gather.theirs(source));
-            Ok((&gather.copy, gather.copy.bind(theirs, Bound::Buffer(input.clone()))?))
+            Ok((&gather.copy, gather.copy.bind(gather.theirs(source), input.clone())?))
         });
         let scatter = self.scatter.as_ref().map(|scatter| {
-            let theirs = Bound::Buffer(scatter.theirs(destination));
-            Ok((&scatter.copy, scatter.copy.bind(Bound::Buffer(output.clone()), theirs)?))
+            Ok((&scatter.copy, scatter.copy.bind(output.clone(), scatter.theirs(destination))?))
         });
         let (gather, scatter) = (gather.transpose()?, scatter.transpose()?);
-        let passes = self.passes.bind(&input, &output)?;
+        let passes = self.passes.bind(&End::Buffer(input), &End::Buffer(output))?;
         if let Some((copy, bound)) = &gather {
-            copy.record_bound(encoder, bound);
+            copy.record(encoder, bound);
         }
         passes.record(encoder, None);
         if let Some((copy, bound)) = &scatter {
-            copy.record_bound(encoder, bound);
+            copy.record(encoder, bound);
         }
         Ok(())
     }
@@ -119,7 +118,7 @@ impl Packed {
                 target_pitch: pitch,
             }
         };
-        let copy = Convert::rows(context, rows, word < 4)?;
+        let copy = CopyRows::new(context, rows, word < 4)?;
         let dense = theirs.rows * theirs.row_bytes;
         let packed = unsubmitted(context, dense, "a copy of the caller's array")?;
         Ok(Self { copy, packed, offset, bytes })

@@ -8,40 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::element::Element;
-use crate::element::wider::widened;
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
+use crate::gpu::chain::Chain;
 use crate::gpu::context::Context;
+use crate::gpu::end::{End, Span};
 use crate::gpu::params::Params;
 use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
 use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
+use crate::plan::gpu::stored::Stored;
 use crate::problem::extension::Extension;
 use crate::util::lru::LruCache;
-
-/// A range of a buffer. The offset suits the device's storage bindings.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Span {
-    pub buffer: wgpu::Buffer,
-    pub offset: u64,
-    pub bytes: u64,
-}
-
-impl Span {
-    /// The range as a binding; shaders read whole words.
-    pub(crate) fn binding(&self) -> wgpu::BindingResource<'_> {
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.buffer,
-            offset: self.offset,
-            size: wgpu::BufferSize::new(self.bytes.next_multiple_of(4)),
-        })
-    }
-
-    fn part(&self, range: Range<u64>) -> Self {
-        let (offset, bytes) = (self.offset + range.start, range.end - range.start);
-        Self { buffer: self.buffer.clone(), offset, bytes }
-    }
-}
 
 /// Where the device notes the time: at the beginning of the first pass and at the end of the last.
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +33,10 @@ pub(crate) struct Stamps<'a> {
 /// what is between two passes. Runs share it: the device's queue puts them in order.
 pub(crate) struct Passes<A> {
     context: Arc<Context>,
+    schedule: Schedule,
     parts: Vec<Recorded>,
-    resident: bool,
     params: wgpu::Buffer,
-    weights: Vec<wgpu::Buffer>,
+    weights: HashMap<Taps, wgpu::Buffer>,
     between: [Option<Pooled>; 2],
     /// Input and output of a part that is no range of the whole, once one was recorded.
     gathered: Mutex<[Option<Arc<Pooled>>; 2]>,
@@ -80,8 +58,8 @@ struct Step {
     pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
     groups: [u32; 2],
-    /// Index of its weights.
-    weights: usize,
+    /// None for a stage that multiplies with nothing.
+    weights: Option<wgpu::Buffer>,
     from: Place,
     to: Place,
     bound: [Bound; 2],
@@ -92,7 +70,7 @@ struct Bound {
     /// Where its parameters lie.
     params: u64,
     /// By input and output.
-    bindings: LruCache<[Span; 2], wgpu::BindGroup>,
+    bindings: LruCache<[End; 2], wgpu::BindGroup>,
 }
 
 /// Bind groups that are kept: enough for a few frames in flight, each with buffers of its own. Each
@@ -120,38 +98,46 @@ impl<A: Element> Passes<A> {
         extension: &Extension<A>,
         kernel: &Kernel<A>,
     ) -> Result<Self> {
-        let size = size_of::<A>();
-        let whole = &extension.geometry;
+        let weights = Weights::new(extension, kernel, schedule.terms)?;
+        let device = context.clone();
+        Self::with_weights(context, schedule, |taps| weights.upload(taps, &device))
+    }
+
+    /// The same with weights that `upload` brings to the device.
+    pub(super) fn with_weights(
+        context: Arc<Context>,
+        schedule: &Schedule,
+        mut upload: impl FnMut(&Taps) -> Result<wgpu::Buffer>,
+    ) -> Result<Self> {
+        let whole = &schedule.geometry;
+        let stored = schedule.stored();
         let alignment = context.capabilities().offset_alignment as usize;
-        let extended = extension.widened::<A::Summed>()?;
-        let taps = widened::<A, A::Summed>(&kernel.taps)?;
-        let source = Weights::new(&extended, &taps, kernel.native_terms(), schedule.terms)?;
         let mut params = Packed::new(alignment.max(4));
-        let mut buffers: Vec<wgpu::Buffer> = Vec::new();
-        let mut uploaded: HashMap<Taps, usize> = HashMap::new();
+        let mut uploaded: HashMap<Taps, wgpu::Buffer> = HashMap::new();
         let mut parts = Vec::with_capacity(schedule.parts.len());
         for Scheduled { part, stages } in &schedule.parts {
-            let bytes = |runs: Vec<Range<usize>>| -> Vec<Range<u64>> {
-                runs.iter().map(|run| (run.start * size) as u64..(run.end * size) as u64).collect()
-            };
-            let runs = [bytes(part.input_runs(whole)), bytes(part.output_runs(whole))];
-            let [input, output] = [&runs[0], &runs[1]].map(|runs| match &runs[..] {
+            let samples = [part.input_runs(whole), part.output_runs(whole)];
+            let [input, output] = [0, 1].map(|end| match (&samples[end][..], stored[end]) {
+                ([run], texture) if texture.is_texture() => run.start,
                 // Behind the offset that the range is bound at.
-                [run] => run.start as usize % alignment / size,
+                ([run], stored) => stored.bytes(run.start) % alignment / stored.bytes(1),
                 _ => 0,
+            });
+            let runs = [0, 1].map(|end| {
+                let bytes = |sample: usize| stored[end].bytes(sample) as u64;
+                samples[end].iter().map(|run| bytes(run.start)..bytes(run.end)).collect()
             });
             let mut steps = Vec::with_capacity(stages.len());
             for stage in stages {
                 let Stage { launch, taps, from, to, .. } = stage;
                 let pipeline = context.pipelines.get(&launch.variant)?;
                 let weights = match uploaded.get(taps) {
-                    Some(&i) => i,
+                    _ if *taps == Taps::None => None,
+                    Some(weights) => Some(weights.clone()),
                     None => {
-                        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM;
-                        let bytes = source.of(taps)?;
-                        buffers.push(context.constant("convolve kernel", &bytes, usage)?);
-                        uploaded.insert(taps.clone(), buffers.len() - 1);
-                        buffers.len() - 1
+                        let weights = upload(taps)?;
+                        uploaded.insert(taps.clone(), weights.clone());
+                        Some(weights)
                     }
                 };
                 let in_whole = [
@@ -162,7 +148,7 @@ impl<A: Element> Passes<A> {
                     params: params.push(bytemuck::bytes_of(&Params::new(stage, starts))),
                     bindings: LruCache::new(KEPT),
                 });
-                let layout = context.pipelines.layout(&launch.variant).clone();
+                let layout = context.pipelines.layout(&launch.variant)?;
                 let (groups, from, to) = (launch.groups, *from, *to);
                 steps.push(Step { pipeline, layout, groups, weights, from, to, bound });
             }
@@ -181,16 +167,28 @@ impl<A: Element> Passes<A> {
         Ok(Self {
             between: [between(first)?, between(second)?],
             parts,
-            resident: schedule.resident,
             params,
-            weights: buffers,
+            weights: uploaded,
             gathered: Mutex::default(),
-            input_bytes: (whole.input_len() * size) as u64,
-            output_bytes: (whole.output_len() * size) as u64,
+            input_bytes: stored[0].bytes(whole.input_len()) as u64,
+            output_bytes: stored[1].bytes(whole.output_len()) as u64,
             work: Duration::from_secs_f64(work / SLOWEST),
             element: PhantomData,
+            schedule: schedule.clone(),
             context,
         })
+    }
+
+    /// The same passes from an input to an output that are stored in other ways.
+    pub(crate) fn stored_as(&self, stored: [Stored; 2]) -> Result<Chain<A>> {
+        let schedules = self.schedule.stored_as(stored, &self.context.capabilities());
+        let upload = |taps: &Taps| Ok(self.weights[taps].clone());
+        Chain::new(&self.context, &schedules.map_err(Error::gpu_memory)?, upload)
+    }
+
+    /// What they were made from.
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 
     /// The device that these passes are for.
@@ -215,12 +213,12 @@ impl<A: Element> Passes<A> {
 
     /// Whether [`Passes::bind`] may be used: all of the input and of the output fit into buffers.
     pub(crate) fn are_resident(&self) -> bool {
-        self.resident
+        self.schedule.resident
     }
 
     /// These passes, or an error where input and output cannot both be on the device.
     pub(crate) fn resident(self: Arc<Self>) -> Result<Arc<Self>> {
-        if self.resident {
+        if self.are_resident() {
             return Ok(self);
         }
         let (input, output) = (self.input_bytes(), self.output_bytes());
@@ -237,7 +235,7 @@ impl<A: Element> Passes<A> {
         let context = &self.context;
         context.attempt(|| {
             let mut encoder = context.device.create_command_encoder(&Default::default());
-            self.bind(input, output)?.record(&mut encoder, None);
+            self.bind(&input.into(), &output.into())?.record(&mut encoder, None);
             context.submit(encoder, self.work());
             Ok(())
         })
@@ -266,21 +264,24 @@ impl<A: Element> Passes<A> {
 
     /// All passes from `input` to `output`, which lie in different buffers or are disjoint ranges that are
     /// never bound together. To be called where wgpu's errors are caught.
-    pub(crate) fn bind<'a>(&'a self, input: &Span, output: &Span) -> Result<BoundPasses<'a>> {
+    pub(crate) fn bind<'a>(&'a self, input: &End, output: &End) -> Result<BoundPasses<'a>> {
         let alignment = self.context.offset_alignment();
         let part = |part: &'a Recorded| {
-            let runs = &part.runs;
-            let bound = |span: &Span, place: usize| match &runs[place][..] {
-                [run] => Ok(span.part(run.start / alignment * alignment..run.end)),
-                runs => Ok(self.gathered(place)?.span().part(0..length(runs))),
+            // What is bound, and what is copied to it or from it.
+            let bound = |whole: &End, place: usize| match (whole, &part.runs[place][..]) {
+                (End::Texture(_), _) => Ok((whole.clone(), None)),
+                (End::Buffer(span), [run]) => {
+                    let start = run.start / alignment * alignment;
+                    Ok((End::Buffer(span.part(start..run.end)), None))
+                }
+                (End::Buffer(span), runs) => {
+                    let own = self.gathered(place)?.span().part(0..length(runs));
+                    Ok(((&own).into(), Some(Copied { whole: span.clone(), own })))
+                }
             };
-            let (from, to) = (bound(input, 0)?, bound(output, 1)?);
+            let ((from, copied_from), (to, copied_to)) = (bound(input, 0)?, bound(output, 1)?);
             let groups = self.groups(part, Binding::InWhole, [&from, &to])?;
-            let copied = |place: usize, whole: &Span, own: Span| {
-                (runs[place].len() > 1).then(|| Copied { whole: whole.clone(), own })
-            };
-            let copied = [copied(0, input, from), copied(1, output, to)];
-            Ok(BoundPart { part, groups, copied })
+            Ok(BoundPart { part, groups, copied: [copied_from, copied_to] })
         };
         let parts = self.parts.iter().map(part).collect::<Result<_>>()?;
         Ok(BoundPasses { parts })
@@ -296,7 +297,7 @@ impl<A: Element> Passes<A> {
         stamps: Option<Stamps>,
     ) -> Result<()> {
         let part = &self.parts[part];
-        let groups = self.groups(part, Binding::Own, [input, output])?;
+        let groups = self.groups(part, Binding::Own, [&input.into(), &output.into()])?;
         part.record(encoder, &groups, stamps, [true, true]);
         Ok(())
     }
@@ -306,24 +307,25 @@ impl<A: Element> Passes<A> {
         &self,
         part: &Recorded,
         way: Binding,
-        [input, output]: [&Span; 2],
+        [input, output]: [&End; 2],
     ) -> Result<Vec<wgpu::BindGroup>> {
         let group = |step: &Step| {
-            let span = |place: Place| match place {
+            let end = |place: Place| match place {
                 Place::Input => input.clone(),
                 Place::Output => output.clone(),
                 Place::Between(i) => {
-                    self.between[i].as_ref().expect("a place that stages write").span()
+                    End::Buffer(self.between[i].as_ref().expect("a place that stages write").span())
                 }
             };
             let Bound { params, bindings } = &step.bound[way as usize];
-            bindings.get([span(step.from), span(step.to)], |[from, to]| {
+            bindings.get([end(step.from), end(step.to)], |[from, to]| {
                 let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                     buffer: &self.params,
                     offset: *params,
                     size: wgpu::BufferSize::new(size_of::<Params>() as u64),
                 });
-                let weights = self.weights[step.weights].as_entire_binding();
+                // Where there are none, nobody looks at what is bound.
+                let weights = step.weights.as_ref().unwrap_or(&self.params).as_entire_binding();
                 self.context.bind(&step.layout, [params, from.binding(), weights, to.binding()])
             })
         };
@@ -401,6 +403,11 @@ struct Copied {
 }
 
 impl BoundPasses<'_> {
+    /// All of these, one after another.
+    pub(super) fn joined(all: Vec<Self>) -> Self {
+        Self { parts: all.into_iter().flat_map(|passes| passes.parts).collect() }
+    }
+
     pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder, stamps: Option<Stamps>) {
         let last = self.parts.len() - 1;
         for (i, BoundPart { part, groups, copied: [input, output] }) in

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result};
 use crate::gpu::context::guarded;
 use crate::gpu::shaders;
+use crate::gpu::texture::texture_format;
 use crate::plan::GpuSettings;
-use crate::plan::gpu::launch::Variant;
+use crate::plan::gpu::launch::{Types, Variant};
+use crate::plan::gpu::stored::Stored;
 use crate::util::disk;
 use crate::util::lru::LruCache;
 
@@ -15,14 +17,15 @@ use crate::util::lru::LruCache;
 /// what can run.
 const MOST: usize = 128;
 
-/// Bindings of every shader: parameters, input, weights, output.
-const READ_ONLY: [bool; 4] = [true, true, true, false];
+/// Storage buffers that a shader needs at most: parameters, input, weights, output.
+pub(crate) const BINDINGS: u32 = 4;
 
-/// Storage buffers that a shader needs at most.
-pub(crate) const BINDINGS: u32 = READ_ONLY.len() as u32;
+/// What the layout of a variant's bindings depends on: input and output, and whether weights are in
+/// uniform memory.
+type Layout = (Stored, bool, Stored);
 
-/// Which of them the weights are.
-const WEIGHTS: usize = 2;
+/// Layouts that are kept: about as many as there are.
+const LAYOUTS: usize = 32;
 
 /// What the shaders leave unchecked.
 ///
@@ -45,8 +48,7 @@ const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
 #[derive(Debug)]
 pub(crate) struct Pipelines {
     device: wgpu::Device,
-    /// With weights in storage, and in uniform memory.
-    layouts: [wgpu::BindGroupLayout; 2],
+    layouts: LruCache<Layout, wgpu::BindGroupLayout>,
     /// Whether shaders check every index and count every loop.
     checked: bool,
     /// Whether a test wants to see one fail.
@@ -58,30 +60,7 @@ pub(crate) struct Pipelines {
 impl Pipelines {
     /// None yet.
     pub(crate) fn new(device: &wgpu::Device, settings: &GpuSettings) -> Result<Self> {
-        let layout = |uniform: bool| {
-            let entries: Vec<wgpu::BindGroupLayoutEntry> = READ_ONLY
-                .iter()
-                .enumerate()
-                .map(|(binding, &read_only)| wgpu::BindGroupLayoutEntry {
-                    binding: binding as u32,
-                    visibility: wgpu::ShaderStages::COMPUTE,
-                    ty: wgpu::BindingType::Buffer {
-                        ty: match uniform && binding == WEIGHTS {
-                            true => wgpu::BufferBindingType::Uniform,
-                            false => wgpu::BufferBindingType::Storage { read_only },
-                        },
-                        has_dynamic_offset: false,
-                        min_binding_size: None,
-                    },
-                    count: None,
-                })
-                .collect();
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("convolve"),
-                entries: &entries,
-            })
-        };
-        let layouts = guarded(device, || [layout(false), layout(true)])?;
+        let layouts = LruCache::new(LAYOUTS);
         let disk = settings.cache.as_deref().and_then(|directory| Disk::open(device, directory));
         let kept = LruCache::new(MOST);
         let (checked, fault) = (settings.checked_shaders, settings.shader_fault);
@@ -89,8 +68,23 @@ impl Pipelines {
     }
 
     /// How the bindings of a variant are laid out.
-    pub(crate) fn layout(&self, variant: &Variant) -> &wgpu::BindGroupLayout {
-        &self.layouts[usize::from(variant.uniform.is_some())]
+    pub(crate) fn layout(&self, variant: &Variant) -> Result<wgpu::BindGroupLayout> {
+        let Types { input, output, .. } = variant.types;
+        self.layouts.get((input, variant.uniform.is_some(), output), |&layout| {
+            let entries: Vec<_> = bindings(layout)
+                .into_iter()
+                .zip(0..)
+                .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+                    binding,
+                    visibility: wgpu::ShaderStages::COMPUTE,
+                    ty,
+                    count: None,
+                })
+                .collect();
+            let descriptor =
+                wgpu::BindGroupLayoutDescriptor { label: Some("convolve"), entries: &entries };
+            guarded(&self.device, || self.device.create_bind_group_layout(&descriptor))
+        })
     }
 
     /// The pipeline of a variant; compiled where it is not kept.
@@ -100,12 +94,13 @@ impl Pipelines {
 
     fn compile(&self, variant: &Variant) -> Result<wgpu::ComputePipeline> {
         let mut source = shaders::source(variant).ok_or_else(|| {
-            Error::gpu_internal(format!("the shaders have no {}", variant.types.accumulator))
+            Error::gpu_internal(format!("the shaders have no {:?}", variant.types))
         })?;
         if self.fault {
             source += "an injected fault";
         }
-        let label = format!("convolve {:?} {}", variant.shader, variant.types.input);
+        let label = format!("convolve {:?} {:?}", variant.shader, variant.types.input);
+        let layout = self.layout(variant)?;
         let pipeline = guarded(&self.device, || {
             let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(&label),
@@ -119,7 +114,7 @@ impl Pipelines {
             let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
             let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some(&label),
-                bind_group_layouts: &[Some(self.layout(variant))],
+                bind_group_layouts: &[Some(&layout)],
                 immediate_size: 0,
             });
             self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -140,6 +135,33 @@ impl Pipelines {
         }
         Ok(pipeline)
     }
+}
+
+/// The bindings of a shader, in their order: parameters, input, weights, output.
+fn bindings((input, uniform, output): Layout) -> [wgpu::BindingType; 4] {
+    let buffer =
+        |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
+    let storage = |read_only| buffer(wgpu::BufferBindingType::Storage { read_only });
+    let view_dimension = wgpu::TextureViewDimension::D2;
+    let input = match input {
+        Stored::Elements(_) | Stored::Packed { .. } => storage(true),
+        Stored::Texture { .. } | Stored::StorageTexture(_) => wgpu::BindingType::Texture {
+            // Texels are loaded, not interpolated.
+            sample_type: wgpu::TextureSampleType::Float { filterable: false },
+            view_dimension,
+            multisampled: false,
+        },
+    };
+    let weights = if uniform { buffer(wgpu::BufferBindingType::Uniform) } else { storage(true) };
+    let output = match output {
+        Stored::StorageTexture(format) => wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::WriteOnly,
+            format: texture_format(format),
+            view_dimension,
+        },
+        _ => storage(false),
+    };
+    [storage(true), input, weights, output]
 }
 
 /// What the driver compiled, in a file from process to process.
@@ -212,6 +234,55 @@ mod tests {
             panic!("CONVOLVE_REQUIRE_GPU=1, but: {error}");
         }
         found.inspect_err(|error| eprintln!("SKIPPED: {error}")).ok()
+    }
+
+    #[test]
+    fn shaders_are_bound_as_they_declare() {
+        let f32s = shaders::tests::variants(DType::F32);
+        for variant in f32s.into_iter().chain(shaders::tests::stored_variants()) {
+            let needed = naga::valid::Capabilities::SHADER_FLOAT16;
+            let Some(module) = shaders::tests::valid(&variant, needed) else { continue };
+            let Types { input, output, .. } = variant.types;
+            let bound = bindings((input, variant.uniform.is_some(), output));
+            let declared = module.global_variables.iter().filter_map(|(_, variable)| {
+                let binding = variable.binding?.binding as usize;
+                Some((binding, variable.space, &module.types[variable.ty].inner))
+            });
+            let mut seen = [false; 4];
+            for (binding, space, ty) in declared {
+                seen[binding] = true;
+                let as_bound = match (bound[binding], space, ty) {
+                    (wgpu::BindingType::Buffer { ty, .. }, space, _) => match ty {
+                        wgpu::BufferBindingType::Uniform => space == naga::AddressSpace::Uniform,
+                        wgpu::BufferBindingType::Storage { read_only } => {
+                            let access = match read_only {
+                                true => naga::StorageAccess::LOAD,
+                                false => naga::StorageAccess::LOAD | naga::StorageAccess::STORE,
+                            };
+                            space == naga::AddressSpace::Storage { access }
+                        }
+                    },
+                    (
+                        wgpu::BindingType::Texture { .. },
+                        _,
+                        naga::TypeInner::Image { class, .. },
+                    ) => {
+                        matches!(class, naga::ImageClass::Sampled { .. })
+                    }
+                    (
+                        wgpu::BindingType::StorageTexture { format, .. },
+                        _,
+                        naga::TypeInner::Image {
+                            class: naga::ImageClass::Storage { format: declared, .. },
+                            ..
+                        },
+                    ) => format!("{declared:?}") == format!("{format:?}"),
+                    _ => false,
+                };
+                assert!(as_bound, "binding {binding} of {variant:?}: {space:?} {ty:?}");
+            }
+            assert_eq!(seen, [true; 4], "{variant:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! The WGSL of every pipeline: its sizes, an element's file, the extended input, the lines for each
-//! register, a method.
+//! The WGSL of every pipeline: an element's file, sizes, the extended input, what loads and stores samples,
+//! the lines for each register, a method.
 
 use crate::element::DType;
 use crate::gpu::unrolled;
 use crate::plan::gpu::launch::{Shader, Types, Variant, tap_quads};
+use crate::plan::gpu::stored::Stored;
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 20] = [
+pub(crate) const SOURCES: [&str; 23] = [
+    include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),
     include_str!("../../shaders/direct_nd.wgsl"),
@@ -18,25 +20,24 @@ pub(crate) const SOURCES: [&str; 20] = [
     include_str!("../../shaders/element_i32.wgsl"),
     include_str!("../../shaders/element_u32.wgsl"),
     include_str!("../../shaders/extended.wgsl"),
-    include_str!("../../shaders/from_texture.wgsl"),
-    include_str!("../../shaders/pack_integers.wgsl"),
+    include_str!("../../shaders/load_elements.wgsl"),
+    include_str!("../../shaders/load_packed.wgsl"),
+    include_str!("../../shaders/load_texture.wgsl"),
     include_str!("../../shaders/round_f16.wgsl"),
     include_str!("../../shaders/round_nothing.wgsl"),
     include_str!("../../shaders/scalars.wgsl"),
     include_str!("../../shaders/separable_2d.wgsl"),
     include_str!("../../shaders/staging.wgsl"),
+    include_str!("../../shaders/store_elements.wgsl"),
+    include_str!("../../shaders/store_packed.wgsl"),
+    include_str!("../../shaders/store_texture.wgsl"),
     include_str!("../../shaders/tiles.wgsl"),
-    include_str!("../../shaders/to_texture.wgsl"),
-    include_str!("../../shaders/unpack_integers.wgsl"),
 ];
 
-/// The complete source of a variant, or `None` where no shader has its type.
+/// The complete source of a variant, or `None` where no shader has its types.
 pub(crate) fn source(variant: &Variant) -> Option<String> {
-    let Types { input, output, accumulator } = variant.types;
-    let (Some(input), Some(output)) = (stored(input, accumulator), stored(output, accumulator))
-    else {
-        return None;
-    };
+    let accumulator = variant.types.accumulator;
+    let (load, store) = (load(variant)?, store(variant)?);
     let element = match accumulator {
         DType::F32 => include_str!("../../shaders/element_f32.wgsl"),
         DType::F64 => include_str!("../../shaders/element_f64.wgsl"),
@@ -51,10 +52,10 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
     };
     let staging = match variant.shader {
         Shader::Direct2d | Shader::Separable2d => include_str!("../../shaders/staging.wgsl"),
-        Shader::DirectStrided | Shader::DirectNd => "",
+        Shader::DirectStrided | Shader::DirectNd | Shader::Convert => "",
     };
     let tiles = match variant.shader {
-        Shader::DirectNd => "",
+        Shader::DirectNd | Shader::Convert => "",
         _ => include_str!("../../shaders/tiles.wgsl"),
     };
     let method = match variant.shader {
@@ -62,24 +63,77 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
         Shader::DirectStrided => include_str!("../../shaders/direct_strided.wgsl"),
         Shader::DirectNd => include_str!("../../shaders/direct_nd.wgsl"),
         Shader::Separable2d => include_str!("../../shaders/separable_2d.wgsl"),
+        Shader::Convert => include_str!("../../shaders/convert.wgsl"),
     };
-    let rounding = match output {
-        "f16" => include_str!("../../shaders/round_f16.wgsl"),
-        _ => include_str!("../../shaders/round_nothing.wgsl"),
-    };
-    let enable = if [input, output].contains(&"f16") { "enable f16;\n" } else { "" };
-    let stored = format!("alias Input = {input};\nalias Output = {output};\n");
+    let Types { input, output, .. } = variant.types;
+    let half = Stored::Elements(DType::F16);
+    let enable = if [input, output].contains(&half) { "enable f16;\n" } else { "" };
     let extended = include_str!("../../shaders/extended.wgsl");
     let (sizes, unrolled) = (sizes(variant), unrolled::lines(variant));
     let parts = [
-        enable, element, arithmetic, &stored, rounding, &sizes, extended, tiles, staging,
-        &unrolled, method,
+        enable, element, arithmetic, &sizes, extended, &load, &store, tiles, staging, &unrolled,
+        method,
     ];
     Some(parts.join("\n"))
 }
 
-/// The name of what a type is stored as in shaders that compute in another one, or in the same.
-fn stored(dtype: DType, accumulator: DType) -> Option<&'static str> {
+/// What loads the samples of a variant's input.
+fn load(variant: &Variant) -> Option<String> {
+    let Types { input, accumulator, .. } = variant.types;
+    let (names, source) = match input {
+        Stored::Elements(dtype) => (
+            format!("alias Input = {};", number(dtype, accumulator)?),
+            include_str!("../../shaders/load_elements.wgsl"),
+        ),
+        _ if accumulator != DType::F32 => return None,
+        Stored::Packed { bits } => (
+            format!("const LOADED_BITS: u32 = {bits}u;"),
+            include_str!("../../shaders/load_packed.wgsl"),
+        ),
+        Stored::Texture { channels } => (
+            format!("const LOADED_CHANNELS: u32 = {channels}u;"),
+            include_str!("../../shaders/load_texture.wgsl"),
+        ),
+        Stored::StorageTexture(_) => return None,
+    };
+    Some([&names, source].join("\n"))
+}
+
+/// What stores the samples of a variant's output.
+fn store(variant: &Variant) -> Option<String> {
+    let Types { output, accumulator, .. } = variant.types;
+    let (names, source) = match output {
+        Stored::Elements(dtype) => {
+            let rounding = match number(dtype, accumulator)? {
+                "f16" => include_str!("../../shaders/round_f16.wgsl"),
+                _ => include_str!("../../shaders/round_nothing.wgsl"),
+            };
+            let number = number(dtype, accumulator)?;
+            (
+                format!("alias Output = {number};\n{rounding}"),
+                include_str!("../../shaders/store_elements.wgsl"),
+            )
+        }
+        _ if accumulator != DType::F32 || variant.accumulate || variant.repair => return None,
+        Stored::Packed { bits } => (
+            format!("const STORED_BITS: u32 = {bits}u;"),
+            include_str!("../../shaders/store_packed.wgsl"),
+        ),
+        Stored::StorageTexture(format) => {
+            let (name, channels) = (format.name(), format.channels());
+            let output = format!("alias Output = texture_storage_2d<{name}, write>;");
+            (
+                format!("{output}\nconst STORED_CHANNELS: u32 = {channels}u;"),
+                include_str!("../../shaders/store_texture.wgsl"),
+            )
+        }
+        Stored::Texture { .. } => return None,
+    };
+    Some([&names, source].join("\n"))
+}
+
+/// The name of a type of stored numbers in shaders that compute in another one, or in the same.
+fn number(dtype: DType, accumulator: DType) -> Option<&'static str> {
     match dtype {
         DType::F16 if accumulator == DType::F32 => Some("f16"),
         _ => (dtype == accumulator).then_some("Element"),
@@ -149,6 +203,7 @@ fn tap_quads() -> u32 {{
 pub(super) mod tests {
     use super::*;
     use crate::plan::gpu::launch::Launch;
+    use crate::plan::gpu::stored::TexelFormat;
     use crate::plan::{GpuCapabilities, GpuKind};
     use crate::problem::geometry::{Axis, Geometry};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -207,8 +262,47 @@ pub(super) mod tests {
             }
             let deep = Geometry { axes: geometries[6].clone() };
             all.push(Launch::repair(dtype, &deep, &gpu).expect("fits").variant);
+            let line = Geometry { axes: geometries[3].clone() };
+            all.push(Launch::convert(dtype.into(), &line, &gpu).expect("fits").variant);
         }
         all
+    }
+
+    /// The same from and to every way of storing samples of `f32`, even where no schedule has them.
+    pub(crate) fn stored_variants() -> Vec<Variant> {
+        let f16 = Stored::Elements(DType::F16);
+        let packed = [8, 16].map(|bits| Stored::Packed { bits });
+        let textures = [1, 4].map(|channels| Stored::Texture { channels });
+        let inputs = [&[f16][..], &packed, &textures].concat();
+        let storage = TexelFormat::ALL.map(Stored::StorageTexture);
+        let outputs = [&[f16][..], &packed, &storage].concat();
+        let plain = Stored::Elements(DType::F32);
+        let ends: Vec<_> = inputs
+            .into_iter()
+            .map(|input| (input, plain))
+            .chain(outputs.into_iter().map(|output| (plain, output)))
+            .collect();
+        let mut all = Vec::new();
+        for variant in variants(DType::F32) {
+            all.extend(ends.iter().map(|&(input, output)| {
+                let types = Types { input, output, ..variant.types };
+                Variant { types, ..variant.clone() }
+            }));
+        }
+        all
+    }
+
+    /// The source of a variant, valid where there is one.
+    pub(crate) fn valid(variant: &Variant, needed: Capabilities) -> Option<naga::Module> {
+        let source = source(variant)?;
+        let module = naga::front::wgsl::parse_str(&source)
+            .unwrap_or_else(|e| panic!("{variant:?}: {}", e.emit_to_string(&source)));
+        Validator::new(ValidationFlags::all(), needed)
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{variant:?}: {}", e.emit_to_string(&source)));
+        assert!(module.entry_points.iter().any(|entry| entry.name == "main"));
+        assert!(module.overrides.is_empty());
+        Some(module)
     }
 
     #[test]
@@ -221,24 +315,32 @@ pub(super) mod tests {
                 _ => Capabilities::empty(),
             };
             for variant in variants(dtype) {
-                let source = source(&variant).expect("a supported type");
-                let module = naga::front::wgsl::parse_str(&source)
-                    .unwrap_or_else(|e| panic!("{variant:?}: {}", e.emit_to_string(&source)));
-                Validator::new(ValidationFlags::all(), needed)
-                    .validate(&module)
-                    .unwrap_or_else(|e| panic!("{variant:?}: {}", e.emit_to_string(&source)));
-                assert!(module.entry_points.iter().any(|entry| entry.name == "main"));
-                assert!(module.overrides.is_empty());
+                valid(&variant, needed).expect("a supported type");
                 seen.push((variant.shader, variant.uniform.is_some()));
             }
         }
-        for shader in
-            [Shader::Direct2d, Shader::DirectStrided, Shader::DirectNd, Shader::Separable2d]
-        {
+        for shader in [
+            Shader::Direct2d,
+            Shader::DirectStrided,
+            Shader::DirectNd,
+            Shader::Separable2d,
+            Shader::Convert,
+        ] {
             assert!(seen.contains(&(shader, false)), "{shader:?}");
         }
         for shader in [Shader::Direct2d, Shader::DirectStrided, Shader::Separable2d] {
             assert!(seen.contains(&(shader, true)), "{shader:?}");
+        }
+    }
+
+    #[test]
+    fn every_way_of_storing_samples_is_valid_under_every_shader() {
+        let needed = Capabilities::SHADER_FLOAT16;
+        for variant in stored_variants() {
+            let is_looked_at = variant.accumulate || variant.repair;
+            let Types { output, .. } = variant.types;
+            let is_possible = matches!(output, Stored::Elements(_)) || !is_looked_at;
+            assert_eq!(valid(&variant, needed).is_some(), is_possible, "{variant:?}");
         }
     }
 

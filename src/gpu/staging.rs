@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::backlog::Submission;
 use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::context::Context;
-use crate::gpu::passes::Span;
+use crate::gpu::end::Span;
 
 /// Bytes on their way to the device.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Which part of a caller's texture a filter reads or writes.
 
 use crate::error::{Error, Result};
+use crate::plan::gpu::stored::TexelFormat;
 
 /// One mip level of one layer of a caller's texture.
 ///
@@ -115,6 +116,27 @@ impl<'a> GpuTexture<'a> {
     }
 }
 
+/// A format in wgpu's words.
+pub(crate) fn texture_format(format: TexelFormat) -> wgpu::TextureFormat {
+    match format {
+        TexelFormat::Rgba8Unorm => wgpu::TextureFormat::Rgba8Unorm,
+        TexelFormat::Rgba16Float => wgpu::TextureFormat::Rgba16Float,
+        TexelFormat::R32Float => wgpu::TextureFormat::R32Float,
+        TexelFormat::Rgba32Float => wgpu::TextureFormat::Rgba32Float,
+    }
+}
+
+/// A format that is written, or an error that names those that are.
+pub(crate) fn texel_format(format: wgpu::TextureFormat) -> Result<TexelFormat> {
+    let found = TexelFormat::ALL.into_iter().find(|&texels| texture_format(texels) == format);
+    found.ok_or_else(|| {
+        let names = TexelFormat::ALL.map(TexelFormat::name).join(", ");
+        Error::gpu_misuse(format!(
+            "textures of format {format:?} are not written: expected one of {names}"
+        ))
+    })
+}
+
 impl ViewKey {
     /// A view of it. To be called where wgpu's errors are caught.
     pub(crate) fn make(&self) -> wgpu::TextureView {
@@ -128,5 +150,17 @@ impl ViewKey {
             array_layer_count: Some(1),
             ..Default::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_formats_are_refused_by_name() {
+        let error = texel_format(wgpu::TextureFormat::Rgba8UnormSrgb).expect_err("sRGB");
+        let error = error.to_string();
+        assert!(error.contains("Rgba8UnormSrgb") && error.contains("rgba16float"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn lines(variant: &Variant) -> String {
     let Variant { shader, registers, unrolled, step, .. } = variant;
     let [rows, quads] = *registers;
     match shader {
-        Shader::DirectNd | Shader::DirectStrided => String::new(),
+        Shader::DirectNd | Shader::DirectStrided | Shader::Convert => String::new(),
         Shader::Direct2d => [
             sums(rows, quads),
             add("add_row", "stage", "tap_quads()", *registers, *unrolled, *step),
@@ -46,7 +46,7 @@ fn sums(rows: usize, quads: usize) -> String {
             let offset = q * QUAD;
             let _ = writeln!(
                 stores,
-                "        store_quad(at, column + {offset}u, columns, sums.row{r}_{q});"
+                "        store_existing(at, column + {offset}u, columns, sums.row{r}_{q});"
             );
         }
         stores.push_str("    }\n");

@@ -1,48 +1,60 @@
 //! Weights as the shaders read them: the values outside, then rows of taps in whole quads.
 
+use crate::element::wider::{Wider, widened};
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
-use crate::kernel::Factors;
+use crate::gpu::context::Context;
+use crate::kernel::{Factors, Kernel};
 use crate::plan::gpu::launch::{MAX_RANK, QUAD};
 use crate::plan::gpu::schedule::Taps;
 use crate::problem::extension::Extension;
 use crate::util::memory;
 
-/// What the weights of each stage are made of.
+/// What the weights of each stage are made of, in the type that sums are made in.
 pub(super) struct Weights<'a, A> {
-    extension: &'a Extension<A>,
-    kernel: &'a [A],
+    extension: Extension<A>,
+    kernel: Vec<A>,
     terms: &'a [Factors<A>],
 }
 
 impl<'a, A: Element> Weights<'a, A> {
     /// The weights of a kernel that so many of these terms add up to; 0 where none are wanted.
-    pub(super) fn new(
-        extension: &'a Extension<A>,
-        kernel: &'a [A],
-        found: &'a [Factors<A>],
+    pub(super) fn new<S: Element<Summed = A>>(
+        extension: &Extension<S>,
+        kernel: &'a Kernel<S>,
         terms: usize,
-    ) -> Result<Self> {
-        let found = if terms == 0 { &[] } else { found };
+    ) -> Result<Self>
+    where
+        A: Wider<S>,
+    {
+        let found = if terms == 0 { &[] } else { kernel.native_terms() };
         if found.len() != terms {
             return Err(Error::Inadmissible {
                 wanted: "method separable".into(),
                 reason: format!("the kernel is not a sum of {terms} outer products"),
             });
         }
+        let (extension, kernel) = (extension.widened()?, widened(&kernel.taps)?);
         Ok(Self { extension, kernel, terms: found })
     }
 
-    /// The contents of a buffer of weights.
-    pub(super) fn of(&self, taps: &Taps) -> Result<Vec<u8>> {
+    /// A buffer of weights.
+    pub(super) fn upload(&self, taps: &Taps, context: &Context) -> Result<wgpu::Buffer> {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM;
+        context.constant("convolve kernel", &self.of(taps)?, usage)
+    }
+
+    /// Its contents.
+    fn of(&self, taps: &Taps) -> Result<Vec<u8>> {
         let axes = &self.extension.geometry.axes;
         let inner = axes[axes.len() - 1].taps;
         let values = &self.extension.values;
         match *taps {
+            Taps::None => Ok(Vec::new()),
             Taps::All => {
                 // The shaders see two axes at least.
                 let one = &vec![A::default(); usize::from(axes.len() == 1)];
-                packed(&[one, &values[..]].concat(), &[(self.kernel, inner)])
+                packed(&[one, &values[..]].concat(), &[(&self.kernel, inner)])
             }
             Taps::Fused => {
                 // The shader sees the last two axes, and before them one that never leaves the input.

@@ -125,3 +125,200 @@ fn arrays_of_one_byte_are_still_wrapped() {
     let filter = convolver().filter(&k).for_shape(x.raw_dim()).expect("planned");
     assert!(filter.apply(&x).expect("runs").iter().all(|&y| y == 144));
 }
+
+#[cfg(feature = "gpu")]
+mod on_gpu {
+    use super::*;
+    use convolve::wgpu;
+    use ndarray::Array3;
+
+    /// Packed integers under every kind of shader, and of all widths that leave words in part.
+    #[test]
+    fn integers_are_packed_by_every_method() {
+        let Some(_) = gpu() else { return };
+        let mut ran = 0;
+        for (i, case) in table().iter().enumerate().step_by(13).filter(|(_, case)| !case.swaps()) {
+            let mut random = Random::new(i as u64);
+            let kernel = random.array::<u8>(&case.kernel).mapv(|tap| f32::from(tap) / 512.0 - 0.1);
+            let taps = kernel.len() as f32;
+            let outer = random.rank_one::<f32>(&case.kernel).mapv(|tap| tap / 4.0);
+            for (kernel, method) in
+                [(kernel / taps.sqrt(), Method::Direct), (outer, Method::Separable)]
+            {
+                let builder = convolver().filter(&kernel).options(case.options());
+                let builder = builder.device(Device::Gpu).method(method);
+                match builder.for_shape(IxDyn(&case.input)) {
+                    Ok(filter) => {
+                        check_both(&filter, &mut random, &format!("{case:?} {method} gpu"));
+                        ran += 1;
+                    }
+                    Err(Error::Inadmissible { .. }) => {}
+                    Err(error) => panic!("{case:?} {error}"),
+                }
+            }
+        }
+        assert!(ran > 10, "{ran}");
+    }
+
+    #[test]
+    fn rows_of_any_width_are_packed() {
+        let Some(_) = gpu() else { return };
+        let mut random = Random::new(3);
+        // Noise, an outer product, and a sum of two whose terms add up in the output.
+        let noise = random.array::<f32>(&[3, 5, 1]) / 20.0f32;
+        let outer = random.rank_one::<f32>(&[5, 3, 1]) / 20.0f32;
+        let two = &outer + &(random.rank_one::<f32>(&[5, 3, 1]) / 20.0f32);
+        let kernels =
+            [(noise, Method::Direct), (outer, Method::Separable), (two, Method::Separable)];
+        for (kernel, method) in &kernels {
+            for width in 1..=9 {
+                for stride in [1, 2] {
+                    let builder = convolver().filter(kernel).method(*method).device(Device::Gpu);
+                    let builder = builder.boundary(Boundary::Reflect).stride([1, stride, 1]);
+                    let filter = match builder.for_shape(IxDyn(&[7, width, 3])) {
+                        Ok(filter) => filter,
+                        Err(Error::Inadmissible { .. }) => continue,
+                        Err(error) => panic!("{error}"),
+                    };
+                    check_both(&filter, &mut random, &format!("{width} {method} {stride}"));
+                }
+            }
+        }
+    }
+
+    /// What is too large for one binding is computed in ranges, whose ends are in no whole words.
+    #[test]
+    fn integers_in_parts() {
+        let Some(_) = gpu() else { return };
+        let mut random = Random::new(4);
+        let noise = random.array::<f32>(&[3, 3]) / 10.0f32;
+        let outer = random.rank_one::<f32>(&[5, 5]) / 10.0f32;
+        let convolver = narrowed(Convolver::builder(), |gpu| gpu.max_binding = 16_384).build();
+        for (kernel, method) in [(&noise, Method::Direct), (&outer, Method::Separable)] {
+            let builder = convolver.filter(kernel).device(Device::Gpu).method(method);
+            let filter = builder.for_shape(IxDyn(&[101, 133])).expect("admissible");
+            assert!(filter.plan().to_string().contains(" ranges: "), "{}", filter.plan());
+            check_both(&filter, &mut random, &method.to_string());
+        }
+    }
+
+    fn texture(device: &wgpu::Device, size: [u32; 2], usage: wgpu::TextureUsages) -> wgpu::Texture {
+        device.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size: wgpu::Extent3d { width: size[1], height: size[0], depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Float,
+            usage,
+            view_formats: &[],
+        })
+    }
+
+    /// All four channels at once, as the CPU has them one by one.
+    #[test]
+    fn textures_are_filtered_by_every_kind_of_launch() {
+        use wgpu::TextureUsages as Usage;
+        let Some(convolver) = gpu() else { return };
+        let device = convolver.gpu().expect("a device");
+        let mut random = Random::new(12);
+        let noise = random.array::<f32>(&[3, 4]);
+        let outer = random.rank_one::<f32>(&[5, 7]);
+        let two = &outer + &random.rank_one::<f32>(&[5, 7]);
+        let wide = random.array::<f32>(&[1, 40]);
+        for kernel in [&noise, &outer, &two, &wide] {
+            let kernel = kernel.clone().into_dimensionality::<ndarray::Ix2>().expect("two axes");
+            for (method, stride, size) in [
+                (Method::Direct, 1, [5usize, 1usize]),
+                (Method::Direct, 1, [37, 61]),
+                (Method::Direct, 3, [37, 61]),
+                (Method::Separable, 1, [66, 131]),
+                (Method::Separable, 2, [66, 131]),
+            ] {
+                let planned = |device, boundary: Boundary<f32>| {
+                    let builder = convolver.filter(&kernel).device(device).method(method);
+                    builder.boundary(boundary).stride(stride).for_shape((size[0], size[1]))
+                };
+                for boundary in [Boundary::Mirror, Boundary::Constant(3.0)] {
+                    let (filter, cpu) =
+                        match (planned(Device::Gpu, boundary), planned(Device::Cpu, boundary)) {
+                            (Ok(filter), Ok(cpu)) => (filter, cpu),
+                            (Err(Error::Inadmissible { .. }), _)
+                            | (_, Err(Error::Inadmissible { .. })) => continue,
+                            (filter, cpu) => panic!("{:?} {:?}", filter.err(), cpu.err()),
+                        };
+                    let x = random.array::<f32>(&[size[0], size[1], 4]);
+                    let x: Array3<f32> = x.into_dimensionality().expect("three axes");
+                    let y = through_textures(&device, &filter, &x);
+                    for channel in 0..4 {
+                        let plane = x.index_axis(ndarray::Axis(2), channel).to_owned();
+                        let exact = cpu.apply(&plane).expect("runs");
+                        let got = y.index_axis(ndarray::Axis(2), channel);
+                        let largest = exact.iter().fold(1.0f32, |most, y| most.max(y.abs()));
+                        for (got, exact) in got.iter().zip(&exact) {
+                            let what = (method, stride, size, boundary, channel);
+                            assert!(
+                                (got - exact).abs() <= 1e-4 * largest,
+                                "{what:?} {got} {exact}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+
+        fn through_textures(
+            device: &convolve::GpuDevice,
+            filter: &Filter<f32, ndarray::Ix2>,
+            x: &Array3<f32>,
+        ) -> Array3<f32> {
+            let (device, queue) = (device.device(), device.queue());
+            let out = filter.output_dim();
+            let [input, output] =
+                [[x.dim().0, x.dim().1], [out[0], out[1]]].map(|s| s.map(|n| n as u32));
+            let source = texture(device, input, Usage::TEXTURE_BINDING | Usage::COPY_DST);
+            let target = texture(device, output, Usage::STORAGE_BINDING | Usage::COPY_SRC);
+            queue.write_texture(
+                source.as_image_copy(),
+                bytemuck::cast_slice(x.as_slice().expect("standard layout")),
+                wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(16 * input[1]),
+                    rows_per_image: None,
+                },
+                source.size(),
+            );
+            let pitch = (16 * output[1]).next_multiple_of(256);
+            let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: u64::from(pitch * output[0]),
+                usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+                mapped_at_creation: false,
+            });
+            let mut encoder = device.create_command_encoder(&Default::default());
+            filter.encode_texture(&mut encoder, &source, &target).expect("recorded");
+            encoder.copy_texture_to_buffer(
+                target.as_image_copy(),
+                wgpu::TexelCopyBufferInfo {
+                    buffer: &buffer,
+                    layout: wgpu::TexelCopyBufferLayout {
+                        offset: 0,
+                        bytes_per_row: Some(pitch),
+                        rows_per_image: None,
+                    },
+                },
+                target.size(),
+            );
+            queue.submit([encoder.finish()]);
+            buffer.slice(..).map_async(wgpu::MapMode::Read, |result| result.expect("mapped"));
+            device.poll(wgpu::PollType::wait_indefinitely()).expect("done");
+            let mapped = buffer.slice(..).get_mapped_range().expect("mapped");
+            let rows = mapped.chunks_exact(pitch as usize);
+            let samples = rows.flat_map(|row| {
+                let row: &[f32] = bytemuck::cast_slice(&row[..16 * output[1] as usize]);
+                row.to_vec()
+            });
+            Array3::from_shape_vec((out[0], out[1], 4), samples.collect()).expect("its shape")
+        }
+    }
+}

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::Filter;
 use crate::element::Element;
 use crate::error::{Error, Result};
+use crate::gpu::chain::Chain;
 use crate::gpu::context::Context;
-use crate::gpu::convert::storage_format;
+use crate::gpu::end::End;
 use crate::gpu::on_buffers::{BuffersKey, OnBuffers};
-use crate::gpu::on_textures::{OnTextures, TexturesKey, check_source};
-use crate::gpu::texture::ViewKey;
+use crate::gpu::on_textures::{TexturesKey, check_source, on_textures};
+use crate::gpu::texture::{ViewKey, texel_format};
 use crate::gpu::{GpuSlice, GpuTexture};
 use crate::plan::GpuKind;
 use crate::util::lru::LruCache;
@@ -19,7 +20,7 @@ use crate::words::Device;
 /// What a filter keeps to be recorded again and again.
 pub(super) struct Frames<A> {
     buffers: LruCache<BuffersKey, Arc<OnBuffers<A>>>,
-    textures: LruCache<TexturesKey, Arc<OnTextures<A>>>,
+    textures: LruCache<TexturesKey, Arc<Chain<A>>>,
     /// Views of our own of the caller's textures.
     views: LruCache<ViewKey, wgpu::TextureView>,
 }
@@ -170,34 +171,31 @@ impl Filter<f32, Ix2> {
         let (passes, seconds) = self.recorded()?;
         let context = passes.context().clone();
         context.check_shown()?;
-        let format = destination.seen_as();
-        let (.., channels) = storage_format(format)?;
+        let format = texel_format(destination.seen_as())?;
+        let channels = format.channels();
         let sizes = [&self.input, &self.output].map(|dim| [dim[0], dim[1]]);
         source.check("source", sizes[0], wgpu::TextureUsages::TEXTURE_BINDING)?;
         destination.check("destination", sizes[1], wgpu::TextureUsages::STORAGE_BINDING)?;
         check_source(source.seen_as(), channels, context.device.features())?;
-        self.check_length(&context, f64::from(channels) * seconds)?;
+        self.check_length(&context, channels as f64 * seconds)?;
         let key = TexturesKey { device: context.id, format };
-        let (input, output) = (size(&self.input), size(&self.output));
-        let frame = self
-            .frames
-            .textures
-            .get(key, |_| OnTextures::new(passes, format, channels, input, output).map(Arc::new))?;
+        let frame = self.frames.textures.get(key, |_| {
+            on_textures(&passes, &self.extension, &self.kernel, format).map(Arc::new)
+        })?;
         context.attempt_with_theirs(|| {
             let view = |texture: GpuTexture| match texture.view() {
-                Ok(view) => Ok(view.clone()),
-                Err(key) => self.frames.views.get(key, |key| context.guarded(|| key.make())),
+                Ok(view) => Ok(End::Texture(view.clone())),
+                Err(key) => {
+                    let made = self.frames.views.get(key, |key| context.guarded(|| key.make()));
+                    made.map(End::Texture)
+                }
             };
-            let bound = frame.bind(view(source)?, view(destination)?)?;
+            let bound = frame.bind(&view(source)?, &view(destination)?)?;
             for texture in [source.texture, destination.texture] {
                 context.check_texture(texture)?;
             }
-            frame.record(encoder, &bound)
+            bound.record(encoder, None);
+            Ok(())
         })
     }
-}
-
-/// Width and height; textures are no larger than 32 bits can count.
-fn size(dim: &Ix2) -> [u32; 2] {
-    [dim[1] as u32, dim[0] as u32]
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::element::DType;
+use crate::plan::gpu::stored::Stored;
 
 /// The shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,8 @@ pub enum Shader {
     DirectNd,
     /// Two axes of an outer product, or of a sum of a few, in one pass.
     Separable2d,
+    /// No method: every sample as it is, from one way of storing it to another.
+    Convert,
 }
 
 /// Axes that the N-dimensional shader can walk, after folding.
@@ -33,10 +36,10 @@ pub(super) const LONGEST_KNOWN: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Types {
-    /// Type of the stored samples that are read.
-    pub input: DType,
-    /// Type of those that are written.
-    pub output: DType,
+    /// How the samples are stored that are read.
+    pub input: Stored,
+    /// How those are that are written.
+    pub output: Stored,
     /// Type that sums are made in, and that weights have.
     pub accumulator: DType,
 }
@@ -44,7 +47,7 @@ pub struct Types {
 impl From<DType> for Types {
     /// From samples of a type to samples of the same type.
     fn from(dtype: DType) -> Self {
-        Self { input: dtype, output: dtype, accumulator: dtype.accumulator() }
+        Self { input: dtype.into(), output: dtype.into(), accumulator: dtype.accumulator() }
     }
 }
 
@@ -104,7 +107,7 @@ impl Variant {
     pub fn workgroup_memory(&self) -> usize {
         let element = self.types.accumulator.size();
         let elements = match self.shader {
-            Shader::DirectNd => 0,
+            Shader::DirectNd | Shader::Convert => 0,
             Shader::DirectStrided => self.stage,
             Shader::Direct2d => self.stage * QUAD,
             Shader::Separable2d => (self.stage + self.between()) * QUAD,
@@ -161,7 +164,7 @@ impl Launch {
 
     /// Whether input is staged in workgroup memory.
     pub fn is_tiled(&self) -> bool {
-        self.variant.shader != Shader::DirectNd
+        !matches!(self.variant.shader, Shader::DirectNd | Shader::Convert)
     }
 
     /// Outputs that are computed, those of tiles that stick out included.
@@ -177,6 +180,7 @@ impl fmt::Display for Launch {
         match shader {
             Shader::DirectNd if self.variant.repair => write!(f, "repair of what is not finite"),
             Shader::DirectNd => write!(f, "N-D, untiled"),
+            Shader::Convert => write!(f, "conversion"),
             Shader::Separable2d => {
                 if *terms > 1 {
                     write!(f, "{terms} terms, ")?;

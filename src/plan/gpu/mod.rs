@@ -3,4 +3,5 @@
 pub(crate) mod launch;
 pub(crate) mod parts;
 pub(crate) mod schedule;
+pub(crate) mod stored;
 mod tiling;

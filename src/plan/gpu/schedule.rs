@@ -8,6 +8,7 @@ use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::launch::{Launch, Types};
 use crate::plan::gpu::parts;
 use crate::plan::gpu::parts::Part;
+use crate::plan::gpu::stored::Stored;
 use crate::plan::passes::{Pass, around};
 use crate::problem::geometry::{Axis, Geometry};
 use crate::words::Method;
@@ -20,6 +21,8 @@ pub struct Schedule {
     pub method: Method,
     /// Outer products that are added up; 0 where the kernel is applied as it is.
     pub terms: usize,
+    /// What all parts together compute.
+    pub geometry: Geometry,
     /// Whether all of the input and of the output fit into buffers at the same time: then parts are
     /// ranges of these, and one submission runs them all. Else each part travels on its own.
     pub resident: bool,
@@ -57,6 +60,8 @@ pub struct Stage {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Taps {
+    /// Nothing.
+    None,
     /// The kernel.
     All,
     /// The factors of all terms along the last two axes.
@@ -149,7 +154,8 @@ impl Schedule {
             Ok(())
         })?;
         let parts = parts.iter().map(scheduled).collect::<Result<_, _>>()?;
-        let mut schedule = Self { method, terms, resident: true, parts };
+        let mut schedule =
+            Self { method, terms, geometry: geometry.clone(), resident: true, parts };
         let bytes = |elements: usize| elements as u64 * dtype.size() as u64;
         let (input, output) = (geometry.input_len(), geometry.output_len());
         let between = schedule.between().iter().sum::<usize>() as u64;
@@ -158,18 +164,22 @@ impl Schedule {
         let buffers = between + bytes(2 * (input + output) + gathered);
         schedule.resident = bytes(input.max(output)) <= gpu.max_buffer
             && POOLED * buffers as f64 <= gpu.memory as f64
-            && schedule.copies_words(dtype, geometry);
+            && [Place::Input, Place::Output].iter().all(|&end| schedule.binds(end, dtype.into()));
         Ok(schedule)
     }
 
-    /// Whether what is copied together begins and ends at whole words, as copies on a device do.
-    fn copies_words(&self, dtype: DType, whole: &Geometry) -> bool {
-        let is_word = |element: usize| (element * dtype.size()).is_multiple_of(4);
-        let words = |runs: Vec<Range<usize>>| {
-            runs.len() == 1 || runs.iter().all(|run| is_word(run.start) && is_word(run.end))
-        };
-        let mut parts = self.parts.iter().map(|scheduled| &scheduled.part);
-        parts.all(|part| words(part.input_runs(whole)) && words(part.output_runs(whole)))
+    /// Whether all parts find their share of an end that is stored like this: in one range, or copied
+    /// together in whole words, as copies on a device do.
+    fn binds(&self, end: Place, stored: Stored) -> bool {
+        let is_word = |element: usize| stored.bytes(element).is_multiple_of(4);
+        let words = |run: &Range<usize>| is_word(run.start) && is_word(run.end);
+        self.parts.iter().all(|Scheduled { part, .. }| {
+            let runs = match end {
+                Place::Output => part.output_runs(&self.geometry),
+                _ => part.input_runs(&self.geometry),
+            };
+            runs.len() == 1 || (!stored.is_texture() && runs.iter().all(words))
+        })
     }
 
     /// Elements of the largest input and the largest output of parts that are no ranges of the whole.
@@ -180,6 +190,93 @@ impl Schedule {
             apart.map(|runs| runs.iter().map(Range::len).sum()).max().unwrap_or(0)
         };
         [gathered(&|part| part.input_runs(whole)), gathered(&|part| part.output_runs(whole))]
+    }
+
+    /// How input and output are stored.
+    pub fn stored(&self) -> [Stored; 2] {
+        let end = |is_there: fn(&Stage) -> bool, of: fn(&Types) -> Stored| {
+            let stage = self.stages().find(|stage| is_there(stage));
+            of(&stage
+                .expect("some stage reads the input, and one writes the output")
+                .launch
+                .variant
+                .types)
+        };
+        [
+            end(|stage| stage.from == Place::Input, |types| types.input),
+            end(|stage| stage.to == Place::Output, |types| types.output),
+        ]
+    }
+
+    /// Schedules that run one after another, each on the results of the one before it, and compute
+    /// the same from an input to an output that are stored in other ways.
+    ///
+    /// The stages at an end load or store what is there where they can; where not, all samples are
+    /// converted before the first of them or after the last.
+    pub fn stored_as(
+        &self,
+        [input, output]: [Stored; 2],
+        gpu: &GpuCapabilities,
+    ) -> Result<Vec<Self>, String> {
+        let mut schedule = self.clone();
+        let [read, written] = self.stored();
+        let at =
+            |end: Place| self.stages().filter(move |stage| [stage.from, stage.to].contains(&end));
+        let reads = self.binds(Place::Input, input)
+            && at(Place::Input).all(|stage| input.is_read_by(&stage.launch));
+        // Those that add to what others have written count as well.
+        let writes = self.binds(Place::Output, output)
+            && at(Place::Output).all(|stage| {
+                let [.., row] = &stage.geometry.axes[..] else { return false };
+                output.is_written_by(&stage.launch, row.outputs())
+            });
+        for stage in schedule.parts.iter_mut().flat_map(|scheduled| &mut scheduled.stages) {
+            let types = &mut stage.launch.variant.types;
+            if reads && stage.from == Place::Input {
+                types.input = input;
+            }
+            if writes && stage.to == Place::Output {
+                types.output = output;
+            }
+        }
+        let convert = |input, output, samples| Self::convert([input, output], samples, gpu);
+        let before = (!reads).then(|| convert(input, read, self.geometry.input_len()));
+        let after = (!writes).then(|| convert(written, output, self.geometry.output_len()));
+        before.into_iter().chain([Ok(schedule)]).chain(after).collect()
+    }
+
+    /// Every sample as it is, stored in another way; as `f32` in between.
+    fn convert(
+        [input, output]: [Stored; 2],
+        samples: usize,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        let channels = input.channels().max(output.channels());
+        let texels = samples / channels;
+        let axis = Axis { n: texels, out: texels, channels, ..Axis::one_sample() };
+        let accumulator = DType::F32;
+        let types = Types { input, output, accumulator };
+        Self::new(Method::Direct, accumulator, &Geometry { axes: vec![axis] }, 0, gpu, |geometry| {
+            let (geometry, launch) = (geometry.clone(), Launch::convert(types, geometry, gpu)?);
+            let (from, to) = (Place::Input, Place::Output);
+            Ok(vec![Stage { geometry, launch, taps: Taps::None, from, to }])
+        })
+    }
+
+    /// The same method for so many interleaved channels, each of them an input of its own.
+    pub fn interleaved(
+        &self,
+        dtype: DType,
+        channels: usize,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        let mut geometry = self.geometry.clone();
+        geometry.axes.last_mut().expect("an axis").channels *= channels;
+        if self.terms == 0 {
+            return Self::direct(dtype, &geometry, gpu);
+        }
+        let repair = self.stages().any(|stage| stage.launch.variant.repair);
+        Self::separable(dtype, &geometry, self.terms, repair, gpu)
     }
 
     /// All dispatches.
@@ -199,8 +296,8 @@ impl Stage {
     /// Bytes of input and output.
     pub fn bytes(&self) -> f64 {
         let Types { input, output, .. } = self.launch.variant.types;
-        let bytes = |len: usize, dtype: DType| len as f64 * dtype.size() as f64;
-        bytes(self.geometry.input_len(), input) + bytes(self.geometry.output_len(), output)
+        let (samples, outputs) = (self.geometry.input_len(), self.geometry.output_len());
+        input.bytes(samples) as f64 + output.bytes(outputs) as f64
     }
 
     /// Multiplications with additions, those of tiles that stick out included.
@@ -252,8 +349,8 @@ fn passes(
     // What is between two passes is not rounded.
     let accumulator = dtype.accumulator();
     let types = |first: bool, last: bool| Types {
-        input: if first { dtype } else { accumulator },
-        output: if last { dtype } else { accumulator },
+        input: if first { dtype } else { accumulator }.into(),
+        output: if last { dtype } else { accumulator }.into(),
         accumulator,
     };
     let fused = (rank >= 2).then(|| around(&geometry.axes, rank - 2..rank)).and_then(|around| {

@@ -18,7 +18,7 @@ const LONGEST_SEPARABLE: usize = 64;
 const UNROLLED: usize = 16;
 
 /// Elements of the bindings' indices: positions are signed 32-bit numbers.
-const MOST_ELEMENTS: u64 = 1 << 30;
+const MOST_ELEMENTS: usize = 1 << 30;
 
 impl Launch {
     /// The direct method for a geometry, or why there is no launch.
@@ -64,6 +64,16 @@ impl Launch {
         Ok(launch)
     }
 
+    /// Samples of one axis from one way of storing them to another.
+    pub fn convert(
+        types: Types,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        check_sizes(types, geometry, gpu)?;
+        Self::in_line(Shader::Convert, QUAD, types, geometry, gpu)
+    }
+
     fn nd(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
         if geometry.rank() > MAX_RANK {
             return Err(format!(
@@ -71,18 +81,26 @@ impl Launch {
                 geometry.rank()
             ));
         }
+        Self::in_line(Shader::DirectNd, 1, types, geometry, gpu)
+    }
+
+    /// So many neighbouring outputs for each invocation, and a line of these.
+    fn in_line(
+        shader: Shader,
+        outputs: usize,
+        types: Types,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
         let wide = 64.min(gpu.max_invocations).min(gpu.max_workgroup_size[0]);
-        let tiles = geometry.output_len().div_ceil(wide as usize);
+        let tile = wide as usize * outputs;
+        let tiles = geometry.output_len().div_ceil(tile);
         let groups = groups(tiles, gpu).ok_or_else(|| {
             format!("{tiles} workgroups, a dispatch has at most {}²", gpu.max_groups)
         })?;
         Ok(Self {
-            variant: Variant {
-                shader: Shader::DirectNd,
-                workgroup: [wide, 1],
-                ..Variant::new(types)
-            },
-            tile: [1, wide as usize],
+            variant: Variant { shader, workgroup: [wide, 1], ..Variant::new(types) },
+            tile: [1, tile],
             chunk: [1, 1],
             stage_rows: 0,
             tiles: [1, 1, tiles],
@@ -350,12 +368,13 @@ fn check_sizes(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Resu
     let parts = [
         ("input", geometry.input_len(), types.input),
         ("output", geometry.output_len(), types.output),
-        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK), types.accumulator),
+        ("kernel", rows.saturating_mul(row).saturating_add(MAX_RANK), types.accumulator.into()),
     ];
-    for (what, len, dtype) in parts {
-        let size = dtype.size() as u64;
-        let limit = gpu.max_binding.min(gpu.max_buffer).min(MOST_ELEMENTS * size);
-        let bytes = (len as u64).saturating_mul(size);
+    for (what, len, stored) in parts {
+        let binding =
+            if stored.is_texture() { u64::MAX } else { gpu.max_binding.min(gpu.max_buffer) };
+        let limit = binding.min(stored.bytes(MOST_ELEMENTS) as u64);
+        let bytes = stored.bytes(len) as u64;
         if bytes > limit {
             return Err(format!("the {what} has {bytes} bytes, a binding here at most {limit}"));
         }

@@ -1,0 +1,116 @@
+//! How samples are stored at either end of a dispatch. Only the `load` and `store` of a shader know it,
+//! which stand in front of its method.
+
+use crate::element::DType;
+use crate::plan::gpu::launch::{Launch, Shader};
+
+/// How samples are stored that a dispatch reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stored {
+    /// Numbers of a type in a buffer.
+    Elements(DType),
+    /// Unsigned integers of 8 or 16 bits, packed into the words of a buffer. Results are rounded to
+    /// nearest (ties to even) and saturated; what is not a number becomes 0.
+    Packed {
+        /// Of one sample.
+        bits: u32,
+    },
+    /// A sampled texture, its texels row by row: what a shader sees of their channels. Only read.
+    Texture {
+        /// One or four.
+        channels: usize,
+    },
+    /// A storage texture. Only written.
+    StorageTexture(TexelFormat),
+}
+
+/// Formats of textures that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TexelFormat {
+    /// Four channels of 8 bits, 0 to 1.
+    Rgba8Unorm,
+    /// Four channels of half precision.
+    Rgba16Float,
+    /// One channel.
+    R32Float,
+    /// Four channels.
+    Rgba32Float,
+}
+
+impl TexelFormat {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::Rgba8Unorm, Self::Rgba16Float, Self::R32Float, Self::Rgba32Float];
+
+    /// Its name in WGSL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rgba8Unorm => "rgba8unorm",
+            Self::Rgba16Float => "rgba16float",
+            Self::R32Float => "r32float",
+            Self::Rgba32Float => "rgba32float",
+        }
+    }
+
+    /// Samples of a texel.
+    pub fn channels(self) -> usize {
+        if self == Self::R32Float { 1 } else { 4 }
+    }
+}
+
+impl From<DType> for Stored {
+    fn from(dtype: DType) -> Self {
+        Self::Elements(dtype)
+    }
+}
+
+impl Stored {
+    /// Bytes of so many samples; of textures, as they are when they are read.
+    pub fn bytes(self, samples: usize) -> usize {
+        samples.saturating_mul(match self {
+            Self::Elements(dtype) => dtype.size(),
+            Self::Packed { bits } => bits as usize / 8,
+            Self::Texture { .. } | Self::StorageTexture(_) => DType::F32.size(),
+        })
+    }
+
+    /// Neighbours that are one texel; 1 in buffers.
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Elements(_) | Self::Packed { .. } => 1,
+            Self::Texture { channels } => channels,
+            Self::StorageTexture(format) => format.channels(),
+        }
+    }
+
+    /// Whether it is a texture, which is bound as a whole.
+    pub fn is_texture(self) -> bool {
+        matches!(self, Self::Texture { .. } | Self::StorageTexture(_))
+    }
+
+    /// Whether this launch can read it. A texel is not fetched once for each of its channels.
+    pub(super) fn is_read_by(self, launch: &Launch) -> bool {
+        self.channels() == 1 || in_quads(launch)
+    }
+
+    /// Whether this launch, whose rows have so many outputs, can write it. What is packed or a texture
+    /// cannot be added to or looked at, and a texel is only written whole.
+    pub(super) fn is_written_by(self, launch: &Launch, row: usize) -> bool {
+        let channels = self.channels();
+        match self {
+            Self::Elements(_) => true,
+            _ if launch.variant.accumulate || launch.variant.repair => false,
+            _ => channels == 1 || (in_quads(launch) && row.is_multiple_of(channels)),
+        }
+    }
+}
+
+/// Whether four neighbours are read and written together.
+fn in_quads(launch: &Launch) -> bool {
+    match launch.variant.shader {
+        Shader::Direct2d | Shader::Separable2d | Shader::Convert => true,
+        Shader::DirectStrided | Shader::DirectNd => false,
+    }
+}
