@@ -57,7 +57,7 @@ enum Frame<T> {
     Done(Vec<T>),
     /// On its way, with a copy of it where the CPU may have to take over or the result is checked.
     #[cfg(feature = "gpu")]
-    Running(host::Running, Option<Vec<T>>),
+    Running(Box<host::Running>, Option<Vec<T>>),
 }
 
 /// Frames on their way, as a rule: one that is being uploaded, one that is being computed, and one
@@ -235,7 +235,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
                             None
                         }
                     };
-                    return Ok(Frame::Running(running, copy));
+                    return Ok(Frame::Running(Box::new(running), copy));
                 }
                 Err(error) if self.filter.may_fall_back(&error) => {
                     self.filter.fall_back(error.to_string())?;
@@ -278,7 +278,12 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
 
     /// Waits for a frame that is on its way.
     #[cfg(feature = "gpu")]
-    fn finish(&mut self, running: host::Running, x: Option<Vec<T>>, y: &mut [T]) -> Result<()> {
+    fn finish(
+        &mut self,
+        running: Box<host::Running>,
+        x: Option<Vec<T>>,
+        y: &mut [T],
+    ) -> Result<()> {
         let finished = running.finish(|bytes| host::copy(bytes, y));
         match (finished, &x) {
             (Err(error), Some(x)) if self.filter.may_fall_back(&error) => {

@@ -96,7 +96,7 @@ impl Channel for u16 {
 
     fn from_linear(light: f32) -> Self {
         // A NaN is black.
-        let light = (light / Self::OPAQUE).max(0.0).min(1.0);
+        let light = if light > 0.0 { (light / Self::OPAQUE).min(1.0) } else { 0.0 };
         let level = match light {
             dark if dark < LINES_FROM => light * 12.92 * Self::OPAQUE,
             _ => {
