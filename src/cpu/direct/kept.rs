@@ -36,22 +36,6 @@ impl<A: Compute> KeptRows<A> {
         self.slots.clear();
     }
 
-    /// New places for all rows, one after the other; none for those that are `left_out`.
-    pub(super) fn place_all(
-        &mut self,
-        rows: &[Row<A>],
-        left_out: impl Fn(Row<A>) -> bool,
-    ) -> Result<()> {
-        self.slots.clear();
-        self.places.clear();
-        memory::reserve(&mut self.places, rows.len(), WHAT)?;
-        let place = |(slot, row): (usize, &Row<A>)| {
-            (!left_out(*row)).then_some(Place { slot, is_new: true })
-        };
-        self.places.extend(rows.iter().enumerate().map(place));
-        Ok(())
-    }
-
     /// Finds places for rows, whose first column this is, where those that are kept stay; none for those
     /// that are `left_out`. There are as many slots as the most rows that were ever asked for.
     pub(super) fn place(
@@ -147,7 +131,5 @@ mod tests {
         let rows = [Row::Outside(0.0f32), Row::Stored(5)];
         kept.place(&rows, 0, |row| row == Row::Outside(0.0)).expect("memory");
         assert_eq!(kept.places(), [None, Some(Place { slot: 0, is_new: true })]);
-        kept.place_all(&rows, |row| row == Row::Outside(0.0)).expect("memory");
-        assert_eq!(kept.places(), [None, Some(Place { slot: 1, is_new: true })]);
     }
 }

@@ -177,21 +177,19 @@ impl<A: Compute> Direct<A> {
         let planes = found.len() / stretch.tiles.tile.sources;
         let slots = planes * self.tiles[0].tile.sources;
         memory::fit(window, slots.saturating_mul(len), "pieces of the rows under a tile")?;
-        let left_out = |row| self.adds_nothing(row);
-        match in_place || planes > 1 {
-            // Nothing is read twice, or it is next to nothing beside what is computed.
-            true => kept.place_all(found, left_out)?,
-            false => kept.place(found, stretches[0].start, left_out)?,
+        // In place nothing is kept, and under several planes of taps reading is next to nothing.
+        let keeps = !in_place && planes == 1;
+        if keeps {
+            kept.place(found, stretches[0].start, |row| self.adds_nothing(row))?;
         }
         sources.clear();
-        for (&row, &place) in found.iter().zip(kept.places()) {
-            let Place { slot, is_new } = match place {
-                Some(place) => place,
-                None => {
-                    sources.push(ZEROS);
-                    continue;
-                }
-            };
+        for (i, &row) in found.iter().enumerate() {
+            if self.adds_nothing(row) {
+                sources.push(ZEROS);
+                continue;
+            }
+            let kept = if keeps { kept.places()[i] } else { None };
+            let Place { slot, is_new } = kept.unwrap_or(Place { slot: i, is_new: true });
             sources.push(slot * len);
             if !is_new {
                 continue;

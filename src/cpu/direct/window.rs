@@ -45,9 +45,12 @@ const TAPS: &str = "the places of the taps";
 
 impl WindowLayout {
     /// A layout for stretches whose length is a multiple of `unit`: long enough that the overlap of two
-    /// stretches does not cost more than the stretches, and of so many columns where that is more.
+    /// stretches does not cost more than the stretches, and of so many columns where that is more (0: as
+    /// short as that).
     pub(crate) fn new(axis: &Axis, unit: usize, columns: usize) -> Result<Self> {
         let most = axis.outputs().next_multiple_of(unit);
+        // Whole tiles, where there are many columns.
+        let unit = if columns > 0 { 4 * unit } else { unit };
         let fit = |columns: usize| columns.next_multiple_of(unit).min(most);
         let reach = axis.reach() / axis.stride;
         let shared = Self::by_phase(axis, fit((reach + 6 * unit).max(columns)))?;

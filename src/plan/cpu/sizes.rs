@@ -235,9 +235,10 @@ fn summed_cuts(axis: &Axis) -> Vec<Cut> {
 fn cuts(axis: &Axis, most: usize, turned: bool) -> Option<Vec<Cut>> {
     let span = span(axis);
     let reach = axis.reach();
-    // Pixels of 2 or 4 channels are not cut: alpha and colours may have to be written together. An axis
-    // that passes its samples through has taken the channels in.
-    let together = gcd(if axis.is_identity() { axis.samples() } else { axis.channels }, 4);
+    // Pixels of 2 or 4 channels are not cut: alpha and colours may have to be written together. An
+    // innermost axis that passes its samples through has taken the channels in.
+    let whole = if !turned && axis.is_identity() { axis.samples() } else { axis.channels };
+    let together = gcd(whole, 4);
     // An axis with one tap needs no overlap, so a single sample a block will do.
     let fewest = if reach == 0 { 1 } else { FEWEST_OUTPUTS.max(reach / 4) };
     let finest = span.div_ceil(fewest) as f64;
