@@ -122,13 +122,14 @@ impl<A: Element> Extension<A> {
                         continue;
                     }
                     for i in outside {
-                        out[i] = match axis.resolve(start + i as isize) {
-                            None => value,
+                        out[i] = match (axis.resolve(start + i as isize), x) {
+                            (None, _) => value,
+                            (Some(sample), Input::InPlace(x)) => x[at + sample],
                             // Read already.
-                            Some(sample) if inside.contains(&sample) => {
+                            (Some(sample), _) if inside.contains(&sample) => {
                                 out[first + sample - inside.start]
                             }
-                            Some(sample) => x.sample(at + sample),
+                            (Some(sample), _) => x.sample(at + sample),
                         };
                     }
                 }
