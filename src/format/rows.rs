@@ -79,6 +79,7 @@ impl<'x, C: Pod> Input<'x, C> {
     }
 
     /// The samples, where nothing is converted.
+    #[inline]
     pub(crate) fn in_place(self) -> Option<&'x [C]> {
         match self {
             Self::InPlace(samples) => Some(samples),
@@ -87,6 +88,7 @@ impl<'x, C: Pod> Input<'x, C> {
     }
 
     /// The samples from `at` on.
+    #[inline]
     pub(crate) fn read(self, at: usize, to: &mut [C]) {
         match self {
             Self::InPlace(samples) => to.copy_from_slice(&samples[at..][..to.len()]),
@@ -145,6 +147,7 @@ impl<'y, C: Pod> Output<'y, C> {
     }
 
     /// Samples.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::InPlace(samples) => samples.len(),
@@ -153,6 +156,7 @@ impl<'y, C: Pod> Output<'y, C> {
     }
 
     /// The samples, where nothing is converted.
+    #[inline]
     pub(crate) fn in_place(&mut self) -> Option<&mut [C]> {
         match self {
             Self::InPlace(samples) => Some(samples),
@@ -169,6 +173,7 @@ impl<'y, C: Pod> Output<'y, C> {
     }
 
     /// Some of them.
+    #[inline]
     pub(crate) fn part(&mut self, samples: Range<usize>) -> Output<'_, C> {
         match self {
             Self::InPlace(all) => Output::InPlace(&mut all[samples]),
@@ -195,6 +200,7 @@ impl<'y, C: Pod> Output<'y, C> {
     }
 
     /// Writes from `at` on.
+    #[inline]
     pub(crate) fn write(&mut self, at: usize, from: &[C]) {
         match self {
             Self::InPlace(samples) => samples[at..][..from.len()].copy_from_slice(from),

@@ -120,6 +120,7 @@ impl<A: Compute> Direct<A> {
     }
 
     /// Stores columns of a stretch.
+    #[inline]
     fn store(
         &self,
         call: Call<'_, A>,
@@ -137,6 +138,7 @@ impl<A: Compute> Direct<A> {
     }
 
     /// Lets the call have the last word on outputs of row `r` of a stretch.
+    #[inline]
     fn finish(
         &self,
         call: Call<'_, A>,
