@@ -1,5 +1,5 @@
-//! Convolutions on data that stays on the GPU, beside what that GPU can do at most; and pictures
-//! that travel there and back. f32, mode same, zero edges.
+//! Convolutions on data that stays on the GPU, in buffers and in textures, beside what that GPU can do
+//! at most; and pictures that travel there and back. f32, mode same, zero edges.
 //!
 //! `cargo bench --bench gpu`, at 4096² on hardware and at 1024² on a software adapter. Resident work
 //! is timed by the GPU's own clock where it has timestamp queries, and from submission to the end of
@@ -231,6 +231,51 @@ fn resident(bench: &Bench, criterion: &mut Criterion) {
     group.finish();
 }
 
+/// From one texture of four channels to another.
+fn textures(bench: &Bench, criterion: &mut Criterion) {
+    const GROUP: &str = "gpu textures";
+    let mut group = group(criterion, GROUP);
+    let side = bench.side as u32;
+    let size = wgpu::Extent3d { width: side, height: side, depth_or_array_layers: 1 };
+    for (format, texel, names) in [
+        (wgpu::TextureFormat::Rgba8Unorm, 4, ["rgba8unorm direct", "rgba8unorm separable"]),
+        (wgpu::TextureFormat::Rgba16Float, 8, ["rgba16float direct", "rgba16float separable"]),
+    ] {
+        let view = |usage| {
+            let texture = bench.gpu.device().create_texture(&wgpu::TextureDescriptor {
+                label: None,
+                size,
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D2,
+                format,
+                usage,
+                view_formats: &[],
+            });
+            texture.create_view(&Default::default())
+        };
+        let source = view(wgpu::TextureUsages::TEXTURE_BINDING);
+        let target = view(wgpu::TextureUsages::STORAGE_BINDING);
+        for (method, name) in [Method::Direct, Method::Separable].into_iter().zip(names) {
+            for taps in TRAVELLING {
+                let separable = method == Method::Separable;
+                let kernel = if separable { gaussian(taps) } else { random(taps, 2) };
+                let Some(filter) = bench.filter(&kernel, method) else { continue };
+                let each = if separable { 2 * taps } else { taps * taps };
+                let texels = (bench.side * bench.side) as u64;
+                let multiply_adds = 4 * texels * each as u64;
+                let work = Work { bytes: 2 * texel * texels, multiply_adds };
+                let case = Case { group: GROUP, name, taps, work };
+                let expected = 4.0 * filter.plan().cost().work;
+                bench.device_time(&mut group, case, expected, |encoder| {
+                    filter.encode_texture(encoder, &source, &target).expect("a planned run");
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
 /// Times by the host's clock.
 fn by_the_host(run: impl FnOnce()) -> Times {
     let start = Instant::now();
@@ -286,6 +331,7 @@ fn all(criterion: &mut Criterion) {
     let Some(bench) = Bench::new() else { return };
     limits(&bench, criterion);
     resident(&bench, criterion);
+    textures(&bench, criterion);
     travelling(&bench, criterion);
 }
 

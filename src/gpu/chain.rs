@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::element::Element;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
 use crate::gpu::end::End;
-use crate::gpu::passes::{BoundPasses, Passes};
+use crate::gpu::passes::Passes;
+use crate::gpu::recorded::BoundPasses;
 use crate::plan::gpu::schedule::{Schedule, Taps};
+use crate::plan::gpu::stored::Stored;
 
 /// Passes of several schedules, each on the results of the one before it; one schedule as a rule.
 pub(crate) struct Chain<A> {
@@ -32,6 +34,14 @@ impl<A: Element> Chain<A> {
             .map(|link| unsubmitted(context, link.output_bytes(), "samples that are converted"))
             .collect::<Result<_>>()?;
         Ok(Self { links, between })
+    }
+
+    /// The same as these passes, from an input to an output that are stored in other ways.
+    pub(crate) fn stored_as(passes: &Passes<A>, stored: [Stored; 2]) -> Result<Self> {
+        let context = passes.context();
+        let schedules = passes.schedule().stored_as(stored, &context.capabilities());
+        let schedules = schedules.map_err(Error::gpu_memory)?;
+        Self::new(context, &schedules, |taps| Ok(passes.weights(taps)))
     }
 
     /// Bytes of the output, where that is a buffer.

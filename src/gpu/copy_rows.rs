@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
 use crate::gpu::end::Span;
+use crate::gpu::pipelines::{laid_out, storage};
 use crate::util::lru::LruCache;
 
 /// Invocations of a workgroup.
@@ -78,28 +79,10 @@ fn source(halves: bool) -> String {
 /// Compiles; called by [`Context::copy_rows`] once for each device. Indices are checked, loops are
 /// counted: memory is what takes the time here.
 pub(super) fn compile(context: &Context, halves: bool) -> Result<Compiled> {
-    let entries = [true, true, false].map(|read_only| wgpu::BindingType::Buffer {
-        ty: wgpu::BufferBindingType::Storage { read_only },
-        has_dynamic_offset: false,
-        min_binding_size: None,
-    });
-    let entries: Vec<_> = entries
-        .into_iter()
-        .zip(0..)
-        .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty,
-            count: None,
-        })
-        .collect();
     let label = Some("convolve rows");
     let device = &context.device;
     context.guarded(|| {
-        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label,
-            entries: &entries,
-        });
+        let layout = laid_out(device, &[true, true, false].map(storage));
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
             source: wgpu::ShaderSource::Wgsl(source(halves).into()),

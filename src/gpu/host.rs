@@ -10,7 +10,8 @@ use crate::format::FrameSample;
 use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::chain::Chain;
 use crate::gpu::end::Span;
-use crate::gpu::passes::{Passes, length};
+use crate::gpu::passes::Passes;
+use crate::gpu::recorded::length;
 use crate::gpu::staging::{Download, Upload};
 use crate::gpu::timer::Timer;
 use crate::plan::gpu::stored::Stored;
@@ -102,7 +103,7 @@ impl<A: Element> Host<A> {
         let cell = &self.packed[usize::from(bits > 8)];
         if cell.get().is_none() {
             // Where several threads make them at one time the first ones are kept.
-            let _ = cell.set(self.passes.stored_as([Stored::Packed { bits }; 2])?);
+            let _ = cell.set(Chain::stored_as(&self.passes, [Stored::Packed { bits }; 2])?);
         }
         Ok(cell.get().expect("it was set"))
     }

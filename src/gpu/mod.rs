@@ -16,6 +16,7 @@ pub(crate) mod on_textures;
 pub(crate) mod params;
 pub(crate) mod passes;
 pub(crate) mod pipelines;
+mod recorded;
 pub(crate) mod shaders;
 mod staging;
 pub(crate) mod texture;

@@ -10,24 +10,17 @@ use std::time::Duration;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
-use crate::gpu::chain::Chain;
 use crate::gpu::context::Context;
 use crate::gpu::end::{End, Span};
 use crate::gpu::params::Params;
+use crate::gpu::recorded::{
+    Bound, BoundPart, BoundPasses, Copied, KEPT, Recorded, Stamps, Step, length,
+};
 use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
 use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
-use crate::plan::gpu::stored::Stored;
 use crate::problem::extension::Extension;
 use crate::util::lru::LruCache;
-
-/// Where the device notes the time: at the beginning of the first pass and at the end of the last.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamps<'a> {
-    pub queries: &'a wgpu::QuerySet,
-    pub begin: u32,
-    pub end: u32,
-}
 
 /// Everything that one planned convolution keeps on the device: pipelines, parameters, weights, and
 /// what is between two passes. Runs share it: the device's queue puts them in order.
@@ -45,37 +38,6 @@ pub(crate) struct Passes<A> {
     work: Duration,
     element: PhantomData<fn(A)>,
 }
-
-/// A block of outputs.
-struct Recorded {
-    steps: Vec<Step>,
-    /// Where its samples lie in the whole input and output, in bytes.
-    runs: [Vec<Range<u64>>; 2],
-}
-
-/// One dispatch.
-struct Step {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
-    groups: [u32; 2],
-    /// None for a stage that multiplies with nothing.
-    weights: Option<wgpu::Buffer>,
-    from: Place,
-    to: Place,
-    bound: [Bound; 2],
-}
-
-/// What a step binds in one way of finding its input and output.
-struct Bound {
-    /// Where its parameters lie.
-    params: u64,
-    /// By input and output.
-    bindings: LruCache<[End; 2], wgpu::BindGroup>,
-}
-
-/// Bind groups that are kept: enough for a few frames in flight, each with buffers of its own. Each
-/// keeps its buffers alive, hence a bound.
-const KEPT: usize = 16;
 
 /// How a step finds its input and output.
 #[derive(Clone, Copy)]
@@ -179,11 +141,9 @@ impl<A: Element> Passes<A> {
         })
     }
 
-    /// The same passes from an input to an output that are stored in other ways.
-    pub(crate) fn stored_as(&self, stored: [Stored; 2]) -> Result<Chain<A>> {
-        let schedules = self.schedule.stored_as(stored, &self.context.capabilities());
-        let upload = |taps: &Taps| Ok(self.weights[taps].clone());
-        Chain::new(&self.context, &schedules.map_err(Error::gpu_memory)?, upload)
+    /// The weights of a stage, on the device.
+    pub(super) fn weights(&self, taps: &Taps) -> wgpu::Buffer {
+        self.weights[taps].clone()
     }
 
     /// What they were made from.
@@ -342,95 +302,6 @@ impl<A: Element> Passes<A> {
         let buffer = Arc::new(unsubmitted(&self.context, bytes, "a block")?);
         Ok(lock()[place].get_or_insert(buffer).clone())
     }
-}
-
-impl Recorded {
-    fn record(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        groups: &[wgpu::BindGroup],
-        stamps: Option<Stamps>,
-        [first, last]: [bool; 2],
-    ) {
-        let stamps = stamps.filter(|_| first || last);
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("convolve"),
-            timestamp_writes: stamps.map(|stamps| wgpu::ComputePassTimestampWrites {
-                query_set: stamps.queries,
-                beginning_of_pass_write_index: first.then_some(stamps.begin),
-                end_of_pass_write_index: last.then_some(stamps.end),
-            }),
-        });
-        for (step, group) in self.steps.iter().zip(groups) {
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, group, &[]);
-            pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
-        }
-    }
-
-    /// Of each run of its input or output: its place in the whole and in a buffer of its own, and its bytes.
-    fn copies(
-        &self,
-        place: usize,
-        whole: &Span,
-        own: &Span,
-    ) -> impl Iterator<Item = (u64, u64, u64)> {
-        let (from, mut at) = (whole.offset, own.offset);
-        self.runs[place].iter().map(move |run| {
-            let bytes = run.end - run.start;
-            at += bytes;
-            (from + run.start, at - bytes, bytes)
-        })
-    }
-}
-
-/// Passes with all that they are bound to: nothing is left that could fail.
-pub(crate) struct BoundPasses<'a> {
-    parts: Vec<BoundPart<'a>>,
-}
-
-struct BoundPart<'a> {
-    part: &'a Recorded,
-    groups: Vec<wgpu::BindGroup>,
-    /// Input and output, where they are copied.
-    copied: [Option<Copied>; 2],
-}
-
-/// Runs of the whole that lie one after the other in a buffer of their own.
-struct Copied {
-    whole: Span,
-    own: Span,
-}
-
-impl BoundPasses<'_> {
-    /// All of these, one after another.
-    pub(super) fn joined(all: Vec<Self>) -> Self {
-        Self { parts: all.into_iter().flat_map(|passes| passes.parts).collect() }
-    }
-
-    pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder, stamps: Option<Stamps>) {
-        let last = self.parts.len() - 1;
-        for (i, BoundPart { part, groups, copied: [input, output] }) in
-            self.parts.iter().enumerate()
-        {
-            if let Some(Copied { whole, own }) = input {
-                for (start, at, bytes) in part.copies(0, whole, own) {
-                    encoder.copy_buffer_to_buffer(&whole.buffer, start, &own.buffer, at, bytes);
-                }
-            }
-            part.record(encoder, groups, stamps, [i == 0, i == last]);
-            if let Some(Copied { whole, own }) = output {
-                for (start, at, bytes) in part.copies(1, whole, own) {
-                    encoder.copy_buffer_to_buffer(&own.buffer, at, &whole.buffer, start, bytes);
-                }
-            }
-        }
-    }
-}
-
-/// Bytes of all runs together.
-pub(crate) fn length(runs: &[Range<u64>]) -> u64 {
-    runs.iter().map(|run| run.end - run.start).sum()
 }
 
 /// Things of one buffer, each at an offset that can be bound.

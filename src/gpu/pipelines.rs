@@ -34,7 +34,8 @@ const LAYOUTS: usize = 32;
 /// dividend is the lowest number.
 ///
 /// Indices are not checked: an input is read at a place that `resolve` found in it, or in a range that
-/// `is_inside` did; an output is written where its position is below the axis's length; a stage is
+/// `is_inside` did; an output is written where its position is below the axis's length; of packed samples
+/// a word is read or written where one of the samples is in it that are asked for; a stage is
 /// written below the length that it is declared with, and read below it as `tests/it/planner/launches.rs`
 /// recounts for each launch; bindings are as long as the geometry says (`passes.rs`).
 const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
@@ -71,19 +72,7 @@ impl Pipelines {
     pub(crate) fn layout(&self, variant: &Variant) -> Result<wgpu::BindGroupLayout> {
         let Types { input, output, .. } = variant.types;
         self.layouts.get((input, variant.uniform.is_some(), output), |&layout| {
-            let entries: Vec<_> = bindings(layout)
-                .into_iter()
-                .zip(0..)
-                .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
-                    binding,
-                    visibility: wgpu::ShaderStages::COMPUTE,
-                    ty,
-                    count: None,
-                })
-                .collect();
-            let descriptor =
-                wgpu::BindGroupLayoutDescriptor { label: Some("convolve"), entries: &entries };
-            guarded(&self.device, || self.device.create_bind_group_layout(&descriptor))
+            guarded(&self.device, || laid_out(&self.device, &bindings(layout)))
         })
     }
 
@@ -137,11 +126,33 @@ impl Pipelines {
     }
 }
 
+/// The layout of bindings to a compute shader, in their order. To be called where wgpu's errors are caught.
+pub(super) fn laid_out(
+    device: &wgpu::Device,
+    bindings: &[wgpu::BindingType],
+) -> wgpu::BindGroupLayout {
+    let entry = |(&ty, binding)| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty,
+        count: None,
+    };
+    let entries: Vec<_> = bindings.iter().zip(0..).map(entry).collect();
+    let label = Some("convolve");
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries })
+}
+
+fn buffer(ty: wgpu::BufferBindingType) -> wgpu::BindingType {
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None }
+}
+
+/// A storage buffer.
+pub(super) fn storage(read_only: bool) -> wgpu::BindingType {
+    buffer(wgpu::BufferBindingType::Storage { read_only })
+}
+
 /// The bindings of a shader, in their order: parameters, input, weights, output.
 fn bindings((input, uniform, output): Layout) -> [wgpu::BindingType; 4] {
-    let buffer =
-        |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
-    let storage = |read_only| buffer(wgpu::BufferBindingType::Storage { read_only });
     let view_dimension = wgpu::TextureViewDimension::D2;
     let input = match input {
         Stored::Elements(_) | Stored::Packed { .. } => storage(true),

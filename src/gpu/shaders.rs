@@ -104,11 +104,11 @@ fn store(variant: &Variant) -> Option<String> {
     let Types { output, accumulator, .. } = variant.types;
     let (names, source) = match output {
         Stored::Elements(dtype) => {
-            let rounding = match number(dtype, accumulator)? {
+            let number = number(dtype, accumulator)?;
+            let rounding = match number {
                 "f16" => include_str!("../../shaders/round_f16.wgsl"),
                 _ => include_str!("../../shaders/round_nothing.wgsl"),
             };
-            let number = number(dtype, accumulator)?;
             (
                 format!("alias Output = {number};\n{rounding}"),
                 include_str!("../../shaders/store_elements.wgsl"),

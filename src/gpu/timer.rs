@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::gpu::context::Context;
 use crate::gpu::end::Span;
-use crate::gpu::passes::Stamps;
+use crate::gpu::recorded::Stamps;
 use crate::gpu::staging::Download;
 
 /// Four points in time of one run: before the upload, before and after the convolution's passes,

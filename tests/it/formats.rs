@@ -69,7 +69,7 @@ fn integers_are_read_and_written_by_every_method() {
 /// Rows that are converted in several strips, and transformed in several blocks.
 #[test]
 fn long_rows_are_converted_in_strips() {
-    let mut random = Random::new(5);
+    let (mut random, mut ran) = (Random::new(5), 0);
     let cpu = Convolver::builder().gpu(false).build();
     for (shape, kernel) in [
         ((23, 9_001, 3), random.array::<f32>(&[3, 3, 1])),
@@ -88,22 +88,29 @@ fn long_rows_are_converted_in_strips() {
                     Err(error) => panic!("{error}"),
                 };
                 check_both(&filter, &mut random, &format!("{shape:?} {method} {stride:?}"));
+                ran += 1;
             }
         }
     }
+    assert!(ran >= 20, "{ran}");
 }
 
 fn shape_of((rows, columns, channels): (usize, usize, usize)) -> [usize; 3] {
     [rows, columns, channels]
 }
 
+/// A difference of Gaussians: a sum of two outer products.
+fn two_terms() -> Array2<f32> {
+    Array2::from_shape_fn((9, 9), |(y, x)| {
+        let (y, x) = (y as f32 - 4.0, x as f32 - 4.0);
+        (-(x * x + y * y) / 8.0).exp() - 0.4 * (-(x * x + y * y) / 3.0).exp()
+    })
+}
+
 /// Terms of a sum may be infinite where the sum is not: that is seen before a result is a level.
 #[test]
 fn what_is_outside_may_be_infinite() {
-    let smooth = Array2::from_shape_fn((9, 9), |(y, x)| {
-        let (y, x) = (y as f32 - 4.0, x as f32 - 4.0);
-        (-(x * x + y * y) / 8.0).exp() - 0.4 * (-(x * x + y * y) / 3.0).exp()
-    });
+    let smooth = two_terms();
     for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
         for method in [Method::Direct, Method::Separable, Method::Fft] {
             let builder = convolver().filter(&smooth).boundary(Boundary::Constant(value));
@@ -163,27 +170,30 @@ mod on_gpu {
     #[test]
     fn rows_of_any_width_are_packed() {
         let Some(_) = gpu() else { return };
-        let mut random = Random::new(3);
+        let (mut random, mut ran, mut repaired) = (Random::new(3), 0, 0);
         // Noise, an outer product, and a sum of two whose terms add up in the output.
         let noise = random.array::<f32>(&[3, 5, 1]) / 20.0f32;
-        let outer = random.rank_one::<f32>(&[5, 3, 1]) / 20.0f32;
-        let two = &outer + &(random.rank_one::<f32>(&[5, 3, 1]) / 20.0f32);
+        let outer = random.rank_one::<f32>(&[9, 7, 1]) / 20.0f32;
+        let two = two_terms().insert_axis(ndarray::Axis(2)).into_dyn();
         let kernels =
             [(noise, Method::Direct), (outer, Method::Separable), (two, Method::Separable)];
         for (kernel, method) in &kernels {
-            for width in 1..=9 {
+            for width in (1..=9).chain(21..=28) {
                 for stride in [1, 2] {
                     let builder = convolver().filter(kernel).method(*method).device(Device::Gpu);
                     let builder = builder.boundary(Boundary::Reflect).stride([1, stride, 1]);
-                    let filter = match builder.for_shape(IxDyn(&[7, width, 3])) {
+                    let filter = match builder.for_shape(IxDyn(&[13, width, 3])) {
                         Ok(filter) => filter,
                         Err(Error::Inadmissible { .. }) => continue,
                         Err(error) => panic!("{error}"),
                     };
                     check_both(&filter, &mut random, &format!("{width} {method} {stride}"));
+                    ran += 1;
+                    repaired += usize::from(filter.plan().to_string().contains("repair"));
                 }
             }
         }
+        assert!(ran >= 40 && repaired >= 8, "{ran} {repaired}");
     }
 
     /// What is too large for one binding is computed in ranges, whose ends are in no whole words.
@@ -221,10 +231,10 @@ mod on_gpu {
         use wgpu::TextureUsages as Usage;
         let Some(convolver) = gpu() else { return };
         let device = convolver.gpu().expect("a device");
-        let mut random = Random::new(12);
+        let (mut random, mut ran) = (Random::new(12), [0; 3]);
         let noise = random.array::<f32>(&[3, 4]);
         let outer = random.rank_one::<f32>(&[5, 7]);
-        let two = &outer + &random.rank_one::<f32>(&[5, 7]);
+        let two = two_terms().into_dyn();
         let wide = random.array::<f32>(&[1, 40]);
         for kernel in [&noise, &outer, &two, &wide] {
             let kernel = kernel.clone().into_dimensionality::<ndarray::Ix2>().expect("two axes");
@@ -250,6 +260,10 @@ mod on_gpu {
                     let x = random.array::<f32>(&[size[0], size[1], 4]);
                     let x: Array3<f32> = x.into_dimensionality().expect("three axes");
                     let y = through_textures(&device, &filter, &x);
+                    let plan = filter.plan().to_string();
+                    for (ran, kind) in ran.iter_mut().zip(["direct", "fused", "repair"]) {
+                        *ran += usize::from(plan.contains(kind));
+                    }
                     for channel in 0..4 {
                         let plane = x.index_axis(ndarray::Axis(2), channel).to_owned();
                         let exact = cpu.apply(&plane).expect("runs");
@@ -266,6 +280,7 @@ mod on_gpu {
                 }
             }
         }
+        assert!(ran.iter().all(|&ran| ran > 1), "{ran:?}");
 
         fn through_textures(
             device: &convolve::GpuDevice,

@@ -11,7 +11,7 @@ pub(super) struct KeptRows<A> {
     column: usize,
     slots: Vec<Option<Row<A>>>,
     taken: Vec<bool>,
-    places: Vec<Option<Place>>,
+    places: Vec<Place>,
 }
 
 /// Where a row lies.
@@ -36,14 +36,9 @@ impl<A: Compute> KeptRows<A> {
         self.slots.clear();
     }
 
-    /// Finds places for rows, whose first column this is, where those that are kept stay; none for those
-    /// that are `left_out`. There are as many slots as the most rows that were ever asked for.
-    pub(super) fn place(
-        &mut self,
-        rows: &[Row<A>],
-        column: usize,
-        left_out: impl Fn(Row<A>) -> bool,
-    ) -> Result<()> {
+    /// Finds places for rows, whose first column this is, where those that are kept stay. There are as
+    /// many slots as the most rows that were ever asked for.
+    pub(super) fn place(&mut self, rows: &[Row<A>], column: usize) -> Result<&[Place]> {
         let Self { slots, taken, places, .. } = self;
         if self.column != column {
             slots.clear();
@@ -61,31 +56,23 @@ impl<A: Compute> KeptRows<A> {
         memory::reserve(taken, slots.len(), WHAT)?;
         taken.resize(slots.len(), false);
         for &row in rows {
-            let found = match left_out(row) {
-                true => None,
-                false => (next..before).chain(0..next).find(|&slot| slots[slot] == Some(row)),
-            };
+            let found = (next..before).chain(0..next).find(|&slot| slots[slot] == Some(row));
             if let Some(slot) = found {
                 taken[slot] = true;
                 next = slot + 1;
             }
-            places.push(found.map(|slot| Place { slot, is_new: false }));
+            places.push(Place { slot: found.unwrap_or(0), is_new: found.is_none() });
         }
         let mut free = 0;
-        for (&row, place) in rows.iter().zip(places) {
-            if place.is_none() && !left_out(row) {
+        for (&row, place) in rows.iter().zip(places.iter_mut()) {
+            if place.is_new {
                 free += taken[free..].iter().take_while(|taken| **taken).count();
                 slots[free] = Some(row);
-                *place = Some(Place { slot: free, is_new: true });
+                place.slot = free;
                 free += 1;
             }
         }
-        Ok(())
-    }
-
-    /// Where the rows go that were placed last.
-    pub(super) fn places(&self) -> &[Option<Place>] {
-        &self.places
+        Ok(places)
     }
 }
 
@@ -95,8 +82,8 @@ mod tests {
 
     fn place(kept: &mut KeptRows<f32>, rows: &[usize], column: usize) -> Vec<(usize, bool)> {
         let rows: Vec<_> = rows.iter().map(|&at| Row::Stored(at)).collect();
-        kept.place(&rows, column, |_| false).expect("memory");
-        kept.places().iter().flatten().map(|place| (place.slot, place.is_new)).collect()
+        let places = kept.place(&rows, column).expect("memory");
+        places.iter().map(|place| (place.slot, place.is_new)).collect()
     }
 
     #[test]
@@ -118,18 +105,10 @@ mod tests {
         let mut kept = KeptRows::default();
         let rows = [Row::Outside(f32::NAN), Row::Stored(5), Row::Outside(f32::NAN)];
         for _ in 0..3 {
-            kept.place(&rows, 0, |_| false).expect("memory");
-            let mut slots: Vec<_> = kept.places().iter().flatten().map(|p| p.slot).collect();
+            let places = kept.place(&rows, 0).expect("memory");
+            let mut slots: Vec<_> = places.iter().map(|place| place.slot).collect();
             slots.sort_unstable();
             assert_eq!(slots, [0, 1, 2]);
         }
-    }
-
-    #[test]
-    fn rows_that_add_nothing_have_no_place() {
-        let mut kept = KeptRows::default();
-        let rows = [Row::Outside(0.0f32), Row::Stored(5)];
-        kept.place(&rows, 0, |row| row == Row::Outside(0.0)).expect("memory");
-        assert_eq!(kept.places(), [None, Some(Place { slot: 0, is_new: true })]);
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::kept::Place;
 use super::shape::{Tiles, Work};
+use super::window::WindowLayout;
 use super::{Call, Direct, STRETCH, Workspace};
 use crate::element::compute::Compute;
 use crate::error::Result;
@@ -37,8 +38,7 @@ impl<A: Compute> Direct<A> {
     ) -> Result<()> {
         let inner = self.extension.inner();
         let columns = &stretch.columns;
-        let stored = call.x.in_place();
-        let window = if stored.is_some() { &self.window } else { &self.converted };
+        let (stored, window) = (call.x.in_place(), self.layout(call));
         let reads = stored.is_some() && in_place && inner.stride == 1;
         let mut inside = if reads { inner.interior() } else { 0..0 };
         inside = inside.start.max(columns.start)..inside.end.min(columns.end);
@@ -67,6 +67,11 @@ impl<A: Compute> Direct<A> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How pieces of rows are laid out.
+    fn layout(&self, call: Call<'_, A>) -> &WindowLayout {
+        if call.x.in_place().is_some() { &self.window } else { &self.converted }
     }
 
     /// Computes columns of a stretch whose windows lie in the input.
@@ -164,8 +169,7 @@ impl<A: Compute> Direct<A> {
     ) -> Result<()> {
         let Workspace { rows: found, sources, window, kept, line, out: results, zeros, .. } =
             workspace;
-        let in_place = call.x.in_place().is_some();
-        let layout = if in_place { &self.window } else { &self.converted };
+        let (in_place, layout) = (call.x.in_place().is_some(), self.layout(call));
         let len = layout.len;
         let [first, second] = stretches.each_ref().map(Range::len);
         if first + second == 0 {
@@ -180,18 +184,18 @@ impl<A: Compute> Direct<A> {
         let slots = planes * self.tiles[0].tile.sources;
         memory::fit(window, slots.saturating_mul(len), "pieces of the rows under a tile")?;
         // In place nothing is kept, and under several planes of taps reading is next to nothing.
-        let keeps = !in_place && planes == 1;
-        if keeps {
-            kept.place(found, stretches[0].start, |row| self.adds_nothing(row))?;
-        }
+        let kept = match !in_place && planes == 1 {
+            true => Some(kept.place(found, stretches[0].start)?),
+            false => None,
+        };
         sources.clear();
         for (i, &row) in found.iter().enumerate() {
             if self.adds_nothing(row) {
                 sources.push(ZEROS);
                 continue;
             }
-            let kept = if keeps { kept.places()[i] } else { None };
-            let Place { slot, is_new } = kept.unwrap_or(Place { slot: i, is_new: true });
+            let Place { slot, is_new } =
+                kept.map_or(Place { slot: i, is_new: true }, |kept| kept[i]);
             sources.push(slot * len);
             if !is_new {
                 continue;

@@ -17,14 +17,12 @@ use crate::format::rows::{Input, Output};
 pub(crate) struct Sum<A: Compute> {
     separable: Separable<A>,
     direct: Direct<A>,
-    /// Outputs of a row.
-    width: usize,
 }
 
 impl<A: Compute> Sum<A> {
     /// Passes, and the definition, which has the last word on what they leave.
     pub(crate) fn new(separable: Separable<A>, direct: Direct<A>) -> Self {
-        Self { width: direct.width(), separable, direct }
+        Self { separable, direct }
     }
 
     /// Computes all outputs.
@@ -41,12 +39,11 @@ impl<A: Compute> Sum<A> {
 
     /// Computes again what is not finite in a piece of the outputs.
     fn recompute_non_finite(&self, x: Input<'_, A>, start: usize, piece: &mut [A]) -> Result<()> {
-        let mut from = 0;
+        let (mut from, width) = (0, self.direct.width());
         while let Some(found) = not_finite(piece, from) {
-            let (row, column) =
-                ((start + found.start) / self.width, (start + found.start) % self.width);
+            let (row, column) = ((start + found.start) / width, (start + found.start) % width);
             // No farther than the row goes.
-            let end = found.end.min(found.start + self.width - column);
+            let end = found.end.min(found.start + width - column);
             let out = Output::InPlace(&mut piece[found.start..end]);
             self.direct.rows(x, row, column..column + end - found.start, out)?;
             from = end;

@@ -15,6 +15,7 @@ use crate::format::transfer::Channel;
 use crate::plan::Plan;
 use crate::problem::boundary::Boundary;
 use crate::prove::verify::Verification;
+use crate::simd::vectorized;
 use crate::util::memory;
 use crate::words::{Alpha, Light};
 use carried::Carried;
@@ -66,9 +67,9 @@ macro_rules! typed {
 /// A planned filter for pictures of one size and number of channels.
 ///
 /// Every channel is filtered on its own, in `f32` (with [`Precision::High`](crate::Precision) in
-/// `f64`, and rounded to `f32`). The result has the picture's colour type and colour space; in 8 and
-/// 16 bit it is rounded to the nearest value (ties to even) and saturated, once, at the end.
-/// Floating-point pixels are stored as they come out.
+/// `f64`). The result has the picture's colour type and colour space; in 8 and 16 bit it is rounded to
+/// the nearest value (ties to even) and saturated, once, at the end. Floating-point pixels are stored as
+/// they come out, rounded to `f32`.
 ///
 /// A kernel keeps constants where its taps sum to 1, within 1e-3. Then alpha is filtered too, and the
 /// colours of a picture with alpha count by it ([`Alpha::Straight`]). Any other kernel, a derivative
@@ -160,7 +161,8 @@ impl PictureFilter {
     }
 
     /// Checks every method on every device with this picture's samples, in `f32` and before they
-    /// are rounded (premultiplied, where alpha is [`Alpha::Straight`]): see [`Filter::verify`].
+    /// are rounded (premultiplied, where alpha is [`Alpha::Straight`], and in linear light, where that is
+    /// asked for): see [`Filter::verify`].
     ///
     /// # Errors
     /// Those of [`Filter::verify`].
@@ -308,15 +310,25 @@ impl PictureFilter {
 
 /// Whether alpha is the same everywhere, and something: colours may be filtered as they are.
 fn has_one_alpha<T: Channel>(x: &[T], channels: usize) -> bool {
+    match channels {
+        2 => is_last_the_same::<T, 2>(x),
+        _ => is_last_the_same::<T, 4>(x),
+    }
+}
+
+fn is_last_the_same<T: Channel, const N: usize>(x: &[T]) -> bool {
     // Of so many pixels no branch is made for each, for vectors.
     const PIXELS: usize = 1024;
-    let Some(&first) = x.get(channels - 1) else { return true };
-    let same = |pixels: &[T]| {
-        let alphas = pixels.iter().skip(channels - 1).step_by(channels);
-        alphas.fold(true, |same, &alpha| same & (alpha == first))
+    let (pixels, _) = x.as_chunks::<N>();
+    let Some(first) = pixels.first().map(|pixel| pixel[N - 1]) else { return true };
+    let same = |pixels: &[[T; N]]| {
+        vectorized(
+            #[inline(always)]
+            || pixels.iter().fold(true, |same, pixel| same & (pixel[N - 1] == first)),
+        )
     };
     // What is transparent everywhere has no colour.
-    first != T::zeroed() && x.chunks(PIXELS * channels).all(same)
+    first != T::zeroed() && pixels.chunks(PIXELS).all(same)
 }
 
 /// The samples of the whole picture in the type that is computed in, with alpha multiplied in and in linear
