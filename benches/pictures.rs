@@ -1,5 +1,5 @@
 //! Pictures of 3840 x 2160 as their users have them: a photograph, noise, a cut-out, 16 bits, linear light;
-//! blurs and general kernels, each with a fresh result.
+//! blurs and general kernels, each with a fresh result and into one that is there.
 //!
 //! `cargo bench --features image --bench pictures`; a part of it with, say,
 //! `cargo bench --features image --bench pictures -- 'photograph/gaussian'`.
@@ -68,6 +68,10 @@ fn pictures(criterion: &mut Criterion) {
             let filter = filter.for_picture(&picture).expect("planned");
             group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
                 bencher.iter(|| filter.apply(&picture).expect("a planned run"));
+            });
+            let mut result = picture.clone();
+            group.bench_function(BenchmarkId::new(name, "into"), |bencher| {
+                bencher.iter(|| filter.apply_into(&picture, &mut result).expect("a planned run"));
             });
         }
         group.finish();

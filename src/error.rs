@@ -191,6 +191,16 @@ pub enum Error {
         /// The pixel type.
         got: String,
     },
+    /// A picture of another pixel format than the result that it was to hold.
+    #[error(
+        "the result is a picture of type {expected}, and was to be stored in one of type {got}"
+    )]
+    ResultType {
+        /// The pixel type of the result: that of the picture that is filtered.
+        expected: String,
+        /// The pixel type of the picture for the result.
+        got: String,
+    },
 }
 
 /// `Result` with this library's [`Error`].

@@ -141,7 +141,8 @@ fn pictures() -> Outcome {
         image::DynamicImage::from(image::RgbaImage::from_fn(120, 110, pixel))
     });
     let filter = cpu().picture_filter(&noise(66, 66)).for_picture(&picture)?;
-    filter.apply(&picture)?;
+    let mut filtered = filter.apply(&picture)?;
+    filter.apply_into(&picture, &mut filtered)?;
     filter.verify(&picture).map(|report| assert!(report.agrees(), "{report}"))
 }
 
@@ -213,6 +214,43 @@ fn kept_child() {
     }
 }
 
+/// In a process of its own: what all of its threads allocate is counted.
+#[cfg(feature = "image")]
+#[test]
+#[ignore = "the test below starts it"]
+fn steady_child() {
+    use convolve::Light;
+    use image::{DynamicImage, ImageBuffer, Rgb, Rgba};
+
+    let byte = |x: u32, y: u32, c: u32| (x * 7 + y * 13 + c * 101) as u8;
+    let (width, height) = (260, 200);
+    let rgb = ImageBuffer::from_fn(width, height, |x, y| Rgb([0, 1, 2].map(|c| byte(x, y, c))));
+    let cut_out =
+        ImageBuffer::from_fn(width, height, |x, y| Rgba([0, 1, 2, 3].map(|c| byte(x, y, c))));
+    let pictures = [
+        DynamicImage::from(rgb.clone()),
+        DynamicImage::from(cut_out),
+        DynamicImage::from(DynamicImage::from(rgb.clone()).into_rgb16()),
+        DynamicImage::from(DynamicImage::from(rgb).into_rgb32f()),
+    ];
+    for picture in &pictures {
+        for method in [Method::Direct, Method::Separable, Method::Fft] {
+            for light in [Light::AsStored, Light::Linear] {
+                let kernel = filters::gaussian::<f32>(3.0).expect("a kernel");
+                let builder = cpu().picture_filter(&kernel).method(method).light(light);
+                let filter = builder.for_picture(picture).expect("admissible");
+                let mut result = picture.clone();
+                let mut run = || filter.apply_into(picture, &mut result).expect("runs");
+                // As many threads at one time as there will ever be, most likely.
+                (0..5).for_each(|_| run());
+                let ((), large) = refuse(4 << 10, None, run);
+                assert_eq!(large, 0, "{method}, {light:?}, {:?}", picture.color());
+                assert_eq!(result, filter.apply(picture).expect("runs"));
+            }
+        }
+    }
+}
+
 fn run_child(test: &str, scenario: &str) {
     let program = std::env::current_exe().expect("this program");
     let mut child = Command::new(&program);
@@ -225,6 +263,12 @@ fn run_child(test: &str, scenario: &str) {
 #[test]
 fn any_allocation_may_fail() {
     SCENARIOS.iter().for_each(|(name, _)| run_child("memory::child", name));
+}
+
+#[cfg(feature = "image")]
+#[test]
+fn later_pictures_take_no_more_memory() {
+    run_child("memory::steady_child", "");
 }
 
 #[test]

@@ -56,6 +56,23 @@ macro_rules! typed {
             ImageRgb32F ImageRgba32F
         )
     };
+    // The same of two pictures of one type.
+    ($picture:expr, $result:expr, |$buffer:ident, $into:ident| $value:expr) => {
+        typed!(
+            ($picture, $result), $buffer, $into, $value,
+            ImageLuma8 ImageLumaA8 ImageRgb8 ImageRgba8
+            ImageLuma16 ImageLumaA16 ImageRgb16 ImageRgba16
+            ImageRgb32F ImageRgba32F
+        )
+    };
+    ($pictures:expr, $buffer:ident, $into:ident, $value:expr, $($pixels:ident)*) => {
+        match $pictures {
+            $((DynamicImage::$pixels($buffer), DynamicImage::$pixels($into)) => $value,)*
+            (other, _) => {
+                return Err(Error::PixelType { got: format!("{:?}", other.color()) });
+            }
+        }
+    };
     ($picture:expr, $buffer:ident, $value:expr, $($pixels:ident)*) => {
         match $picture {
             $(DynamicImage::$pixels($buffer) => $value,)*
@@ -133,9 +150,42 @@ impl PictureFilter {
     /// [`Filter::apply`].
     pub fn apply(&self, picture: &DynamicImage) -> Result<DynamicImage> {
         let mut filtered: DynamicImage = typed!(picture, |p| self.filtered(p)?.into());
-        // A space that a picture has, a picture of the same type can have.
-        let _ = filtered.set_color_space(picture.color_space());
+        keep_color_space(picture, &mut filtered);
         Ok(filtered)
+    }
+
+    /// The filtered picture, stored in one that is there: of the same type, and as large as
+    /// [`PictureFilter::output_size`] says. Where many pictures are filtered that is faster: memory that
+    /// is new has to be made ready by the system first.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    /// use image::DynamicImage;
+    ///
+    /// let picture = DynamicImage::new_rgb8(40, 30);
+    /// let blur = Convolver::new().picture_filter(&filters::gaussian(2.0)?).for_picture(&picture)?;
+    /// let mut blurred = DynamicImage::new_rgb8(40, 30);
+    /// for _ in 0..3 {
+    ///     blur.apply_into(&picture, &mut blurred)?;
+    /// }
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`PictureFilter::apply`]; [`Error::ResultType`] and [`Error::Shape`] where `result` is of
+    /// another type or size. Only after other errors than these two may `result` hold anything.
+    pub fn apply_into(&self, picture: &DynamicImage, result: &mut DynamicImage) -> Result<()> {
+        let [expected, got] = [picture.color(), result.color()];
+        if expected != got {
+            let [expected, got] = [expected, got].map(|color| format!("{color:?}"));
+            return Err(Error::ResultType { expected, got });
+        }
+        typed!(picture, &mut *result, |p, into| {
+            let (x, y) = (self.raw(p)?, self.raw_result(into)?);
+            self.compute(x, y)?;
+        });
+        keep_color_space(picture, result);
+        Ok(())
     }
 
     /// The filtered picture as numbers, height x width x channels, in the picture's own units (0 to
@@ -194,15 +244,24 @@ impl PictureFilter {
     {
         let x = self.raw(picture)?;
         let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
-        match self.pixels(x)? {
-            Some(pixels) => self.run(x, &mut y, pixels)?,
-            None => self.filter.run(x, &mut y)?,
-        }
-        if let AlphaRule::Carried(carried) = &self.alpha {
-            carried.copy(x, &mut y, self.width(), usize::from(P::CHANNEL_COUNT));
-        }
+        self.compute(x, &mut y)?;
         let (width, height) = self.output_size();
         ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
+    }
+
+    fn compute<T: FrameSample<f32> + Channel>(&self, x: &[T], y: &mut [T]) -> Result<()>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        match self.pixels(x)? {
+            Some(pixels) => self.run(x, y, pixels)?,
+            None => self.filter.run(x, y)?,
+        }
+        if let AlphaRule::Carried(carried) = &self.alpha {
+            carried.copy(x, y, self.width(), self.filter.input()[2]);
+        }
+        Ok(())
     }
 
     fn unrounded<T: FrameSample<f32> + Channel>(&self, x: &[T]) -> Result<Vec<f32>>
@@ -301,11 +360,32 @@ impl PictureFilter {
         &self,
         picture: &'p ImageBuffer<P, Vec<P::Subpixel>>,
     ) -> Result<&'p [P::Subpixel]> {
-        let size = [picture.height() as usize, picture.width() as usize];
-        let dim = Dim([size[0], size[1], usize::from(P::CHANNEL_COUNT)]);
+        let dim = shape(picture);
         self.filter.check_shape("input", self.filter.input(), &dim)?;
         Ok(&picture.as_raw()[..dim.size()])
     }
+
+    /// The same for a result.
+    fn raw_result<'p, P: Pixel>(
+        &self,
+        picture: &'p mut ImageBuffer<P, Vec<P::Subpixel>>,
+    ) -> Result<&'p mut [P::Subpixel]> {
+        let dim = shape(picture);
+        self.filter.check_shape("output", &self.filter.output_dim(), &dim)?;
+        Ok(&mut picture.as_flat_samples_mut().samples[..dim.size()])
+    }
+}
+
+/// Height, width and channels.
+fn shape<P: Pixel>(picture: &ImageBuffer<P, Vec<P::Subpixel>>) -> Ix3 {
+    let [height, width] = [picture.height(), picture.width()].map(|n| n as usize);
+    Dim([height, width, usize::from(P::CHANNEL_COUNT)])
+}
+
+/// What the numbers of a picture mean is what those of its result mean.
+fn keep_color_space(picture: &DynamicImage, result: &mut DynamicImage) {
+    // A space that a picture has, a picture of the same type can have.
+    let _ = result.set_color_space(picture.color_space());
 }
 
 /// Whether alpha is the same everywhere, and something: colours may be filtered as they are.

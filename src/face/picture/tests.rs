@@ -33,6 +33,60 @@ fn rounds_and_saturates_once() {
 }
 
 #[test]
+fn a_result_is_stored_where_it_is_to_be() {
+    let taps = filters::gaussian::<f32>(1.3).unwrap();
+    let taken = |x: u32, y: u32, c: u32| ((x * 977 + y * 4001 + c * 313) % 256) as u8;
+    let picture = DynamicImage::from(ImageBuffer::from_fn(19, 8, |x, y| {
+        Rgba([0, 1, 2, 3].map(|c| taken(x, y, c)))
+    }));
+    let types = [
+        picture.clone(),
+        picture.to_luma8().into(),
+        picture.to_luma_alpha8().into(),
+        picture.to_rgb8().into(),
+        picture.to_luma16().into(),
+        picture.to_luma_alpha16().into(),
+        picture.to_rgb16().into(),
+        picture.to_rgba16().into(),
+        picture.to_rgb32f().into(),
+        picture.to_rgba32f().into(),
+    ];
+    // A kernel that keeps constants, and one that has alpha carried over.
+    for taps in [taps, filters::sobel_x().unwrap()] {
+        for picture in &types {
+            for mode in [Mode::Same, Mode::Full] {
+                let filter = cpu().picture_filter(&taps).mode(mode).for_picture(picture).unwrap();
+                let expected = filter.apply(picture).unwrap();
+                let mut result =
+                    DynamicImage::new(expected.width(), expected.height(), picture.color());
+                let place = result.as_bytes().as_ptr();
+                filter.apply_into(picture, &mut result).unwrap();
+                assert_eq!((&result, result.as_bytes().as_ptr()), (&expected, place));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_result_that_does_not_fit_is_left_as_it_is() {
+    let picture = ramp();
+    let blur = kernel([[1.0; 3]; 3]);
+    let blur = cpu().picture_filter(&blur).mode(Mode::Full).for_picture(&picture).unwrap();
+    let before = DynamicImage::new_rgb8(9, 7);
+    let mut other = before.clone();
+    let error = blur.apply_into(&picture, &mut other).unwrap_err();
+    assert!(matches!(error, Error::ResultType { .. }), "{error}");
+    let words = "the result is a picture of type L8, and was to be stored in one of type Rgb8";
+    assert_eq!((error.to_string(), &other), (words.into(), &before));
+    let mut small = DynamicImage::new_luma8(7, 5);
+    let error = blur.apply_into(&picture, &mut small).unwrap_err();
+    assert!(matches!(error, Error::Shape { what: "output", .. }), "{error}");
+    assert_eq!(small, DynamicImage::new_luma8(7, 5));
+    let error = blur.apply_into(&DynamicImage::new_luma8(9, 7), &mut small).unwrap_err();
+    assert!(matches!(error, Error::Shape { what: "input", .. }), "{error}");
+}
+
+#[test]
 fn mirrors_unless_told_otherwise() {
     let picture = ramp();
     let left = kernel([[0.0; 3], [0.0, 0.0, 1.0], [0.0; 3]]);
