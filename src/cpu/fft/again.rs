@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::block::{Block, Fft, Workspace};
 use super::boxes::rows_of;
-use super::doubts::{Doubts, Known};
+use super::doubts::Known;
 use super::guard::Bearable;
 use super::range::{Level, exponent_into_range};
 use super::sweep::Packing;
@@ -15,7 +15,8 @@ use crate::element::compute::Compute;
 use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
-use crate::problem::extension::Odometer;
+use crate::problem::geometry::Axis;
+use crate::util::memory;
 
 impl<A: Compute> Fft<A> {
     /// Another packing of blocks that went through a transform as they are, where that could not be or
@@ -78,11 +79,12 @@ impl<A: Compute> Fft<A> {
     pub(super) fn recompute(
         &self,
         x: Input<'_, A>,
-        part: &Block,
-        doubts: &Doubts,
+        slot: usize,
         rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let axes = &self.extension.geometry.axes;
+        let Workspace { parts, scratch, outer, again, .. } = workspace;
+        let (part, axes) = (&parts[slot], &self.extension.geometry.axes);
         let last = axes.len() - 1;
         // The outputs of some patches along an axis, counted from the block's first.
         let outputs = |a: usize, patches: Range<usize>| -> Range<usize> {
@@ -92,39 +94,62 @@ impl<A: Compute> Fft<A> {
             };
             output(places.start)..output(places.end)
         };
-        for doubt in doubts.iter() {
+        for doubt in scratch.doubts.iter() {
             let columns = outputs(last, doubt.patches.clone());
-            // The outputs of the doubt's row of patches along an outer axis.
-            let outer = |axis: usize| {
-                let mut rest = doubt.row;
-                for a in (axis + 1..last).rev() {
-                    rest /= self.kernel.guard.patches(a, part.extent.needed[a]);
+            // The outputs of the doubt's rows of patches along the outer axes: they are neighbours along the
+            // last of these.
+            let (mut rest, mut count) = (doubt.rows.start, doubt.rows.len());
+            outer.clear();
+            for a in (0..last).rev() {
+                let patches = self.kernel.guard.patches(a, part.extent.needed[a]);
+                outer.push(outputs(a, rest % patches..rest % patches + count));
+                (rest, count) = (rest / patches, 1);
+            }
+            outer.reverse();
+            let known = match doubt.known {
+                Some(Known::Zero) => A::default(),
+                Some(Known::Nan) => A::from_complex(Complex::new(f64::NAN, f64::NAN)),
+                None => {
+                    self.directly(x, part, (outer, columns), rows, again)?;
+                    continue;
                 }
-                let p = rest % self.kernel.guard.patches(axis, part.extent.needed[axis]);
-                outputs(axis, p..p + 1)
             };
             let first = part.outputs[last].start;
-            for flat in 0..(0..last).map(|a| outer(a).len()).product() {
-                let (mut rest, mut row, mut target) = (flat, 0, 0);
-                let (mut row_stride, mut target_stride) = (1, 1);
-                for a in (0..last).rev() {
-                    let (range, all) = (outer(a), &part.outputs[a]);
-                    let o = range.start + rest % range.len();
-                    rest /= range.len();
-                    row += o * row_stride;
-                    target += (o - all.start) * target_stride;
-                    row_stride *= axes[a].outputs();
-                    target_stride *= all.len();
-                }
-                let mut out = rows[target].part(columns.start - first..columns.end - first);
-                match doubt.known {
-                    Some(Known::Zero) => out.fill(A::default()),
-                    Some(Known::Nan) => out.fill(A::from_complex(Complex::new(f64::NAN, f64::NAN))),
-                    None => self.direct()?.rows(x, row, columns.clone(), out)?,
-                }
-            }
+            for_each_row(axes, part, outer, 1, |_, target, _| {
+                rows[target].part(columns.start - first..columns.end - first).fill(known);
+                Ok(())
+            })?;
         }
         Ok(())
+    }
+
+    /// Computes some outputs of a block without a transform: these columns of all rows that lie in ranges
+    /// of the outer axes.
+    fn directly(
+        &self,
+        x: Input<'_, A>,
+        part: &Block,
+        (outer, columns): (&[Range<usize>], Range<usize>),
+        rows: &mut [Output<'_, A>],
+        results: &mut Vec<A>,
+    ) -> Result<()> {
+        let (width, first) = (columns.len(), part.outputs[outer.len()].start);
+        if width == 0 {
+            return Ok(());
+        }
+        let (direct, tall) = (self.direct()?, self.tile.rows * self.tile.spacing);
+        let most = (RESULTS / size_of::<A>() / width / tall).max(1) * tall;
+        let axes = &self.extension.geometry.axes;
+        for_each_row(axes, part, outer, most, |row, target, count| {
+            memory::fit(results, count * width, "outputs that are computed again")?;
+            direct.rows(x, row, columns.clone(), Output::InPlace(&mut results[..count * width]))?;
+            for (row, results) in
+                rows[target..].iter_mut().zip(results.chunks_exact(width)).take(count)
+            {
+                row.write(columns.start - first, results);
+            }
+            Ok(())
+        })
     }
 
     /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
@@ -170,21 +195,43 @@ impl<A: Compute> Fft<A> {
     pub(super) fn leave_to_direct(
         &self,
         x: Input<'_, A>,
-        part: &Block,
+        slot: usize,
         rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let (columns, outer) = part.outputs.split_last().expect("at least one axis");
-        let axes = self.extension.outer();
-        let mut at = Odometer::starting_at(outer.iter().map(Range::len).collect(), 0);
-        for out in rows.iter_mut().take(outer.iter().map(Range::len).product()) {
-            let row = axes
-                .iter()
-                .enumerate()
-                .fold(0, |row, (a, axis)| row * axis.outputs() + outer[a].start + at.at()[a]);
-            let len = out.len();
-            self.direct()?.rows(x, row, columns.clone(), out.part(0..len))?;
-            at.advance();
-        }
-        Ok(())
+        let Workspace { parts, again, .. } = workspace;
+        let (columns, outer) = parts[slot].outputs.split_last().expect("at least one axis");
+        self.directly(x, &parts[slot], (outer, columns.clone()), rows, again)
     }
+}
+
+/// Bytes of outputs that are computed again at one time, more or less.
+const RESULTS: usize = 64 << 10;
+
+/// Calls `work` for the rows of a block that lie in ranges of the outer axes: with one of all rows of outputs,
+/// its place among the block's, and how many neighbours follow from there on, itself included, at most `most`.
+fn for_each_row(
+    axes: &[Axis],
+    part: &Block,
+    outer: &[Range<usize>],
+    most: usize,
+    mut work: impl FnMut(usize, usize, usize) -> Result<()>,
+) -> Result<()> {
+    let along = outer.last().map_or(1, Range::len);
+    for flat in (0..outer.iter().map(Range::len).product()).step_by(along.max(1)) {
+        let (mut rest, mut row, mut target) = (flat, 0, 0);
+        let (mut row_stride, mut target_stride) = (1, 1);
+        for (a, range) in outer.iter().enumerate().rev() {
+            let o = range.start + rest % range.len();
+            rest /= range.len();
+            row += o * row_stride;
+            target += (o - part.outputs[a].start) * target_stride;
+            row_stride *= axes[a].outputs();
+            target_stride *= part.outputs[a].len();
+        }
+        for r in (0..along).step_by(most) {
+            work(row + r, target + r, most.min(along - r))?;
+        }
+    }
+    Ok(())
 }

@@ -93,10 +93,12 @@ pub(super) fn support(magnitudes: &[f64], shape: &[usize]) -> Vec<Range<usize>> 
     shape.iter().map(along).collect()
 }
 
-/// Tiles beyond which a closer look at a patch would take as long as computing it.
-const MOST_FLOOR: usize = 1024;
+/// Multiply-adds of the direct method in the time that a closer look takes at one tile.
+const PRODUCTS: usize = 32;
 
-/// The tiles under a patch's windows, and the least tap over each, where that is not zero.
+/// The tiles under a patch's windows, and the least tap over each, where that is not zero. None where a look
+/// at them would take longer than computing the patch: in tiles of one sample, as between channels, there is
+/// one for each tap.
 pub(super) fn floor(
     magnitudes: &[f64],
     shape: &[usize],
@@ -114,7 +116,8 @@ pub(super) fn floor(
     };
     let counts: Vec<(usize, usize)> = (0..shape.len()).map(count).collect();
     let tiles = counts.iter().fold(1, |all: usize, (_, count)| all.saturating_mul(*count));
-    if tiles > MOST_FLOOR {
+    let outputs: usize = axes.iter().map(|along| along.side).product();
+    if tiles.saturating_mul(PRODUCTS) > outputs * magnitudes.len() {
         return Ok(Vec::new());
     }
     let mut floor = memory::room(tiles, "tiles under windows")?;

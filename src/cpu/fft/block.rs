@@ -55,6 +55,9 @@ pub(super) struct Workspace<A: Compute> {
     pub gathered: [Vec<A>; MOST_PACKED],
     /// A row of outputs, or all rows, where they are stored in another type.
     pub out: Vec<A>,
+    /// Outputs that are computed again, and which they are along the outer axes.
+    pub again: Vec<A>,
+    pub outer: Vec<Range<usize>>,
 }
 
 impl<A: Compute> Workspace<A> {
@@ -67,6 +70,8 @@ impl<A: Compute> Workspace<A> {
             space: transform.space()?,
             gathered: Default::default(),
             out: Vec::new(),
+            again: Vec::new(),
+            outer: Vec::new(),
         })
     }
 }
@@ -213,7 +218,7 @@ impl<A: Compute> Fft<A> {
                 self.find_doubts(slot, bearable, workspace)?;
             }
             let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
-            self.recompute(x, &workspace.parts[slot], &workspace.scratch.doubts, rows)?;
+            self.recompute(x, slot, rows, workspace)?;
         }
         Ok(())
     }
@@ -233,7 +238,7 @@ impl<A: Compute> Fft<A> {
                 fit[slot] = Some(level);
             } else {
                 let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
-                self.leave_to_direct(x, &workspace.parts[slot], rows)?;
+                self.leave_to_direct(x, slot, rows, workspace)?;
             }
         }
         let together = match fit {

@@ -23,6 +23,8 @@ use crate::util::memory;
 #[derive(Debug)]
 pub(super) struct Guard {
     axes: Vec<Along>,
+    /// Their sum.
+    taps: f64,
     /// What taps of the core reach but for its holes.
     levels: Vec<Level>,
     /// Tiles that lie under a patch's windows as a whole, each by its place per axis from the patch's own,
@@ -97,7 +99,10 @@ impl Guard {
             .collect();
         let floor = floor(magnitudes, shape, steps, &axes)?;
         let (epsilon, smallest) = (dtype.epsilon(), dtype.smallest_normal());
-        Ok(Self { axes, levels: core.levels, floor, gain, spread, epsilon, smallest, summed: None })
+        // Rounded up.
+        let taps = magnitudes.iter().sum::<f64>() * (1.0 + 1e-9);
+        let (levels, summed) = (core.levels, None);
+        Ok(Self { axes, taps, levels, floor, gain, spread, epsilon, smallest, summed })
     }
 
     /// The same where the slabs along an axis are summed, of which so many lie between the first tap and
@@ -209,7 +214,9 @@ impl Guard {
                         squares.map_or(0.0, |&squares| self.reached(sum * unit, squares.into()))
                     };
                     let floor = || unit * floor_of(floor, &survey.sums, first.own + p, &parts);
-                    if sum >= least || closer() >= need || floor() >= need {
+                    // No closer look finds what is not there.
+                    let most = self.taps * support[first.support + p].into();
+                    if sum >= least || most >= need && (closer() >= need || floor() >= need) {
                         continue;
                     }
                     None
@@ -217,6 +224,7 @@ impl Guard {
                 scratch.doubts.note(row, p, known, GAP / self.axes[last].side)?;
             }
         }
+        scratch.doubts.join(scratch.patches[..last].last().copied().unwrap_or(1));
         Ok(())
     }
 
