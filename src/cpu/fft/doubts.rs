@@ -107,7 +107,7 @@ impl Doubts {
             let doubt = self.0[i].clone();
             let below = |above: &Doubt| above.takes(&doubt);
             let first = joined - joined.min(NEAR);
-            let in_plane = doubt.rows.start % plane > 0;
+            let in_plane = !doubt.rows.start.is_multiple_of(plane);
             match (first..joined).rev().find(|&j| in_plane && below(&self.0[j])) {
                 Some(j) => {
                     let above = &mut self.0[j];
