@@ -1,6 +1,6 @@
 // The input continued past its ends, and the canonical form's numbers. Joined behind an element's
-// file and before a method's. How samples are stored,
-// at bindings 1 and 3, is left to the files that load and store them.
+// file and before a method's. How samples are stored, at bindings 1 and 3, is left to the files that
+// load and store them.
 
 const EDGE_OUTSIDE: u32 = 0u; // zero or a constant: the value is not in the input
 const EDGE_NEAREST: u32 = 1u;
@@ -10,7 +10,7 @@ const EDGE_WRAP: u32 = 4u;
 
 const MAX_RANK: u32 = 8u;
 
-// One axis of the canonical form, in samples: see src/geometry.rs.
+// One axis of the canonical form, in samples: see src/problem/geometry.rs.
 struct Axis {
     positions: i32,
     channels: i32,

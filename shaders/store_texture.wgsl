@@ -10,13 +10,14 @@ fn position(i: u32) -> vec2<u32> {
 }
 
 fn store(i: u32, value: Element) {
-    // One of four channels would take the others with it: such launches are not made for textures.
+    // One of four channels would take the others with it: there is no such shader, and rows have whole
+    // texels.
     if STORED_CHANNELS == 1u {
         textureStore(output, position(i), vec4<f32>(value, 0.0, 0.0, 1.0));
     }
 }
 
-// With four channels `i` is a multiple of four: rows have whole texels.
+// With four channels `i` is a multiple of four.
 fn store_quad(i: u32, values: Quad) {
     if STORED_CHANNELS == 4u {
         textureStore(output, position(i), values);

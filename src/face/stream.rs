@@ -60,7 +60,7 @@ enum Frame<T> {
     Running(Box<host::Running>, Option<Vec<T>>),
 }
 
-/// Frames on their way, as a rule: one that is being uploaded, one that is being computed, and one
+/// Frames on their way unless the caller says more or fewer: one that is being uploaded, one that is being computed, and one
 /// that is being downloaded.
 const DEPTH: usize = 3;
 

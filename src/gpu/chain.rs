@@ -12,7 +12,7 @@ use crate::gpu::recorded::BoundPasses;
 use crate::plan::gpu::schedule::{Schedule, Taps};
 use crate::plan::gpu::stored::Stored;
 
-/// Passes of several schedules, each on the results of the one before it; one schedule as a rule.
+/// Passes of one or several schedules, each on the results of the one before it.
 pub(crate) struct Chain<A> {
     links: Vec<Passes<A>>,
     /// From each to the next.
@@ -46,7 +46,7 @@ impl<A: Element> Chain<A> {
 
     /// Bytes of the output, where that is a buffer.
     pub(crate) fn output_bytes(&self) -> u64 {
-        self.links.last().map_or(0, Passes::output_bytes)
+        self.links.last().expect("at least one").output_bytes()
     }
 
     /// All passes from `input` to `output`. To be called where wgpu's errors are caught.

@@ -34,6 +34,7 @@ pub(crate) struct Context {
     pub pipelines: Pipelines,
     copies: LruCache<bool, copy_rows::Compiled>,
     capabilities: GpuCapabilities,
+    binds_layers: bool,
     /// Why the device was lost, once that is known.
     lost: Arc<OnceLock<String>>,
     /// Whether the device is the caller's.
@@ -80,7 +81,8 @@ impl Context {
     }
 
     fn new(device: wgpu::Device, queue: wgpu::Queue, settings: &GpuSettings) -> Result<Self> {
-        let found = capabilities(&device.adapter_info(), &device.limits(), device.features());
+        let info = device.adapter_info();
+        let found = capabilities(&info, &device.limits(), device.features());
         let mut capabilities = GpuCapabilities { memory: settings.memory, ..found };
         if let Some(adapt) = settings.adapt {
             adapt(&mut capabilities);
@@ -112,6 +114,7 @@ impl Context {
             pipelines,
             copies: LruCache::new(2),
             capabilities,
+            binds_layers: info.backend != wgpu::Backend::Gl,
             lost: Arc::default(),
             theirs: false,
             shown: false.into(),
@@ -121,6 +124,12 @@ impl Context {
     /// What the planner needs to know.
     pub(crate) fn capabilities(&self) -> GpuCapabilities {
         self.capabilities.clone()
+    }
+
+    /// Whether a view of one layer of several is bound as that one: wgpu 30 binds whole textures on
+    /// OpenGL, and shaders see the first layer.
+    pub(crate) fn binds_layers(&self) -> bool {
+        self.binds_layers
     }
 
     /// Bindings start at multiples of this many bytes.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::element::Element;
@@ -30,9 +30,9 @@ pub(crate) struct Passes<A> {
     parts: Vec<Recorded>,
     params: wgpu::Buffer,
     weights: HashMap<Taps, wgpu::Buffer>,
-    between: [Option<Pooled>; 2],
-    /// Input and output of a part that is no range of the whole, once one was recorded.
-    gathered: Mutex<[Option<Arc<Pooled>>; 2]>,
+    between: [Scratch; 2],
+    /// Input and output of a part that is no range of the whole.
+    gathered: [Scratch; 2],
     input_bytes: u64,
     output_bytes: u64,
     work: Duration,
@@ -118,20 +118,21 @@ impl<A: Element> Passes<A> {
         }
         let params =
             context.constant("convolve parameters", &params.bytes, wgpu::BufferUsages::STORAGE)?;
-        let between = |elements: usize| {
+        let between = schedule.between().map(|elements| {
             let bytes = (elements * size_of::<A::Summed>()) as u64;
-            (elements > 0)
-                .then(|| unsubmitted(&context, bytes, "what is between two passes"))
-                .transpose()
-        };
-        let [first, second] = schedule.between();
+            Scratch::new(bytes, "what is between two passes")
+        });
+        let gathered = [0, 1].map(|place| {
+            let bytes = parts.iter().map(|part: &Recorded| length(&part.runs[place])).max();
+            Scratch::new(bytes.unwrap_or(0), "a block")
+        });
         let work: f64 = schedule.stages().map(Stage::multiply_adds).sum();
         Ok(Self {
-            between: [between(first)?, between(second)?],
+            between,
+            gathered,
             parts,
             params,
             weights: uploaded,
-            gathered: Mutex::default(),
             input_bytes: stored[0].bytes(whole.input_len()) as u64,
             output_bytes: stored[1].bytes(whole.output_len()) as u64,
             work: Duration::from_secs_f64(work / SLOWEST),
@@ -173,20 +174,16 @@ impl<A: Element> Passes<A> {
 
     /// Whether [`Passes::bind`] may be used: all of the input and of the output fit into buffers.
     pub(crate) fn are_resident(&self) -> bool {
-        self.schedule.resident
+        self.schedule.resident.is_ok()
     }
 
     /// These passes, or an error where input and output cannot both be on the device.
     pub(crate) fn resident(self: Arc<Self>) -> Result<Arc<Self>> {
-        if self.are_resident() {
-            return Ok(self);
-        }
+        let Err(reason) = &self.schedule.resident else { return Ok(self) };
         let (input, output) = (self.input_bytes(), self.output_bytes());
-        let largest = self.context.capabilities().max_buffer;
         Err(Error::gpu_memory(format!(
-            "input and output of {input} and {output} bytes cannot stay on this device, whose buffers \
-             have at most {largest} bytes and copy whole words of 4: only from and to host memory, \
-             part by part"
+            "input and output of {input} and {output} bytes cannot stay on this device: {reason}. Only \
+             from and to host memory, part by part"
         )))
     }
 
@@ -235,7 +232,7 @@ impl<A: Element> Passes<A> {
                     Ok((End::Buffer(span.part(start..run.end)), None))
                 }
                 (End::Buffer(span), runs) => {
-                    let own = self.gathered(place)?.span().part(0..length(runs));
+                    let own = self.gathered[place].span(&self.context)?.part(0..length(runs));
                     Ok(((&own).into(), Some(Copied { whole: span.clone(), own })))
                 }
             };
@@ -271,36 +268,49 @@ impl<A: Element> Passes<A> {
     ) -> Result<Vec<wgpu::BindGroup>> {
         let group = |step: &Step| {
             let end = |place: Place| match place {
-                Place::Input => input.clone(),
-                Place::Output => output.clone(),
-                Place::Between(i) => {
-                    End::Buffer(self.between[i].as_ref().expect("a place that stages write").span())
-                }
+                Place::Input => Ok(input.clone()),
+                Place::Output => Ok(output.clone()),
+                Place::Between(i) => self.between[i].span(&self.context).map(End::Buffer),
             };
             let Bound { params, bindings } = &step.bound[way as usize];
-            bindings.get([end(step.from), end(step.to)], |[from, to]| {
+            bindings.get([end(step.from)?, end(step.to)?], |[from, to]| {
                 let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                     buffer: &self.params,
                     offset: *params,
                     size: wgpu::BufferSize::new(size_of::<Params>() as u64),
                 });
                 // Where there are none, nobody looks at what is bound.
-                let weights = step.weights.as_ref().unwrap_or(&self.params).as_entire_binding();
+                let weights = match &step.weights {
+                    Some(weights) => weights.as_entire_binding(),
+                    None => params.clone(),
+                };
                 self.context.bind(&step.layout, [params, from.binding(), weights, to.binding()])
             })
         };
         part.steps.iter().map(group).collect()
     }
+}
 
-    /// A buffer for the input or the output of any part.
-    fn gathered(&self, place: usize) -> Result<Arc<Pooled>> {
-        let lock = || self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(buffer) = &lock()[place] {
-            return Ok(buffer.clone());
+/// A buffer that is made at its first use: passes whose samples are only ever stored in another way
+/// have no need of theirs.
+struct Scratch {
+    bytes: u64,
+    what: &'static str,
+    made: OnceLock<Pooled>,
+}
+
+impl Scratch {
+    fn new(bytes: u64, what: &'static str) -> Self {
+        Self { bytes, what, made: OnceLock::new() }
+    }
+
+    fn span(&self, context: &Context) -> Result<Span> {
+        if let Some(made) = self.made.get() {
+            return Ok(made.span());
         }
-        let bytes = self.parts.iter().map(|part| length(&part.runs[place])).max().unwrap_or(0);
-        let buffer = Arc::new(unsubmitted(&self.context, bytes, "a block")?);
-        Ok(lock()[place].get_or_insert(buffer).clone())
+        let made = unsubmitted(context, self.bytes, self.what)?;
+        // Where several threads make one at a time the first is kept.
+        Ok(self.made.get_or_init(|| made).span())
     }
 }
 

@@ -114,7 +114,7 @@ fn store(variant: &Variant) -> Option<String> {
                 include_str!("../../shaders/store_elements.wgsl"),
             )
         }
-        _ if accumulator != DType::F32 || variant.accumulate || variant.repair => return None,
+        _ if accumulator != DType::F32 || !output.has_store(variant) => return None,
         Stored::Packed { bits } => (
             format!("const STORED_BITS: u32 = {bits}u;"),
             include_str!("../../shaders/store_packed.wgsl"),
@@ -338,8 +338,15 @@ pub(super) mod tests {
         let needed = Capabilities::SHADER_FLOAT16;
         for variant in stored_variants() {
             let is_looked_at = variant.accumulate || variant.repair;
-            let Types { output, .. } = variant.types;
-            let is_possible = matches!(output, Stored::Elements(_)) || !is_looked_at;
+            let is_possible = match variant.types.output {
+                Stored::Elements(_) => true,
+                _ if is_looked_at => false,
+                // Texels of four channels are written whole.
+                output => {
+                    let one_by_one = [Shader::DirectStrided, Shader::DirectNd];
+                    output.channels() == 1 || !one_by_one.contains(&variant.shader)
+                }
+            };
             assert_eq!(valid(&variant, needed).is_some(), is_possible, "{variant:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! Which part of a caller's texture a filter reads or writes.
 
 use crate::error::{Error, Result};
+use crate::gpu::context::Context;
 use crate::plan::gpu::stored::TexelFormat;
 
 /// One mip level of one layer of a caller's texture.
@@ -8,6 +9,9 @@ use crate::plan::gpu::stored::TexelFormat;
 /// A `&wgpu::TextureView` is what the view shows. wgpu does not tell which mip level that is, so a
 /// view goes only where its texture has no other: of a texture with several, name the level, as in
 /// `GpuTexture::new(&texture).mip_level(1)`. A `&wgpu::Texture` is its first level and layer.
+///
+/// On OpenGL a texture has one layer: there, wgpu binds the first one of several whatever the view
+/// says.
 #[derive(Clone, Copy, Debug)]
 pub struct GpuTexture<'a> {
     pub(crate) texture: &'a wgpu::Texture,
@@ -36,6 +40,7 @@ pub(crate) struct ViewKey {
     mip_level: u32,
     layer: u32,
     format: Option<wgpu::TextureFormat>,
+    usage: wgpu::TextureUsages,
 }
 
 impl<'a> GpuTexture<'a> {
@@ -64,10 +69,12 @@ impl<'a> GpuTexture<'a> {
         self.format.unwrap_or_else(|| self.texture.format())
     }
 
-    /// Checks that it is a plane of `height` x `width` texels with this usage.
+    /// Checks that it is a plane of `height` x `width` texels with this usage, and one that this device
+    /// can bind.
     pub(crate) fn check(
         &self,
         what: &str,
+        context: &Context,
         [height, width]: [usize; 2],
         usage: wgpu::TextureUsages,
     ) -> Result<()> {
@@ -85,6 +92,12 @@ impl<'a> GpuTexture<'a> {
             return error(format!(
                 "wgpu does not tell which of its {levels} mip levels a view shows: expected a \
                  texture with one level, or GpuTexture::new(&texture).mip_level(..)"
+            ));
+        }
+        if layers > 1 && !context.binds_layers() {
+            return error(format!(
+                "expected a texture with one layer, got {layers}, of which wgpu cannot bind a single \
+                 one on OpenGL"
             ));
         }
         for (name, at, count) in [("mip level", mip_level, levels), ("layer", layer, layers)] {
@@ -106,12 +119,25 @@ impl<'a> GpuTexture<'a> {
         Ok(())
     }
 
-    /// The caller's view, or what one is to be made of.
-    pub(crate) fn view(&self) -> Result<&'a wgpu::TextureView, ViewKey> {
+    /// Whether both are the same texels, as far as wgpu tells: it does not tell which of several layers a
+    /// view shows.
+    pub(crate) fn is(&self, other: &GpuTexture<'a>) -> bool {
+        let shown = |texture: &Self| (texture.mip_level, texture.layer);
+        let views = [self.view, other.view];
+        let is_told = views == [None; 2] || self.texture.depth_or_array_layers() == 1;
+        self.texture == other.texture
+            && if is_told { shown(self) == shown(other) } else { views[0] == views[1] }
+    }
+
+    /// The caller's view, or what one with this usage is to be made of.
+    pub(crate) fn view(
+        &self,
+        usage: wgpu::TextureUsages,
+    ) -> Result<&'a wgpu::TextureView, ViewKey> {
         let Self { mip_level, layer, format, .. } = *self;
         self.view.ok_or_else(|| {
             let texture = self.texture.clone();
-            ViewKey { texture, mip_level, layer, format }
+            ViewKey { texture, mip_level, layer, format, usage }
         })
     }
 }
@@ -143,6 +169,8 @@ impl ViewKey {
         self.texture.create_view(&wgpu::TextureViewDescriptor {
             label: Some("convolve"),
             format: self.format,
+            // Another format need not be capable of all that the texture is used for.
+            usage: Some(self.usage),
             dimension: Some(wgpu::TextureViewDimension::D2),
             base_mip_level: self.mip_level,
             mip_level_count: Some(1),

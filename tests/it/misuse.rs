@@ -108,6 +108,10 @@ fn write((_, queue): &Gpu, texture: &wgpu::Texture, level: u32, x: &Array2<f32>)
     );
 }
 
+fn is_on_gl((device, _): &Gpu) -> bool {
+    device.adapter_info().backend == wgpu::Backend::Gl
+}
+
 /// An error of wgpu's or of ours, in words.
 fn refused(result: convolve::Result<()>) -> String {
     match result {
@@ -189,6 +193,110 @@ fn a_mip_level_has_its_own_size() {
     half.encode_texture(&mut encoder, from, to).expect("the level's size");
     gpu.1.submit([encoder.finish()]);
     assert_close(&read(&gpu, &destination, 1), &on_cpu(&x));
+}
+
+#[test]
+fn a_layer_is_filtered_by_itself_or_refused() {
+    let Some([gpu, _]) = two_devices() else { return };
+    let (convolver, x) = (on(&gpu), picture(12, 16));
+    let filter = filter(&convolver, x.dim());
+    let layers = |texture: wgpu::Texture| {
+        gpu.0.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size: wgpu::Extent3d { depth_or_array_layers: 2, ..texture.size() },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: texture.format(),
+            usage: texture.usage(),
+            view_formats: &[],
+        })
+    };
+    let [array, destination] = [layers(texture(&gpu, [12, 16], 1)), texture(&gpu, [12, 16], 1)];
+    let second = wgpu::TexelCopyTextureInfo {
+        origin: wgpu::Origin3d { z: 1, ..Default::default() },
+        ..array.as_image_copy()
+    };
+    let layout =
+        wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(64), rows_per_image: None };
+    let bytes = bytemuck::cast_slice(x.as_slice().expect("standard"));
+    gpu.1.write_texture(second, bytes, layout, destination.size());
+    let view = array.create_view(&wgpu::TextureViewDescriptor {
+        dimension: Some(wgpu::TextureViewDimension::D2),
+        base_array_layer: 1,
+        array_layer_count: Some(1),
+        ..Default::default()
+    });
+    for source in [GpuTexture::new(&array).layer(1), GpuTexture::from(&view)] {
+        let mut encoder = encoder(&gpu);
+        let recorded = filter.encode_texture(&mut encoder, source, &destination);
+        if is_on_gl(&gpu) {
+            let error = refused(recorded);
+            assert!(error.contains("one layer, got 2"), "{error}");
+            continue;
+        }
+        recorded.expect("a layer");
+        gpu.1.submit([encoder.finish()]);
+        assert_close(&read(&gpu, &destination, 0), &on_cpu(&x));
+    }
+    if !is_on_gl(&gpu) {
+        // From one layer to the other.
+        let mut encoder = encoder(&gpu);
+        let [from, to] = [1, 0].map(|layer| GpuTexture::new(&array).layer(layer));
+        let error = refused(filter.encode_texture(&mut encoder, from, from));
+        assert!(error.contains("the same level and layer"), "{error}");
+        filter.encode_texture(&mut encoder, from, to).expect("two layers");
+        gpu.1.submit([encoder.finish()]);
+        assert_close(&read(&gpu, &array, 0), &on_cpu(&x));
+    }
+}
+
+#[test]
+fn a_texture_is_not_filtered_into_itself() {
+    let Some([gpu, _]) = two_devices() else { return };
+    let filter = filter(&on(&gpu), (20, 30));
+    let [texture, other] = [(); 2].map(|()| texture(&gpu, [20, 30], 1));
+    let views = [(); 2].map(|()| texture.create_view(&Default::default()));
+    let mut encoder = encoder(&gpu);
+    for (from, to) in [
+        (GpuTexture::from(&texture), GpuTexture::from(&texture)),
+        (GpuTexture::from(&views[0]), GpuTexture::from(&views[0])),
+        (GpuTexture::from(&views[0]), GpuTexture::from(&views[1])),
+        (GpuTexture::from(&views[0]), GpuTexture::from(&texture)),
+    ] {
+        let error = refused(filter.encode_texture(&mut encoder, from, to));
+        assert!(error.contains("the same level and layer"), "{error}");
+    }
+    // Nothing of it is in the encoder.
+    filter.encode_texture(&mut encoder, &texture, &other).expect("two textures");
+    gpu.1.submit([encoder.finish()]);
+}
+
+/// No sRGB format can be stored to, and need not be where it is only sampled.
+#[test]
+fn another_format_needs_only_what_it_is_used_for() {
+    let Some([gpu, _]) = two_devices() else { return };
+    if is_on_gl(&gpu) {
+        // No texture is seen in another format there.
+        return;
+    }
+    let textures = [(); 2].map(|()| {
+        gpu.0.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size: wgpu::Extent3d { width: 30, height: 20, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: TextureFormat::Rgba8Unorm,
+            usage: TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING,
+            view_formats: &[TextureFormat::Rgba8UnormSrgb],
+        })
+    });
+    let filter = filter(&on(&gpu), (20, 30));
+    let mut encoder = encoder(&gpu);
+    let decoded = GpuTexture::new(&textures[0]).format(TextureFormat::Rgba8UnormSrgb);
+    filter.encode_texture(&mut encoder, decoded, &textures[1]).expect("sampled");
+    gpu.1.submit([encoder.finish()]);
 }
 
 #[test]

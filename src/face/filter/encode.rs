@@ -140,7 +140,7 @@ impl Filter<f32, Ix2> {
     ///
     /// The filter is one for arrays of `(height, width)`. The source has that size, usage
     /// `TEXTURE_BINDING` and any format whose texels are floating-point numbers to a shader; the
-    /// destination has the size of the output, usage `STORAGE_BINDING`, format `Rgba8Unorm`,
+    /// destination is another texture, or another level or layer of it, has the size of the output, usage `STORAGE_BINDING`, format `Rgba8Unorm`,
     /// `Rgba16Float`, `R32Float` or `Rgba32Float`, and as many channels as the source. Each is one
     /// mip level of one layer: a texture, a view of one, or a [`GpuTexture`], which says which. Values,
     /// and a boundary's constants, are what a shader sees: 0 to 1 in the `unorm` formats, which clamp
@@ -149,11 +149,12 @@ impl Filter<f32, Ix2> {
     /// **sRGB.** A view in an sRGB format is decoded as it is read, so the filter works in linear
     /// light, as a blur should. No sRGB format can be a storage texture: write linear values to
     /// `Rgba16Float`, or give the destination `Rgba8Unorm` with a second view in `Rgba8UnormSrgb`
-    /// (through `view_formats`) and source and destination both be seen as plain `Rgba8Unorm`
+    /// (through `view_formats`, which OpenGL has not) and source and destination both be seen as plain `Rgba8Unorm`
     /// here; then the filter works on the encoded values, as most picture editors do.
     ///
     /// What the first call allocates later ones use again; views are best kept by the caller from
-    /// frame to frame, because bind groups are kept by view.
+    /// frame to frame, because bind groups are kept by view. The last 16 that were recorded, and with
+    /// them their textures, stay until others take their place or the filter goes.
     ///
     /// # Errors
     /// Those of [`Filter::gpu_plan`]; [`Error::GpuMisuse`] where a texture's size, format or
@@ -174,8 +175,15 @@ impl Filter<f32, Ix2> {
         let format = texel_format(destination.seen_as())?;
         let channels = format.channels();
         let sizes = [&self.input, &self.output].map(|dim| [dim[0], dim[1]]);
-        source.check("source", sizes[0], wgpu::TextureUsages::TEXTURE_BINDING)?;
-        destination.check("destination", sizes[1], wgpu::TextureUsages::STORAGE_BINDING)?;
+        let [sampled, stored] =
+            [wgpu::TextureUsages::TEXTURE_BINDING, wgpu::TextureUsages::STORAGE_BINDING];
+        source.check("source", &context, sizes[0], sampled)?;
+        destination.check("destination", &context, sizes[1], stored)?;
+        if source.is(&destination) {
+            let reason = "source and destination are the same level and layer of one texture: expected \
+                          two, since no texture is sampled and stored to at the same time";
+            return Err(Error::gpu_misuse(reason));
+        }
         check_source(source.seen_as(), channels, context.device.features())?;
         self.check_length(&context, channels as f64 * seconds)?;
         let key = TexturesKey { device: context.id, format };
@@ -183,14 +191,14 @@ impl Filter<f32, Ix2> {
             on_textures(&passes, &self.extension, &self.kernel, format).map(Arc::new)
         })?;
         context.attempt_with_theirs(|| {
-            let view = |texture: GpuTexture| match texture.view() {
+            let view = |texture: GpuTexture, usage| match texture.view(usage) {
                 Ok(view) => Ok(End::Texture(view.clone())),
                 Err(key) => {
                     let made = self.frames.views.get(key, |key| context.guarded(|| key.make()));
                     made.map(End::Texture)
                 }
             };
-            let bound = frame.bind(&view(source)?, &view(destination)?)?;
+            let bound = frame.bind(&view(source, sampled)?, &view(destination, stored)?)?;
             for texture in [source.texture, destination.texture] {
                 context.check_texture(texture)?;
             }

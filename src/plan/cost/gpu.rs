@@ -27,7 +27,7 @@ impl CostModel {
             let seconds = stage.multiply_adds() * complex * width / rate;
             seconds.max(stage.bytes() / rates.bandwidth)
         });
-        let trips = if schedule.resident { 1 } else { schedule.parts.len() };
+        let trips = if schedule.resident.is_ok() { 1 } else { schedule.parts.len() };
         let pipelines: HashSet<_> = schedule.stages().map(|stage| &stage.launch.variant).collect();
         let search = if schedule.terms > 0 { search(geometry, schedule.terms) } else { 0.0 };
         Cost {

@@ -22,6 +22,16 @@ pub enum Shader {
     Convert,
 }
 
+impl Shader {
+    /// Whether four neighbours are read and written together, away from edges.
+    pub(crate) fn takes_quads(self) -> bool {
+        match self {
+            Self::Direct2d | Self::Separable2d | Self::Convert => true,
+            Self::DirectStrided | Self::DirectNd => false,
+        }
+    }
+}
+
 /// Axes that the N-dimensional shader can walk, after folding.
 pub const MAX_RANK: usize = 8;
 

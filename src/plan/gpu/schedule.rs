@@ -23,9 +23,10 @@ pub struct Schedule {
     pub terms: usize,
     /// What all parts together compute.
     pub geometry: Geometry,
-    /// Whether all of the input and of the output fit into buffers at the same time: then parts are
-    /// ranges of these, and one submission runs them all. Else each part travels on its own.
-    pub resident: bool,
+    /// Whether all of the input and of the output stay on the device at the same time: then parts are
+    /// ranges of these, and one submission runs them all. Else each part travels on its own, and this
+    /// says why.
+    pub resident: Result<(), String>,
     /// Blocks of outputs, computed one after another; all together are the whole output.
     pub parts: Vec<Scheduled>,
 }
@@ -155,17 +156,33 @@ impl Schedule {
         })?;
         let parts = parts.iter().map(scheduled).collect::<Result<_, _>>()?;
         let mut schedule =
-            Self { method, terms, geometry: geometry.clone(), resident: true, parts };
-        let bytes = |elements: usize| elements as u64 * dtype.size() as u64;
-        let (input, output) = (geometry.input_len(), geometry.output_len());
-        let between = schedule.between().iter().sum::<usize>() as u64;
-        let between = between * dtype.accumulator().size() as u64;
-        let gathered = schedule.gathered(geometry).iter().sum::<usize>();
-        let buffers = between + bytes(2 * (input + output) + gathered);
-        schedule.resident = bytes(input.max(output)) <= gpu.max_buffer
-            && POOLED * buffers as f64 <= gpu.memory as f64
-            && [Place::Input, Place::Output].iter().all(|&end| schedule.binds(end, dtype.into()));
+            Self { method, terms, geometry: geometry.clone(), resident: Ok(()), parts };
+        schedule.resident = schedule.stays(dtype, gpu);
         Ok(schedule)
+    }
+
+    /// Whether all of the input and of the output stay on this device, or why not.
+    fn stays(&self, dtype: DType, gpu: &GpuCapabilities) -> Result<(), String> {
+        let (geometry, size) = (&self.geometry, dtype.size() as u64);
+        let [input, output] = [geometry.input_len(), geometry.output_len()].map(|n| n as u64);
+        let largest = input.max(output) * size;
+        if largest > gpu.max_buffer {
+            return Err(format!("its buffers have at most {} bytes", gpu.max_buffer));
+        }
+        let between = self.between().iter().sum::<usize>() * dtype.accumulator().size();
+        let gathered = self.gathered(geometry).iter().sum::<usize>() as u64;
+        let buffers = between as u64 + (2 * (input + output) + gathered) * size;
+        let pooled = (POOLED * buffers as f64) as u64;
+        if pooled > gpu.memory {
+            return Err(format!(
+                "all buffers together take {pooled} bytes, {} are allowed",
+                gpu.memory
+            ));
+        }
+        if ![Place::Input, Place::Output].iter().all(|&end| self.binds(end, dtype.into())) {
+            return Err("it copies whole words of 4 bytes, which blocks cut through".into());
+        }
+        Ok(())
     }
 
     /// Whether all parts find their share of an end that is stored like this: in one range, or copied
@@ -391,7 +408,7 @@ fn passes(
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.parts.len() > 1 {
-            let how = if self.resident { "ranges" } else { "parts" };
+            let how = if self.resident.is_ok() { "ranges" } else { "parts" };
             write!(f, "in {} {how}: ", self.parts.len())?;
         }
         let stages = &self.parts[0].stages;

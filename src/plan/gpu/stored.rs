@@ -2,7 +2,7 @@
 //! which stand in front of its method.
 
 use crate::element::DType;
-use crate::plan::gpu::launch::{Launch, Shader};
+use crate::plan::gpu::launch::{Launch, Variant};
 
 /// How samples are stored that a dispatch reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,27 +90,24 @@ impl Stored {
         matches!(self, Self::Texture { .. } | Self::StorageTexture(_))
     }
 
-    /// Whether this launch can read it. A texel is not fetched once for each of its channels.
+    /// Whether this launch can read it. Launches that take samples one by one would fetch a texel once
+    /// for each of its channels; the others do so at edges alone.
     pub(super) fn is_read_by(self, launch: &Launch) -> bool {
-        self.channels() == 1 || in_quads(launch)
+        self.channels() == 1 || launch.variant.shader.takes_quads()
     }
 
-    /// Whether this launch, whose rows have so many outputs, can write it. What is packed or a texture
-    /// cannot be added to or looked at, and a texel is only written whole.
+    /// Whether this launch, whose rows have so many outputs, can write it: a texel only whole.
     pub(super) fn is_written_by(self, launch: &Launch, row: usize) -> bool {
-        let channels = self.channels();
+        self.has_store(&launch.variant) && row.is_multiple_of(self.channels())
+    }
+
+    /// Whether a shader of this kind can write it. What is packed or a texture cannot be added to or
+    /// looked at.
+    pub(crate) fn has_store(self, variant: &Variant) -> bool {
         match self {
             Self::Elements(_) => true,
-            _ if launch.variant.accumulate || launch.variant.repair => false,
-            _ => channels == 1 || (in_quads(launch) && row.is_multiple_of(channels)),
+            _ if variant.accumulate || variant.repair => false,
+            _ => self.channels() == 1 || variant.shader.takes_quads(),
         }
-    }
-}
-
-/// Whether four neighbours are read and written together.
-fn in_quads(launch: &Launch) -> bool {
-    match launch.variant.shader {
-        Shader::Direct2d | Shader::Separable2d | Shader::Convert => true,
-        Shader::DirectStrided | Shader::DirectNd => false,
     }
 }
