@@ -79,6 +79,17 @@ impl<A: Element> Kernel<A> {
     }
 }
 
+/// Whether a factor is the same read backwards (`Some(false)`), or with the other sign (`Some(true)`).
+pub(crate) fn mirror<A: Element>(factor: &[A]) -> Option<bool> {
+    let opposite = |a: A, b: A| a == A::default().mul_add(A::from_integer(-1), b);
+    let pairs = || factor.iter().zip(factor.iter().rev());
+    if pairs().all(|(a, b)| a == b) {
+        Some(false)
+    } else {
+        pairs().all(|(&a, &b)| opposite(a, b)).then_some(true)
+    }
+}
+
 /// The share of a window, `sum |k_t| |x_t|`, that an error in this precision may reach at most where a
 /// method's error is not of the window alone: in `f32` three digits are kept, in `f64` nine, however
 /// quiet the window is beside others. Both are far above what ordinary samples leave.
@@ -108,6 +119,9 @@ pub struct KernelFacts {
     /// Whether the factors of a single term have the sign of each tap, and are zero just where it
     /// is, so that passes over an infinity end in what the kernel itself ends in.
     pub keeps_signs: bool,
+    /// Whether the factors of every term along the last two axes are the same read backwards, perhaps
+    /// with the other sign: samples under equal taps may then be added before they are multiplied.
+    pub mirrored: bool,
 }
 
 impl KernelFacts {
@@ -122,6 +136,7 @@ impl KernelFacts {
             terms: 0,
             gain: 1.0,
             keeps_signs: false,
+            mirrored: false,
         }
     }
 
@@ -139,7 +154,10 @@ impl KernelFacts {
         };
         let terms = factors.len();
         let keeps_signs = terms == 1 && rank_one::keeps_signs(w, shape, &factors[0]);
-        Ok((Self { terms, gain, keeps_signs, ..norms }, factors))
+        let last_two = shape.len().saturating_sub(2)..;
+        let mut factors_of_rows = factors.iter().flat_map(|term| &term[last_two.clone()]);
+        let mirrored = factors_of_rows.all(|factor| mirror(factor).is_some());
+        Ok((Self { terms, gain, keeps_signs, mirrored, ..norms }, factors))
     }
 
     /// The facts without a search for outer products: none is known.
@@ -157,6 +175,7 @@ impl KernelFacts {
             terms: 0,
             gain: 1.0,
             keeps_signs: false,
+            mirrored: false,
         }
     }
 

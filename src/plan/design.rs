@@ -270,10 +270,10 @@ impl Judge<'_> {
                  have at least {WIDEST} outputs and neither dilation nor channels"
             ));
         }
-        let (threads, cost) =
-            self.model.cpu_separable(self.dtype, self.geometry, terms, self.capabilities);
         let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
-        let passes = Passing::all(self.geometry, terms, self.dtype, instructions);
+        let passes = Passing::all(self.geometry, self.kernel, self.dtype, instructions);
+        let (threads, cost) =
+            self.model.cpu_separable(self.dtype, self.geometry, terms, &passes, self.capabilities);
         let tile = self.tile();
         Ok((Recipe::CpuSeparable { terms, passes, tile, threads, instructions, by_shape }, cost))
     }

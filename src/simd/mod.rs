@@ -7,10 +7,12 @@ use fearless_simd::{Bytes, Level, Simd, SimdBase, SimdFloat};
 use num_complex::Complex;
 use std::fmt;
 
+pub(crate) mod apart;
 pub(crate) mod columns;
 pub(crate) mod tile;
 pub(crate) mod transpose;
 
+use crate::simd::apart::{ApartJob, Folding};
 use crate::simd::tile::{TileJob, columns};
 
 /// The vector instructions that the CPU's own kernels use. Transforms choose theirs themselves.
@@ -126,6 +128,8 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     /// Whether vectors of 64 bytes that start anywhere are made faster by `slide` than loaded: not
     /// where each is multiplied more than once. (Vectors of half a line of the cache are loaded.)
     const SLIDES: bool;
+    /// Does jobs with lanes that stand apart, for elements that have them.
+    const APART: Option<for<'a> fn(InstructionSet, ApartJob<'a, Self>)> = None;
 
     /// Samples of a vector.
     fn count<S: Simd>() -> usize;
@@ -163,13 +167,17 @@ pub(crate) trait Spectral: Lanes {
 }
 
 macro_rules! lanes {
-    ($($t:ty: $vector:ident, $slides:literal, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr;)*) => {$(
+    ($(
+        $t:ty: $vector:ident, $slides:literal, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr
+        $(, $apart:expr)?;
+    )*) => {$(
         impl Lanes for $t {
             type Vector<S: Simd> = S::$vector;
             type Tap<S: Simd> = S::$vector;
             type Sum<S: Simd> = S::$vector;
             const REGISTERS: usize = 1;
             const SLIDES: bool = $slides;
+            $(const APART: Option<for<'a> fn(InstructionSet, ApartJob<'a, Self>)> = $apart;)?
 
             #[inline(always)]
             fn count<S: Simd>() -> usize {
@@ -214,13 +222,71 @@ macro_rules! lanes {
 }
 
 lanes! {
-    f32: f32s, true, |sum, tap, x| x.mul_add(tap, sum);
-    f64: f64s, true, |sum, tap, x| x.mul_add(tap, sum);
+    f32: f32s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart);
+    f64: f64s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart);
     i8: i8s, false, |sum, tap, x| sum + x * tap;
     i16: i16s, false, |sum, tap, x| sum + x * tap;
     i32: i32s, false, |sum, tap, x| sum + x * tap;
     i64: i64s, false, |sum, tap, x| sum + x * tap;
 }
+
+/// Does a job with lanes that stand apart on this machine.
+fn apart<A: Folding>(instructions: InstructionSet, job: ApartJob<'_, A>) {
+    with_instructions!(instructions, simd => apart::run(simd, job));
+}
+
+macro_rules! folding {
+    ($($t:ty: $vector:ident;)*) => {$(
+        impl Folding for $t {
+            #[inline(always)]
+            fn plus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                a + b
+            }
+            #[inline(always)]
+            fn minus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
+                a - b
+            }
+            #[inline(always)]
+            fn shifted<S: Simd>(simd: S, vector: Self::Vector<S>, next: Self) -> Self::Sum<S> {
+                vector.slide::<1>(S::$vector::splat(simd, next))
+            }
+            #[inline(always)]
+            fn turn<S: Simd>(
+                simd: S,
+                from: &[Self],
+                from_step: usize,
+                to: &mut [Self],
+                to_step: usize,
+            ) {
+                // Rows that are zipped with those half the square below, as often as the side can be
+                // halved, are turned over.
+                let side = S::$vector::LEN;
+                let mut rows = [S::$vector::splat(simd, 0.0); MOST_LANES];
+                for i in 0..side {
+                    rows[i] = Self::load(simd, &from[i * from_step..]);
+                }
+                for _ in 0..side.ilog2() {
+                    let halves = rows;
+                    for i in 0..side / 2 {
+                        rows[2 * i] = halves[i].zip_low(halves[i + side / 2]);
+                        rows[2 * i + 1] = halves[i].zip_high(halves[i + side / 2]);
+                    }
+                }
+                for i in 0..side {
+                    rows[i].store_slice(&mut to[i * to_step..][..side]);
+                }
+            }
+        }
+    )*};
+}
+
+folding! {
+    f32: f32s;
+    f64: f64s;
+}
+
+/// Lanes of the widest vector of folded numbers.
+const MOST_LANES: usize = 16;
 
 /// Samples lie as `re, im, re, im`. Sums over the taps' real and imaginary parts are kept apart and
 /// meet only at the end, in `re + i im`, so that no lane has to change its place before.

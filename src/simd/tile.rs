@@ -47,7 +47,7 @@ pub struct TileJob<'a, A> {
 }
 
 /// Bytes of the widest vector of an instruction set.
-const fn vector_bytes<S: Simd>() -> usize {
+pub(super) const fn vector_bytes<S: Simd>() -> usize {
     <S::u8s as SimdBase<S>>::LEN
 }
 

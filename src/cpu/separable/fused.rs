@@ -6,10 +6,10 @@ use std::ops::Range;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::WindowLayout;
 use crate::cpu::direct::{Call, Direct};
+use crate::cpu::separable::folded::Folded;
 use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
-use crate::kernel::Factors;
 use crate::plan::cpu::strips::piece;
 use crate::plan::cpu::{Strips, Tile};
 use crate::problem::extension::{Extension, Row};
@@ -23,17 +23,31 @@ use crate::util::threads;
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
 pub(super) struct Fused<A: Compute> {
     extension: Extension<A>,
+    sums: Sums<A>,
+    /// Rows that cannot be read in place, as long as a strip.
+    window: WindowLayout,
+    strips: Strips,
+    threads: usize,
+    rings: ScratchPool<Ring<A>>,
+}
+
+/// How passes are made: in which strips, with which instructions, on how many threads.
+pub(super) type With = (Strips, InstructionSet, usize);
+
+/// How both passes are summed.
+enum Sums<A: Compute> {
+    Tiled(Tiled<A>),
+    Folded(Folded<A>),
+}
+
+/// With the tiles of the direct method.
+struct Tiled<A> {
     /// Along the last axis, one for each term.
     horizontal: Vec<Tiles<A>>,
     /// Where its taps lie in a stored row.
     offsets: Vec<usize>,
-    /// Rows that cannot be read in place, as long as a strip.
-    window: WindowLayout,
     /// Along the other, all terms at once: each is a plane of taps over its own ring.
     vertical: Tiles<A>,
-    strips: Strips,
-    threads: usize,
-    rings: ScratchPool<Ring<A>>,
 }
 
 /// Filtered rows of one strip; kept from call to call.
@@ -45,20 +59,25 @@ struct Ring<A> {
     window: Vec<A>,
     /// A row that is read for it.
     line: Vec<A>,
+    /// A window whose lanes stand apart, and rows of such outputs.
+    apart: [Lines<A>; 2],
     /// Outputs, where they are stored in another type.
     out: Vec<A>,
 }
 
+/// Rows that are asked for before the one that is filtered, in folded passes: more would push each other
+/// out of the cache.
+const AHEAD: isize = 2;
+
 /// What the memory is for.
-const TAPS: &str = "the taps of two passes";
+pub(super) const TAPS: &str = "the taps of two passes";
 
 impl<A: Compute> Fused<A> {
-    pub(super) fn new(
+    /// Passes in the tiles of the direct method.
+    pub(super) fn tiled(
         extension: Extension<A>,
-        terms: Vec<Factors<A>>,
-        strips: Strips,
-        instructions: InstructionSet,
-        threads: usize,
+        terms: &[&[Vec<A>]],
+        (strips, instructions, threads): With,
     ) -> Result<Self> {
         let inner = extension.inner().clone();
         let rows = extension.outer().last().expect("two axes").clone();
@@ -70,17 +89,45 @@ impl<A: Compute> Fused<A> {
             terms.iter().map(|term| Tiles::new(single, &term[1], [1, inner.taps], instructions));
         let horizontal = horizontal.collect::<Result<Vec<_>>>()?;
         let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
-        let ring = strips.pitch * strips.tile.sources * terms.len() * size_of::<A>();
+        let offsets = memory::collected(offsets, inner.taps, TAPS)?;
+        let tiled = Tiled { horizontal, offsets, vertical };
+        Self::new(extension, Sums::Tiled(tiled), terms.len(), strips, threads)
+    }
+
+    /// Passes whose samples are added under equal taps before they are multiplied.
+    pub(super) fn folded(
+        extension: Extension<A>,
+        terms: &[&[Vec<A>]],
+        (strips, instructions, threads): With,
+    ) -> Result<Self> {
+        let folded = Folded::new(extension.inner(), terms, strips, instructions)?;
+        Self::new(extension, Sums::Folded(folded), terms.len(), strips, threads)
+    }
+
+    fn new(
+        extension: Extension<A>,
+        sums: Sums<A>,
+        terms: usize,
+        strips: Strips,
+        threads: usize,
+    ) -> Result<Self> {
+        let ring = strips.pitch * strips.tile.sources * terms * size_of::<A>();
         Ok(Self {
+            window: WindowLayout::by_phase(extension.inner(), strips.columns)?,
             extension,
-            horizontal,
-            offsets: memory::collected(offsets, inner.taps, TAPS)?,
-            window: WindowLayout::by_phase(&inner, strips.columns)?,
-            vertical,
+            sums,
             strips,
             threads,
             rings: ScratchPool::new(1, ring),
         })
+    }
+
+    /// Outer products.
+    fn terms(&self) -> usize {
+        match &self.sums {
+            Sums::Tiled(tiled) => tiled.horizontal.len(),
+            Sums::Folded(folded) => folded.terms(),
+        }
     }
 
     /// The axis of the vertical pass.
@@ -117,9 +164,15 @@ impl<A: Compute> Fused<A> {
     }
 
     fn ring(&self) -> Result<Ring<A>> {
-        let rows = self.horizontal.len() * self.strips.tile.sources;
+        let rows = self.terms() * self.strips.tile.sources;
         let what = "rows between two passes";
+        let apart = match &self.sums {
+            Sums::Tiled(_) => [0; 2],
+            Sums::Folded(folded) => folded.room(self.strips.tile.rows),
+        };
+        let [spread, sums] = apart.map(|len| Lines::new(len, what));
         Ok(Ring {
+            apart: [spread?, sums?],
             rows: Lines::new(rows * self.strips.pitch, what)?,
             sources: memory::room(rows, what)?,
             ahead: memory::room(self.strips.tile.rows * self.strips.tile.stride, what)?,
@@ -150,11 +203,14 @@ impl<A: Compute> Fused<A> {
             let rows = tile.rows.min(count - done);
             let needed = (slots - (tile.rows - rows) * tile.stride) as isize;
             for p in next.max(start)..start + needed {
+                if matches!(self.sums, Sums::Folded(_)) {
+                    self.ask_for(call.x, plane, p + AHEAD, &columns);
+                }
                 self.filter(call.x, plane, p, columns.clone(), ring)?;
             }
             next = start + needed;
             ring.sources.clear();
-            for term in 0..self.horizontal.len() {
+            for term in 0..self.terms() {
                 // Where the tile has more rows than there are, the kernel reads what is there.
                 let sources = (0..slots as isize).map(|q| {
                     let slot = (start + q.min(needed - 1)).rem_euclid(slots as isize) as usize;
@@ -162,52 +218,67 @@ impl<A: Compute> Fused<A> {
                 });
                 ring.sources.extend(sources);
             }
-            // The rows under the next tile, while this one is computed.
-            ring.ahead.clear();
-            ring.ahead.extend((next..next + (tile.rows * tile.stride) as isize).filter_map(|p| {
-                match self.row(plane, p) {
-                    Row::Stored(at) => {
-                        Some(at.wrapping_add_signed(inner.start(columns.start).max(0)))
-                    }
-                    Row::Outside(_) => None,
-                }
-            }));
-            let ahead = match call.x.in_place() {
-                Some(x) => (x, &ring.ahead[..]),
-                None => {
-                    ring.ahead.iter().for_each(|&at| call.x.prefetch(at, columns.len()));
-                    (&[][..], &[][..])
-                }
-            };
-            let run = |y, pitch| {
-                self.vertical.run(Work {
-                    x: &ring.rows,
-                    zeros: &[],
-                    sources: &ring.sources,
-                    ahead,
-                    offsets: &[0],
-                    step: 0,
-                    y,
-                    pitch,
-                    rows,
-                    columns: columns.len(),
-                });
-            };
             let at = |r: usize| (done + r) * width + columns.start;
             let finish = |r: usize, piece: &mut [A]| match call.finish {
                 Some(finish) => finish(row * width + at(r), piece),
                 None => Ok(()),
             };
-            if let Some(out) = out.in_place() {
-                run(&mut out[at(0)..], width);
+            let mut in_place = out.in_place();
+            let what = "outputs before they are stored";
+            match &self.sums {
+                Sums::Tiled(tiled) => {
+                    // The rows under the next tile, while this one is computed.
+                    let rows_ahead = next..next + (tile.rows * tile.stride) as isize;
+                    let ahead = match call.x.in_place() {
+                        Some(x) => {
+                            let stored = |p| self.stored(plane, p, &columns);
+                            ring.ahead.clear();
+                            ring.ahead.extend(rows_ahead.filter_map(stored));
+                            (x, &ring.ahead[..])
+                        }
+                        None => {
+                            rows_ahead.for_each(|p| self.ask_for(call.x, plane, p, &columns));
+                            (&[][..], &[][..])
+                        }
+                    };
+                    let (y, pitch) = match &mut in_place {
+                        Some(out) => (&mut out[at(0)..], width),
+                        None => {
+                            memory::fit(&mut ring.out, tile.rows * pitch, what)?;
+                            (&mut ring.out[..], pitch)
+                        }
+                    };
+                    tiled.vertical.run(Work {
+                        x: &ring.rows,
+                        zeros: &[],
+                        sources: &ring.sources,
+                        ahead,
+                        offsets: &[0],
+                        step: 0,
+                        y,
+                        pitch,
+                        rows,
+                        columns: columns.len(),
+                    });
+                }
+                Sums::Folded(folded) => {
+                    (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
+                    let [_, sums] = &mut ring.apart;
+                    folded.sum(&ring.rows, &mut ring.sources, sums, rows);
+                    memory::fit(&mut ring.out, tile.rows * pitch, what)?;
+                    let sums = sums.chunks_exact(columns.len()).take(rows);
+                    for (sums, y) in sums.zip(ring.out.chunks_exact_mut(pitch)) {
+                        folded.gather(sums, &mut y[..columns.len()]);
+                    }
+                    in_place = None;
+                }
+            }
+            if let Some(out) = in_place {
                 for r in 0..rows {
                     finish(r, &mut out[at(r)..][..columns.len()])?;
                 }
                 continue;
             }
-            let what = "outputs before they are stored";
-            memory::fit(&mut ring.out, tile.rows * pitch, what)?;
-            run(&mut ring.out, pitch);
             for (r, results) in ring.out.chunks_exact_mut(pitch).enumerate().take(rows) {
                 let results = &mut results[..columns.len()];
                 finish(r, results)?;
@@ -215,6 +286,22 @@ impl<A: Compute> Fused<A> {
             }
         }
         Ok(())
+    }
+
+    /// Asks for the samples of a row under these columns.
+    fn ask_for(&self, x: Input<'_, A>, plane: usize, p: isize, columns: &Range<usize>) {
+        if let Some(at) = self.stored(plane, p, columns) {
+            x.prefetch(at, columns.len());
+        }
+    }
+
+    /// Where the samples of a row lie under these columns, if it is a stored one.
+    fn stored(&self, plane: usize, p: isize, columns: &Range<usize>) -> Option<usize> {
+        let start = self.extension.inner().start(columns.start).max(0);
+        match self.row(plane, p) {
+            Row::Stored(at) => Some(at.wrapping_add_signed(start)),
+            Row::Outside(_) => None,
+        }
     }
 
     /// The row at `p` of the extended input.
@@ -234,11 +321,11 @@ impl<A: Compute> Fused<A> {
         ring: &mut Ring<A>,
     ) -> Result<()> {
         let row = self.row(plane, p);
-        let Ring { rows, window, line, .. } = ring;
+        let Ring { rows, window, line, apart: [spread, _], .. } = ring;
         let slot = p.rem_euclid(self.strips.tile.sources as isize) as usize * self.strips.pitch;
         let plane = self.strips.tile.sources * self.strips.pitch;
         if self.extension.is_zeros(row) {
-            for ring in rows.chunks_mut(plane) {
+            for ring in rows.chunks_exact_mut(plane) {
                 ring[slot..][..self.strips.columns].fill(A::default());
             }
             return Ok(());
@@ -248,12 +335,29 @@ impl<A: Compute> Fused<A> {
             (Row::Stored(at), Some(x)) => Some((at, x)),
             _ => None,
         };
+        let tiled = match &self.sums {
+            Sums::Tiled(tiled) => tiled,
+            Sums::Folded(folded) => {
+                let start = inner.start(columns.start);
+                let inside = start >= 0 && start as usize + self.window.len <= inner.samples();
+                let stretch = match in_place {
+                    Some((at, x)) if inside => &x[at + start as usize..][..self.window.len],
+                    _ => {
+                        let all = (columns.start, columns.len());
+                        self.window.fill(&self.extension, x, row, all, line, window)?;
+                        &window[..]
+                    }
+                };
+                folded.filter(stretch, spread, rows.chunks_exact_mut(plane), slot);
+                return Ok(());
+            }
+        };
         let inside = match in_place {
             Some(_) => self.inside(&columns),
             None => columns.start..columns.start,
         };
         let mut filter = |x: &[A], source, offsets: &[usize], step, some: Range<usize>| {
-            for (tiles, ring) in self.horizontal.iter().zip(rows.chunks_mut(plane)) {
+            for (tiles, ring) in tiled.horizontal.iter().zip(rows.chunks_exact_mut(plane)) {
                 let work = Work {
                     x,
                     zeros: &[],
@@ -284,7 +388,7 @@ impl<A: Compute> Fused<A> {
         }
         if let (Some((at, x)), false) = (in_place, inside.is_empty()) {
             let source = at.wrapping_add_signed(inner.start(inside.start));
-            filter(x, source, &self.offsets, inner.tap_step(), inside);
+            filter(x, source, &tiled.offsets, inner.tap_step(), inside);
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Separable convolution: a pass for each axis. The passes along the last two are fused, so that
 //! the input is read once and what is between them stays in the cache.
 
+mod careful;
+mod folded;
 mod fused;
 mod sum;
 
@@ -15,9 +17,9 @@ use crate::kernel::Factors;
 use crate::plan::cpu::Passing;
 use crate::problem::extension::Extension;
 use crate::simd::InstructionSet;
-use crate::util::memory;
 use crate::util::shared_scratch::{Buffer, SharedScratch};
 use crate::util::threads::Workers;
+use careful::Careful;
 use fused::Fused;
 pub(crate) use sum::Sum;
 
@@ -36,6 +38,8 @@ pub(crate) struct Separable<A: Compute> {
 enum Pass<A: Compute> {
     /// Along the last two axes.
     Fused(Box<Fused<A>>),
+    /// The same, of symmetric taps.
+    Folded(Box<Careful<A>>),
     /// Along one.
     Single(Box<Direct<A>>),
 }
@@ -58,12 +62,13 @@ impl<A: Compute> Separable<A> {
             let extension = Extension { values: around(&values, axes.clone()), geometry };
             prepared.push(match passing {
                 Passing::Fused(_, strips) => {
-                    let copied = |taps: &Vec<A>| memory::copied(taps, "a copy of the factors");
-                    let part = |term: &Factors<A>| term[axes.clone()].iter().map(copied).collect();
-                    let terms = terms.iter().map(part).collect::<Result<_>>()?;
-                    let threads = workers.threads;
-                    let fused = Fused::new(extension, terms, *strips, instructions, threads)?;
-                    Pass::Fused(Box::new(fused))
+                    let with = (*strips, instructions, workers.threads);
+                    Pass::Fused(Box::new(Fused::tiled(extension, &factors(terms, axes), with)?))
+                }
+                Passing::Folded { strips, plain, .. } => {
+                    let with = [*strips, *plain];
+                    let with = with.map(|strips| (strips, instructions, workers.threads));
+                    Pass::Folded(Box::new(Careful::new(extension, &factors(terms, axes), with)?))
                 }
                 Passing::Single(_, tile) => {
                     let taps = &terms[0][axes.start];
@@ -104,9 +109,15 @@ impl<A: Compute> Pass<A> {
     fn run(&self, call: Call<'_, A>, y: Output<'_, A>) -> Result<()> {
         match self {
             Self::Fused(fused) => fused.run(call, y),
+            Self::Folded(folded) => folded.run(call, y),
             Self::Single(direct) => direct.run(call, y),
         }
     }
+}
+
+/// The factors of every term along the axes of a pass.
+fn factors<'t, A: Compute>(terms: &'t [Factors<A>], axes: &Range<usize>) -> Vec<&'t [Vec<A>]> {
+    terms.iter().map(|term| &term[axes.clone()]).collect()
 }
 
 /// The values outside of the axes of a pass, with nothing outside of what is put together around them.

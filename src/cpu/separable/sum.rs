@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::Separable;
+use super::careful::all_finite;
 use crate::cpu::direct::{Call, Direct};
 use crate::element::compute::Compute;
 use crate::error::Result;
@@ -27,12 +28,9 @@ impl<A: Compute> Sum<A> {
 
     /// Computes all outputs.
     pub(crate) fn run(&self, x: Input<'_, A>, y: Output<'_, A>) -> Result<()> {
-        let finish = |start: usize, piece: &mut [A]| {
-            // All of them are looked at, without a branch, for vectors.
-            match piece.iter().fold(true, |finite, y| finite & y.is_finite()) {
-                true => Ok(()),
-                false => self.recompute_non_finite(x, start, piece),
-            }
+        let finish = |start: usize, piece: &mut [A]| match all_finite(piece) {
+            true => Ok(()),
+            false => self.recompute_non_finite(x, start, piece),
         };
         self.separable.run(Call { x, finish: Some(&finish) }, y)
     }

@@ -5,11 +5,25 @@ use crate::element::DType;
 use crate::plan::capabilities::{Capabilities, InstructionSet};
 use crate::plan::cpu::strips;
 use crate::plan::cpu::tiles::{Tile, computed_columns, rate_share};
-use crate::plan::cpu::{Blocks, sizes};
+use crate::plan::cpu::{Blocks, Passing, sizes};
 use crate::problem::geometry::Geometry;
 
 /// Wake-ups that another thread must be worth, at least.
 const WAKES_PER_THREAD: f64 = 3.0;
+
+/// What a sample costs in folded passes beside its multiply-adds, relative to others: it is moved to a
+/// lane of its own and back. From RGB of 3840 x 2160 under 17 taps (Zen 4, 2026-11-27).
+const APART: f64 = 2.2;
+
+/// Multiply-adds of folded passes for each of others: two taps take one, where additions have units of
+/// their own and registers are many. From 81 and 161 taps there.
+fn folding(instructions: InstructionSet) -> f64 {
+    match instructions {
+        InstructionSet::Avx512 => 2.0,
+        InstructionSet::Avx2 => 1.15,
+        InstructionSet::Baseline => 1.5,
+    }
+}
 
 impl CostModel {
     /// Threads worth waking for work that takes one of them this many seconds.
@@ -46,18 +60,20 @@ impl CostModel {
         (threads, self.on_cpu(compute, bytes(dtype, geometry), threads))
     }
 
-    /// One pass per axis on the CPU, the last two fused where they can be, for each of `terms`
-    /// outer products.
+    /// These passes on the CPU, for each of `terms` outer products.
     pub fn cpu_separable(
         &self,
         dtype: DType,
         geometry: &Geometry,
         terms: usize,
+        passes: &[Passing],
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
         let samples = geometry.output_len().max(geometry.input_len()) as f64;
         let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
+        let folded = passes.iter().any(|passing| matches!(passing, Passing::Folded { .. }));
         let rate = self.direct_rate(dtype, capabilities);
+        let rate = if folded { rate * folding(capabilities.instructions) } else { rate };
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
         // Pieces filter the rows above them again.
         let again = outer.last().map_or(0.0, |axis| {
@@ -68,11 +84,11 @@ impl CostModel {
         let per_sample = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
         let rows = samples / inner.outputs() as f64;
         let width = dtype.size() as f64 / 4.0;
-        let passes = geometry.axes.iter().filter(|axis| axis.taps > 1).count();
-        let passes = passes - usize::from(strips::can_fuse(geometry));
+        let passes = passes.len();
         // Each pass finds its rows; a fused one has two kinds of them.
         let per_row = 26.0 + 24.0 * (passes.max(1) - 1) as f64;
-        let ring = samples * width / self.cpu.ring + rows * per_row * self.cpu.row;
+        let apart = if folded { APART } else { 1.0 };
+        let ring = apart * samples * width / self.cpu.ring + rows * per_row * self.cpu.row;
         let mut compute = terms as f64 * (samples * per_sample / rate + ring);
         if inner.stride > 1 {
             compute += samples * inner.stride.min(inner.taps) as f64 / self.cpu.gather;
