@@ -185,13 +185,9 @@ fn plane<S: Simd, A: Folding, const R: usize, const N: usize, const OPPOSITE: bo
             sums[r] = A::mul_add(sums[r], tap, x);
         }
         high[R - 2] = between;
-        for r in 0..R - 2 {
-            high[r] = low[r + 2];
-        }
+        high[..R - 2].copy_from_slice(&low[2..]);
     } else {
-        for r in 0..R - 1 {
-            high[r] = low[r + 1];
-        }
+        high[..R - 1].copy_from_slice(&low[1..]);
     }
     // What they take in after each pair.
     let mut next = below.iter().rev().zip(&sources[first + near.len()..]);

@@ -46,6 +46,7 @@ mod stream;
 #[cfg(feature = "rayon")]
 mod stress;
 mod summed;
+mod symmetric;
 mod tiles;
 mod transforms;
 mod usage;

@@ -1,0 +1,237 @@
+//! Symmetric kernels, whose samples are added under equal taps before they are multiplied.
+
+use convolve::low_level::Passing;
+use convolve::plan::{InstructionSet, Recipe};
+use convolve::{Boundary, Convolver, Filter, Method, Mode, Options, PerAxis, filters};
+use ndarray::{Array1, Array2, ArrayD, Axis, Ix2, IxDyn};
+
+use crate::common::with;
+use crate::common::*;
+
+const SETS: [InstructionSet; 3] =
+    [InstructionSet::Baseline, InstructionSet::Avx2, InstructionSet::Avx512];
+
+fn convolver(set: InstructionSet, threads: usize) -> Convolver {
+    Convolver::builder().gpu(false).calibrated(false).threads(threads).instructions(set).build()
+}
+
+/// Passes that are folded, of those of a filter.
+fn folded<A: convolve::Element, D: ndarray::Dimension>(filter: &Filter<A, D>) -> usize {
+    let Some((Recipe::CpuSeparable { passes, .. }, _)) = filter.plan().chosen().admitted() else {
+        panic!("{}", filter.plan());
+    };
+    passes.iter().filter(|passing| matches!(passing, Passing::Folded { .. })).count()
+}
+
+/// Taps that are the same read backwards, or with the other sign; products of two of them are exact.
+fn factor<A: Value>(random: &mut Random, taps: usize, sign: i64) -> Array1<A> {
+    let mut factor = Array1::from_shape_simple_fn(taps, || {
+        A::from_integer(random.below(30) as i64 - if sign > 0 { 0 } else { 15 })
+    });
+    for t in 0..taps / 2 {
+        factor[taps - 1 - t] = A::default().mul_add(A::from_integer(sign), factor[t]);
+    }
+    if sign < 0 && taps % 2 == 1 {
+        factor[taps / 2] = A::default();
+    }
+    factor
+}
+
+fn product<A: Value>(rows: &Array1<A>, columns: &Array1<A>) -> Array2<A> {
+    let at = |(i, j)| A::default().mul_add(rows[i], columns[j]);
+    Array2::from_shape_fn((rows.len(), columns.len()), at)
+}
+
+fn every_boundary() -> [Boundary<i8>; 6] {
+    [
+        Boundary::Zero,
+        Boundary::Constant(3),
+        Boundary::Nearest,
+        Boundary::Reflect,
+        Boundary::Mirror,
+        Boundary::Wrap,
+    ]
+}
+
+/// Checks a filter against direct sums in `f64`, which are the definition's.
+fn check<A: Value + Into<f64>>(
+    filter: &Filter<A, IxDyn>,
+    (x, k, options): (&ArrayD<A>, &ArrayD<A>, &Options<A>),
+) {
+    let direct = convolver(InstructionSet::detect(), 2);
+    let sums = |of: fn(f64) -> f64| {
+        let [x, k] = [x, k].map(|values| values.mapv(|value| of(value.into())));
+        let boundary = match &options.boundary {
+            PerAxis::All(Boundary::Constant(value)) => Boundary::Constant(of((*value).into())),
+            PerAxis::All(Boundary::Zero) => Boundary::Zero,
+            PerAxis::All(Boundary::Nearest) => Boundary::Nearest,
+            PerAxis::All(Boundary::Reflect) => Boundary::Reflect,
+            PerAxis::All(Boundary::Mirror) => Boundary::Mirror,
+            PerAxis::All(Boundary::Wrap) => Boundary::Wrap,
+            other => panic!("{other:?}"),
+        };
+        let filter = direct.filter(&k).boundary(boundary).mode(options.mode);
+        let filter = filter.dilation(options.dilation.clone()).method(Method::Direct);
+        filter.for_shape(x.raw_dim()).and_then(|filter| filter.apply(&x)).expect("direct sums")
+    };
+    let (exact, bounds) = (sums(|value| value), sums(f64::abs));
+    let y = filter.apply(x).expect("runs");
+    assert_eq!(y.shape(), exact.shape());
+    let roundings = k.shape().iter().sum::<usize>() as f64;
+    for (at, &y) in y.indexed_iter() {
+        let (exact, bound) = (exact[&at], bounds[&at]);
+        let error = (y.into() - exact).abs();
+        let most = 2.0 * A::DTYPE.epsilon() * roundings * bound;
+        assert!(error <= most, "{at:?}: {y:?} for {exact}, off by {error:e} of {most:e}");
+    }
+}
+
+/// Pictures of some strips and of ragged ones, with channels, dilated, in every mode, by taps of every
+/// symmetry and parity.
+fn folds<A: Value + Into<f64>>(sets: &[InstructionSet]) {
+    let mut random = Random::new(11);
+    let mut checked = 0;
+    for (shape, taps, dilation) in [
+        (vec![20, 530], vec![24, 25], 1),
+        (vec![27, 300], vec![25, 22], 1),
+        (vec![31, 131, 3], vec![17, 16], 1),
+        (vec![32, 140, 4], vec![30, 21], 1),
+        (vec![3, 13, 140, 3], vec![3, 16, 17], 1),
+        (vec![18, 270, 3], vec![16, 17], 2),
+    ] {
+        let spatial = taps.len();
+        for (i, boundary) in every_boundary().into_iter().enumerate() {
+            let [vertical, horizontal] = [i, i / 2].map(|i| if i % 2 == 0 { 1 } else { -1 });
+            let rows = factor(&mut random, taps[spatial - 2], vertical);
+            let columns = factor(&mut random, taps[spatial - 1], horizontal);
+            let mut k = product(&rows, &columns).into_dyn();
+            if spatial == 3 {
+                let depth: ArrayD<A> = random.array(&[taps[0], 1, 1]);
+                k = ArrayD::from_shape_fn(taps.clone(), |at| {
+                    A::default().mul_add(depth[[at[0], 0, 0]], k[[at[1], at[2]]])
+                });
+            }
+            if shape.len() > spatial {
+                k = k.insert_axis(Axis(spatial));
+            }
+            let mut options = with!(
+                Options::default(),
+                boundary: cases::of_type::<A>(boundary).into(),
+                mode: [Mode::Same, Mode::Full, Mode::Same][i % 3],
+            );
+            if dilation > 1 {
+                options.dilation = vec![1, dilation, 1].into();
+            }
+            let x = random.array::<A>(&shape);
+            for &set in sets {
+                let filter = convolver(set, 1 + i % 2).filter(&k).options(options.clone());
+                let filter = filter.method(Method::Separable).for_shape(x.raw_dim());
+                let filter = filter.expect("an outer product");
+                checked += folded(&filter);
+                check(&filter, (&x, &k, &options));
+            }
+        }
+    }
+    // AVX2 leaves half of them alone.
+    let avx2 = sets.contains(&InstructionSet::Avx2);
+    let expected = 6 * (6 * sets.len() - if avx2 { 3 } else { 0 });
+    assert!(checked >= expected, "only {checked} were folded, of {expected}");
+}
+
+#[test]
+fn folded_passes_are_the_definition() {
+    folds::<f32>(&SETS);
+}
+
+#[test]
+fn folded_passes_are_the_definition_in_double_precision() {
+    folds::<f64>(&SETS[..1]);
+    folds::<f64>(&SETS[2..]);
+}
+
+#[test]
+fn sums_of_symmetric_products_are_folded() {
+    let mut random = Random::new(3);
+    let wide = filters::gaussian::<f32>(3.0).expect("a sigma");
+    let mut k = &wide * -0.5;
+    let narrow = filters::gaussian::<f32>(2.0).expect("a sigma");
+    let at = (wide.nrows() - narrow.nrows()) / 2;
+    let mut middle = k.slice_mut(ndarray::s![at..at + narrow.nrows(), at..at + narrow.ncols()]);
+    middle += &narrow;
+    let options = with!(Options::default(), boundary: Boundary::Mirror.into());
+    let subject = Subject::new(random.array::<f32>(&[20, 300]), k.into_dyn(), options);
+    for set in SETS {
+        let filter = subject.filter(&convolver(set, 2), CPU_SEPARABLE).expect("two products");
+        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{set}\n{error}"));
+    }
+}
+
+fn gaussian(convolver: &Convolver, method: Method) -> Filter<f32, Ix2> {
+    let kernel = filters::gaussian::<f32>(9.0).expect("a sigma");
+    let filter = convolver.filter(&kernel).boundary(Boundary::Nearest).method(method);
+    filter.for_shape((90, 512)).expect("admissible")
+}
+
+/// Two samples of this size have no sum, and an average all the same.
+#[test]
+fn samples_too_large_to_be_added_are_averaged() {
+    for set in SETS {
+        let convolver = convolver(set, 2);
+        let [folds, direct] =
+            [Method::Separable, Method::Direct].map(|method| gaussian(&convolver, method));
+        let mut x = Array2::<f32>::from_elem((90, 512), 3e38);
+        let y = folds.apply(&x).expect("runs");
+        assert!(y.iter().all(|&y| (y / 3e38 - 1.0).abs() < 1e-4), "{set}: {y}");
+        // Beside what is no number, which stays in its windows.
+        x[[40, 100]] = f32::NAN;
+        x[[10, 400]] = f32::INFINITY;
+        let (y, expected) = (folds.apply(&x).expect("runs"), direct.apply(&x).expect("runs"));
+        for (at, &expected) in expected.indexed_iter() {
+            let same = y[at] == expected
+                || (y[at].is_nan() && expected.is_nan())
+                || (y[at] / expected - 1.0).abs() < 1e-4;
+            assert!(same, "{set} {at:?}: {} for {expected}", y[at]);
+        }
+    }
+}
+
+/// Zero taps see what is no number, too.
+#[test]
+fn what_is_not_finite_stays_in_its_windows() {
+    let mut random = Random::new(5);
+    let [rows, columns] = [25, 23].map(|taps| factor::<f32>(&mut random, taps, -1));
+    let k = product(&rows, &columns).into_dyn();
+    let mut x = random.array::<f32>(&[40, 300]);
+    x[[30, 150]] = f32::NAN;
+    x[[38, 20]] = f32::NEG_INFINITY;
+    let subject = Subject::new(x, k, Options::default());
+    for set in SETS {
+        let filter = subject.filter(&convolver(set, 1), CPU_SEPARABLE).expect("an outer product");
+        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{set}\n{error}"));
+    }
+}
+
+#[test]
+fn what_is_folded() {
+    let shape = |kernel: &Array2<f32>, set, input: &[usize]| {
+        let convolver = convolver(set, 2);
+        let mut k = kernel.clone().into_dyn();
+        while k.ndim() < input.len() {
+            k = k.insert_axis(Axis(2));
+        }
+        let filter = convolver.filter(&k).method(Method::Separable).for_shape(IxDyn(input));
+        folded(&filter.expect("admissible")) == 1
+    };
+    let [narrow, middle, wide] =
+        [1.0, 3.0, 9.0].map(|sigma| filters::gaussian::<f32>(sigma).expect("a sigma"));
+    let mut lopsided = wide.clone();
+    lopsided.row_mut(0).fill(0.0);
+    for set in SETS {
+        assert!(shape(&wide, set, &[2000, 2000]));
+        assert!(shape(&middle, set, &[2000, 2000, 3]));
+        assert!(!shape(&narrow, set, &[2000, 2000, 3]));
+        assert!(!shape(&lopsided, set, &[2000, 2000]));
+        // No room for a chunk in every lane.
+        assert_eq!(shape(&wide, set, &[2000, 120]), set != InstructionSet::Avx512);
+    }
+}
