@@ -5,7 +5,7 @@ use crate::element::DType;
 use crate::plan::capabilities::{Capabilities, InstructionSet};
 use crate::plan::cpu::strips;
 use crate::plan::cpu::tiles::{Tile, computed_columns, rate_share};
-use crate::plan::cpu::{Blocks, Passing, sizes};
+use crate::plan::cpu::{Blocks, Passing, Strips, sizes};
 use crate::problem::geometry::Geometry;
 
 /// Wake-ups that another thread must be worth, at least.
@@ -14,6 +14,10 @@ const WAKES_PER_THREAD: f64 = 3.0;
 /// What a sample costs in folded passes beside its multiply-adds, relative to others: it is moved to a
 /// lane of its own and back. From RGB of 3840 x 2160 under 17 taps (Zen 4, 2026-11-27).
 const APART: f64 = 2.2;
+
+/// The same for a sample of the row beyond a strip, of which there are few: it takes a vector. From 481 taps
+/// there.
+const BEYOND: f64 = 14.0;
 
 /// Multiply-adds of folded passes for each of others: two taps take one, where additions have units of
 /// their own and registers are many. From 81 and 161 taps there.
@@ -71,9 +75,12 @@ impl CostModel {
     ) -> (usize, Cost) {
         let samples = geometry.output_len().max(geometry.input_len()) as f64;
         let (inner, outer) = geometry.axes.split_last().expect("at least one axis");
-        let folded = passes.iter().any(|passing| matches!(passing, Passing::Folded { .. }));
+        let folded = passes.iter().find_map(|passing| match passing {
+            Passing::Folded { strips, .. } => Some(strips),
+            _ => None,
+        });
         let rate = self.direct_rate(dtype, capabilities);
-        let rate = if folded { rate * folding(capabilities.instructions) } else { rate };
+        let rate = if folded.is_some() { rate * folding(capabilities.instructions) } else { rate };
         let columns: usize = outer.iter().map(|axis| axis.taps).sum();
         // Pieces filter the rows above them again.
         let again = outer.last().map_or(0.0, |axis| {
@@ -87,7 +94,9 @@ impl CostModel {
         let passes = passes.len();
         // Each pass finds its rows; a fused one has two kinds of them.
         let per_row = 26.0 + 24.0 * (passes.max(1) - 1) as f64;
-        let apart = if folded { APART } else { 1.0 };
+        // What lies beyond a strip is moved there as well.
+        let beyond = |strips: &Strips| BEYOND * inner.reach() as f64 / strips.columns as f64;
+        let apart = folded.map_or(1.0, |strips| APART + beyond(strips));
         let ring = apart * samples * width / self.cpu.ring + rows * per_row * self.cpu.row;
         let mut compute = terms as f64 * (samples * per_sample / rate + ring);
         if inner.stride > 1 {
