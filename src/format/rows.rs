@@ -87,6 +87,15 @@ impl<'x, C: Pod> Input<'x, C> {
         }
     }
 
+    /// Whether samples may be as large as numbers of the type that is computed in: not where they are
+    /// stored in a narrower one.
+    pub(crate) fn may_be_large(self) -> bool {
+        match self {
+            Self::InPlace(_) => true,
+            Self::Stored(_, Reader { size, .. }) => size >= size_of::<C>(),
+        }
+    }
+
     /// The samples from `at` on.
     #[inline]
     pub(crate) fn read(self, at: usize, to: &mut [C]) {

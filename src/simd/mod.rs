@@ -43,6 +43,15 @@ impl InstructionSet {
         let _ = level;
         Self::Baseline
     }
+
+    /// Bytes of a vector.
+    pub(crate) fn vector_bytes(self) -> usize {
+        match self {
+            Self::Avx512 => 64,
+            Self::Avx2 => 32,
+            Self::Baseline => 16,
+        }
+    }
 }
 
 impl fmt::Display for InstructionSet {
@@ -235,6 +244,20 @@ fn apart<A: Folding>(instructions: InstructionSet, job: ApartJob<'_, A>) {
     with_instructions!(instructions, simd => apart::run(simd, job));
 }
 
+/// Turns a square of vectors over: rows that are zipped with those half the square below, as often as the
+/// side can be halved.
+macro_rules! turned {
+    ($rows:ident, $side:ident) => {
+        for _ in 0..$side.ilog2() {
+            let halves = $rows;
+            for i in 0..$side / 2 {
+                $rows[2 * i] = halves[i].zip_low(halves[i + $side / 2]);
+                $rows[2 * i + 1] = halves[i].zip_high(halves[i + $side / 2]);
+            }
+        }
+    };
+}
+
 macro_rules! folding {
     ($($t:ty: $vector:ident;)*) => {$(
         impl Folding for $t {
@@ -258,20 +281,12 @@ macro_rules! folding {
                 to: &mut [Self],
                 to_step: usize,
             ) {
-                // Rows that are zipped with those half the square below, as often as the side can be
-                // halved, are turned over.
                 let side = S::$vector::LEN;
                 let mut rows = [S::$vector::splat(simd, 0.0); MOST_LANES];
                 for i in 0..side {
                     rows[i] = Self::load(simd, &from[i * from_step..]);
                 }
-                for _ in 0..side.ilog2() {
-                    let halves = rows;
-                    for i in 0..side / 2 {
-                        rows[2 * i] = halves[i].zip_low(halves[i + side / 2]);
-                        rows[2 * i + 1] = halves[i].zip_high(halves[i + side / 2]);
-                    }
-                }
+                turned!(rows, side);
                 for i in 0..side {
                     rows[i].store_slice(&mut to[i * to_step..][..side]);
                 }
@@ -381,20 +396,13 @@ macro_rules! complex_lanes {
 
 complex_lanes! {
     f32: f32s, |simd, from, from_step, to, to_step| {
-        // A complex number is moved as one of 64 bits. Rows that are zipped with those half the
-        // square below, as often as the side can be halved, are turned over.
+        // A complex number is moved as one of 64 bits.
         let side = Self::count::<S>();
         let mut rows = [S::f64s::splat(simd, 0.0); MOST_COMPLEX];
         for i in 0..side {
             rows[i] = S::f64s::from_bytes(Self::load(simd, &from[i * from_step..]).to_bytes());
         }
-        for _ in 0..side.ilog2() {
-            let halves = rows;
-            for i in 0..side / 2 {
-                rows[2 * i] = halves[i].zip_low(halves[i + side / 2]);
-                rows[2 * i + 1] = halves[i].zip_high(halves[i + side / 2]);
-            }
-        }
+        turned!(rows, side);
         for i in 0..side {
             let row = S::f32s::from_bytes(rows[i].to_bytes());
             let to = &mut to[i * to_step..][..side];

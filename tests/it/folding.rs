@@ -4,18 +4,9 @@ use convolve::{Boundary, Convolver, DType, Mode, Operation, Options, filters};
 use ndarray::{Array2, ArrayD, IxDyn};
 use num_complex::Complex;
 
-use crate::common::cases::of_type;
+use crate::common::cases::{EDGES, of_type};
 use crate::common::with;
 use crate::common::*;
-
-const EDGES: [Boundary<i8>; 6] = [
-    Boundary::Zero,
-    Boundary::Constant(3),
-    Boundary::Nearest,
-    Boundary::Reflect,
-    Boundary::Mirror,
-    Boundary::Wrap,
-];
 
 /// Runs one problem in every way, whose folded kernel has `taps` taps.
 fn check<A: Value>(input: &[usize], kernel: &[usize], options: &Options<A>, taps: &[usize]) {

@@ -9,13 +9,15 @@ use crate::error::Result;
 use crate::format::rows::{Input, Output};
 use crate::problem::extension::Extension;
 use crate::simd::vectorized;
+use crate::util::memory;
 
 /// Folded passes, and those with which each sample is multiplied by itself, for inputs whose sums may
 /// overflow where those of their products do not.
 pub(super) struct Careful<A: Compute> {
     folded: Fused<A>,
     plain: Fused<A>,
-    /// Samples up to which nothing overflows.
+    /// Samples of the input, and up to which size of them nothing overflows.
+    samples: usize,
     largest: f64,
 }
 
@@ -29,6 +31,7 @@ impl<A: Compute> Careful<A> {
         let sum = |taps: &[A]| taps.iter().map(|tap| tap.magnitude()).sum::<f64>();
         let filtered = terms.iter().map(|term| sum(&term[1])).fold(1.0, f64::max);
         Ok(Self {
+            samples: extension.geometry.input_len(),
             folded: Fused::folded(extension.clone(), terms, folded)?,
             plain: Fused::tiled(extension, terms, plain)?,
             largest: 1.0 / A::DTYPE.smallest_normal() / (4.0 * filtered),
@@ -37,10 +40,10 @@ impl<A: Compute> Careful<A> {
 
     /// Computes all outputs.
     pub(super) fn run(&self, call: Call<'_, A>, mut y: Output<'_, A>) -> Result<()> {
-        // Whoever has the last word looks at what is not finite. Integers of 8 and 16 bits are small.
-        let (Input::InPlace(x), None) = (call.x, call.finish) else {
+        // Whoever has the last word looks at what is not finite.
+        if call.finish.is_some() || !call.x.may_be_large() {
             return self.folded.run(call, y);
-        };
+        }
         let finite = AtomicBool::new(true);
         let watch = |_: usize, piece: &mut [A]| {
             if !all_finite(piece) {
@@ -50,17 +53,25 @@ impl<A: Compute> Careful<A> {
         };
         let all = y.len();
         self.folded.run(Call { finish: Some(&watch), ..call }, y.part(0..all))?;
-        if !finite.load(Ordering::Relaxed) && self.may_overflow(x) {
+        if !finite.load(Ordering::Relaxed) && self.may_overflow(call.x)? {
             return self.plain.run(call, y);
         }
         Ok(())
     }
 
     /// Whether a sample is so large, and yet finite.
-    fn may_overflow(&self, x: &[A]) -> bool {
+    fn may_overflow(&self, x: Input<'_, A>) -> Result<bool> {
         let is_large = |x: &A| x.is_finite() & (x.magnitude() > self.largest);
-        let any = |x: &[A]| x.iter().fold(false, |any, x| any | is_large(x));
-        x.chunks(LOOKED_AT).any(|x| vectorized(|| any(x)))
+        let any = |x: &[A]| vectorized(|| x.iter().fold(false, |any, x| any | is_large(x)));
+        if let Some(x) = x.in_place() {
+            return Ok(x.chunks(LOOKED_AT).any(any));
+        }
+        let mut read = memory::zeros(LOOKED_AT.min(self.samples), "samples that are looked at")?;
+        Ok((0..self.samples).step_by(LOOKED_AT).any(|at| {
+            let read = &mut read[..LOOKED_AT.min(self.samples - at)];
+            x.read(at, read);
+            any(read)
+        }))
     }
 }
 

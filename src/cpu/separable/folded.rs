@@ -38,7 +38,7 @@ impl<A: Compute> Folded<A> {
         let halves = |axis: usize| -> Result<Vec<Half<A>>> {
             terms.iter().map(|term| half(&term[axis])).collect()
         };
-        let lanes = strips.pitch - strips.columns;
+        let lanes = instructions.vector_bytes() / size_of::<A>();
         let (chunk, step) = (strips.columns / lanes, inner.tap_step());
         let groups = chunk / step + inner.taps - 1;
         Ok(Self {
@@ -89,10 +89,14 @@ impl<A: Compute> Folded<A> {
         }
     }
 
-    /// Sums rows of the ring, each given by its first number, to this many rows of outputs, whose lanes
+    /// Numbers of a vector.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Sums rows of the ring, each given by its first vector, to this many rows of outputs, whose lanes
     /// stand apart as well.
-    pub(super) fn sum(&self, ring: &[A], sources: &mut [usize], to: &mut [A], rows: usize) {
-        sources.iter_mut().for_each(|source| *source /= self.lanes);
+    pub(super) fn sum(&self, ring: &[A], sources: &[usize], to: &mut [A], rows: usize) {
         let (taps, pitch, columns) = (&self.vertical[..], self.chunk, self.chunk);
         let job = FoldJob { x: ring, sources, taps, y: to, pitch, rows, columns };
         (self.run)(self.instructions, ApartJob::Fold(job));

@@ -151,9 +151,15 @@ impl<A: Compute> Fused<A> {
                 let count = (plane_rows - row % plane_rows).min(end - row);
                 let mut plane = piece.part((row - start) * width..(row - start + count) * width);
                 for from in (0..width).step_by(self.strips.columns) {
-                    // The last strip may compute again what the one before it has.
-                    let from = from.min(width - self.strips.columns);
-                    let columns = from..from + self.strips.columns;
+                    let columns = match self.sums {
+                        // The last strip may compute again what the one before it has.
+                        Sums::Tiled(_) => {
+                            let from = from.min(width - self.strips.columns);
+                            from..from + self.strips.columns
+                        }
+                        // It may stick out, and only what is there is stored.
+                        Sums::Folded(_) => from..width.min(from + self.strips.columns),
+                    };
                     self.strip(call, row, columns, &mut plane, &mut ring)?;
                 }
                 row += count;
@@ -209,12 +215,17 @@ impl<A: Compute> Fused<A> {
                 self.filter(call.x, plane, p, columns.clone(), ring)?;
             }
             next = start + needed;
+            // Folded passes count in vectors.
+            let apart = match &self.sums {
+                Sums::Tiled(_) => pitch,
+                Sums::Folded(folded) => pitch / folded.lanes(),
+            };
             ring.sources.clear();
             for term in 0..self.terms() {
                 // Where the tile has more rows than there are, the kernel reads what is there.
                 let sources = (0..slots as isize).map(|q| {
                     let slot = (start + q.min(needed - 1)).rem_euclid(slots as isize) as usize;
-                    (term * slots + slot) * pitch
+                    (term * slots + slot) * apart
                 });
                 ring.sources.extend(sources);
             }
@@ -264,11 +275,11 @@ impl<A: Compute> Fused<A> {
                 Sums::Folded(folded) => {
                     (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
                     let [_, sums] = &mut ring.apart;
-                    folded.sum(&ring.rows, &mut ring.sources, sums, rows);
+                    folded.sum(&ring.rows, &ring.sources, sums, rows);
                     memory::fit(&mut ring.out, tile.rows * pitch, what)?;
-                    let sums = sums.chunks_exact(columns.len()).take(rows);
+                    let sums = sums.chunks_exact(self.strips.columns).take(rows);
                     for (sums, y) in sums.zip(ring.out.chunks_exact_mut(pitch)) {
-                        folded.gather(sums, &mut y[..columns.len()]);
+                        folded.gather(sums, &mut y[..self.strips.columns]);
                     }
                     in_place = None;
                 }
@@ -343,7 +354,7 @@ impl<A: Compute> Fused<A> {
                 let stretch = match in_place {
                     Some((at, x)) if inside => &x[at + start as usize..][..self.window.len],
                     _ => {
-                        let all = (columns.start, columns.len());
+                        let all = (columns.start, self.strips.columns);
                         self.window.fill(&self.extension, x, row, all, line, window)?;
                         &window[..]
                     }

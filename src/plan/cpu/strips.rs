@@ -104,14 +104,15 @@ const CHUNK: usize = 160;
 const FOLDED_RING_BYTES: usize = 768 << 10;
 
 /// Taps of both passes together from which on folding them makes up for spreading rows over lanes and
-/// putting them together again, where the tiles' taps share their vectors and where they cannot. (RGB and
-/// grey of 8 bits and of `f32`, 7 to 161 taps, Zen 4, 2026-11-27. AVX2 has too few registers to gain much.)
-fn worth_folding(shared: bool, instructions: InstructionSet) -> usize {
+/// putting them together again: where the tiles' taps share their vectors, and where they cannot. There the
+/// samples `beyond` a chunk, of which each takes a vector, decide how small a picture may be; elsewhere tiles
+/// are slower on small ones too. (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840,
+/// Zen 4, 2026-11-27. AVX2 has too few registers to gain much.)
+fn worth_folding(shared: bool, instructions: InstructionSet, beyond: f64) -> f64 {
     match (instructions, shared) {
-        (InstructionSet::Avx512, true) => 46,
-        (InstructionSet::Avx2, true) => 120,
-        (InstructionSet::Baseline, true) => 46,
-        (_, false) => 32,
+        (InstructionSet::Avx2, true) => 120.0,
+        (_, true) => 46.0,
+        (_, false) => 28.0 + 14.0 * beyond,
     }
 }
 
@@ -129,32 +130,27 @@ impl Strips {
         if !folds || !plain(rows) || !plain(inner) {
             return None;
         }
-        let (height, lanes) = (apart::tile_rows(instructions), lanes(dtype, instructions));
+        let height = apart::tile_rows(instructions);
+        let lanes = instructions.vector_bytes() / dtype.size();
         let (step, width) = (inner.tap_step(), inner.outputs());
-        if rows.taps + inner.taps < worth_folding(lanes % step == 0, instructions) {
-            return None;
-        }
         let tile = Tile { rows: height, spacing: 1, sources: rows.taps + height - 1, stride: 1 };
         let row_bytes = tile.sources * kernel.terms * lanes * dtype.size();
-        let most = CHUNK.min(FOLDED_RING_BYTES / row_bytes).max(height * step).max(lanes);
+        let least = (height * step).max(lanes);
+        let most = CHUNK.min(FOLDED_RING_BYTES / row_bytes).max(least);
         let strips = width.div_ceil(lanes * most);
-        // The last strip overlaps with the one before it.
-        let chunk = width.div_ceil(strips * lanes).next_multiple_of(step);
-        let chunk = if chunk * lanes <= width { chunk } else { width / lanes / step * step };
+        let chunk = width.div_ceil(strips * lanes).next_multiple_of(step).max(least);
         let columns = chunk * lanes;
-        let fits = chunk >= (height * step).max(lanes);
-        fits.then(|| Self { tile, columns, pitch: columns + lanes })
+        // The last strip sticks out.
+        let computed = width.div_ceil(columns) * columns;
+        let fits = 4 * computed <= 5 * width;
+        let beyond = inner.reach() as f64 / chunk as f64;
+        let worth = worth_folding(lanes.is_multiple_of(step), instructions, beyond);
+        (fits && (rows.taps + inner.taps) as f64 >= worth).then(|| Self {
+            tile,
+            columns,
+            pitch: columns + lanes,
+        })
     }
-}
-
-/// Numbers in a vector of an instruction set.
-fn lanes(dtype: DType, instructions: InstructionSet) -> usize {
-    let bytes = match instructions {
-        InstructionSet::Avx512 => 64,
-        InstructionSet::Avx2 => 32,
-        InstructionSet::Baseline => 16,
-    };
-    bytes / dtype.size()
 }
 
 /// Rows of a piece of so many that threads share, in fused passes with these tiles: each piece filters
