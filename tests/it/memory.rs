@@ -241,10 +241,10 @@ fn steady_child() {
                 let filter = builder.for_picture(picture).expect("admissible");
                 let mut result = picture.clone();
                 let mut run = || filter.apply_into(picture, &mut result).expect("runs");
-                // As many threads at one time as there will ever be, most likely.
-                (0..5).for_each(|_| run());
-                let ((), large) = refuse(4 << 10, None, run);
-                assert_eq!(large, 0, "{method}, {light:?}, {:?}", picture.color());
+                // Memory is kept for as many threads as have ever been at work at one time, and when
+                // one more of them is depends on chance: most calls take no more, not each of them.
+                let frugal = (0..20).filter(|_| refuse(4 << 10, None, &mut run).1 == 0).count();
+                assert!(frugal >= 12, "{frugal}: {method}, {light:?}, {:?}", picture.color());
                 assert_eq!(result, filter.apply(picture).expect("runs"));
             }
         }

@@ -19,6 +19,8 @@ pub(super) struct Careful<A: Compute> {
     /// Samples of the input, and up to which size of them nothing overflows.
     samples: usize,
     largest: f64,
+    /// Whether a constant outside is so large.
+    outside_is_large: bool,
 }
 
 impl<A: Compute> Careful<A> {
@@ -30,18 +32,20 @@ impl<A: Compute> Careful<A> {
         // Two rows are added that were filtered along the last axis.
         let sum = |taps: &[A]| taps.iter().map(|tap| tap.magnitude()).sum::<f64>();
         let filtered = terms.iter().map(|term| sum(&term[1])).fold(1.0, f64::max);
+        let largest = 1.0 / A::DTYPE.smallest_normal() / (4.0 * filtered);
         Ok(Self {
+            outside_is_large: extension.values.iter().any(|value| is_large(*value, largest)),
             samples: extension.geometry.input_len(),
             folded: Fused::folded(extension.clone(), terms, folded)?,
             plain: Fused::tiled(extension, terms, plain)?,
-            largest: 1.0 / A::DTYPE.smallest_normal() / (4.0 * filtered),
+            largest,
         })
     }
 
     /// Computes all outputs.
     pub(super) fn run(&self, call: Call<'_, A>, mut y: Output<'_, A>) -> Result<()> {
         // Whoever has the last word looks at what is not finite.
-        if call.finish.is_some() || !call.x.may_be_large() {
+        if call.finish.is_some() || !(call.x.may_be_large() || self.outside_is_large) {
             return self.folded.run(call, y);
         }
         let finite = AtomicBool::new(true);
@@ -53,7 +57,8 @@ impl<A: Compute> Careful<A> {
         };
         let all = y.len();
         self.folded.run(Call { finish: Some(&watch), ..call }, y.part(0..all))?;
-        if !finite.load(Ordering::Relaxed) && self.may_overflow(call.x)? {
+        let finite = finite.load(Ordering::Relaxed);
+        if !finite && (self.outside_is_large || self.may_overflow(call.x)?) {
             return self.plain.run(call, y);
         }
         Ok(())
@@ -61,8 +66,9 @@ impl<A: Compute> Careful<A> {
 
     /// Whether a sample is so large, and yet finite.
     fn may_overflow(&self, x: Input<'_, A>) -> Result<bool> {
-        let is_large = |x: &A| x.is_finite() & (x.magnitude() > self.largest);
-        let any = |x: &[A]| vectorized(|| x.iter().fold(false, |any, x| any | is_large(x)));
+        let any = |x: &[A]| {
+            vectorized(|| x.iter().fold(false, |any, x| any | is_large(*x, self.largest)))
+        };
         if let Some(x) = x.in_place() {
             return Ok(x.chunks(LOOKED_AT).any(any));
         }
@@ -73,6 +79,11 @@ impl<A: Compute> Careful<A> {
             any(read)
         }))
     }
+}
+
+/// Whether something finite is beyond this size.
+fn is_large<A: Compute>(x: A, largest: f64) -> bool {
+    x.is_finite() & (x.magnitude() > largest)
 }
 
 /// Samples that are looked at without a branch.

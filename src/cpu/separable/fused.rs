@@ -111,7 +111,11 @@ impl<A: Compute> Fused<A> {
         strips: Strips,
         threads: usize,
     ) -> Result<Self> {
-        let ring = strips.pitch * strips.tile.sources * terms * size_of::<A>();
+        let apart: usize = match &sums {
+            Sums::Tiled(_) => 0,
+            Sums::Folded(folded) => folded.room(strips.tile.rows).iter().sum(),
+        };
+        let ring = (strips.pitch * strips.tile.sources * terms + apart) * size_of::<A>();
         Ok(Self {
             window: WindowLayout::by_phase(extension.inner(), strips.columns)?,
             extension,

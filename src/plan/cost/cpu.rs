@@ -80,15 +80,20 @@ impl CostModel {
             _ => None,
         });
         let rate = self.direct_rate(dtype, capabilities);
-        let rate = if folded.is_some() { rate * folding(capabilities.instructions) } else { rate };
-        let columns: usize = outer.iter().map(|axis| axis.taps).sum();
+        // The last two axes are folded; passes along others are not.
+        let gain = if folded.is_some() { folding(capabilities.instructions) } else { 1.0 };
+        let (columns, others) = match outer.split_last() {
+            Some((last, others)) => (last.taps, others.iter().map(|axis| axis.taps).sum()),
+            None => (0, 0),
+        };
         // Pieces filter the rows above them again.
         let again = outer.last().map_or(0.0, |axis| {
             let tile = Tile::along(axis, capabilities.instructions);
             let piece = strips::piece(tile, axis.outputs(), capabilities.threads);
             (axis.taps - 1) as f64 / piece as f64
         });
-        let per_sample = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
+        let fused = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
+        let per_sample = fused / gain + others as f64 / 0.92;
         let rows = samples / inner.outputs() as f64;
         let width = dtype.size() as f64 / 4.0;
         let passes = passes.len();

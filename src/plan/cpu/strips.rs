@@ -158,9 +158,9 @@ impl Strips {
 pub(crate) fn piece(tile: Tile, rows: usize, threads: usize) -> usize {
     let threads = threads.max(1);
     let most = rows / (4 * tile.sources).next_multiple_of(tile.rows);
-    // As many for each thread.
+    // As many for each thread, and none left over.
     let pieces = (most / threads).max(1) * threads;
-    (rows / pieces).max(tile.rows)
+    rows.div_ceil(pieces).max(tile.rows)
 }
 
 /// Whether the passes along the last two axes can be fused: neighbouring rows of the input are then
