@@ -4,7 +4,8 @@
 //! `cargo bench --bench gpu`, at 4096² on hardware and at 1024² on a software adapter. Resident work
 //! is timed by the GPU's own clock where it has timestamp queries, and from submission to the end of
 //! a batch elsewhere; throughput is in multiply-adds, or in bytes, read plus written. Runs that
-//! would take longer than a second are left out. With `CONVOLVE_BENCH_LINES=FILE`, a line of JSON
+//! would take longer than a second are left out. Hardware is kept busy before each batch: its clock
+//! falls to a fifth where little is asked of it. With `CONVOLVE_BENCH_LINES=FILE`, a line of JSON
 //! per case is added to that file: medians by both clocks, and the work of one run.
 
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ const LONGEST: f64 = 1.0;
 /// keeps them much longer.
 const SUBMITTED: f64 = 0.2;
 const MOST_SUBMITTED: f64 = 500.0;
+/// How long hardware is kept busy before each batch.
+const BUSY: Duration = Duration::from_millis(10);
 
 /// Everything that the cases share.
 struct Bench {
@@ -42,6 +45,8 @@ struct Bench {
     side: usize,
     /// Workgroups that are enough to keep the device busy.
     groups: u32,
+    /// Keeps hardware busy: what, and how often before each batch.
+    busy: Option<(gpu::Work, u32)>,
     lines: Lines,
 }
 
@@ -70,7 +75,13 @@ impl Bench {
             (true, false) => (4096, 8192),
         };
         let lines = Lines::new(&gpu.capabilities().name, clock.name());
-        Some(Self { convolver, gpu, clock, side, groups, lines })
+        let busy = (measures && !software).then(|| {
+            let (work, _) = gpu::multiply_adds(&gpu, groups);
+            let once = clock.time(|encoder| work.record(encoder)).best();
+            let times = BUSY.as_secs_f64() / once.as_secs_f64();
+            (work, times.ceil() as u32)
+        });
+        Some(Self { convolver, gpu, clock, side, groups, busy, lines })
     }
 
     fn bytes(&self) -> u64 {
@@ -100,6 +111,9 @@ impl Bench {
             let mut all = Times { device: Some(Duration::ZERO), wall: Duration::ZERO };
             for start in (0..times).step_by(batch as usize) {
                 let these = batch.min(times - start);
+                if let Some((work, often)) = &self.busy {
+                    self.clock.time(|encoder| (0..*often).for_each(|_| work.record(encoder)));
+                }
                 let took = self.clock.time(|encoder| (0..these).for_each(|_| record(encoder)));
                 all.device = all.device.zip(took.device).map(|(all, took)| all + took);
                 all.wall += took.wall;

@@ -7,6 +7,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_id) local: vec3<u32>,
 ) {
+    output_start = params.output_start;
     let samples = params.axes[params.rank - 1u].outputs;
     let first = 4u * ((group.y * groups.x + group.x) * WORKGROUP_X + local.x);
     if first + 4u <= samples {

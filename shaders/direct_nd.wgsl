@@ -8,6 +8,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_id) local: vec3<u32>,
 ) {
+    output_start = params.output_start;
     let flat = (group.y * groups.x + group.x) * WORKGROUP_X + local.x;
     var rest = flat;
     var start: array<i32, MAX_RANK>;

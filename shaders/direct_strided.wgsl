@@ -11,6 +11,7 @@ fn main(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    output_start = params.output_start;
     let number = group.y * groups.x + group.x;
     if number >= tile_count() {
         return;

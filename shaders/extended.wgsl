@@ -40,6 +40,10 @@ struct Params {
 // with uniform parameters anew at every dispatch.
 @group(0) @binding(0) var<storage, read> params: Params;
 
+// `params.output_start`. Set when a shader begins and read ever after: as far as compilers know, each
+// store to the output might change the parameters.
+var<private> output_start: u32;
+
 // `weights`, at binding 2, is declared before this file, in uniform or storage memory: one value
 // outside per axis, MAX_RANK of them, and then the kernel in canonical order, each row of taps along
 // the last axis filled up to whole quads.

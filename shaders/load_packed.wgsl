@@ -30,3 +30,8 @@ fn load_quad(i: u32) -> Quad {
     }
     return Quad(vec4<u32>(low & 0xffffu, low >> 16u, high & 0xffffu, high >> 16u));
 }
+
+// The same from one column on, of one of all rows, which have `width` samples.
+fn load_quad_of(row: u32, column: u32, width: u32) -> Quad {
+    return load_quad(row * width + column);
+}

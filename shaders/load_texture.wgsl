@@ -20,3 +20,22 @@ fn load_quad(i: u32) -> Quad {
     }
     return quad(load(i), load(i + 1u), load(i + 2u), load(i + 3u));
 }
+
+// Where rows of samples are rows of the texture no place has to be divided by its width.
+fn load_quad_of(row: u32, column: u32, width: u32) -> Quad {
+    let is_row = width == LOADED_CHANNELS * textureDimensions(input).x && params.input_start == 0u;
+    if !is_row || column % LOADED_CHANNELS > 0u {
+        return load_quad(row * width + column);
+    }
+    let x = column / LOADED_CHANNELS;
+    let first = textureLoad(input, vec2<u32>(x, row), 0);
+    if LOADED_CHANNELS == 4u {
+        return first;
+    }
+    return quad(
+        first.x,
+        textureLoad(input, vec2<u32>(x + 1u, row), 0).x,
+        textureLoad(input, vec2<u32>(x + 2u, row), 0).x,
+        textureLoad(input, vec2<u32>(x + 3u, row), 0).x,
+    );
+}

@@ -20,6 +20,7 @@ fn main(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    output_start = params.output_start;
     let number = group.y * groups.x + group.x;
     if number >= tile_count() {
         return;
@@ -31,8 +32,8 @@ fn main(
     var sums = no_sums();
     for (var term = 0u; term < TERMS; term++) {
         let weight = TAPS_START + term * TERM;
-        for (var strip = 0u; strip < BETWEEN_ROWS; strip += params.stage_rows) {
-            let rows = min(params.stage_rows, BETWEEN_ROWS - strip);
+        for (var strip = 0u; strip < BETWEEN_ROWS; strip += stage_rows()) {
+            let rows = min(stage_rows(), BETWEEN_ROWS - strip);
             workgroupBarrier();
             fill_stage(tile.plane, start_y + i32(strip), start_x, rows, index);
             workgroupBarrier();

@@ -11,8 +11,7 @@ fn inner_axis() -> Axis {
     return params.axes[params.rank - 1u];
 }
 
-// One sample of the extended input; `row` is where the stored row begins, or -1 where the row is
-// outside.
+// One sample of the extended input; `row` is the stored row's number, or -1 where the row is outside.
 fn extended(x: Axis, row: i32, p: i32) -> Element {
     let column = resolve(x, p);
     if column < 0 {
@@ -22,7 +21,23 @@ fn extended(x: Axis, row: i32, p: i32) -> Element {
     if row < 0 {
         return outside(params.rank - 2u);
     }
-    return load(u32(row + column));
+    return load(u32(row * samples(x) + column));
+}
+
+// Four neighbours from sample `p` on. Where they are channels of one position they stay together.
+fn extended_quad(x: Axis, row: i32, p: i32) -> Quad {
+    if row >= 0 && x.channels % 4 == 0 && (p & 3) == 0 {
+        let column = resolve(x, p);
+        if column >= 0 {
+            return load_quad_of(u32(row), u32(column), u32(samples(x)));
+        }
+    }
+    return quad(
+        extended(x, row, p),
+        extended(x, row, p + 1),
+        extended(x, row, p + 2),
+        extended(x, row, p + 3),
+    );
 }
 
 // Stages `rows` rows of the extended input of one plane from (`start_y`, `start_x`) on. Each
@@ -30,56 +45,30 @@ fn extended(x: Axis, row: i32, p: i32) -> Element {
 fn fill_stage(plane: u32, start_y: i32, start_x: i32, rows: u32, index: u32) {
     let y = outer_axis();
     let x = inner_axis();
-    let width = samples(x);
-    let corner = i32(plane) * samples(y) * width;
+    let width = u32(samples(x));
+    let corner = i32(plane) * samples(y);
     // The same for the whole workgroup: only tiles at the ends pay for the edges.
     if is_inside(y, start_y, rows) && is_inside(x, start_x, 4u * PITCH) {
-        let first = u32(corner + start_y * width + start_x);
+        let first = u32(corner + start_y);
         for (var i = index; i < rows * PITCH; i += INVOCATIONS) {
-            let at = first + (i / PITCH) * u32(width) + 4u * (i % PITCH);
-            stage[i] = load_quad(at);
+            stage[i] = load_quad_of(first + i / PITCH, u32(start_x) + 4u * (i % PITCH), width);
         }
     } else {
         for (var i = index; i < rows * PITCH; i += INVOCATIONS) {
             let source = resolve(y, start_y + i32(i / PITCH));
-            let row = select(corner + source * width, -1, source < 0);
-            let p = start_x + 4 * i32(i % PITCH);
-            stage[i] = quad(
-                extended(x, row, p),
-                extended(x, row, p + 1),
-                extended(x, row, p + 2),
-                extended(x, row, p + 3),
-            );
+            let row = select(corner + source, -1, source < 0);
+            stage[i] = extended_quad(x, row, start_x + 4 * i32(i % PITCH));
         }
     }
 }
 
-// The four neighbours that start `offset` elements behind quad `at` of the stage.
-fn staged(at: u32, offset: u32) -> Quad {
-    let a = stage[at + offset / 4u];
-    let b = stage[at + offset / 4u + 1u];
-    switch offset % 4u {
-        case 0u: {
-            return a;
-        }
-        case 1u: {
-            return shift1(a, b);
-        }
-        case 2u: {
-            return shift2(a, b);
-        }
-        default: {
-            return shift3(a, b);
-        }
-    }
-}
-
-// Stores those of four neighbouring outputs that exist; `at` is the row's first output.
-fn store_existing(at: u32, column: u32, columns: u32, sum: Quad) {
+// Stores those of four neighbouring outputs of a row of `columns` that exist.
+fn store_existing(row: u32, column: u32, columns: u32, sum: Quad) {
     if column + 4u <= columns {
-        store_quad(at + column, sum);
+        store_quad_of(row, column, columns, sum);
         return;
     }
+    let at = row * columns;
     if column < columns {
         store(at + column, component0(sum));
     }

@@ -23,14 +23,14 @@ fn put(word: u32, mask: u32, bits: u32) {
 }
 
 fn store(i: u32, value: Element) {
-    let at = params.output_start + i;
+    let at = output_start + i;
     let place = at % STORED_PER_WORD * STORED_BITS;
     put(at / STORED_PER_WORD, LARGEST << place, integer(value) << place);
 }
 
 // Whole words where they are, without a look at what was there.
 fn store_quad(i: u32, values: Quad) {
-    let at = params.output_start + i;
+    let at = output_start + i;
     let word = at / STORED_PER_WORD;
     let place = at % STORED_PER_WORD * STORED_BITS;
     let first = integer(component0(values)) | (integer(component1(values)) << STORED_BITS);
@@ -51,6 +51,11 @@ fn store_quad(i: u32, values: Quad) {
         atomicStore(&output[word + 1u], (first >> 16u) | (second << 16u));
         put(word + 2u, 0xffffu, second >> 16u);
     }
+}
+
+// The same from one column on, of one of all rows, which have `width` outputs.
+fn store_quad_of(row: u32, column: u32, width: u32, values: Quad) {
+    store_quad(row * width + column, values);
 }
 
 fn holds_finite(i: u32) -> bool {

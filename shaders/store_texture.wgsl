@@ -3,8 +3,21 @@
 
 @group(0) @binding(3) var output: Output;
 
+// Devices may store either of the two levels beside a value, whether they round or truncate. Ours is
+// rounded here, to nearest, and so little above its level that both take that. Zero stays as it is, and
+// what is not a number becomes zero: a shader may assume that there are none, so that bits are looked at.
+fn level(values: Quad) -> Quad {
+    if STORED_LEVELS == 0.0 {
+        return values;
+    }
+    let nearest = round(clamp(values, Quad(), Quad(1.0)) * STORED_LEVELS);
+    let bits = bitcast<vec4<u32>>(values) & vec4<u32>(0x7fffffffu);
+    let is_zero = (nearest == Quad()) | (bits > vec4<u32>(0x7f800000u));
+    return select((nearest + 0.125) / STORED_LEVELS, Quad(), is_zero);
+}
+
 fn position(i: u32) -> vec2<u32> {
-    let texel = (params.output_start + i) / STORED_CHANNELS;
+    let texel = (output_start + i) / STORED_CHANNELS;
     let width = textureDimensions(output).x;
     return vec2<u32>(texel % width, texel / width);
 }
@@ -20,13 +33,23 @@ fn store(i: u32, value: Element) {
 // With four channels `i` is a multiple of four.
 fn store_quad(i: u32, values: Quad) {
     if STORED_CHANNELS == 4u {
-        textureStore(output, position(i), values);
+        textureStore(output, position(i), level(values));
         return;
     }
     store(i, component0(values));
     store(i + 1u, component1(values));
     store(i + 2u, component2(values));
     store(i + 3u, component3(values));
+}
+
+// Where rows of outputs are rows of the texture no place has to be divided by its width.
+fn store_quad_of(row: u32, column: u32, width: u32, values: Quad) {
+    let is_row = width == STORED_CHANNELS * textureDimensions(output).x && output_start == 0u;
+    if STORED_CHANNELS == 4u && is_row {
+        textureStore(output, vec2<u32>(column / 4u, row), level(values));
+        return;
+    }
+    store_quad(row * width + column, values);
 }
 
 fn holds_finite(i: u32) -> bool {

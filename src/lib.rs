@@ -7,7 +7,7 @@
 //! [regions]: crate::pages::crossover
 //! [peers]: crate::pages::peers
 //! [peers-how]: crate::pages::peers
-//! [peers-gpu]: crate::pages::peers
+//! [gpu]: crate::pages::gpu
 //! [executors]: crate::pages::executors
 #![cfg_attr(doc, doc = include_str!("../assets/readme/in-docs.md"))]
 #![doc = include_str!("../README.md")]

@@ -21,6 +21,9 @@ pub mod executors {}
 #[doc = include_str!("../benches/results/peers.md")]
 pub mod peers {}
 
+#[doc = include_str!("../benches/results/gpu.md")]
+pub mod gpu {}
+
 /// A filter in the caller's own frame.
 ///
 /// ```ignore

@@ -9,6 +9,7 @@ batch of calls each, timed by the GPU's own clock; the table has medians. Where 
 CUDA device is missing the page says so, and has ours alone.
 """
 
+import signal
 import statistics
 import sys
 from dataclasses import dataclass, field
@@ -169,20 +170,27 @@ def main():
         print(f"missing: {reason}", file=sys.stderr)
 
     rows, wrong = [], []
-    with Worker(options.binary, 1) as worker:
-        large = cases(side, kernels, travelling)
-        for checked, case in zip(cases(small, kernels, travelling), large):
-            if not rows:
-                try:
-                    limits = measure_limits(case, worker, libraries, options.rounds)
-                except Absent as absent:
-                    sys.exit(f"nothing of ours to measure: {absent}")
-            right, disagreements = right_ways(checked, worker, libraries)
-            growth = case.x.size / checked.x.size
-            contenders = measure_case(case, right, growth, options, worker, libraries)
-            rows.append((case, contenders))
-            wrong += disagreements
-            print(gpu_report.progress(case, contenders), file=sys.stderr, flush=True)
+    # Whoever runs out of time keeps what was measured.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Worker(options.binary, 1) as worker:
+            large = cases(side, kernels, travelling)
+            for checked, case in zip(cases(small, kernels, travelling), large):
+                if not rows:
+                    try:
+                        limits = measure_limits(case, worker, libraries, options.rounds)
+                    except Absent as absent:
+                        sys.exit(f"nothing of ours to measure: {absent}")
+                right, disagreements = right_ways(checked, worker, libraries)
+                growth = case.x.size / checked.x.size
+                contenders = measure_case(case, right, growth, options, worker, libraries)
+                rows.append((case, contenders))
+                wrong += disagreements
+                print(gpu_report.progress(case, contenders), file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        missing.append("the cases after the last one below: it was interrupted")
     page = gpu_report.page(rows, limits, wrong, missing, libraries)
     if options.bench_lines:
         page += gpu_report.bench_table(options.bench_lines)

@@ -120,10 +120,13 @@ fn store(variant: &Variant) -> Option<String> {
             include_str!("../../shaders/store_packed.wgsl"),
         ),
         Stored::StorageTexture(format) => {
-            let (name, channels) = (format.name(), format.channels());
+            let (name, channels, levels) = (format.name(), format.channels(), format.levels());
             let output = format!("alias Output = texture_storage_2d<{name}, write>;");
             (
-                format!("{output}\nconst STORED_CHANNELS: u32 = {channels}u;"),
+                format!(
+                    "{output}\nconst STORED_CHANNELS: u32 = {channels}u;\n\
+                     const STORED_LEVELS: f32 = {levels:?};"
+                ),
                 include_str!("../../shaders/store_texture.wgsl"),
             )
         }
@@ -145,8 +148,8 @@ fn sizes(variant: &Variant) -> String {
     let [wide, high] = variant.workgroup;
     let [rows, quads] = variant.registers;
     let Variant { unrolled, step, pitch, stage, terms, .. } = variant;
+    let has_rest = variant.rest > 0;
     let stage = (*stage).max(1);
-    let has_rest = variant.taps.is_none_or(|[_, inner]| inner % unrolled != 0);
     let (taps_y, taps_x, row) = match variant.taps {
         Some([outer, inner]) => {
             (format!("{outer}u"), format!("{inner}u"), format!("{}u", tap_quads(inner)))
@@ -158,6 +161,12 @@ fn sizes(variant: &Variant) -> String {
     };
     let [outer, inner] = variant.taps.unwrap_or([1, 1]);
     let tap_quads = tap_quads(inner);
+    let ([chunk_y, chunk_x], rows_at_once) = match variant.staged {
+        Some(staged) => ([taps_y.clone(), taps_x.clone()], format!("{staged}u")),
+        None => {
+            (["params.chunk.x", "params.chunk.y"].map(String::from), "params.stage_rows".into())
+        }
+    };
     let weights = match variant.uniform {
         Some(quads) => format!("var<uniform> weights: array<Quad, {quads}>"),
         None => "var<storage, read> weights: array<Quad>".into(),
@@ -194,6 +203,19 @@ fn taps_x() -> u32 {{
 
 fn tap_quads() -> u32 {{
     return {row};
+}}
+
+// Those of them that are seen to at a time, and the rows of input that are staged for them.
+fn chunk_rows() -> u32 {{
+    return {chunk_y};
+}}
+
+fn chunk_columns() -> u32 {{
+    return {chunk_x};
+}}
+
+fn stage_rows() -> u32 {{
+    return {rows_at_once};
 }}
 "
     )

@@ -11,14 +11,14 @@ use crate::plan::gpu::launch::{QUAD, Shader, Variant, tap_quads};
 
 /// The generated functions of a shader; empty where it has none.
 pub(super) fn lines(variant: &Variant) -> String {
-    let Variant { shader, registers, unrolled, step, .. } = variant;
+    let Variant { shader, registers, unrolled, rest, step, .. } = variant;
     let [rows, quads] = *registers;
     match shader {
         Shader::DirectNd | Shader::DirectStrided | Shader::Convert => String::new(),
         Shader::Direct2d => [
             sums(rows, quads),
             add("add_row", "stage", "tap_quads()", *registers, *unrolled, *step),
-            add_tap(rows, quads),
+            add("add_rest", "stage", "tap_quads()", *registers, *rest, *step),
         ]
         .concat(),
         Shader::Separable2d => [
@@ -41,12 +41,11 @@ fn sums(rows: usize, quads: usize) -> String {
     let mut stores = String::new();
     for r in 0..rows {
         let _ = writeln!(stores, "    if row + {r}u < rows {{");
-        let _ = writeln!(stores, "        let at = (plane * rows + row + {r}u) * columns;");
         for q in 0..quads {
             let offset = q * QUAD;
             let _ = writeln!(
                 stores,
-                "        store_existing(at, column + {offset}u, columns, sums.row{r}_{q});"
+                "        store_existing(plane * rows + row + {r}u, column + {offset}u, columns, sums.row{r}_{q});"
             );
         }
         stores.push_str("    }\n");
@@ -122,38 +121,6 @@ fn add(
     }
     format!(
         "fn {name}(sums: ptr<function, Sums>, at: u32, r: u32, taps: u32, weight: u32) {{
-{body}}}
-
-"
-    )
-}
-
-/// The same for a single tap of a row, wherever it stands.
-fn add_tap(rows: usize, quads: usize) -> String {
-    let mut body = String::new();
-    for quad in 0..quads {
-        let _ = writeln!(body, "    let x{quad} = staged(at + {quad}u, tap * STEP);");
-    }
-    for r in 0..rows {
-        let _ = writeln!(body, "    let tap{r} = r - {r}u;");
-        let _ = writeln!(body, "    if tap{r} < taps {{");
-        let _ = writeln!(body, "        let here = weight + tap{r} * tap_quads() + tap / 4u;");
-        body.push_str("        let w = component(weights[here], tap % 4u);\n");
-        for quad in 0..quads {
-            let sum = format!("(*sums).row{r}_{quad}");
-            let _ = writeln!(body, "        {sum} = quad_mul_add({sum}, w, x{quad});");
-        }
-        body.push_str("    }\n");
-    }
-    format!(
-        "fn add_tap(
-    sums: ptr<function, Sums>,
-    at: u32,
-    tap: u32,
-    r: u32,
-    taps: u32,
-    weight: u32,
-) {{
 {body}}}
 
 "

@@ -21,7 +21,7 @@ struct Format {
 }
 
 const FORMATS: [Format; 4] = [
-    Format { format: TextureFormat::Rgba8Unorm, channels: 4, size: 1, error: 0.51 / 255.0 },
+    Format { format: TextureFormat::Rgba8Unorm, channels: 4, size: 1, error: 0.5 / 255.0 },
     Format { format: TextureFormat::Rgba16Float, channels: 4, size: 2, error: 1e-3 },
     Format { format: TextureFormat::R32Float, channels: 1, size: 4, error: 0.0 },
     Format { format: TextureFormat::Rgba32Float, channels: 4, size: 4, error: 0.0 },

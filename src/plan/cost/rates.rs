@@ -139,13 +139,14 @@ impl CpuRates {
 }
 
 impl GpuRates {
-    /// Not measured: no such device was at hand. Rates are a quarter of what the class's common members
-    /// do at least (10 TFLOP/s and 300 GB/s), the round trip is the upper end of what wgpu's users
+    /// `direct` and `bandwidth` are what a small card (10 TFLOP/s, 300 GB/s) should do by what compilers
+    /// make of the shaders; an H200 does 4 to 9 times as much (benches/results/gpu.md), and has the
+    /// `bus`, from and to memory that is not pinned. The round trip is the upper end of what wgpu's users
     /// report.
     pub(super) const DISCRETE: Self = Self {
-        direct: 1.25e12,
+        direct: 2.5e12,
         direct_nd: 0.15e12,
-        bandwidth: 75e9,
+        bandwidth: 200e9,
         bus: 6e9,
         round_trip: 300e-6,
         pipeline: 10e-3,

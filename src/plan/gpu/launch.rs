@@ -75,14 +75,19 @@ pub struct Variant {
     pub registers: [usize; 2],
     /// Taps along the outer and the inner axis, where the compiler is told of them.
     pub taps: Option<[usize; 2]>,
-    /// Taps along the inner axis that are straight-line code.
+    /// Taps along the inner axis that are straight-line code, over and over.
     pub unrolled: usize,
+    /// Taps that are left in the end, fewer than these.
+    pub rest: usize,
     /// Samples from one tap along the inner axis to the next.
     pub step: usize,
     /// Length of a staged row: quads, or elements in [`Shader::DirectStrided`].
     pub pitch: usize,
     /// Length of the stage, in the same unit.
     pub stage: usize,
+    /// Rows of input that are staged at a time, where the compiler is told of them: the rows under all
+    /// taps at once, or in [`Shader::Separable2d`] a strip.
+    pub staged: Option<usize>,
     /// Outer products that are added up in [`Shader::Separable2d`].
     pub terms: usize,
     /// Quads of values and weights where they are in uniform memory; in storage otherwise.
@@ -149,9 +154,11 @@ impl Variant {
             registers: [1, 1],
             taps: None,
             unrolled: 1,
+            rest: 0,
             step: 1,
             pitch: 1,
             stage: 0,
+            staged: None,
             terms: 1,
             uniform: None,
             accumulate: false,

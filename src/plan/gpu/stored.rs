@@ -54,6 +54,11 @@ impl TexelFormat {
         }
     }
 
+    /// What 1 is stored as where a channel is an integer, 0 where it is not.
+    pub(crate) fn levels(self) -> f32 {
+        if self == Self::Rgba8Unorm { 255.0 } else { 0.0 }
+    }
+
     /// Samples of a texel.
     pub fn channels(self) -> usize {
         if self == Self::R32Float { 1 } else { 4 }
@@ -91,7 +96,7 @@ impl Stored {
     }
 
     /// Whether this launch can read it. Launches that take samples one by one would fetch a texel once
-    /// for each of its channels; the others do so at edges alone.
+    /// for each of its channels.
     pub(super) fn is_read_by(self, launch: &Launch) -> bool {
         self.channels() == 1 || launch.variant.shader.takes_quads()
     }

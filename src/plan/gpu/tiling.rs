@@ -14,6 +14,13 @@ const STRIDED_OUTPUTS: usize = 4;
 /// The longest row of taps in [`Shader::Separable2d`], which has a single row of them.
 const LONGEST_SEPARABLE: usize = 64;
 
+/// Invocations of the smallest workgroup that is preferred to a larger one with more memory.
+const FEWEST: u32 = 64;
+
+/// Rows of the tallest tile in [`Shader::Separable2d`]: what is between its passes grows with them, and
+/// longer columns of taps are quicker in two dispatches.
+const TALLEST_SEPARABLE: usize = 64;
+
 /// Taps of a longer row that become straight-line code at a time; whole quads of them.
 const UNROLLED: usize = 16;
 
@@ -145,7 +152,8 @@ impl Planes {
     }
 
     /// [`Shader::Direct2d`]; the largest workgroup that stages all taps at once in half of the
-    /// memory, so that another one can compute meanwhile, or else the largest one with chunks.
+    /// memory, so that another one can compute meanwhile, or else the largest one with chunks: smaller
+    /// ones than [`FEWEST`] stage more halo than it is worth.
     fn registers(
         &self,
         types: Types,
@@ -155,13 +163,14 @@ impl Planes {
         if !self.is_dense() {
             return None;
         }
-        // A staged row serves as many rows of outputs as there are rows of taps; where there are
-        // few, a longer row of outputs shares its samples instead.
+        // A staged row serves as many rows of outputs as there are rows of taps. More of them in
+        // registers are fewer loads of the stage, but fewer invocations to wait with, which soon is the
+        // dearer: 4 x 8 instead of 2 x 4 outputs took 1.7 times as long with 3 x 3 taps, 8 x 4 instead of
+        // 4 x 4 outputs 1.3 times with 15 x 15 (benches/results/gpu.md).
         let registers = match self.outer.taps {
             1 => [1, 2],
-            2..=4 => [4, 2],
-            5..=8 => [4, 1],
-            _ => [8, 1],
+            2..=8 => [2, 1],
+            _ => [4, 1],
         };
         let capacity = gpu.max_workgroup_memory as usize / (QUAD * types.accumulator.size());
         let all = [self.outer.taps, self.inner.taps];
@@ -182,24 +191,30 @@ impl Planes {
         };
         let candidates = || workgroups(self.outer.outputs() > 1, gpu);
         let (workgroup, chunk, stage_rows, pitch) = candidates()
+            .filter(|[wide, high]| wide * high >= FEWEST)
             .find_map(|workgroup| fits(workgroup, capacity / 2, false))
             .or_else(|| candidates().find_map(|workgroup| fits(workgroup, capacity, true)))?;
+        let unrolled = if self.inner.taps <= LONGEST_KNOWN && chunk[1] == self.inner.taps {
+            self.inner.taps
+        } else {
+            UNROLLED.min(chunk[1])
+        };
         let variant = Variant {
             shader: Shader::Direct2d,
             workgroup,
             registers,
-            unrolled: if self.inner.taps <= LONGEST_KNOWN && chunk[1] == self.inner.taps {
-                self.inner.taps
-            } else {
-                UNROLLED.min(chunk[1])
-            },
+            unrolled,
+            rest: self.inner.taps % unrolled,
             step: self.inner.tap_step(),
             pitch,
             stage: stage_rows * pitch,
             uniform,
             ..Variant::new(types)
         };
-        let variant = variant.with_known_taps(self.outer.taps, self.inner.taps);
+        let mut variant = variant.with_known_taps(self.outer.taps, self.inner.taps);
+        if variant.taps.is_some() && chunk == all {
+            variant.staged = Some(stage_rows);
+        }
         self.launch(variant, tile(workgroup, registers), chunk, stage_rows, gpu)
     }
 
@@ -239,8 +254,8 @@ impl Planes {
         self.launch(variant, tile(workgroup), chunk, stage_rows, gpu)
     }
 
-    /// [`Shader::Separable2d`], with the tallest tile that fits: rows above and below a tile are
-    /// filtered once for each of them.
+    /// [`Shader::Separable2d`]. Few rows for each invocation leave room for many of those; rows above
+    /// and below a tile are filtered once for each of them, so that there are no more of those than of its own.
     fn separable(&self, types: Types, terms: usize, gpu: &GpuCapabilities) -> Option<Launch> {
         let Self { outer, inner, .. } = self;
         if !self.is_dense() || inner.taps > LONGEST_SEPARABLE || outer.taps < 2 || inner.taps < 2 {
@@ -249,8 +264,10 @@ impl Planes {
         let quads = TAPS_START + terms * (tap_quads(inner.taps) + outer.taps);
         let uniform = uniform(types.accumulator, quads, gpu);
         let capacity = gpu.max_workgroup_memory as usize;
-        let candidates = workgroups(true, gpu).flat_map(|workgroup| {
-            [8, 4].map(|rows| {
+        // Where taps lie several samples apart, a row is wider for as many taps.
+        let largest = if inner.tap_step() > 1 { [16, 16] } else { [8, 16] };
+        let mut candidates = [2, 4, 8].into_iter().flat_map(|rows| {
+            halved(largest, gpu).map(move |workgroup| {
                 let tile = tile(workgroup, [rows, 1]);
                 let pitch = self.pitch(tile[1], inner.taps);
                 // As many rows at a time as give every invocation a quad of them to filter.
@@ -264,6 +281,7 @@ impl Planes {
                     step: inner.tap_step(),
                     pitch,
                     stage: stage_rows * pitch,
+                    staged: Some(stage_rows),
                     terms,
                     uniform,
                     ..Variant::new(types)
@@ -271,14 +289,11 @@ impl Planes {
                 (variant, tile, stage_rows)
             })
         });
-        let (variant, tile, stage_rows) = candidates
-            .filter(|(variant, tile, _)| {
-                variant.workgroup_memory() <= capacity && outer.taps <= tile[0] + 1
-            })
-            .max_by_key(|(variant, tile, _)| {
-                // The first of several that are as tall.
-                (tile[0], tile[1], std::cmp::Reverse(variant.registers[0]))
-            })?;
+        let fits = |(variant, tile, _): &(Variant, [usize; 2], usize)| {
+            let tall = outer.taps - 1..=TALLEST_SEPARABLE;
+            variant.workgroup_memory() <= capacity && tall.contains(&tile[0])
+        };
+        let (variant, tile, stage_rows) = candidates.find(fits)?;
         self.launch(variant, tile, [outer.taps, inner.taps], stage_rows, gpu)
     }
 
@@ -312,10 +327,14 @@ fn tile([wide, high]: [u32; 2], [rows, quads]: [usize; 2]) -> [usize; 2] {
 }
 
 /// Workgroups to try, the largest first: 128 invocations in 16 columns and 8 rows, or 256 in a line
-/// where there is one row of outputs; fewer where an adapter has fewer, and then half as many time
-/// and again.
+/// where there is one row of outputs.
 fn workgroups(planes: bool, gpu: &GpuCapabilities) -> impl Iterator<Item = [u32; 2]> {
-    let [wide, high] = if planes { [16, 8] } else { [256, 1] };
+    halved(if planes { [16, 8] } else { [256, 1] }, gpu)
+}
+
+/// A workgroup, of fewer invocations where an adapter has fewer, and then of half as many time and
+/// again.
+fn halved([wide, high]: [u32; 2], gpu: &GpuCapabilities) -> impl Iterator<Item = [u32; 2]> + use<> {
     let wide = wide.min(gpu.max_workgroup_size[0]).min(gpu.max_invocations).max(1);
     let high = high.min(gpu.max_workgroup_size[1]).min(gpu.max_invocations / wide).max(1);
     std::iter::successors(Some([wide, high]), |&[wide, high]| match (wide, high) {

@@ -32,7 +32,7 @@ fn strided_tiles_shrink() {
         let Variant { shader, workgroup, .. } = strided(stride).variant;
         (shader, workgroup)
     };
-    assert_eq!(of(1), (Shader::Direct2d, [8, 4]));
+    assert_eq!(of(1), (Shader::Direct2d, [16, 8]));
     assert_eq!(of(2), (Shader::DirectStrided, [16, 8]));
     assert_eq!(of(4), (Shader::DirectStrided, [8, 8]));
     assert_eq!(of(50).0, Shader::DirectNd);
@@ -137,6 +137,13 @@ fn keeps_within(launch: &Launch, geometry: &Geometry, limits: &GpuCapabilities) 
     assert!(launch.chunk[1] >= inner.taps || launch.chunk[1].is_multiple_of(4), "{}", about());
     assert!(unrolled == inner.taps || unrolled.is_multiple_of(4), "{}", about());
     assert!(unrolled <= launch.chunk[1], "{}", about());
+    // What is left of the last chunk is the same in all.
+    let whole = launch.chunk[1] >= inner.taps || launch.chunk[1].is_multiple_of(unrolled);
+    assert!(whole && launch.variant.rest == inner.taps % unrolled, "{}", about());
+    // What the compiler is told is so.
+    let staged = launch.variant.staged;
+    assert!(staged.is_none_or(|rows| rows == launch.stage_rows), "{}", about());
+    assert!(staged.is_none() || launch.chunk == [outer.taps, inner.taps], "{}", about());
     launch.chunk != [outer.taps, inner.taps]
 }
 
