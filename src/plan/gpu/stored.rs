@@ -55,7 +55,7 @@ impl TexelFormat {
     }
 
     /// What 1 is stored as where a channel is an integer, 0 where it is not.
-    pub(crate) fn levels(self) -> f32 {
+    pub fn levels(self) -> f32 {
         if self == Self::Rgba8Unorm { 255.0 } else { 0.0 }
     }
 
