@@ -237,14 +237,23 @@ fn steady_child() {
         for method in [Method::Direct, Method::Separable, Method::Fft] {
             for light in [Light::AsStored, Light::Linear] {
                 let kernel = filters::gaussian::<f32>(3.0).expect("a kernel");
+                let about = format!("{method}, {light:?}, {:?}", picture.color());
+                let alone = Convolver::builder().gpu(false).calibrated(false).threads(1).build();
+                let steady = alone.picture_filter(&kernel).method(method).light(light);
+                let steady = steady.for_picture(picture).expect("admissible");
+                let mut result = picture.clone();
+                let mut run = || steady.apply_into(picture, &mut result).expect("runs");
+                run();
+                for _ in 0..2 {
+                    assert_eq!(refuse(4 << 10, None, &mut run).1, 0, "one thread, {about}");
+                }
                 let builder = cpu().picture_filter(&kernel).method(method).light(light);
                 let filter = builder.for_picture(picture).expect("admissible");
-                let mut result = picture.clone();
                 let mut run = || filter.apply_into(picture, &mut result).expect("runs");
                 // Memory is kept for as many threads as have ever been at work at one time, and when
                 // one more of them is depends on chance: most calls take no more, not each of them.
                 let frugal = (0..20).filter(|_| refuse(4 << 10, None, &mut run).1 == 0).count();
-                assert!(frugal >= 12, "{frugal}: {method}, {light:?}, {:?}", picture.color());
+                assert!(frugal >= 12, "{frugal}: {about}");
                 assert_eq!(result, filter.apply(picture).expect("runs"));
             }
         }
