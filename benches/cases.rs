@@ -121,16 +121,6 @@ fn boundaries(group: &mut Group<'_>) {
 
 /// A method may look at its data before it trusts itself with them: what is in them must not make
 /// it many times slower.
-fn data(group: &mut Group<'_>) {
-    let plane = ((512, 512), (31, 31));
-    bench(group, "positive", |v| float(v) + 1.0, plane, |f| f);
-    bench(group, "with zeros", float, plane, |f| f);
-    let with_tiny = |v| if v == 63 { 1e-5 } else { float(v) + 1.0 };
-    bench(group, "with tiny samples", with_tiny, plane, |f| f);
-    let subnormal = |v| if v == 63 { 1e-40 } else { float(v) + 1.0 };
-    bench(group, "with subnormal samples", subnormal, plane, |f| f);
-}
-
 fn small(group: &mut Group<'_>) {
     bench(group, "1-D 64, 3", float, ([64], [3]), |f| f);
     bench(group, "2-D 8^2, 3^2", float, ((8, 8), (3, 3)), |f| f);
@@ -140,12 +130,11 @@ fn small(group: &mut Group<'_>) {
 }
 
 fn cases(criterion: &mut Criterion) {
-    let groups: [(_, fn(&mut Group<'_>)); 6] = [
+    let groups: [(_, fn(&mut Group<'_>)); 5] = [
         ("types", types),
         ("ranks", ranks),
         ("geometry", geometry),
         ("boundaries", boundaries),
-        ("data", data),
         ("small", small),
     ];
     for (name, fill) in groups {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Markdown tables of what criterion measured last: limits, direct against them, all cases.
+"""Markdown tables of what criterion measured last: limits, direct against them, all cases, all kinds of data.
 
     cargo bench --bench limits --bench direct --bench cases
-    python3 benches/summarise.py [limits direct cases] [--criterion target/criterion]
+    python3 benches/summarise.py [limits direct cases data] [--criterion target/criterion]
 
 A bench that has not run yet has no table.
 """
@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-CASES = ("types", "ranks", "geometry", "boundaries", "data", "small")
+CASES = ("types", "ranks", "geometry", "boundaries", "small")
 METHODS = ("auto", "direct", "separable", "fft")
 
 
@@ -99,14 +99,30 @@ def cases(results):
             table(f"{group}: ms (10^9 multiply-adds per second)", ["case", *METHODS], rows)
 
 
+def data(results):
+    of_data = {key: value for key, value in results.items() if key[0].startswith("data of ")}
+    kinds = [kind for kind in ("8 bits", "16 bits", "f32") if any(key[0].endswith(kind) for key in of_data)]
+    columns = [(kind, method) for kind in kinds for method in METHODS[1:]]
+    rows = []
+    for name in sorted({key[1] for key in of_data}, key=lambda name: (name != "noise", name)):
+        cells = []
+        for kind, method in columns:
+            noise, here = (of_data.get((f"data of {kind}", of, method)) for of in ("noise", name))
+            cells.append(f"{here[0] * 1e3:.1f} ({here[0] / noise[0]:.2f})" if noise and here else "")
+        rows.append([name, *cells])
+    if rows:
+        head = ["data", *(f"{kind}, {method}" for kind, method in columns)]
+        table("What is shown: ms (times what noise takes)", head, rows)
+
+
 def main():
-    tables = {"limits": limits, "direct": direct, "cases": cases}
+    tables = {"limits": limits, "direct": direct, "cases": cases, "data": data}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tables", nargs="*", help="limits, direct, cases; as a rule, all of them")
+    parser.add_argument("tables", nargs="*", help="limits, direct, cases, data; as a rule, all of them")
     parser.add_argument("--criterion", type=Path, default=Path("target/criterion"))
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.tables if name not in tables]:
-        parser.error(f"no table {unknown[0]!r}: expected limits, direct or cases")
+        parser.error(f"no table {unknown[0]!r}: expected limits, direct, cases or data")
     results = measured(arguments.criterion)
     if not results:
         sys.exit(f"nothing measured in {arguments.criterion}: run `cargo bench` first")

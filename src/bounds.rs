@@ -14,7 +14,7 @@ const COMPLEX: f64 = 2.83;
 
 /// An error of results that are rounded to whole levels, far below the half of one that rounding may
 /// take: what is off by no more needs no second look, however quiet its window is.
-pub const LEVEL: f64 = 1.0 / 32.0;
+pub const LEVEL: f64 = 1.0 / 8.0;
 
 /// What an output is judged by: `sum |k_t|`, `sum |k_t| |x_t|` and the largest `|x_t|` over its window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

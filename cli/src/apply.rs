@@ -23,6 +23,8 @@ pub struct Session<'a> {
     pub args: &'a Apply,
     pub convolver: Convolver,
     pub kernel: Kernel,
+    /// Files to filter.
+    files: usize,
     bar: ProgressBar,
     /// What is said once all went well: an error says what is wrong in one line.
     remarks: RefCell<Vec<String>>,
@@ -33,7 +35,8 @@ pub fn run(args: &Apply) -> Result<()> {
     let kernel = Kernel::load(&args.kernel)?;
     let bar = progress_bar(jobs.len());
     let remarks = RefCell::new(passed_over);
-    let session = Session { args, convolver: Convolver::new(), kernel, bar, remarks };
+    let session =
+        Session { args, convolver: Convolver::new(), kernel, files: jobs.len(), bar, remarks };
     leftovers::remove_on_signals()?;
     let mut outputs = Outputs::default();
     if let Some(folder) = &folder {
@@ -90,6 +93,7 @@ impl Session<'_> {
             .device(meaning.device.into())
             .precision(meaning.precision.into())
             .reproducible(meaning.reproducible)
+            .runs(self.files)
             .check(self.args.check())
     }
 

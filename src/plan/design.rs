@@ -233,6 +233,9 @@ impl Judge<'_> {
                     let stored = self.problem.dtype;
                     cost.work += self.model.conversion(stored, self.dtype, self.geometry);
                 }
+                if !self.request.resident {
+                    cost.setup += self.model.first_touch(self.problem.dtype, self.geometry);
+                }
                 cost.setup /= self.request.runs.max(1) as f64;
                 self.travel(device, &mut cost);
                 Verdict::Admissible(recipe, cost)

@@ -39,6 +39,7 @@ fn model() -> CostModel {
         fft_start: 0.6e-6,
         cache: 10e6,
         bandwidth: 60e9,
+        fresh: 3.2e9,
         row: 4e-9,
         wake: 10e-6,
     );

@@ -9,6 +9,7 @@ use super::boxes::rows_of;
 use super::doubts::Known;
 use super::guard::Bearable;
 use super::range::{Level, exponent_into_range};
+use super::survey::Look;
 use super::sweep::Packing;
 use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
@@ -29,15 +30,8 @@ impl<A: Compute> Fft<A> {
         workspace: &mut Workspace<A>,
     ) -> Result<Option<Packing>> {
         let is_here = |&slot: &usize| packing.exponents[slot].is_some();
-        let mut levels = [None; MOST_PACKED];
-        for slot in (0..MOST_PACKED).filter(is_here) {
-            let level = workspace.survey.level(A::Sample::parts(slot), 0);
-            levels[slot] = Some(level);
-        }
-        let fits = |level: &Level| {
-            level.largest.is_finite() && exponent_into_range::<A::Sample>(level.largest) == 0
-        };
-        let fit = levels.iter().flatten().all(fits);
+        let mut levels = Self::levels(packing, workspace);
+        let fit = all_fit::<A>(&levels);
         let mut cleaned = false;
         if !fit {
             for slot in (0..MOST_PACKED).filter(is_here) {
@@ -63,6 +57,49 @@ impl<A: Compute> Fft<A> {
         Ok(None)
     }
 
+    /// The levels of blocks that went through a transform as they are.
+    fn levels(packing: Packing, workspace: &Workspace<A>) -> [Option<Level>; MOST_PACKED] {
+        let level = |slot| workspace.survey.level(A::Sample::parts(slot), 0);
+        std::array::from_fn(|slot| packing.exponents[slot].map(|_| level(slot)))
+    }
+
+    /// How closely blocks are looked at on their way into a transform: as a rule what comes out of it tells
+    /// that nothing is quiet, where neither samples nor taps have signs.
+    pub(super) fn first_look(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        bearable: f64,
+        workspace: &mut Workspace<A>,
+    ) -> Result<Look> {
+        if A::DTYPE.is_integer() || bearable > 0.0 {
+            return Ok(Look::Loudness);
+        }
+        let axes = &self.extension.geometry.axes;
+        let tells = self.kernel.unsigned && axes.iter().all(|axis| axis.stride == 1);
+        let tells = tells && !self.has_signs(x, packing, workspace)?;
+        Ok(if tells { Look::Loudness } else { Look::Tiles })
+    }
+
+    /// Whether errors of all blocks are bearable, or what came out of the transform is large enough
+    /// against them.
+    pub(super) fn all_proven(
+        &self,
+        packing: Packing,
+        bearable: f64,
+        workspace: &mut Workspace<A>,
+    ) -> bool {
+        if !all_fit::<A>(&Self::levels(packing, workspace)) {
+            return false;
+        }
+        let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
+        (0..MOST_PACKED).filter(|&slot| packing.exponents[slot].is_some()).all(|slot| {
+            let needed = &parts[slot].extent.needed;
+            let bearable = Bearable { error: bearable, exponent: 0 };
+            self.kernel.guard.is_proven(survey, needed, bearable, &outcomes[slot], scratch)
+        })
+    }
+
     /// Finds what is to be computed again of the block in a slot.
     pub(super) fn find_doubts(
         &self,
@@ -70,9 +107,10 @@ impl<A: Compute> Fft<A> {
         bearable: Bearable,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let Workspace { parts, survey, scratch, .. } = workspace;
-        let needed = &parts[slot].extent.needed;
-        self.kernel.guard.doubts(survey, A::Sample::parts(slot), needed, bearable, scratch)
+        let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
+        let (needed, outcome) = (&parts[slot].extent.needed, &outcomes[slot]);
+        let parts = A::Sample::parts(slot);
+        self.kernel.guard.doubts(survey, parts, needed, bearable, outcome, scratch)
     }
 
     /// Computes outputs of a block again.
@@ -175,7 +213,7 @@ impl<A: Compute> Fft<A> {
         let exponent = exponent_into_range::<A::Sample>(largest);
         let mut exponents = [None; MOST_PACKED];
         exponents[slot] = Some(exponent);
-        self.look(x, Packing { exponents, cleaned: true }, false, workspace)?;
+        self.look(x, Packing { exponents, cleaned: true }, Look::Tiles, workspace)?;
         let parts = A::Sample::parts(slot);
         let level = workspace.survey.level(parts, exponent);
         Ok((level, finite))
@@ -203,6 +241,14 @@ impl<A: Compute> Fft<A> {
         let (columns, outer) = parts[slot].outputs.split_last().expect("at least one axis");
         self.directly(x, &parts[slot], (outer, columns.clone()), rows, again)
     }
+}
+
+/// Whether blocks of these levels can be transformed as they are.
+fn all_fit<A: Compute>(levels: &[Option<Level>]) -> bool {
+    let fits = |level: &Level| {
+        level.largest.is_finite() && exponent_into_range::<A::Sample>(level.largest) == 0
+    };
+    levels.iter().flatten().all(fits)
 }
 
 /// Bytes of outputs that are computed again at one time, more or less.

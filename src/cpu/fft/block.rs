@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::guard::{Bearable, Scratch};
 use super::kernel::{FftKernel, Workspaces};
+use super::outcome::Outcome;
 use super::range::Level;
 use super::share::{self, most_rows};
-use super::survey::Survey;
+use super::survey::{Look, Survey};
 use super::sweep::Packing;
 use super::transform::{Extent, Space, Transform};
 use crate::bounds;
@@ -48,6 +49,8 @@ pub(crate) struct Fft<A: Compute> {
 pub(super) struct Workspace<A: Compute> {
     pub parts: [Block; MOST_PACKED],
     pub survey: Survey<Real<A>>,
+    /// Empty where nobody asks what outputs say.
+    pub outcomes: [Outcome; MOST_PACKED],
     pub scratch: Scratch<Real<A>>,
     pub extent: Extent,
     pub space: Space<Real<A>>,
@@ -65,6 +68,7 @@ impl<A: Compute> Workspace<A> {
         Ok(Self {
             parts: Default::default(),
             survey: Survey::default(),
+            outcomes: Default::default(),
             scratch: Scratch::default(),
             extent: Extent::default(),
             space: transform.space()?,
@@ -198,23 +202,32 @@ impl<A: Compute> Fft<A> {
         }
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
         let mut packing = Packing { exponents, cleaned: false };
-        self.sweep(x, packing, rows, workspace)?;
+        let look = self.first_look(x, packing, bearable, workspace)?;
+        self.sweep(x, packing, look, rows, workspace)?;
         if A::DTYPE.is_integer() {
             return self.prove(x, exponents, rows, workspace);
         }
+        // The look for a kernel with holes.
+        let closest = if self.kernel.guard.has_holes() { Look::Squares } else { Look::Tiles };
+        if look == Look::Loudness {
+            if self.all_proven(packing, bearable, workspace) {
+                return Ok(());
+            }
+            self.look(x, packing, closest, workspace)?;
+        }
         if let Some(better) = self.better(x, packing, bearable, workspace)? {
             packing = better;
-            self.sweep(x, packing, rows, workspace)?;
+            self.sweep(x, packing, Look::Tiles, rows, workspace)?;
         }
-        // A closer look, where the kernel has holes, for all blocks at once: they share their error.
-        let mut closer = !self.kernel.guard.has_holes();
         for (slot, exponent) in packing.exponents.into_iter().enumerate() {
             let Some(exponent) = exponent else { continue };
             let bearable = Bearable { error: bearable, exponent };
             self.find_doubts(slot, bearable, workspace)?;
-            if !closer && workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none()) {
-                closer = true;
-                self.look(x, packing, true, workspace)?;
+            // A closer look is for all blocks at once: they share their error.
+            if workspace.survey.look < closest
+                && workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none())
+            {
+                self.look(x, packing, closest, workspace)?;
                 self.find_doubts(slot, bearable, workspace)?;
             }
             let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
@@ -251,7 +264,7 @@ impl<A: Compute> Fft<A> {
         for slot in (0..MOST_PACKED).filter(|&slot| fit[slot].is_some()) {
             let mut exponents = [None; MOST_PACKED];
             exponents[slot] = Some(0);
-            self.sweep(x, Packing { exponents, cleaned: false }, rows, workspace)?;
+            self.sweep(x, Packing { exponents, cleaned: false }, Look::Loudness, rows, workspace)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::along::{Along, Span, floor, support};
 use super::core::{Core, Level};
 use super::doubts::{Doubts, Known};
+use super::outcome::Outcome;
 use super::range::{Gain, Samples, error};
 use super::slide::{slide, sliding_maximum, sliding_sum};
 use super::survey::{INFINITY, NAN, Parts, Slab, Survey};
@@ -53,6 +54,9 @@ pub(super) struct Bearable {
 /// Outputs between doubtful ones that are computed again with them: a few vectors take no longer than a
 /// run of its own.
 const GAP: usize = 48;
+
+/// An output that is so much larger than its window must be may be off by its error.
+const ENOUGH: f64 = 1.01;
 
 /// Memory that is kept from block to block.
 #[derive(Debug, Default)]
@@ -148,6 +152,46 @@ impl Guard {
         (tiles.product::<usize>() * ARRAYS * size_of::<R>()).saturating_add(Doubts::BYTES)
     }
 
+    /// The row of patches that a row of outputs lies in, where there are so many along the outer axes.
+    pub(super) fn row_of_patches_with(&self, row: usize, outer: &[usize]) -> usize {
+        let (mut rest, mut place, mut inner) = (row, 0, 1);
+        for (a, &outputs) in outer.iter().enumerate().rev() {
+            place += rest % outputs / self.axes[a].side * inner;
+            rest /= outputs;
+            inner *= self.patches(a, outputs);
+        }
+        place
+    }
+
+    /// Whether errors of a block are bearable, or small against each of its outputs; all rows have been added
+    /// to the survey, and all outputs to the outcome.
+    pub(super) fn is_proven<R: Real>(
+        &self,
+        survey: &Survey<R>,
+        needed: &[usize],
+        bearable: Bearable,
+        outcome: &Outcome,
+        scratch: &mut Scratch<R>,
+    ) -> bool {
+        let (width, outer) = needed.split_last().expect("at least one axis");
+        let seen = self.needs(survey, needed, bearable, &mut scratch.needs);
+        if !seen || silent(survey) {
+            return true;
+        }
+        let rows = outer.iter().enumerate().map(|(a, &n)| self.patches(a, n)).product();
+        (0..rows).all(|row| {
+            let need = self.need(row, needed, &scratch.needs);
+            outcome.reaches(row, 0..*width, need * ENOUGH)
+        })
+    }
+
+    /// What the windows of a row of patches need.
+    fn need(&self, row: usize, needed: &[usize], needs: &[f64]) -> f64 {
+        let Some((summed, _)) = self.summed else { return needs[0] };
+        let inner = (summed + 1..needed.len() - 1).map(|a| self.patches(a, needed[a]));
+        needs[row / inner.product::<usize>() % self.patches(summed, needed[summed])]
+    }
+
     /// Finds the patches of a block whose outputs could be off by more than they may. `needed` are the
     /// outputs along each axis before any stride drops some; all rows have been added to the survey.
     pub(super) fn doubts<R: Real>(
@@ -156,14 +200,13 @@ impl Guard {
         parts: Parts,
         needed: &[usize],
         bearable: Bearable,
+        outcome: &Outcome,
         scratch: &mut Scratch<R>,
     ) -> Result<()> {
         scratch.doubts.clear();
         let odd = survey.odd[parts.clone()].iter().any(|odd| !odd.is_empty());
-        // Nothing in a transform comes out as nothing.
-        let silent = survey.slabs.iter().all(|slab| slab.largest == [0.0; 2]);
         let seen = self.needs(survey, needed, bearable, &mut scratch.needs);
-        if !odd && (silent || !seen) {
+        if !odd && (silent(survey) || !seen) {
             return Ok(());
         }
         self.sum_windows(survey, &parts, scratch)?;
@@ -181,7 +224,16 @@ impl Guard {
         let (width, rows) = (scratch.patches[last], scratch.patches[..last].iter().product());
         let mut looked = false;
         for row in 0..rows {
-            let (first, need) = self.row_of_patches(row, &survey.tiles, scratch);
+            let need = self.need(row, needed, &scratch.needs);
+            let outputs = |patches: Range<usize>| {
+                let all = self.outputs(last, patches);
+                all.start..all.end.min(needed[last])
+            };
+            let loud = |patches| outcome.reaches(row, outputs(patches), need * ENOUGH);
+            if !odd && loud(0..width) {
+                continue;
+            }
+            let first = self.row_of_patches(row, &survey.tiles, &scratch.patches);
             let least = self.least_sum(need, largest) / unit;
             if !odd && are_at_least(&scratch.sums[first.core..first.core + width], least) {
                 continue;
@@ -201,6 +253,9 @@ impl Guard {
                 let Scratch { sums, squares, support, odd: found, certain, floor, .. } = &*scratch;
                 let holds =
                     |all: &[R], place: usize, kind: u8| odd && all[place].into() >= f64::from(kind);
+                if !odd && loud(p..p + 1) {
+                    continue;
+                }
                 let known = if holds(certain, first.whole + p, NAN) {
                     Some(Known::Nan)
                 } else if holds(found, first.all + p, INFINITY) {
@@ -270,27 +325,17 @@ impl Guard {
         move |a| (span(&self.axes[a]).count, self.axes[a].step)
     }
 
-    /// Where the tiles of a row of patches start, and what its windows need.
-    fn row_of_patches<R>(
-        &self,
-        row: usize,
-        tiles: &[usize],
-        scratch: &Scratch<R>,
-    ) -> (Starts, f64) {
+    /// Where the tiles of a row of patches start.
+    fn row_of_patches(&self, row: usize, tiles: &[usize], patches: &[usize]) -> Starts {
         let last = self.axes.len() - 1;
         let (mut rest, mut first, mut stride) = (row, Starts::default(), tiles[last]);
         first.add(&self.axes[last], 0, 1);
-        let mut need = scratch.needs[0];
         for a in (0..last).rev() {
-            let p = rest % scratch.patches[a];
-            first.add(&self.axes[a], p, stride);
-            if self.summed.is_some_and(|(summed, _)| summed == a) {
-                need = scratch.needs[p];
-            }
-            rest /= scratch.patches[a];
+            first.add(&self.axes[a], rest % patches[a], stride);
+            rest /= patches[a];
             stride *= tiles[a];
         }
-        (first, need)
+        first
     }
 
     /// What the sum under a window must reach, for each row of patches along the axis that is summed, or
@@ -379,6 +424,11 @@ impl Loud {
         let largest = self.largest.max(other.largest);
         Self { squares: self.squares + other.squares, largest }
     }
+}
+
+/// Whether there is nothing in a transform: it comes out as nothing.
+fn silent<R>(survey: &Survey<R>) -> bool {
+    survey.slabs.iter().all(|slab| slab.largest == [0.0; 2])
 }
 
 /// Where the tiles of a patch start: its own, and those of its spans.

@@ -27,6 +27,8 @@ pub(crate) struct FftKernel<A: Compute> {
     /// With the transforms' scale divided out.
     pub(super) spectrum: Vec<Complex<Real<A>>>,
     pub(super) facts: KernelFacts,
+    /// Whether no tap has a sign: complex ones do.
+    pub(super) unsigned: bool,
     /// The kernel was scaled by this power of two, to keep its spectrum in range.
     pub(super) exponent: i32,
     /// Finds the outputs that a transform cannot be trusted with.
@@ -49,6 +51,10 @@ impl<A: Compute> FftKernel<A> {
     ) -> Result<(Self, Arc<Workspaces<A>>)> {
         let transform = Transform::new(blocks);
         let facts = KernelFacts::norms(&weights);
+        let zero = A::Sample::default();
+        let real = |w: &A| A::Sample::join(w.to_sample(), zero).re;
+        let unsigned =
+            A::Sample::PACKED > 1 && weights.iter().all(|w| real(w) >= Default::default());
         let exponent = exponent_into_range::<A::Sample>(facts.max);
         let mut first = Workspace::new(&transform)?;
         let spectrum =
@@ -70,6 +76,7 @@ impl<A: Compute> FftKernel<A> {
             transform,
             spectrum,
             facts,
+            unsigned,
             exponent,
             guard,
             weights,

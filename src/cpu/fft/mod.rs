@@ -17,6 +17,7 @@ mod core;
 mod doubts;
 mod guard;
 mod kernel;
+mod outcome;
 mod pack;
 mod range;
 mod share;

@@ -15,6 +15,8 @@ use crate::util::memory;
 /// blocks of real numbers, or the parts of one of complex numbers.
 #[derive(Debug, Default)]
 pub(super) struct Survey<R> {
+    /// How closely they are looked at.
+    pub look: Look,
     /// Samples and tiles per axis, and the tiles' sides.
     used: Vec<usize>,
     pub tiles: Vec<usize>,
@@ -42,6 +44,18 @@ pub(super) struct Survey<R> {
     pub odd: [Vec<R>; 2],
 }
 
+/// How closely samples are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Look {
+    /// How loud the slabs are.
+    #[default]
+    Loudness,
+    /// The sums of magnitudes in tiles, too.
+    Tiles,
+    /// And those of squares.
+    Squares,
+}
+
 /// Values of [`Survey::odd`]: an infinity makes an infinity or a NaN of an output, a NaN always a NaN.
 pub(super) const INFINITY: u8 = 1;
 pub(super) const NAN: u8 = 2;
@@ -58,19 +72,19 @@ pub(super) struct Slab {
 /// The parts of packed samples that belong to a block: the `slot`th, or both of complex numbers.
 pub(super) type Parts = std::ops::Range<usize>;
 
-/// Samples in one step of [`look`]'s loop: enough for its sums not to wait for each other.
+/// Samples in one step of a loop: enough for its sums not to wait for each other.
 const STEP: usize = 16;
 
 impl<R: Real> Survey<R> {
-    /// Starts on blocks of which `used` samples are read, in slabs of so many rows; with sums of squares
-    /// for a closer look.
+    /// Starts on blocks of which `used` samples are read, in slabs of so many rows.
     pub(super) fn start(
         &mut self,
         guard: &Guard,
         used: &[usize],
         slab_rows: usize,
-        squared: bool,
+        look: Look,
     ) -> Result<()> {
+        self.look = look;
         self.used.clear();
         self.used.extend_from_slice(used);
         self.sides.clear();
@@ -79,7 +93,7 @@ impl<R: Real> Survey<R> {
         self.tiles.extend(used.iter().zip(&self.sides).map(|(used, side)| used.div_ceil(*side)));
         let [columns, tiles] = [used[used.len() - 1], self.tiles.iter().product()];
         let what = "a look at a block";
-        let wanted = [true, squared];
+        let wanted = [look >= Look::Tiles, look >= Look::Squares];
         for (columns_of, wanted) in self.columns.iter_mut().zip(wanted) {
             memory::fit(columns_of, if wanted { columns } else { 0 }, what)?;
             columns_of.fill(Default::default());
@@ -108,9 +122,10 @@ impl<R: Real> Survey<R> {
         let [sums, squares] = &mut self.columns;
         let (energy, most) = vectorized(
             #[inline(always)]
-            || match squares.is_empty() {
-                true => look::<R, false>(row, sums, squares),
-                false => look::<R, true>(row, sums, squares),
+            || match self.look {
+                Look::Loudness => loudness(row),
+                Look::Tiles => tiles::<R, false>(row, sums, squares),
+                Look::Squares => tiles::<R, true>(row, sums, squares),
             },
         );
         if self.row.is_multiple_of(self.slab_rows) {
@@ -131,6 +146,9 @@ impl<R: Real> Survey<R> {
             self.loudest[part] = self.loudest[part].max(both);
         }
         self.row += 1;
+        if self.look == Look::Loudness {
+            return;
+        }
         let in_tile = if last == 0 { 0 } else { self.row % self.used[last - 1] };
         if last > 0 && in_tile != 0 && !in_tile.is_multiple_of(self.sides[last - 1]) {
             return;
@@ -200,7 +218,7 @@ impl<R: Real> Survey<R> {
 /// Adds the magnitudes in a row, and perhaps their squares, to the columns' sums; returns the sums of
 /// their squares, and the largest.
 #[inline(always)]
-fn look<R: Real, const SQUARED: bool>(
+fn tiles<R: Real, const SQUARED: bool>(
     row: &[[R; 2]],
     sums: &mut [[R; 2]],
     squares: &mut [[R; 2]],
@@ -245,6 +263,37 @@ fn look<R: Real, const SQUARED: bool>(
             }
         }
     }
+    together(energy, most)
+}
+
+/// The sums of the squares in a row, and the largest magnitudes.
+#[inline(always)]
+fn loudness<R: Real>(row: &[[R; 2]]) -> ([R; 2], [R; 2]) {
+    let mut energy = [[R::default(); 2]; STEP];
+    let mut most = [[R::default(); 2]; STEP];
+    let (steps, rest) = row.as_chunks::<STEP>();
+    for values in steps {
+        for i in 0..STEP {
+            for part in 0..2 {
+                let value = values[i][part].magnitude();
+                energy[i][part] = energy[i][part] + value * value;
+                most[i][part] = if value > most[i][part] { value } else { most[i][part] };
+            }
+        }
+    }
+    for (i, values) in rest.iter().enumerate() {
+        for part in 0..2 {
+            let value = values[part].magnitude();
+            energy[i][part] = energy[i][part] + value * value;
+            most[i][part] = most[i][part].larger(value);
+        }
+    }
+    together(energy, most)
+}
+
+/// What the steps of a loop have found.
+#[inline(always)]
+fn together<R: Real>(energy: [[R; 2]; STEP], most: [[R; 2]; STEP]) -> ([R; 2], [R; 2]) {
     let add = |all: [R; 2], sum: [R; 2]| [all[0] + sum[0], all[1] + sum[1]];
     let larger = |a: [R; 2], b: [R; 2]| [a[0].larger(b[0]), a[1].larger(b[1])];
     let zero = [R::default(); 2];

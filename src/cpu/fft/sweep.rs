@@ -6,6 +6,8 @@ use std::ops::Range;
 use super::block::{Block, Fft, Real, Workspace};
 use super::boxes::{embed, rows_of, within};
 use super::pack::pack;
+use super::survey::Look;
+use super::transform::Extent;
 use crate::element::compute::Compute;
 use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
@@ -30,10 +32,12 @@ impl<A: Compute> Fft<A> {
         &self,
         x: Input<'_, A>,
         packing: Packing,
+        look: Look,
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        self.start_looking(packing, false, workspace)?;
+        self.start_looking(packing, look, workspace)?;
+        self.ask_outputs(packing, look, workspace)?;
         let extent = &workspace.extent;
         let [used, needed] =
             [&extent.used, &extent.needed].map(|part| self.kernel.transform.slabs(part));
@@ -109,16 +113,15 @@ impl<A: Compute> Fft<A> {
         }
     }
 
-    /// Looks at the blocks that have an exponent without a transform; with sums of squares for a closer
-    /// look.
+    /// Looks at the blocks that have an exponent without a transform.
     pub(super) fn look(
         &self,
         x: Input<'_, A>,
         packing: Packing,
-        squared: bool,
+        look: Look,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        self.start_looking(packing, squared, workspace)?;
+        self.start_looking(packing, look, workspace)?;
         for row in 0..rows_of(&workspace.extent.used) {
             self.look_at(x, packing, row, workspace)?;
         }
@@ -128,24 +131,85 @@ impl<A: Compute> Fft<A> {
     fn start_looking(
         &self,
         packing: Packing,
-        squared: bool,
+        look: Look,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let Workspace { parts, survey, extent, .. } = workspace;
         let here = parts.iter().zip(&packing.exponents).filter(|(_, e)| e.is_some());
         extent.unite(here.map(|(part, _)| &part.extent));
-        survey.start(&self.kernel.guard, &extent.used, self.slab_rows(&extent.used), squared)
+        survey.start(&self.kernel.guard, &extent.used, self.slab_rows(&extent.used), look)
+    }
+
+    /// Asks what comes out how loud windows are, where nobody looks at them; with a stride outputs are too few
+    /// to tell.
+    fn ask_outputs(
+        &self,
+        packing: Packing,
+        look: Look,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let Workspace { parts, outcomes, .. } = workspace;
+        let dense = self.extension.geometry.axes.iter().all(|axis| axis.stride == 1);
+        for (slot, outcome) in outcomes.iter_mut().enumerate() {
+            if A::DTYPE.is_integer()
+                || look > Look::Loudness
+                || !dense
+                || packing.exponents[slot].is_none()
+            {
+                outcome.clear();
+            } else {
+                outcome.start(&self.kernel.guard, &parts[slot].extent.needed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether blocks have samples with signs, by a row in the middle of them.
+    pub(super) fn has_signs(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        workspace: &mut Workspace<A>,
+    ) -> Result<bool> {
+        let Workspace { parts, extent, .. } = workspace;
+        let here = parts.iter().zip(&packing.exponents).filter(|(_, e)| e.is_some());
+        extent.unite(here.map(|(part, _)| &part.extent));
+        let row = rows_of(&extent.used) / 2;
+        self.pack_row(x, packing, row, workspace)?;
+        let used = workspace.extent.used.last().expect("at least one axis");
+        let zero = Real::<A>::default();
+        Ok(workspace.space.line[..*used].iter().any(|value| value.re < zero || value.im < zero))
     }
 
     /// Packs one row of the blocks, and looks at it.
     fn look_at(
         &self,
         x: Input<'_, A>,
-        Packing { exponents, cleaned }: Packing,
+        packing: Packing,
         row: usize,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let Workspace { parts, survey, extent, space, gathered, .. } = workspace;
+        let n = self.blocks.size[self.blocks.size.len() - 1];
+        self.pack_row(x, packing, row, workspace)?;
+        let Workspace { survey, space, .. } = workspace;
+        let line = &mut space.line[..n];
+        if packing.cleaned {
+            survey.clean(line)?;
+        }
+        survey.add(line);
+        Ok(())
+    }
+
+    /// Packs one row of the blocks.
+    fn pack_row(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        row: usize,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let Workspace { parts, extent, space, gathered, .. } = workspace;
+        let exponents = packing.exponents;
         let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
         let used = &extent.used[..outer.len()];
         let mut sources: [&[A]; MOST_PACKED] = [&[]; MOST_PACKED];
@@ -161,10 +225,6 @@ impl<A: Compute> Fft<A> {
             #[inline(always)]
             || pack(sources, exponents.map(|e| e.unwrap_or(0)), line),
         );
-        if cleaned {
-            survey.clean(line)?;
-        }
-        survey.add(line);
         Ok(())
     }
 
@@ -213,7 +273,7 @@ impl<A: Compute> Fft<A> {
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let Workspace { parts, extent, space, out: converted, .. } = workspace;
+        let Workspace { parts, extent, space, out: converted, outcomes, .. } = workspace;
         let outer = &self.blocks.size[..self.blocks.size.len() - 1];
         let needed = &extent.needed[..outer.len()];
         let in_slab = rows_of(&extent.needed) / self.kernel.transform.slabs(&extent.needed);
@@ -240,6 +300,13 @@ impl<A: Compute> Fft<A> {
             self.kernel.transform.inverse_row(embed(row, needed, outer) - skipped, space);
             for (slot, target) in targets.into_iter().enumerate() {
                 if let (Some(target), Some(exponent)) = (target, exponents[slot]) {
+                    if outcomes[slot].is_wanted() {
+                        let Extent { needed, .. } = &parts[slot].extent;
+                        let (width, outer) = needed.split_last().expect("at least one axis");
+                        let row = self.kernel.guard.row_of_patches_with(target, outer);
+                        let line = &space.line[..*width];
+                        outcomes[slot].add(row, line, slot, 2f64.powi(-self.kernel.exponent));
+                    }
                     let exponent = -(exponent + self.kernel.exponent);
                     let out = &mut rows[slot * self.rows + target];
                     let unpack = |out: &mut [A]| {

@@ -28,7 +28,7 @@ pub struct Cost {
     /// To the device and back; nothing where the data is there already.
     pub transfer: f64,
     /// One run's share of what is done once: compiling pipelines, transforming the kernel, finding
-    /// its factors. All of it is this times [`Request::runs`](super::Request::runs).
+    /// its factors, and finding memory for the first result. All of it is this times [`Request::runs`](super::Request::runs).
     pub setup: f64,
 }
 
@@ -89,6 +89,11 @@ impl CostModel {
             return 0.0;
         }
         (bytes(dtype, geometry) + bytes(compute, geometry)) / self.cpu.bandwidth
+    }
+
+    /// Finding memory for a result, in seconds.
+    pub fn first_touch(&self, dtype: DType, geometry: &Geometry) -> f64 {
+        geometry.output_len() as f64 * dtype.size() as f64 / self.cpu.fresh
     }
 
     /// The rates of one kind of GPU.

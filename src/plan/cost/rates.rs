@@ -73,6 +73,9 @@ pub struct CpuRates {
     pub cache: f64,
     /// Bytes per second beyond that, read and written, of all threads together.
     pub bandwidth: f64,
+    /// Bytes per second of memory that nobody has touched before, as a first result is: the system has to find
+    /// pages for it.
+    pub fresh: f64,
     /// Finding and starting one row of samples for one row of outputs, in seconds.
     pub row: f64,
     /// Handing work to other threads and waiting for them, in seconds.
@@ -88,6 +91,7 @@ terms! {
     fft_start, Unit::Seconds, probed;
     cache, Unit::Of("B"), given;
     bandwidth, Unit::PerSecond("B"), probed;
+    fresh, Unit::PerSecond("B"), given;
     row, Unit::Seconds, probed;
     wake, Unit::Seconds, probed;
 }
@@ -124,7 +128,8 @@ terms! {
 impl CpuRates {
     /// From benches/results/executors.md and the benches `direct` and `cases`, rounded: 2 cores AMD EPYC
     /// (Zen 4), 2026-11-23. `fft_start` is what tiny transforms took above direct sums there. `gather`
-    /// and `wake` are estimates of the same machine.
+    /// and `wake` are estimates of the same machine. `fresh` is a result of 25 MB in pages of 4 KiB, by two threads
+    /// (7.7 ms).
     pub(super) const SHIPPED: Self = Self {
         direct: 52e9,
         ring: 7e9,
@@ -133,6 +138,7 @@ impl CpuRates {
         fft_start: 0.6e-6,
         cache: 10e6,
         bandwidth: 60e9,
+        fresh: 3.2e9,
         row: 4e-9,
         wake: 10e-6,
     };
