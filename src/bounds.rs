@@ -12,9 +12,10 @@ pub use crate::kernel::share;
 /// (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.5: `2 sqrt(2)`).
 const COMPLEX: f64 = 2.83;
 
-/// An error of results that are rounded to whole levels, far below the half of one that rounding may
-/// take: what is off by no more needs no second look, however quiet its window is.
-pub const LEVEL: f64 = 1.0 / 8.0;
+/// An error of results that are rounded to whole levels: what may be off by no more needs no second look,
+/// however quiet its window is, and stays within one level with the half that rounding takes. The estimate has a factor
+/// of eight in it, so that in fact nothing is off by more than a tenth.
+pub const LEVEL: f64 = 0.5;
 
 /// What an output is judged by: `sum |k_t|`, `sum |k_t| |x_t|` and the largest `|x_t|` over its window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -231,7 +231,11 @@ impl<A: Compute> Fft<A> {
                 self.find_doubts(slot, bearable, workspace)?;
             }
             let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
-            self.recompute(x, slot, rows, workspace)?;
+            if workspace.scratch.is_mostly_unknown() {
+                self.leave_to_direct(x, slot, rows, workspace)?;
+            } else {
+                self.recompute(x, slot, rows, workspace)?;
+            }
         }
         Ok(())
     }

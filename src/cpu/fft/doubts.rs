@@ -75,6 +75,12 @@ impl Doubts {
         self.0.iter()
     }
 
+    /// Patches that are to be computed.
+    pub(super) fn unknown(&self) -> usize {
+        let unknown = self.0.iter().filter(|doubt| doubt.known.is_none());
+        unknown.map(|doubt| doubt.rows.len() * doubt.patches.len()).sum()
+    }
+
     /// Adds a patch to what was found, together with others of its row that are no further away than
     /// `gap`.
     pub(super) fn note(

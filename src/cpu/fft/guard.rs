@@ -58,6 +58,13 @@ const GAP: usize = 48;
 /// An output that is so much larger than its window must be may be off by its error.
 const ENOUGH: f64 = 1.01;
 
+/// Patches of a row that are looked at as one first.
+const TOGETHER: usize = 32;
+
+/// Blocks of which this share is to be computed again are left to the direct method as a whole, which is quicker
+/// than piece by piece.
+const MOST_AGAIN: f64 = 0.4;
+
 /// Memory that is kept from block to block.
 #[derive(Debug, Default)]
 pub(super) struct Scratch<R> {
@@ -74,6 +81,14 @@ pub(super) struct Scratch<R> {
     patches: Vec<usize>,
     /// What was found.
     pub doubts: Doubts,
+}
+
+impl<R> Scratch<R> {
+    /// Whether so much of a block is to be computed again that it all may be.
+    pub(super) fn is_mostly_unknown(&self) -> bool {
+        let all: usize = self.patches.iter().product();
+        self.doubts.unknown() as f64 > MOST_AGAIN * all as f64
+    }
 }
 
 /// What the memory is for.
@@ -222,7 +237,7 @@ impl Guard {
             .extend(needed.iter().enumerate().map(|(a, &needed)| self.patches(a, needed)));
         let last = self.axes.len() - 1;
         let (width, rows) = (scratch.patches[last], scratch.patches[..last].iter().product());
-        let mut looked = false;
+        let (mut looked, mut quick) = (false, false);
         for row in 0..rows {
             let need = self.need(row, needed, &scratch.needs);
             let outputs = |patches: Range<usize>| {
@@ -250,12 +265,18 @@ impl Guard {
                 self.flatten(&survey.tiles, &mut scratch.floor);
             }
             for p in 0..width {
+                // Patches that are loud together need no look at each.
+                if !odd && p.is_multiple_of(TOGETHER) {
+                    let end = width.min(p + TOGETHER);
+                    quick = loud(p..end)
+                        || are_at_least(&scratch.sums[first.core + p..first.core + end], least);
+                }
+                if quick {
+                    continue;
+                }
                 let Scratch { sums, squares, support, odd: found, certain, floor, .. } = &*scratch;
                 let holds =
                     |all: &[R], place: usize, kind: u8| odd && all[place].into() >= f64::from(kind);
-                if !odd && loud(p..p + 1) {
-                    continue;
-                }
                 let known = if holds(certain, first.whole + p, NAN) {
                     Some(Known::Nan)
                 } else if holds(found, first.all + p, INFINITY) {

@@ -1,13 +1,22 @@
-//! One convolver, and so one device, for the whole crate.
+//! Two convolvers, and so two devices, for the whole crate.
 
 use convolve::Convolver;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The convolver that all tests share: it goes by what is shipped, so that plans are the same on every
-/// machine of a kind.
+/// A software adapter compiles shaders on one thread of each device, which is what most tests wait for.
+const DEVICES: usize = 2;
+
+/// The convolver that all tests of a thread share: it goes by what is shipped, so that plans are the same on
+/// every machine of a kind.
 pub fn convolver() -> &'static Convolver {
-    static SHARED: OnceLock<Convolver> = OnceLock::new();
-    SHARED.get_or_init(|| Convolver::builder().calibrated(false).build())
+    static SHARED: [OnceLock<Convolver>; DEVICES] = [const { OnceLock::new() }; DEVICES];
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static DEVICE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % DEVICES;
+    }
+    SHARED[DEVICE.with(|device| *device)]
+        .get_or_init(|| Convolver::builder().calibrated(false).build())
 }
 
 /// The shared convolver where it has a GPU. Where there is none a test that needs one is skipped,
