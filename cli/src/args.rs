@@ -213,7 +213,7 @@ macro_rules! choices {
 
 choices! {
     Mode { Full, Same, Valid }
-    Method { Auto, Direct, Separable, Fft, Measured }
+    Method { Auto, Direct, Separable, Fft, Coarse, Measured }
     Device { Auto, Cpu, Gpu }
     Precision { Native, High }
 }

@@ -98,7 +98,7 @@ fn arrays() {
     apply("half.npy -k identity --dtype u8", "0.5 is not a whole number: expected another --dtype");
     apply("bytes.npy -k box:1 --ignore-nan", "it needs f32 or f64, got u8");
     apply("x.npy -k sobel-x --ignore-nan", "a mean needs taps of at least 0");
-    apply("x.npy -k box:3 --ignore-nan --method fft", "not by FFT");
+    apply("x.npy -k box:3 --ignore-nan --method fft", "not by method fft");
     apply("x.npy -k box:3 --channels first", "possible values: none, last");
     apply("x.npy -k box:3 --channels last --stride 1,2", "expected one value, or 1 (one per axis");
     apply("single.npy -k complex.npy", "imaginary");

@@ -1,0 +1,1 @@
+//! Smooth kernels on coarser grids, within a tolerance.
