@@ -111,7 +111,7 @@ const USUAL_INTEGER: f64 = 65_535.0;
 ///
 /// # Errors
 /// [`Error::Inadmissible`] where what the request insists on cannot do the problem: a forced
-/// choice never falls back. `Auto` always finds the CPU's direct method.
+/// choice never falls back. `Auto` always finds the CPU's direct method. [`Error::Tolerance`].
 pub fn design(
     problem: &Problem,
     kernel: &KernelFacts,
@@ -127,6 +127,7 @@ pub fn design(
                 .into(),
         });
     }
+    request.check_tolerance()?;
     let geometry = problem.geometry();
     let dtype = request.precision.compute_dtype(problem.dtype);
     // One number for all: what is decided and how work is cut does not go with that of this machine.

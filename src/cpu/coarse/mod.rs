@@ -21,6 +21,7 @@ use crate::problem::extension::Extension;
 use crate::problem::geometry::{Axis, Geometry};
 use crate::simd::coarse::CoarseJob;
 use crate::simd::{InstructionSet, vectorized};
+use crate::util::memory;
 use crate::util::shared_scratch::{Buffer, SharedScratch};
 use crate::util::threads::{self, Workers};
 use up::Up;
@@ -56,6 +57,7 @@ struct Building<A: Compute> {
 }
 
 /// What the memory is for.
+const TAPS: &str = "the taps of a coarser grid";
 const SAMPLES: &str = "samples on a coarser grid";
 
 impl<A: Compute> Coarse<A> {
@@ -86,7 +88,7 @@ impl<A: Compute> Coarse<A> {
                 offset,
                 ..axis.clone()
             };
-            building.pass(id, &rounded(&design.down), with)?;
+            building.pass(id, &rounded(&design.down)?, with)?;
         }
         let read = building.stages.len();
         // Kernels are narrower on the coarse grid, and samples few: all of them run here.
@@ -99,12 +101,11 @@ impl<A: Compute> Coarse<A> {
                     let (n, out, offset) = (span.count, span.between, span.skipped as isize);
                     let edge = Edge::Zero;
                     let with = Axis { n, taps, stride: 1, out, offset, edge, ..axis.clone() };
-                    building.pass(id, &rounded(&design.taps), with)?;
+                    building.pass(id, &rounded(&design.taps)?, with)?;
                     gain *= sum(&design.taps).max(1.0) * 2.0;
                 }
                 None if !axis.is_identity() => {
-                    let taps: Vec<f64> = factors[id].iter().map(|tap| tap.magnitude()).collect();
-                    gain *= sum(&taps).max(1.0);
+                    gain *= factors[id].iter().map(|tap| tap.magnitude()).sum::<f64>().max(1.0);
                     building.pass(id, &factors[id], axis.clone())?;
                 }
                 None => {}
@@ -274,8 +275,8 @@ impl<A: Compute> Building<A> {
 }
 
 /// Taps in the type that is computed in, of which they are values.
-fn rounded<A: Element>(taps: &[f64]) -> Vec<A> {
-    taps.iter().map(|&tap| A::from_complex(tap.into())).collect()
+fn rounded<A: Element>(taps: &[f64]) -> Result<Vec<A>> {
+    memory::collected(taps.iter().map(|&tap| A::from_complex(tap.into())), taps.len(), TAPS)
 }
 
 /// The sum of magnitudes.

@@ -11,7 +11,7 @@ use crate::util::memory;
 use crate::util::scratch::ScratchPool;
 use crate::util::threads;
 
-use super::rounded;
+use super::{TAPS, rounded};
 
 /// The way up along an axis, of rows that lie before it and samples that lie after it.
 pub(super) struct Up<A: Compute> {
@@ -57,14 +57,15 @@ impl<A: Compute> Up<A> {
     ) -> Result<Self> {
         let CoarseAxis { factor, reads, .. } = *design;
         let lanes = VECTOR / size_of::<A>();
-        let mut taps = rounded(&design.up);
+        let mut taps = rounded(&design.up)?;
         let mut period = 0;
         if inner < lanes {
             let step = factor * inner;
             period = step * lanes.div_ceil(step);
             let phases = taps;
             let row = |l| (0..period + lanes).map(move |i| i / inner % factor * reads + l);
-            taps = (0..reads).flat_map(row).map(|at| phases[at]).collect();
+            let rows = (0..reads).flat_map(row).map(|at| phases[at]);
+            taps = memory::collected(rows, reads * (period + lanes), TAPS)?;
         }
         let bytes = size_of::<A>() * (factor * COLUMNS).max(2 * WITHIN);
         Ok(Self {

@@ -33,6 +33,9 @@ fn folding(instructions: InstructionSet) -> f64 {
 /// The share of the direct method's rate that passes down to a coarser grid and up again reach.
 const COARSE_SHARE: f64 = 0.5;
 
+/// Beginning a pass of the coarse method, in seconds: an estimate.
+const STAGE: f64 = 3e-6;
+
 /// Finding and proving a design, in seconds.
 const DESIGN: f64 = 1e-3;
 
@@ -179,13 +182,15 @@ impl CostModel {
         let mut samples: Vec<f64> =
             geometry.axes.iter().map(|axis| axis.samples() as f64).collect();
         let mut compute = 0.0;
-        // From so many samples to so many, with so many taps each.
+        // From so many samples to so many, with so many taps each, in rows along the last axis.
+        let last = samples.len() - 1;
         let mut pass = |samples: &mut [f64], axis: usize, to: f64, taps: usize| {
             let before: f64 = samples.iter().product();
             samples[axis] = to;
             let after: f64 = samples.iter().product();
             compute += after * taps as f64 / (COARSE_SHARE * rate);
             compute += (before + after) * width / self.cpu.ring;
+            compute += STAGE + (before + after) / samples[last] * self.cpu.row;
         };
         for id in grid.down() {
             if let (Some(design), axis) = (&grid.axes[id], &geometry.axes[id]) {
