@@ -81,7 +81,7 @@ fn stays_within<A: Value>(shapes: &[(&[usize], &[f64])], cut: f64, tolerance: f6
 fn every_boundary_and_mode_stays_within_what_was_proved() {
     let shapes: &[(&[usize], &[f64])] = &[
         (&[400], &[9.0]),
-        (&[97], &[7.0]),
+        (&[140], &[7.0]),
         (&[150, 3], &[8.0, 0.0]),
         (&[5, 170], &[0.0, 8.0]),
         (&[90, 110], &[5.0, 6.0]),
@@ -124,7 +124,9 @@ fn the_worst_input_attains_what_was_proved() {
         // Neither symmetric nor of one sign, and an even number of them.
         (
             (0..90)
-                .map(|i| f64::from(i) * (-f64::from(i) / 9.0).exp() * (i as f64 / 12.0).cos())
+                .map(|i| {
+                    f64::from(i).powi(3) * (-f64::from(i) / 8.0).exp() * (f64::from(i) / 16.0).cos()
+                })
                 .collect(),
             0.05,
         ),
@@ -186,7 +188,7 @@ fn what_is_not_finite_is_what_the_definition_gives() {
         }
     }
     // Outside, too.
-    let options = with!(Options::default(), boundary: Boundary::Constant(f32::NAN).into());
+    let options = with!(Options::default(), boundary: Boundary::Constant(f32::INFINITY).into());
     let y = coarse(&kernel, options, 5e-3, &shape).apply(&clean).expect("runs");
     assert_eq!(y.iter().filter(|y| y.is_finite()).count(), (120 - 48) * (130 - 40));
 }
@@ -231,8 +233,7 @@ fn pictures_stay_within_levels() {
     for (picture, levels) in pictures.iter().zip([0.25, 30.0, 0.25]) {
         for boundary in [Boundary::Mirror, Boundary::Constant(300.0), Boundary::Zero] {
             let builder = cpu(2).picture_filter(&kernel).boundary(boundary);
-            let exact =
-                builder.clone().precision(convolve::Precision::High).method(Method::Separable);
+            let exact = builder.clone().method(Method::Separable);
             let exact = exact.for_picture(picture).expect("planned");
             let builder = builder.tolerance(Tolerance::Levels(levels)).method(Method::Coarse);
             let filter = builder.for_picture(picture).expect("within levels");
@@ -243,7 +244,7 @@ fn pictures_stay_within_levels() {
             // Divided by an alpha of a half at least.
             let alpha = if picture.color().has_alpha() { 4.0 } else { 1.0 };
             for (y, exact) in y.iter().zip(&exact) {
-                let rounding = 1e-5 * f64::from(exact.abs());
+                let rounding = 2e-5 * f64::from(exact.abs());
                 assert!(f64::from((y - exact).abs()) <= alpha * proved + rounding, "{y} {exact}");
             }
             let mut result = filter.apply(picture).expect("runs");
@@ -299,7 +300,7 @@ fn what_cannot_be_proved_is_refused_with_a_reason() {
         (filters::box_mean(81).expect("a kernel"), "steep"),
         (filters::disk(12.0).expect("a kernel"), "outer product"),
         (tent, "coarser grid"),
-        (filters::identity().expect("a kernel"), "outer product"),
+        (filters::identity().expect("a kernel"), "one tap"),
         (filters::gaussian(1.0).expect("a kernel"), "narrow"),
     ] {
         let reason = refusal(under(&kernel, 1e-4));
@@ -311,7 +312,7 @@ fn what_cannot_be_proved_is_refused_with_a_reason() {
     let reasons = [
         refusal(builder().stride(2).for_shape((300, 300))),
         refusal(builder().dilation([1, 3]).for_shape((300, 300))),
-        refusal(builder().for_shape((20, 20))),
+        refusal(builder().mode(Mode::Valid).for_shape((80, 80))),
         refusal(cpu(1).filter(&smooth).method(Method::Coarse).for_shape((300, 300))),
         refusal(
             builder()
@@ -359,7 +360,7 @@ fn designs_of_gaussians() {
         (20.0, 4.0, 2e-3, 8.0),
         (20.0, 6.0, 1e-6, 16.0),
         (60.0, 4.0, 2e-3, 7.5),
-        (60.0, 6.0, 1e-6, 13.0),
+        (60.0, 6.0, 1e-6, 13.5),
         (120.0, 4.0, 2e-3, 7.0),
         (120.0, 6.0, 1e-6, 11.0),
     ] {
