@@ -87,6 +87,28 @@ pub fn separable(dtype: DType, geometry: &Geometry, kernel: &KernelFacts, window
     terms.min(share(dtype.epsilon()) * window.products).max(direct(dtype, roundings, window))
 }
 
+/// What the coarse method may be off by: what was proved of its taps, and rounding errors. `largest_input` is the largest sample that
+/// the output's window and `2 f` samples about it meet, or more.
+pub fn coarse(dtype: DType, kernel: &KernelFacts, way: Coarsened, largest_input: f64) -> f64 {
+    let all = kernel.sum * largest_input;
+    let Coarsened { error, gain, roundings } = way;
+    let window = Window { taps: gain * kernel.sum, products: gain * all, largest: largest_input };
+    error * all + direct(dtype, roundings, window)
+}
+
+/// What is known of all taps on the way over a coarser grid.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Coarsened {
+    /// What an output is off by at most, in units of `max |x| * sum |k|`.
+    pub error: f64,
+    /// What all taps together multiply magnitudes by, in units of `sum |k|`.
+    pub gain: f64,
+    /// Roundings on the way from a sample to an output, and those by which the factors' products are off
+    /// the kernel's taps.
+    pub roundings: usize,
+}
+
 /// How the errors of transforms spread: each output has something of all samples that it was
 /// transformed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -122,6 +122,14 @@ pub enum Error {
         /// Why it is out.
         reason: String,
     },
+    /// A tolerance that makes no sense, or none here.
+    #[error("tolerance: expected {expected}, got {got}")]
+    Tolerance {
+        /// What would be right.
+        expected: &'static str,
+        /// What was given.
+        got: String,
+    },
     /// A parameter of a built-in kernel that makes no sense.
     #[error("{kernel}: {reason}")]
     KernelParameter {

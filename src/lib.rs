@@ -50,7 +50,8 @@ mod face;
 /// For those who look into a [`Recipe`](plan::Recipe), and for tests. Anything in here may change with
 /// any version.
 pub mod low_level {
-    pub use crate::plan::cpu::{Blocks, Passing, Strips, Summed, Tile};
+    pub use crate::kernel::coarse::{CoarseAxis, Coarsening};
+    pub use crate::plan::cpu::{Blocks, CoarseGrid, Passing, Strips, Summed, Tile};
     pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
     pub use crate::plan::gpu::parts::{Part, Section};
     pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
@@ -87,7 +88,7 @@ pub use prove::reference;
 pub use prove::verify::{Deviation, Difference, Verification, Verified};
 #[cfg(feature = "image")]
 pub use words::{Alpha, Light};
-pub use words::{Device, Method, Mode, Operation, Precision};
+pub use words::{Device, Method, Mode, Operation, Precision, Tolerance};
 
 // What stands in this library's own signatures.
 #[cfg(feature = "f16")]

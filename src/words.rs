@@ -42,6 +42,10 @@ pub enum Method {
     Separable,
     /// Overlap-save through Fourier transforms.
     Fft,
+    /// On a grid of fewer samples: a pass down to it, a narrower kernel there, and a pass up again. For
+    /// smooth kernels under a [`Tolerance`], which it is proved to stay within, and on the CPU alone. What
+    /// it costs does not grow with the width of the kernel.
+    Coarse,
     /// Whatever is fastest when tried. Those that are expected to take no more than five times as long
     /// as the best are timed when a filter is planned, on synthetic data, a few runs each; a method
     /// that could be wrong is out before that, as ever. A convolver remembers what it measured.
@@ -80,6 +84,30 @@ pub enum Precision {
     High,
 }
 
+/// The largest error of an output that a caller accepts, beside the rounding that every method has: see
+/// [`FilterBuilder::tolerance`](crate::FilterBuilder::tolerance).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Tolerance {
+    /// A share of `max |x| * sum |k|`: of the largest sample of the input, or of what stands outside, times
+    /// the sum of the magnitudes of the taps.
+    Relative(f64),
+    /// Levels of a picture of 8 or of 16 bits, before these are rounded: a quarter of one changes some
+    /// results by one level and most by none. Of colours that count by their alpha, in levels of their
+    /// product with it; in linear light, of the levels that are stored.
+    Levels(f64),
+}
+
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Relative(share) => write!(f, "{share:e} of max |x| * sum |k|"),
+            Self::Levels(levels) if *levels == 1.0 => write!(f, "1 level"),
+            Self::Levels(levels) => write!(f, "{levels} levels"),
+        }
+    }
+}
+
 /// Prints each variant as one word.
 macro_rules! printed {
     ($($noun:ident { $($variant:ident => $word:literal),* $(,)? })*) => {$(
@@ -101,6 +129,7 @@ printed! {
         Direct => "direct",
         Separable => "separable",
         Fft => "fft",
+        Coarse => "coarse",
         Measured => "measured",
     }
     Device { Auto => "auto", Cpu => "cpu", Gpu => "gpu" }

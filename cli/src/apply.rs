@@ -88,13 +88,17 @@ impl Session<'_> {
         filter: FilterBuilder<A, D>,
     ) -> FilterBuilder<A, D> {
         let meaning = &self.args.meaning;
-        filter
+        let filter = filter
             .method(meaning.method.into())
             .device(meaning.device.into())
             .precision(meaning.precision.into())
             .reproducible(meaning.reproducible)
             .runs(self.files)
-            .check(self.args.check())
+            .check(self.args.check());
+        match meaning.tolerance {
+            Some(tolerance) => filter.tolerance(tolerance),
+            None => filter,
+        }
     }
 
     /// Prints a plan if plans are asked for.

@@ -3,7 +3,7 @@
 use anyhow::{anyhow, ensure};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use convolve::{Edge, Operation};
+use convolve::{Edge, Operation, Tolerance};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -197,6 +197,22 @@ pub struct Meaning {
     /// Results with the same bits whatever the number of threads
     #[arg(long)]
     pub reproducible: bool,
+    /// Largest error that is accepted for the sake of speed: 1e-5 of the largest sample times the
+    /// kernel's sum, or 0.25-levels of a picture of 8 or 16 bits [default: rounding alone]
+    #[arg(long, value_name = "E", allow_hyphen_values = true, value_parser = tolerance)]
+    pub tolerance: Option<Tolerance>,
+}
+
+fn tolerance(text: &str) -> Result<Tolerance, String> {
+    let (number, of): (_, fn(f64) -> Tolerance) =
+        match text.strip_suffix("-levels").or_else(|| text.strip_suffix("-level")) {
+            Some(levels) => (levels, Tolerance::Levels),
+            None => (text, Tolerance::Relative),
+        };
+    let number: Option<f64> = number.parse().ok();
+    let sane = number.filter(|number| number.is_finite() && *number > 0.0);
+    sane.map(of)
+        .ok_or_else(|| "expected a number above 0, such as 1e-5, or 0.25-levels".to_string())
 }
 
 macro_rules! choices {
@@ -213,7 +229,7 @@ macro_rules! choices {
 
 choices! {
     Mode { Full, Same, Valid }
-    Method { Auto, Direct, Separable, Fft, Measured }
+    Method { Auto, Direct, Separable, Fft, Coarse, Measured }
     Device { Auto, Cpu, Gpu }
     Precision { Native, High }
 }
@@ -418,6 +434,16 @@ mod tests {
         assert!(rows().all(|row| row.len() > 25 && row.as_bytes()[24] == b' '), "{help}");
         assert!(rows().any(|row| row.starts_with("  disk:RADIUS            blur")), "{help}");
         assert!(rows().any(|row| row.starts_with("  FILE.npy               an array")), "{help}");
+    }
+
+    #[test]
+    fn tolerances() {
+        assert_eq!(tolerance("1e-5"), Ok(Tolerance::Relative(1e-5)));
+        assert_eq!(tolerance("0.25-levels"), Ok(Tolerance::Levels(0.25)));
+        assert_eq!(tolerance("1-level"), Ok(Tolerance::Levels(1.0)));
+        for wrong in ["0", "-1", "nan", "inf", "", "levels", "-levels", "1 level", "1%"] {
+            assert!(tolerance(wrong).is_err_and(|error| error.contains("0.25-levels")), "{wrong}");
+        }
     }
 
     #[test]

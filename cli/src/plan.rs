@@ -23,20 +23,23 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
     request.device = meaning.device.into();
     request.precision = meaning.precision.into();
     request.reproducible = meaning.reproducible;
+    request.tolerance = meaning.tolerance;
     request.runs = args.runs.map_or(MANY_RUNS, |runs| runs as usize);
     let convolver = Convolver::new();
     let shape = &args.shape.0;
     if let Some(spec) = &args.kernel {
-        let filter = convolver
+        let mut filter = convolver
             .filter(&Kernel::load(spec)?.cast::<A>(shape.len())?)
             .options(options)
             .method(request.method)
             .device(request.device)
             .precision(request.precision)
             .reproducible(request.reproducible)
-            .runs(request.runs)
-            .for_shape(IxDyn(shape))?;
-        return Ok(printed(args, filter.plan()));
+            .runs(request.runs);
+        if let Some(tolerance) = request.tolerance {
+            filter = filter.tolerance(tolerance);
+        }
+        return Ok(printed(args, filter.for_shape(IxDyn(shape))?.plan()));
     }
     let kernel = args.kernel_shape.as_ref().map_or(&[][..], |shape| &shape.0);
     let problem = Problem::new(shape, kernel, &options)?;

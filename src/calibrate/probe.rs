@@ -32,7 +32,7 @@ impl Prepared {
     ) -> Result<Self> {
         let problem = Problem::new(input, taps, options)?;
         let extension = Extension::new(&problem, &vec![Boundary::Zero; input.len()]);
-        let kernel = Kernel::new(request.precision, weights, &extension.geometry.kernel())?;
+        let kernel = Kernel::new(request.precision, weights, &extension.geometry.kernel(), None)?;
         let plan = design(&problem, &kernel.facts, on, &CostModel::default(), request)?;
         let runner = Runner::new(request.precision, recipe(&plan), &extension, &kernel, devices)?;
         let x = samples(extension.geometry.input_len())?;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::face::convolver::Convolver;
 use crate::face::filter::Filter;
 use crate::kernel::Kernel;
+use crate::kernel::coarse::Allowed;
 use crate::plan::Request;
 use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis};
@@ -15,7 +16,7 @@ use crate::prove::check::Check;
 use crate::util::lru::LruCache;
 #[cfg(feature = "image")]
 use crate::words::Light;
-use crate::words::{Device, Method, Mode, Operation, Precision};
+use crate::words::{Device, Method, Mode, Operation, Precision, Tolerance};
 
 /// A kernel and its options, waiting for a shape.
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ pub struct FilterBuilder<A: Element, D: Dimension> {
 
 /// Kernels in canonical order, by their shape there and by what is asked of them. Most shapes of inputs
 /// have one between them.
-pub(super) type KnownKernels<A> = LruCache<(Vec<usize>, Operation, Precision), Arc<Kernel<A>>>;
+pub(super) type KnownKernels<A> =
+    LruCache<(Vec<usize>, Operation, Precision, Option<Allowed>), Arc<Kernel<A>>>;
 
 /// Kernels that a builder keeps.
 const KNOWN: usize = 4;
@@ -185,6 +187,42 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// GPU, on one device and driver. Integers are exact anyway.
     pub fn reproducible(mut self, reproducible: bool) -> Self {
         self.request.reproducible = reproducible;
+        self
+    }
+
+    /// The largest error of an output that is accepted. Default: none but the rounding of the type that is
+    /// computed in. Given, methods may run that are off by more, where that is proved to stay within the
+    /// tolerance for every input: [`Method::Coarse`], with which wide smooth blurs take a time that does
+    /// not grow with their width. [`Filter::plan`] says what runs, and within what.
+    ///
+    /// Rounding errors come on top, as with any method: here they are a few roundings of
+    /// `max |x| * sum |k|`, fewer than the direct method makes. Unlike there, a quiet window beside
+    /// something loud need not be quiet: an error is a share of the largest sample of the input, not of
+    /// those in the window. Integers stay exact, and complex samples are computed as ever; pictures of 8 and
+    /// of 16 bits are computed in `f32`, and a tolerance holds for them.
+    ///
+    /// A kernel that is cut off where it is not small (a Gaussian at 4 sigma ends with 3e-4 of its peak)
+    /// has steps that no coarser grid can follow: the plan says what was proved, or why nothing was. One
+    /// that is cut at 6 sigma allows a tolerance of 1e-6.
+    ///
+    /// ```
+    /// use convolve::{Convolver, Tolerance, filters};
+    /// use ndarray::Array2;
+    ///
+    /// let x = Array2::<f32>::ones((600, 800));
+    /// let blur = Convolver::new().filter(&filters::gaussian(40.0)?).tolerance(Tolerance::Relative(1e-3));
+    /// let blur = blur.for_shape(x.dim())?;
+    /// println!("{}", blur.plan());
+    /// let y = blur.apply(&x)?;
+    /// # assert!((y[[300, 400]] - 1.0).abs() < 2e-3);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a filter is planned, [`Error::Tolerance`](crate::Error::Tolerance) where this is not a positive
+    /// number, a share above 1, or in levels for what is no picture of 8 or 16 bits.
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.request.tolerance = Some(tolerance);
         self
     }
 

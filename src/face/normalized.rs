@@ -130,7 +130,9 @@ fn accurate<A: Element, D: Dimension>(
     shape: &D,
 ) -> Result<Filter<A, D>> {
     match builder.request.method {
-        Method::Fft => return Err(refused("it runs directly or separably, not by FFT".into())),
+        method @ (Method::Fft | Method::Coarse) => {
+            return Err(refused(format!("it runs directly or separably, not by method {method}")));
+        }
         Method::Direct | Method::Separable => return builder.for_shape(shape.clone()),
         Method::Auto | Method::Measured => {}
     }

@@ -2,6 +2,7 @@
 //! it is made of.
 
 pub mod builtin;
+pub(crate) mod coarse;
 pub(crate) mod fold;
 pub(crate) mod low_rank;
 mod rank_one;
@@ -11,8 +12,10 @@ use std::sync::Arc;
 use crate::element::Element;
 use crate::element::wider::{Wider, widened};
 use crate::error::Result;
+use crate::util::memory;
 use crate::util::shared::Shared;
 use crate::words::Precision;
+use coarse::{Allowed, Coarsening};
 pub(crate) use rank_one::ROUNDINGS;
 
 /// Vectors of taps, one per axis, whose outer product is a kernel or a term of one.
@@ -39,24 +42,40 @@ enum Terms<A: Element> {
 }
 
 impl<A: Element> Kernel<A> {
-    /// Searches these taps, an array of shape `shape` in canonical order.
-    pub(crate) fn new(precision: Precision, taps: Vec<A>, shape: &[usize]) -> Result<Self> {
+    /// Searches these taps, an array of shape `shape` in canonical order; under a tolerance also for
+    /// narrower ones on coarser grids.
+    pub(crate) fn new(
+        precision: Precision,
+        taps: Vec<A>,
+        shape: &[usize],
+        allowed: Option<Allowed>,
+    ) -> Result<Self> {
         fn searched<A: Element, W: Element + Wider<A>>(
             taps: &[A],
             shape: &[usize],
+            allowed: Option<Allowed>,
         ) -> Result<(KernelFacts, Vec<Factors<W>>)> {
-            match W::view(taps) {
-                Some(taps) => KernelFacts::searched(taps, shape),
-                None => KernelFacts::searched(&widened::<A, W>(taps)?, shape),
+            let wide: Vec<W>;
+            let taps = match W::view(taps) {
+                Some(taps) => taps,
+                None => {
+                    wide = widened::<A, W>(taps)?;
+                    &wide
+                }
+            };
+            let (mut facts, terms) = KernelFacts::searched(taps, shape)?;
+            if let Some(allowed) = allowed {
+                facts.coarse = coarsened(&facts, taps, &terms, shape, allowed)?;
             }
+            Ok((facts, terms))
         }
         let (facts, terms) = match precision {
             Precision::High if precision.widens(A::DTYPE) => {
-                let (facts, terms) = searched(&taps, shape)?;
+                let (facts, terms) = searched(&taps, shape, allowed)?;
                 (facts, Terms::High(terms))
             }
             _ => {
-                let (facts, terms) = searched(&taps, shape)?;
+                let (facts, terms) = searched(&taps, shape, allowed)?;
                 (facts, Terms::Native(terms))
             }
         };
@@ -76,6 +95,34 @@ impl<A: Element> Kernel<A> {
     /// The outer products, where sums are made in more precision; else none.
     pub(crate) fn high_terms(&self) -> &[Factors<A::Double>] {
         if let Terms::High(terms) = &self.terms { terms } else { &[] }
+    }
+}
+
+/// Narrower taps on coarser grids, for a kernel of one outer product, or one that is long on one axis.
+fn coarsened<W: Element>(
+    facts: &KernelFacts,
+    taps: &[W],
+    terms: &[Factors<W>],
+    shape: &[usize],
+    allowed: Allowed,
+) -> Result<Coarsening> {
+    let refused = |reason: &str| Ok(Coarsening::Refused(reason.into()));
+    if !facts.finite {
+        return refused("the kernel has taps that are not finite");
+    }
+    match (terms, shape.iter().filter(|&&taps| taps > 1).count()) {
+        (_, 0) => refused("the kernel has one tap"),
+        (_, 1) => {
+            let one = || vec![W::from_integer(1)];
+            let along = |&len: &usize| match len {
+                1 => Ok(one()),
+                len => memory::copied(&taps[..len], "the kernel along its one axis"),
+            };
+            let factors = shape.iter().map(along).collect::<Result<_>>()?;
+            coarse::coarsen(&factors, facts.sum, allowed)
+        }
+        ([factors], _) => coarse::coarsen(factors, facts.sum, allowed),
+        _ => refused("the kernel is not one outer product of a vector per axis"),
     }
 }
 
@@ -122,6 +169,8 @@ pub struct KernelFacts {
     /// Whether the factors of every term along the last two axes are the same read backwards, perhaps
     /// with the other sign: samples under equal taps may then be added before they are multiplied.
     pub mirrored: bool,
+    /// Narrower taps on coarser grids, where a tolerance was given.
+    pub coarse: Coarsening,
 }
 
 impl KernelFacts {
@@ -137,6 +186,7 @@ impl KernelFacts {
             gain: 1.0,
             keeps_signs: false,
             mirrored: false,
+            coarse: Coarsening::NotAsked,
         }
     }
 
@@ -176,6 +226,7 @@ impl KernelFacts {
             gain: 1.0,
             keeps_signs: false,
             mirrored: false,
+            coarse: Coarsening::NotAsked,
         }
     }
 

@@ -3,20 +3,20 @@
 use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
 use super::cost::{Cost, CostModel};
 use super::cpu::strips::{WIDEST, can_fuse};
-use super::cpu::{Passing, Tile, sizes};
+use super::cpu::{CoarseGrid, Passing, Tile, sizes};
 use crate::bounds;
 use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::kernel::KernelFacts;
+use crate::kernel::coarse::{Allowed, Coarsening};
 use crate::plan::gpu::schedule::Schedule;
 use crate::plan::{Candidate, Plan, Recipe, Verdict};
 use crate::problem::Problem;
 use crate::problem::geometry::Geometry;
-use crate::words::Precision;
-use crate::words::{Device, Method};
+use crate::words::{Device, Method, Precision, Tolerance};
 
 /// What the caller insists on, and what for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Request {
     /// How.
@@ -32,6 +32,11 @@ pub struct Request {
     /// Whether the plan, and the bits of its results, are to be those of any number of threads: see
     /// [`FilterBuilder::reproducible`](crate::FilterBuilder::reproducible).
     pub reproducible: bool,
+    /// The largest error of an output that is accepted, where one is: see
+    /// [`FilterBuilder::tolerance`](crate::FilterBuilder::tolerance).
+    pub tolerance: Option<Tolerance>,
+    /// Between what the samples of a picture of levels lie, and what stands outside of it.
+    pub levels: Option<[f64; 2]>,
 }
 
 /// Runs of a filter of which nobody said how often it will run: whoever plans once has many inputs,
@@ -47,6 +52,8 @@ impl Default for Request {
             runs: MANY_RUNS,
             resident: false,
             reproducible: false,
+            tolerance: None,
+            levels: None,
         }
     }
 }
@@ -55,6 +62,34 @@ impl Request {
     fn allows(&self, device: Device, method: Method) -> bool {
         (self.device == Device::Auto || self.device == device)
             && (matches!(self.method, Method::Auto | Method::Measured) || self.method == method)
+    }
+
+    /// What kernels are searched for.
+    pub(crate) fn allowed(&self) -> Option<Allowed> {
+        self.tolerance.map(|tolerance| Allowed { tolerance, samples: self.levels })
+    }
+
+    /// Checks the tolerance.
+    ///
+    /// # Errors
+    /// [`Error::Tolerance`].
+    pub(crate) fn check_tolerance(&self) -> Result<()> {
+        let error = |expected| {
+            let got = self.tolerance.map(|tolerance| format!("{tolerance:?}"));
+            Err(Error::Tolerance { expected, got: got.unwrap_or_default() })
+        };
+        match (self.tolerance, self.levels) {
+            (Some(Tolerance::Relative(most)), _) if !(most > 0.0 && most <= 1.0) => {
+                error("a share of max |x| * sum |k| above 0 and up to 1, such as Relative(1e-5)")
+            }
+            (Some(Tolerance::Levels(most)), _) if !(most > 0.0 && most.is_finite()) => {
+                error("a number of levels above 0, such as Levels(0.25)")
+            }
+            (Some(Tolerance::Levels(_)), None) => error(
+                "Relative for what is not a picture of 8 or 16 bits: a level of these is 1/255 or 1/65535",
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -76,7 +111,7 @@ const USUAL_INTEGER: f64 = 65_535.0;
 ///
 /// # Errors
 /// [`Error::Inadmissible`] where what the request insists on cannot do the problem: a forced
-/// choice never falls back. `Auto` always finds the CPU's direct method.
+/// choice never falls back. `Auto` always finds the CPU's direct method. [`Error::Tolerance`].
 pub fn design(
     problem: &Problem,
     kernel: &KernelFacts,
@@ -92,6 +127,7 @@ pub fn design(
                 .into(),
         });
     }
+    request.check_tolerance()?;
     let geometry = problem.geometry();
     let dtype = request.precision.compute_dtype(problem.dtype);
     // One number for all: what is decided and how work is cut does not go with that of this machine.
@@ -103,6 +139,7 @@ pub fn design(
         judge.candidate(Device::Cpu, Method::Direct, judge.cpu_direct()),
         judge.candidate(Device::Cpu, Method::Separable, judge.cpu_separable()),
         judge.candidate(Device::Cpu, Method::Fft, judge.cpu_fft()),
+        judge.candidate(Device::Cpu, Method::Coarse, judge.cpu_coarse()),
         judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
         judge.candidate(Device::Gpu, Method::Separable, judge.gpu_separable()),
     ];
@@ -306,6 +343,37 @@ impl Judge<'_> {
         let (threads, cost) = self.model.cpu_fft(dtype, self.geometry, &blocks, self.capabilities);
         let (tile, instructions) = (self.tile(), self.capabilities.instructions);
         Ok((Recipe::CpuFft { blocks, proved, tile, threads, instructions }, cost))
+    }
+
+    fn cpu_coarse(&self) -> Result<(Recipe, Cost), String> {
+        let Some(allowed) = self.request.allowed() else {
+            return Err("no tolerance was given".into());
+        };
+        let dtype = self.dtype;
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            let why = if dtype.is_integer() { "are exact" } else { "have no such passes" };
+            return Err(format!("{dtype} sums {why}, whatever is tolerated"));
+        }
+        if self.geometry.axes.iter().any(|axis| axis.stride > 1 || axis.dilation > 1) {
+            return Err("strides and dilations are not passed over on coarser grids".into());
+        }
+        if !self.problem.constants_agree {
+            return Err("the boundary has different constants on different axes".into());
+        }
+        let designs = match &self.kernel.coarse {
+            Coarsening::Designed(designs) if designs.len() == self.geometry.rank() => designs,
+            Coarsening::Refused(reason) => return Err(reason.clone()),
+            _ => return Err("the kernel's taps are not known".into()),
+        };
+        let comes_to = |error, constants| allowed.comes_to(self.kernel.sum, error, constants);
+        let grid = CoarseGrid::new(self.geometry, designs, allowed.tolerance, comes_to);
+        let grid = grid.ok_or("no axis is long beside the samples of its coarser grid")?;
+        let exact = self.cpu_separable().or_else(|_| self.cpu_direct());
+        let (exact, _) = exact.expect("the direct method does everything");
+        let (threads, cost) = self.model.cpu_coarse(dtype, self.geometry, &grid, self.capabilities);
+        let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
+        let exact = Box::new(exact);
+        Ok((Recipe::CpuCoarse { grid, exact, threads, instructions, by_shape }, cost))
     }
 
     fn gpu_direct(&self) -> Result<(Recipe, Cost), String> {

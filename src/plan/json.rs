@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Candidate, Cost, Gpu, Plan, Verdict};
+use super::cpu::CoarseGrid;
+use super::{Candidate, Cost, Gpu, Plan, Recipe, Verdict};
 use crate::problem::geometry::Geometry;
+use crate::words::Tolerance;
 
 impl Plan {
     /// The plan as JSON, with all candidates; needs the feature `serde`.
@@ -17,9 +19,9 @@ impl Plan {
     /// | `problem` | `operation`, `dtype`, `compute_dtype` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped` |
     /// | `geometry` | the folded axes: `input`, `kernel`, `output`, `edges` |
     /// | `kernel` | `finite`, `terms` (outer products whose sum it is; 0 where none are known) |
-    /// | `request` | `method`, `device`, `precision`, `runs`, `resident`, `reproducible` |
+    /// | `request` | `method`, `device`, `precision`, `runs`, `resident`, `reproducible`, `tolerance` (`relative` or `levels`) or `null` |
     /// | `gpu` | `name`, `backend`, `driver`, `kind`; or `absent` with the reason; `null` where nobody looked |
-    /// | `candidates` | for each `device`, `method`, `chosen`, `admissible`, `veto` or `null`, `recipe` or `null`, `seconds` or `null` (`total`, `work`, `fixed`, `transfer`, `setup`), `measured_seconds` or `null` |
+    /// | `candidates` | for each `device`, `method`, `chosen`, `admissible`, `veto` or `null`, `recipe` or `null`, `seconds` or `null` (`total`, `work`, `fixed`, `transfer`, `setup`), `measured_seconds` or `null`, and `coarse` or `null`: `axes` (for each folded axis `factor`, `down`, `taps`, `up` (numbers of taps) and `error`, or `null`), `error` (proved, of `max \|x\| * sum \|k\|`), `proved` (the same in the tolerance's unit) |
     /// | `chosen` | `device`, `method`, `reason` |
     ///
     /// ```
@@ -54,6 +56,7 @@ impl Plan {
                 "runs": request.runs,
                 "reproducible": request.reproducible,
                 "resident": request.resident,
+                "tolerance": request.tolerance.map(tolerance),
             },
             "gpu": gpu(&self.gpu),
             "candidates": self
@@ -94,10 +97,39 @@ fn gpu(gpu: &Gpu) -> Value {
     }
 }
 
+fn tolerance(tolerance: Tolerance) -> Value {
+    match tolerance {
+        Tolerance::Relative(share) => json!({ "relative": share }),
+        Tolerance::Levels(levels) => json!({ "levels": levels }),
+    }
+}
+
+fn coarse(grid: &CoarseGrid) -> Value {
+    let axis = |axis: &Option<_>| {
+        let axis: &crate::kernel::coarse::CoarseAxis = Option::as_deref(axis)?;
+        Some(json!({
+            "factor": axis.factor,
+            "down": axis.down.len(),
+            "taps": axis.taps.len(),
+            "up": axis.reads,
+            "error": axis.error,
+        }))
+    };
+    json!({
+        "axes": grid.axes.iter().map(axis).collect::<Vec<_>>(),
+        "error": grid.error,
+        "proved": grid.proved,
+    })
+}
+
 fn candidate(candidate: &Candidate, chosen: bool) -> Value {
     let (recipe, cost, veto) = match &candidate.verdict {
         Verdict::Admissible(recipe, cost) => (Some(recipe.to_string()), Some(seconds(cost)), None),
         Verdict::Vetoed(reason) => (None, None, Some(reason)),
+    };
+    let coarse = match candidate.admitted() {
+        Some((Recipe::CpuCoarse { grid, .. }, _)) => Some(coarse(grid)),
+        _ => None,
     };
     json!({
         "device": candidate.device.to_string(),
@@ -108,6 +140,7 @@ fn candidate(candidate: &Candidate, chosen: bool) -> Value {
         "recipe": recipe,
         "seconds": cost,
         "measured_seconds": candidate.measured,
+        "coarse": coarse,
     })
 }
 

@@ -25,7 +25,7 @@ use crate::kernel::KernelFacts;
 use crate::problem::Problem;
 use crate::problem::geometry::Geometry;
 use crate::words::{Device, Method};
-use cpu::{Blocks, Passing, Tile};
+use cpu::{Blocks, CoarseGrid, Passing, Tile};
 use gpu::schedule::Schedule;
 
 /// All that an executor needs to know besides the data: nothing is left to choose.
@@ -74,6 +74,20 @@ pub enum Recipe {
         /// Vector instructions of what is computed directly.
         instructions: InstructionSet,
     },
+    /// [`Method::Coarse`] on the CPU.
+    CpuCoarse {
+        /// Which axes go over a coarser grid, and what is proved of it.
+        grid: CoarseGrid,
+        /// For inputs that are not finite, or very large.
+        exact: Box<Recipe>,
+        /// Threads.
+        threads: usize,
+        /// Vector instructions.
+        instructions: InstructionSet,
+        /// Whether work is cut by its shape alone: see
+        /// [`FilterBuilder::reproducible`](crate::FilterBuilder::reproducible).
+        by_shape: bool,
+    },
     /// Any method on the GPU: the schedule says which.
     Gpu(Schedule),
 }
@@ -85,6 +99,7 @@ impl Recipe {
             Self::CpuDirect { .. } => Method::Direct,
             Self::CpuSeparable { .. } => Method::Separable,
             Self::CpuFft { .. } => Method::Fft,
+            Self::CpuCoarse { .. } => Method::Coarse,
             Self::Gpu(schedule) => schedule.method,
         }
     }
@@ -100,6 +115,10 @@ impl Recipe {
             Self::CpuDirect { threads, .. }
             | Self::CpuSeparable { threads, .. }
             | Self::CpuFft { threads, .. } => *threads = most.clamp(1, *threads),
+            Self::CpuCoarse { exact, threads, .. } => {
+                *threads = most.clamp(1, *threads);
+                **exact = exact.as_ref().clone().on_at_most(most);
+            }
             Self::Gpu(_) => {}
         }
         self
@@ -110,7 +129,8 @@ impl Recipe {
         match self {
             Self::CpuDirect { threads, .. }
             | Self::CpuSeparable { threads, .. }
-            | Self::CpuFft { threads, .. } => *threads,
+            | Self::CpuFft { threads, .. }
+            | Self::CpuCoarse { threads, .. } => *threads,
             Self::Gpu(_) => 1,
         }
     }
@@ -149,6 +169,11 @@ impl fmt::Display for Recipe {
                     write!(f, "each proved exact or left to direct, ")?;
                 }
                 on_threads(f, *threads)
+            }
+            Self::CpuCoarse { grid, threads, instructions, .. } => {
+                write!(f, "{grid}, ")?;
+                on_threads(f, *threads)?;
+                write!(f, ", {instructions}")
             }
             Self::Gpu(schedule) => write!(f, "{schedule}"),
         }

@@ -85,9 +85,10 @@ impl<A: Element> Checker<A> {
         // The definition knows no folded kernel.
         let terms = if plan.problem.swapped { x.len() } else { result.original.len() };
         if let Some(definition) = &self.definition {
-            // A transform's errors come from everywhere, those of sums from the window alone.
+            // A transform's errors come from everywhere, and those of a coarser grid from beside the
+            // window; those of sums from the window alone.
             let far = match recipe(plan) {
-                Recipe::CpuFft { .. } => {
+                Recipe::CpuFft { .. } | Recipe::CpuCoarse { .. } => {
                     let all = x.iter().map(|x| x.to_element().magnitude());
                     verify::largest_finite(all).max(result.outside)
                 }
@@ -156,6 +157,11 @@ fn steps(recipe: &Recipe, geometry: &Geometry) -> Vec<usize> {
                 for (step, &tile) in steps.iter_mut().rev().zip(launch.tile.iter().rev()) {
                     *step = tile;
                 }
+            }
+        }
+        Recipe::CpuCoarse { grid, .. } => {
+            for (step, axis) in steps.iter_mut().zip(&grid.axes) {
+                *step = axis.as_ref().map_or(1, |axis| axis.factor);
             }
         }
         Recipe::CpuDirect { .. } | Recipe::CpuSeparable { .. } => {}

@@ -352,6 +352,9 @@ pub(crate) fn bound(
         (_, Recipe::CpuFft { blocks, .. }) => {
             bounds::fft_output(dtype, blocks.spread(), taps, kernel, largest, window)
         }
+        (_, Recipe::CpuCoarse { grid, .. }) => {
+            bounds::coarse(dtype, kernel, grid.bounded(geometry), largest)
+        }
         (method, _) => unreachable!("no bound is known for {method}"),
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod runner;
 
 use std::sync::Arc;
 
+use crate::cpu::coarse::Coarse;
 use crate::cpu::direct::Direct;
 use crate::cpu::fft::Fft;
 use crate::cpu::separable::{Separable, Sum};
@@ -34,6 +35,8 @@ pub(crate) enum Executor<C: Compute> {
     Separable(Separable<C>),
     Sum(Box<Sum<C>>),
     Fft(Box<Fft<C>>),
+    /// On a coarser grid, and another way for inputs that it is not for.
+    Coarse(Box<Coarse<C>>, Box<Executor<C>>),
 }
 
 /// What executors have in common.
@@ -58,8 +61,8 @@ impl<C: Compute> Executor<C> {
     pub(crate) fn new(
         recipe: &Recipe,
         extension: Extension<C>,
-        weights: impl FnOnce() -> Result<Vec<C>>,
-        terms: impl FnOnce() -> Result<Terms<C>>,
+        weights: &dyn Fn() -> Result<Vec<C>>,
+        terms: &dyn Fn() -> Result<Terms<C>>,
         common: Common<'_>,
     ) -> Result<Self> {
         Ok(match recipe {
@@ -93,6 +96,19 @@ impl<C: Compute> Executor<C> {
                 let fft = Fft::new(extension, weights, blocks, directly, *threads, made)?;
                 Self::Fft(Box::new(fft))
             }
+            Recipe::CpuCoarse { grid, exact, threads, instructions, by_shape } => {
+                let workers = Workers { threads: *threads, by_shape: *by_shape };
+                let with = (*instructions, workers);
+                let factors = match terms()?.factors.into_iter().next() {
+                    Some(factors) => factors,
+                    // Long on one axis alone, which is coarse: no other taps are asked for.
+                    None => vec![Vec::new(); grid.axes.len()],
+                };
+                let scratch = common.scratch.clone();
+                let coarse = Coarse::new(extension.clone(), &factors, grid, with, scratch)?;
+                let exact = Self::new(exact, extension, weights, terms, common)?;
+                Self::Coarse(Box::new(coarse), Box::new(exact))
+            }
             Recipe::Gpu(_) => {
                 unreachable!("what runs on the GPU is no executor of the CPU")
             }
@@ -107,6 +123,14 @@ impl<C: Compute> Executor<C> {
             Self::Separable(separable) => separable.run(x.into(), y),
             Self::Sum(sum) => sum.run(x, y),
             Self::Fft(fft) => fft.run(x, y, bearable),
+            Self::Coarse(coarse, exact) => {
+                let mut y = y;
+                let all = y.len();
+                match coarse.run(x, y.part(0..all))? {
+                    true => Ok(()),
+                    false => exact.run((x, y), bearable),
+                }
+            }
         }
     }
 }

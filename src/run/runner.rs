@@ -139,5 +139,5 @@ fn executor<A: Element, C: Compute + Wider<A> + Wider<J>, J: Element>(
     };
     let weights = || widened(&kernel.taps);
     let common = Common { made: &kernel.made, scratch: devices.scratch() };
-    Executor::new(recipe, extension.widened()?, weights, terms, common)
+    Executor::new(recipe, extension.widened()?, &weights, &terms, common)
 }

@@ -16,6 +16,8 @@ pub(crate) trait Folding: Lanes {
     fn plus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a - b`.
     fn minus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// The first `count` taps, one for each lane.
+    fn taps<S: Simd>(simd: S, from: &[Self]) -> Self::Tap<S>;
     /// The vector a lane on, and a sample behind it.
     fn shifted<S: Simd>(simd: S, vector: Self::Vector<S>, next: Self) -> Self::Sum<S>;
     /// Turns a square of `count` rows over: `to[j * to_step + i] = from[i * from_step + j]`.

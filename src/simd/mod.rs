@@ -8,11 +8,13 @@ use num_complex::Complex;
 use std::fmt;
 
 pub(crate) mod apart;
+pub(crate) mod coarse;
 pub(crate) mod columns;
 pub(crate) mod tile;
 pub(crate) mod transpose;
 
 use crate::simd::apart::{ApartJob, Folding};
+use crate::simd::coarse::CoarseJob;
 use crate::simd::tile::{TileJob, columns};
 
 /// The vector instructions that the CPU's own kernels use. Transforms choose theirs themselves.
@@ -139,6 +141,8 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     const SLIDES: bool;
     /// Does jobs with lanes that stand apart, for elements that have them.
     const APART: Option<for<'a> fn(InstructionSet, ApartJob<'a, Self>)> = None;
+    /// Does jobs of coarse grids, for the same elements.
+    const COARSE: Option<for<'a> fn(InstructionSet, CoarseJob<'a, Self>)> = None;
 
     /// Samples of a vector.
     fn count<S: Simd>() -> usize;
@@ -178,7 +182,7 @@ pub(crate) trait Spectral: Lanes {
 macro_rules! lanes {
     ($(
         $t:ty: $vector:ident, $slides:literal, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr
-        $(, $apart:expr)?;
+        $(, $apart:expr, $coarse:expr)?;
     )*) => {$(
         impl Lanes for $t {
             type Vector<S: Simd> = S::$vector;
@@ -187,6 +191,7 @@ macro_rules! lanes {
             const REGISTERS: usize = 1;
             const SLIDES: bool = $slides;
             $(const APART: Option<for<'a> fn(InstructionSet, ApartJob<'a, Self>)> = $apart;)?
+            $(const COARSE: Option<for<'a> fn(InstructionSet, CoarseJob<'a, Self>)> = $coarse;)?
 
             #[inline(always)]
             fn count<S: Simd>() -> usize {
@@ -231,8 +236,8 @@ macro_rules! lanes {
 }
 
 lanes! {
-    f32: f32s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart);
-    f64: f64s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart);
+    f32: f32s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart), Some(coarse);
+    f64: f64s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart), Some(coarse);
     i8: i8s, false, |sum, tap, x| sum + x * tap;
     i16: i16s, false, |sum, tap, x| sum + x * tap;
     i32: i32s, false, |sum, tap, x| sum + x * tap;
@@ -242,6 +247,11 @@ lanes! {
 /// Does a job with lanes that stand apart on this machine.
 fn apart<A: Folding>(instructions: InstructionSet, job: ApartJob<'_, A>) {
     with_instructions!(instructions, simd => apart::run(simd, job));
+}
+
+/// Does a job of a coarse grid on this machine.
+fn coarse<A: Folding>(instructions: InstructionSet, job: CoarseJob<'_, A>) {
+    with_instructions!(instructions, simd => coarse::run(simd, job));
 }
 
 /// Turns a square of vectors over: rows that are zipped with those half the square below, as often as the
@@ -268,6 +278,10 @@ macro_rules! folding {
             #[inline(always)]
             fn minus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
                 a - b
+            }
+            #[inline(always)]
+            fn taps<S: Simd>(simd: S, from: &[Self]) -> Self::Tap<S> {
+                Self::load(simd, from)
             }
             #[inline(always)]
             fn shifted<S: Simd>(simd: S, vector: Self::Vector<S>, next: Self) -> Self::Sum<S> {

@@ -6,6 +6,7 @@ mod adversarial;
 #[cfg(feature = "serde")]
 mod calibration;
 mod check;
+mod coarse;
 #[cfg(feature = "gpu")]
 mod encode;
 #[cfg(feature = "gpu")]

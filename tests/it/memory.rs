@@ -2,7 +2,8 @@
 //! what is kept between calls is bounded.
 
 use convolve::{
-    Boundary, Check, Convolver, Error, Filter, Method, Mode, Precision, convolve, filters,
+    Boundary, Check, Convolver, Error, Filter, Method, Mode, Precision, Tolerance, convolve,
+    filters,
 };
 use ndarray::{Array1, Array2, Ix2};
 use std::process::Command;
@@ -43,6 +44,18 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         let [narrow, wide] =
             [4.0, 12.0].map(|sigma| filters::Gaussian::new(sigma).radius(36).kernel::<f32>());
         planar(Method::Separable, wide? - narrow?, 120)
+    }),
+    ("on a coarser grid", || {
+        let builder = cpu().filter(&filters::gaussian(24.0)?).method(Method::Coarse);
+        let filter = builder.tolerance(Tolerance::Relative(1e-2)).for_shape((300, 310))?;
+        filter.apply(&noise(300, 310)).map(drop)
+    }),
+    ("on a coarser grid along a line", || {
+        let tap = |i: i32| (-f64::from(i * i) / 2e6).exp() as f32;
+        let taps = refuse_nothing(|| (-4000..=4000).map(tap).collect::<Array1<f32>>());
+        let builder = cpu().filter(&taps).method(Method::Coarse);
+        let filter = builder.tolerance(Tolerance::Relative(1e-2)).for_shape(40_000)?;
+        filter.apply(&refuse_nothing(|| Array1::ones(40_000))).map(drop)
     }),
     ("fft", || planar(Method::Fft, noise(66, 66), 140)),
     ("fft in a volume", || volume(Method::Fft, noise(400, 25))),
@@ -234,13 +247,14 @@ fn steady_child() {
         DynamicImage::from(DynamicImage::from(rgb).into_rgb32f()),
     ];
     for picture in &pictures {
-        for method in [Method::Direct, Method::Separable, Method::Fft] {
+        for method in [Method::Direct, Method::Separable, Method::Fft, Method::Coarse] {
             for light in [Light::AsStored, Light::Linear] {
                 let kernel = filters::gaussian::<f32>(3.0).expect("a kernel");
                 let about = format!("{method}, {light:?}, {:?}", picture.color());
                 let alone = Convolver::builder().gpu(false).calibrated(false).threads(1).build();
                 let steady = alone.picture_filter(&kernel).method(method).light(light);
-                let steady = steady.for_picture(picture).expect("admissible");
+                let tolerance = Tolerance::Relative(5e-3);
+                let steady = steady.tolerance(tolerance).for_picture(picture).expect("admissible");
                 let mut result = picture.clone();
                 let mut run = || steady.apply_into(picture, &mut result).expect("runs");
                 run();
@@ -248,7 +262,7 @@ fn steady_child() {
                     assert_eq!(refuse(4 << 10, None, &mut run).1, 0, "one thread, {about}");
                 }
                 let builder = cpu().picture_filter(&kernel).method(method).light(light);
-                let filter = builder.for_picture(picture).expect("admissible");
+                let filter = builder.tolerance(tolerance).for_picture(picture).expect("admissible");
                 let mut run = || filter.apply_into(picture, &mut result).expect("runs");
                 // Memory is kept for as many threads as have ever been at work at one time, and when
                 // one more of them is depends on chance: most calls take no more, not each of them.

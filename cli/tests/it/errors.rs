@@ -98,7 +98,17 @@ fn arrays() {
     apply("half.npy -k identity --dtype u8", "0.5 is not a whole number: expected another --dtype");
     apply("bytes.npy -k box:1 --ignore-nan", "it needs f32 or f64, got u8");
     apply("x.npy -k sobel-x --ignore-nan", "a mean needs taps of at least 0");
-    apply("x.npy -k box:3 --ignore-nan --method fft", "not by FFT");
+    apply("x.npy -k box:3 --ignore-nan --method fft", "not by method fft");
+    apply(
+        "x.npy -k box:3 --tolerance -1",
+        "expected a number above 0, such as 1e-5, or 0.25-levels",
+    );
+    apply(
+        "x.npy -k box:3 --tolerance 2",
+        "expected a share of max |x| * sum |k| above 0 and up to 1",
+    );
+    apply("x.npy -k box:3 --tolerance 1-level", "a level of these is 1/255 or 1/65535");
+    apply("x.npy -k box:3 --method coarse", "no tolerance was given");
     apply("x.npy -k box:3 --channels first", "possible values: none, last");
     apply("x.npy -k box:3 --channels last --stride 1,2", "expected one value, or 1 (one per axis");
     apply("single.npy -k complex.npy", "imaginary");

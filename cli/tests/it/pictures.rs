@@ -52,6 +52,22 @@ fn a_gaussian_on_a_photograph() {
 }
 
 #[test]
+fn a_wide_blur_within_a_quarter_of_a_level() {
+    let place = Place::new();
+    let input = asset("astronaut.png");
+    let blur = format!("apply {input} --kernel gaussian:20 --device cpu");
+    place.succeed(&format!("{blur} -o exact.png"));
+    let said = place
+        .succeed(&format!("{blur} -o y.png --tolerance 0.25-levels --method coarse --explain"));
+    assert!(said.contains("cpu coarse") && said.contains("levels"), "{said}");
+    let [y, exact] = ["y.png", "exact.png"].map(|name| image::open(place.file(name)).unwrap());
+    let pairs = y.as_bytes().iter().zip(exact.as_bytes());
+    let off: Vec<u8> = pairs.map(|(y, exact)| y.abs_diff(*exact)).collect();
+    assert!(off.iter().all(|&off| off <= 1));
+    assert!(off.iter().filter(|&&off| off > 0).count() < off.len() / 50);
+}
+
+#[test]
 fn brightness_that_grows_to_the_right_has_a_positive_derivative() {
     let place = Place::new();
     let ramp = GrayImage::from_fn(20, 10, |x, _| Luma([10 * x as u8]));

@@ -194,7 +194,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// The input as a kernel.
     fn kernel_of(&self, x: impl DoubleEndedIterator<Item = A>, len: usize) -> Result<Kernel<A>> {
         let taps = memory::collected(x.rev(), len, "the input as a kernel")?;
-        Kernel::new(self.plan.request.precision, taps, &self.extension.geometry.kernel())
+        Kernel::new(self.plan.request.precision, taps, &self.extension.geometry.kernel(), None)
     }
 
     /// Computes all of `y`, and checks it where that is wanted; both have the planned lengths, in

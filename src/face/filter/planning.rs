@@ -22,6 +22,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Plans for inputs of this shape, and prepares the kernel.
     pub(in crate::face) fn planned(builder: &FilterBuilder<A, D>, input: D) -> Result<Self> {
         let given = builder.kernel.clone()?;
+        builder.request.check_tolerance()?;
+        let allowed = builder.request.allowed();
         let whole = Problem::new(input.slice(), given.shape(), &builder.options)?;
         let (mut problem, Request { precision, method, .. }) = (whole.clone(), builder.request);
         let boundary = builder.options.boundary.resolve("boundary", problem.axes.len())?;
@@ -32,7 +34,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         };
         let mut kernel = None;
         if let Some(taps) = folded {
-            let found = Kernel::new(precision, taps, &problem.geometry().kernel())?;
+            let found = Kernel::new(precision, taps, &problem.geometry().kernel(), allowed)?;
             // Sums of taps of both signs keep the rounding of an outer product, but not its size: what
             // is asked for by name must stay possible.
             if method == Method::Separable && !found.facts.is_separable() {
@@ -57,10 +59,10 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             }
             None => {
                 let shape = extension.geometry.kernel();
-                let key = (shape, problem.operation, precision);
+                let key = (shape, problem.operation, precision, allowed);
                 builder.known.get(key, |(shape, ..)| {
                     let taps = canonical_kernel(&given, &problem)?;
-                    Ok(Arc::new(Kernel::new(precision, taps, shape)?))
+                    Ok(Arc::new(Kernel::new(precision, taps, shape, allowed)?))
                 })?
             }
         };

@@ -1,7 +1,7 @@
 //! From a kernel, its options and a picture to a filter.
 
 use ::image::{ColorType, DynamicImage};
-use ndarray::{Axis, Ix2};
+use ndarray::{Axis, Ix2, Ix3};
 
 use super::carried::Carried;
 use super::colours::{Colours, edges_are_inside, with_constants};
@@ -11,7 +11,7 @@ use crate::face::builder::FilterBuilder;
 use crate::format::transfer::{Channel, decoded};
 use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis, Problem};
-use crate::words::{Light, Mode};
+use crate::words::{Light, Mode, Tolerance};
 
 impl FilterBuilder<f32, Ix2> {
     /// Plans for pictures of the size and the channels of this one.
@@ -54,6 +54,14 @@ impl FilterBuilder<f32, Ix2> {
             }
             _ => value,
         };
+        if opaque != f32::OPAQUE {
+            builder.request.levels = Some(between(&builder, opaque, lit)?);
+            if let (Some(Tolerance::Levels(levels)), Light::Linear) =
+                (self.request.tolerance, light)
+            {
+                builder.request.tolerance = Some(Tolerance::Levels(levels / STEEPEST));
+            }
+        }
         let alpha = match (color.has_alpha(), keeps_constants) {
             (false, _) => AlphaRule::Filtered,
             (true, false) => {
@@ -105,6 +113,28 @@ impl FilterBuilder<f32, Ix2> {
         self.light = light;
         self
     }
+}
+
+/// How steep the curve of sRGB is where it is steepest, in the dark: levels for each level of light.
+const STEEPEST: f64 = 12.92;
+
+/// Between what samples lie, in the units of the picture, and what stands outside of it.
+fn between(
+    builder: &FilterBuilder<f32, Ix3>,
+    opaque: f32,
+    lit: impl Fn(f32) -> f32,
+) -> Result<[f64; 2]> {
+    let mut between = [0.0, f64::from(opaque)];
+    for edge in builder.options.boundary.resolve("boundary", 3)? {
+        if let Boundary::Constant(value) = edge {
+            // Colours may be multiplied by it as their alpha.
+            for value in [value, lit(value), value * value / opaque, lit(value) * (value / opaque)]
+            {
+                between = [between[0].min(value.into()), between[1].max(value.into())];
+            }
+        }
+    }
+    Ok(between)
 }
 
 /// The options of two axes, for three: every channel is filtered on its own.

@@ -3,9 +3,10 @@
 use super::{Cost, CostModel, bytes, search};
 use crate::element::DType;
 use crate::plan::capabilities::{Capabilities, InstructionSet};
+use crate::plan::cpu::coarse::Span;
 use crate::plan::cpu::strips;
 use crate::plan::cpu::tiles::{Tile, computed_columns, rate_share};
-use crate::plan::cpu::{Blocks, Passing, Strips, sizes};
+use crate::plan::cpu::{Blocks, CoarseGrid, Passing, Strips, sizes};
 use crate::problem::geometry::Geometry;
 
 /// Wake-ups that another thread must be worth, at least.
@@ -28,6 +29,15 @@ fn folding(instructions: InstructionSet) -> f64 {
         InstructionSet::Baseline => 1.5,
     }
 }
+
+/// The share of the direct method's rate that passes down to a coarser grid and up again reach.
+const COARSE_SHARE: f64 = 0.5;
+
+/// Beginning a pass of the coarse method, in seconds: an estimate.
+const STAGE: f64 = 3e-6;
+
+/// Finding and proving a design, in seconds.
+const DESIGN: f64 = 1e-3;
 
 impl CostModel {
     /// Threads worth waking for work that takes one of them this many seconds.
@@ -158,6 +168,59 @@ impl CostModel {
         let apart = if geometry.rank() > 1 { 3.0 } else { 1.0 };
         let work = rounds * block + apart * self.memory(self::bytes(dtype, geometry));
         (threads, Cost { fixed, work, transfer: 0.0, setup: block * spectrum })
+    }
+
+    /// The coarse method on the CPU.
+    pub fn cpu_coarse(
+        &self,
+        dtype: DType,
+        geometry: &Geometry,
+        grid: &CoarseGrid,
+        capabilities: &Capabilities,
+    ) -> (usize, Cost) {
+        let (rate, width) = (self.direct_rate(dtype, capabilities), dtype.size() as f64 / 4.0);
+        let mut samples: Vec<f64> =
+            geometry.axes.iter().map(|axis| axis.samples() as f64).collect();
+        let mut compute = 0.0;
+        // From so many samples to so many, with so many taps each, in rows along the last axis.
+        let last = samples.len() - 1;
+        let mut pass = |samples: &mut [f64], axis: usize, to: f64, taps: usize| {
+            let before: f64 = samples.iter().product();
+            samples[axis] = to;
+            let after: f64 = samples.iter().product();
+            compute += after * taps as f64 / (COARSE_SHARE * rate);
+            compute += (before + after) * width / self.cpu.ring;
+            compute += STAGE + (before + after) / samples[last] * self.cpu.row;
+        };
+        for id in grid.down() {
+            if let (Some(design), axis) = (&grid.axes[id], &geometry.axes[id]) {
+                let count = Span::new(axis, design).count * axis.channels;
+                pass(&mut samples, id, count as f64, design.down.len());
+            }
+        }
+        for (id, axis) in geometry.axes.iter().enumerate() {
+            match &grid.axes[id] {
+                Some(design) => {
+                    let between = Span::new(axis, design).between * axis.channels;
+                    pass(&mut samples, id, between as f64, design.taps.len());
+                }
+                None if !axis.is_identity() => {
+                    pass(&mut samples, id, axis.outputs() as f64, axis.taps);
+                }
+                None => {}
+            }
+        }
+        let ups: Vec<usize> = grid.down().collect();
+        for &id in ups.iter().rev() {
+            if let (Some(design), axis) = (&grid.axes[id], &geometry.axes[id]) {
+                pass(&mut samples, id, axis.outputs() as f64, design.reads);
+            }
+        }
+        let threads = self.threads(capabilities, compute);
+        let mut cost = self.on_cpu(compute, bytes(dtype, geometry), threads);
+        cost.fixed *= 2.0 * grid.axes.len() as f64;
+        cost.setup = search(geometry, 1) + DESIGN;
+        (threads, cost)
     }
 
     /// What input and output of so many bytes take beyond the caches.

@@ -100,6 +100,9 @@ impl<A: Value> Subject<A> {
                 (_, Recipe::CpuFft { blocks, .. }) => {
                     bounds::fft_output(dtype, blocks.spread(), taps, &facts, largest, window)
                 }
+                (_, Recipe::CpuCoarse { grid, .. }) => {
+                    bounds::coarse(dtype, &facts, grid.bounded(&plan.geometry), largest)
+                }
                 (_, other) => panic!("no bound of {other}"),
             };
             let mut rounding = match dtype == A::DTYPE {

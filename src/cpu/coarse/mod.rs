@@ -1,0 +1,285 @@
+//! Wide smooth kernels on a coarser grid: all axes go down first, and come up last.
+//!
+//! Passes down and those on the coarse grid are direct ones, under strides. Passes over all of the input
+//! and of the output run along rows' axes, with vectors along the rows. While the last axis is coarse the
+//! samples are turned over, so that there too vectors lie along other axes.
+
+mod up;
+
+use std::sync::Arc;
+
+use crate::cpu::direct::{Call, Direct};
+use crate::element::Element;
+use crate::element::compute::Compute;
+use crate::error::Result;
+use crate::format::rows::{Input, Output};
+use crate::kernel::Factors;
+use crate::plan::cpu::Tile;
+use crate::plan::cpu::coarse::{CoarseGrid, Span};
+use crate::problem::boundary::Edge;
+use crate::problem::extension::Extension;
+use crate::problem::geometry::{Axis, Geometry};
+use crate::simd::coarse::CoarseJob;
+use crate::simd::{InstructionSet, vectorized};
+use crate::util::memory;
+use crate::util::shared_scratch::{Buffer, SharedScratch};
+use crate::util::threads::{self, Workers};
+use up::Up;
+
+/// A kernel whose axes, or some of them, go over a coarser grid.
+pub(crate) struct Coarse<A: Compute> {
+    stages: Vec<Stage<A>>,
+    /// Stages after which all samples have been read, and samples may be looked at.
+    read: usize,
+    /// What is larger on the coarse grid may overflow on its way up.
+    largest: f64,
+    scratch: Arc<SharedScratch>,
+    instructions: InstructionSet,
+    threads: usize,
+}
+
+/// One way through all samples.
+enum Stage<A: Compute> {
+    Pass(Box<Direct<A>>, usize),
+    Up(Up<A>),
+    /// So many rows of so many samples change places.
+    Turn([usize; 2]),
+}
+
+/// What passes are made of.
+struct Building<A: Compute> {
+    extension: Extension<A>,
+    /// The axes in the order in which samples lie.
+    layout: Vec<usize>,
+    stages: Vec<Stage<A>>,
+    instructions: InstructionSet,
+    workers: Workers,
+}
+
+/// What the memory is for.
+const TAPS: &str = "the taps of a coarser grid";
+const SAMPLES: &str = "samples on a coarser grid";
+
+impl<A: Compute> Coarse<A> {
+    /// An executor for the outer product of these factors.
+    pub(crate) fn new(
+        extension: Extension<A>,
+        factors: &Factors<A>,
+        grid: &CoarseGrid,
+        (instructions, workers): (InstructionSet, Workers),
+        scratch: Arc<SharedScratch>,
+    ) -> Result<Self> {
+        let axes = extension.geometry.axes.clone();
+        let (last, turns) = (axes.len() - 1, grid.turns());
+        let layout = (0..axes.len()).collect();
+        let mut building =
+            Building { extension, layout, stages: Vec::new(), instructions, workers };
+        let designs = || grid.down().filter_map(|id| Some((id, grid.axes[id].as_deref()?)));
+        for (id, design) in designs() {
+            if id == last && turns {
+                building.turn(false);
+            }
+            let (span, axis) = (Span::new(&axes[id], design), &axes[id]);
+            let (out, offset) = (span.count, span.offset);
+            let with = Axis {
+                taps: design.down.len(),
+                stride: design.factor,
+                out,
+                offset,
+                ..axis.clone()
+            };
+            building.pass(id, &rounded(&design.down)?, with)?;
+        }
+        let read = building.stages.len();
+        // Kernels are narrower on the coarse grid, and samples few: all of them run here.
+        let mut gain = 1f64;
+        for (id, axis) in axes.iter().enumerate().rev() {
+            match grid.axes[id].as_deref() {
+                Some(design) => {
+                    let span = Span::new(axis, design);
+                    let taps = design.taps.len();
+                    let (n, out, offset) = (span.count, span.between, span.skipped as isize);
+                    let edge = Edge::Zero;
+                    let with = Axis { n, taps, stride: 1, out, offset, edge, ..axis.clone() };
+                    building.pass(id, &rounded(&design.taps)?, with)?;
+                    gain *= sum(&design.taps).max(1.0) * 2.0;
+                }
+                None if !axis.is_identity() => {
+                    gain *= factors[id].iter().map(|tap| tap.magnitude()).sum::<f64>().max(1.0);
+                    building.pass(id, &factors[id], axis.clone())?;
+                }
+                None => {}
+            }
+        }
+        let ups: Vec<_> = designs().collect();
+        for (id, design) in ups.into_iter().rev() {
+            building.up(id, &axes[id], design)?;
+            if id == last && turns {
+                building.turn(true);
+            }
+        }
+        Ok(Self {
+            stages: building.stages,
+            read,
+            largest: 1.0 / A::DTYPE.smallest_normal() / (8.0 * gain),
+            scratch,
+            instructions,
+            threads: workers.threads,
+        })
+    }
+
+    /// Computes all outputs. False, with nothing written, where samples are not finite, or so large that
+    /// something on the way may not be: then the definition has to be kept in another way.
+    pub(crate) fn run(&self, x: Input<'_, A>, y: Output<'_, A>) -> Result<bool> {
+        let (last, before) = self.stages.split_last().expect("an axis is coarse");
+        let mut between: Option<Buffer<'_, A>> = None;
+        for (i, stage) in before.iter().enumerate() {
+            let mut to = self.scratch.take(stage.outputs(), SAMPLES)?;
+            let x = between.as_ref().map_or(x, |from| Input::InPlace(from));
+            self.stage(stage, x, Output::InPlace(&mut to))?;
+            if i + 1 == self.read && !self.are_tame(&to) {
+                return Ok(false);
+            }
+            between = Some(to);
+        }
+        let x = between.as_ref().map_or(x, |from| Input::InPlace(from));
+        self.stage(last, x, y)?;
+        Ok(true)
+    }
+
+    fn stage(&self, stage: &Stage<A>, x: Input<'_, A>, y: Output<'_, A>) -> Result<()> {
+        match stage {
+            Stage::Pass(direct, _) => direct.run(Call::from(x), y),
+            Stage::Up(up) => {
+                up.run(x.in_place().expect("only the input is stored"), y, self.threads)
+            }
+            Stage::Turn([rows, columns]) => {
+                let (from, Output::InPlace(to)) = (x.in_place().expect("not the first"), y) else {
+                    unreachable!("samples come up after they are turned back")
+                };
+                self.turn(from, *rows, *columns, to)
+            }
+        }
+    }
+
+    /// Turns samples over.
+    fn turn(&self, from: &[A], rows: usize, columns: usize, to: &mut [A]) -> Result<()> {
+        let run = A::COARSE.expect("types that are designed for have such jobs");
+        let cut = |index: usize| (index / rows).next_multiple_of(TURNED) * rows;
+        let to = Output::InPlace(to);
+        threads::for_each_part(to, self.threads, columns / TURNED, cut, |start, piece| {
+            let Output::InPlace(to) = piece else { unreachable!("cut from what is in place") };
+            let (from, columns_here) = (&from[start / rows..], to.len() / rows);
+            let job = CoarseJob::Turn {
+                from,
+                from_step: columns,
+                rows,
+                columns: columns_here,
+                to,
+                to_step: rows,
+            };
+            run(self.instructions, job);
+            Ok(())
+        })
+    }
+
+    /// Whether all samples of the coarse grid are finite, and none so large that others may not be.
+    fn are_tame(&self, samples: &[A]) -> bool {
+        samples.chunks(LOOKED_AT).all(|some| {
+            vectorized(|| some.iter().fold(true, |tame, x| tame & (x.magnitude() <= self.largest)))
+        })
+    }
+}
+
+/// Samples that are looked at without a branch.
+const LOOKED_AT: usize = 4096;
+
+/// Columns that a thread turns over at one time, at least.
+const TURNED: usize = 64;
+
+impl<A: Compute> Stage<A> {
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Pass(_, outputs) => *outputs,
+            Self::Up(up) => up.outputs(),
+            Self::Turn([rows, columns]) => rows * columns,
+        }
+    }
+}
+
+impl<A: Compute> Building<A> {
+    /// The axes before and after one, each as one, and the place of that one among them.
+    fn around(&self, id: usize) -> (Option<Axis>, Option<Axis>) {
+        let at =
+            self.layout.iter().position(|&other| other == id).expect("every axis lies somewhere");
+        let flat = |ids: &[usize]| {
+            let axes = &self.extension.geometry.axes;
+            let n = ids.iter().map(|&id| axes[id].samples()).product();
+            (!ids.is_empty()).then(|| Axis { n, out: n, ..Axis::one_sample() })
+        };
+        (flat(&self.layout[..at]), flat(&self.layout[at + 1..]))
+    }
+
+    /// A pass along an axis, which then has its outputs.
+    fn pass(&mut self, id: usize, taps: &[A], with: Axis) -> Result<()> {
+        let (before, after) = self.around(id);
+        let values = &mut self.extension.values;
+        let here = before.as_ref().map(|_| A::default()).into_iter().chain([values[id]]);
+        let here = here.chain(after.as_ref().map(|_| A::default())).collect();
+        let axes = before.into_iter().chain([with.clone()]).chain(after).collect();
+        let geometry = Geometry { axes };
+        // What lies outside along the other axes is filtered by this pass too.
+        for (other, value) in values.iter_mut().enumerate() {
+            if other != id {
+                *value = taps.iter().fold(A::default(), |sum, &w| sum.mul_add(w, *value));
+            }
+        }
+        self.extension.geometry.axes[id] = Axis { n: with.out, ..with };
+        let (tile, outputs) = (Tile::of(&geometry, self.instructions), geometry.output_len());
+        let extension = Extension { geometry, values: here };
+        let direct = Direct::new(extension, taps, tile, self.instructions, self.workers)?;
+        self.stages.push(Stage::Pass(Box::new(direct), outputs));
+        Ok(())
+    }
+
+    /// The way up along an axis.
+    fn up(
+        &mut self,
+        id: usize,
+        axis: &Axis,
+        design: &crate::kernel::coarse::CoarseAxis,
+    ) -> Result<()> {
+        let (before, after) = self.around(id);
+        let [rows, inner] = [before, after].map(|axis| axis.map_or(1, |axis| axis.n));
+        let inner = inner * axis.channels;
+        let up = Up::new(rows, axis.out, inner, design, self.instructions)?;
+        self.stages.push(Stage::Up(up));
+        self.extension.geometry.axes[id].n = axis.out;
+        Ok(())
+    }
+
+    /// The last axis becomes the first one, or the last one again.
+    fn turn(&mut self, back: bool) {
+        let last = self.layout.len() - 1;
+        let axes = &self.extension.geometry.axes;
+        let all: usize = axes.iter().map(Axis::samples).product();
+        let samples = axes[last].samples();
+        if back {
+            self.layout.rotate_left(1);
+            self.stages.push(Stage::Turn([samples, all / samples]));
+        } else {
+            self.layout.rotate_right(1);
+            self.stages.push(Stage::Turn([all / samples, samples]));
+        }
+    }
+}
+
+/// Taps in the type that is computed in, of which they are values.
+fn rounded<A: Element>(taps: &[f64]) -> Result<Vec<A>> {
+    memory::collected(taps.iter().map(|&tap| A::from_complex(tap.into())), taps.len(), TAPS)
+}
+
+/// The sum of magnitudes.
+fn sum(taps: &[f64]) -> f64 {
+    taps.iter().map(|tap| tap.abs()).sum()
+}

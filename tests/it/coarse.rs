@@ -1,0 +1,444 @@
+//! Smooth kernels on coarser grids, within a tolerance.
+
+use convolve::low_level::CoarseGrid;
+use convolve::plan::{Recipe, Verdict};
+use convolve::{
+    Boundary, Convolver, Element, Error, Filter, Method, Mode, Options, Plan, Tolerance, filters,
+};
+use ndarray::{Array1, Array2, ArrayD, Dimension, IxDyn};
+
+use crate::common::cases::{EDGES, of_type};
+use crate::common::with;
+use crate::common::*;
+
+fn cpu(threads: usize) -> Convolver {
+    Convolver::builder().gpu(false).calibrated(false).threads(threads).build()
+}
+
+/// A Gaussian that is cut at so many sigma, and adds up to one.
+fn gaussian(sigma: f64, cut: f64) -> Vec<f64> {
+    let radius = (cut * sigma + 0.5) as i32;
+    let taps: Vec<f64> =
+        (-radius..=radius).map(|i| (-0.5 * (f64::from(i) / sigma).powi(2)).exp()).collect();
+    let sum: f64 = taps.iter().sum();
+    taps.iter().map(|tap| tap / sum).collect()
+}
+
+/// An outer product of these.
+fn product<A: Element>(factors: &[Vec<f64>]) -> ArrayD<A> {
+    let shape: Vec<usize> = factors.iter().map(Vec::len).collect();
+    ArrayD::from_shape_fn(shape, |at| {
+        let tap: f64 = factors.iter().enumerate().map(|(axis, taps)| taps[at[axis]]).product();
+        A::from_complex(tap.into())
+    })
+}
+
+/// Which grid a plan runs over.
+fn grid(plan: &Plan) -> &CoarseGrid {
+    match plan.chosen().admitted() {
+        Some((Recipe::CpuCoarse { grid, .. }, _)) => grid,
+        _ => panic!("{plan}"),
+    }
+}
+
+/// A filter on a coarser grid.
+fn coarse<A: Value>(
+    kernel: &ArrayD<A>,
+    options: Options<A>,
+    tolerance: f64,
+    shape: &[usize],
+) -> Filter<A, IxDyn> {
+    let builder = cpu(2).filter(kernel).options(options).method(Method::Coarse);
+    let builder = builder.tolerance(Tolerance::Relative(tolerance));
+    builder.for_shape(IxDyn(shape)).unwrap_or_else(|error| panic!("{shape:?}: {error}"))
+}
+
+fn stays_within<A: Value>(shapes: &[(&[usize], &[f64])], cut: f64, tolerance: f64) {
+    let mut random = Random::new(3);
+    for (i, &(shape, sigmas)) in shapes.iter().enumerate() {
+        let factors: Vec<Vec<f64>> = sigmas
+            .iter()
+            .map(|&sigma| if sigma > 0.0 { gaussian(sigma, cut) } else { vec![1.0] })
+            .collect();
+        let kernel = product::<A>(&factors);
+        for (j, boundary) in EDGES.into_iter().enumerate() {
+            // Every mode with every boundary, and with every shape.
+            let mode = [Mode::Same, Mode::Full, Mode::Valid][(i + j) % 3];
+            let mut options =
+                with!(Options::default(), boundary: of_type::<A>(boundary).into(), mode);
+            if mode == Mode::Same {
+                options.origin =
+                    factors.iter().map(|taps| taps.len() as isize / 5).collect::<Vec<_>>().into();
+            }
+            let filter = coarse(&kernel, options, tolerance, shape);
+            assert!(grid(filter.plan()).error <= tolerance, "{}", filter.plan());
+            assert_verified(&filter, &random.array::<A>(shape));
+        }
+    }
+}
+
+#[test]
+fn every_boundary_and_mode_stays_within_what_was_proved() {
+    let shapes: &[(&[usize], &[f64])] = &[
+        (&[400], &[9.0]),
+        (&[140], &[7.0]),
+        (&[150, 3], &[8.0, 0.0]),
+        (&[5, 170], &[0.0, 8.0]),
+        (&[90, 110], &[5.0, 6.0]),
+        (&[75, 80, 3], &[5.0, 5.0, 0.0]),
+        (&[4, 80, 70], &[0.0, 5.0, 5.0]),
+    ];
+    stays_within::<f32>(shapes, 4.0, 5e-3);
+    stays_within::<f64>(&shapes[..5], 6.0, 1e-4);
+    // Three axes, and taps between them and before them that stay what they are.
+    let shapes: &[(&[usize], &[f64])] =
+        &[(&[40, 37, 41], &[3.0, 3.0, 3.0]), (&[9, 38, 40], &[1.0, 3.0, 3.0])];
+    stays_within::<f32>(shapes, 4.0, 1e-2);
+}
+
+#[test]
+fn axes_that_are_short_or_not_smooth_stay_what_they_are() {
+    let smooth = gaussian(8.0, 4.0);
+    let rough = vec![0.5, -0.25, 0.75];
+    for (factors, shape, factor) in [
+        (vec![smooth.clone(), rough.clone()], vec![200, 40], [true, false]),
+        (vec![rough, smooth.clone()], vec![40, 200], [false, true]),
+        (vec![smooth.clone(), smooth.clone()], vec![150, 5], [true, false]),
+        (vec![smooth.clone(), smooth], vec![5, 150], [false, true]),
+    ] {
+        let kernel = product::<f32>(&factors);
+        let options = with!(Options::default(), boundary: Boundary::Constant(2.0).into());
+        let filter = coarse(&kernel, options, 1e-2, &shape);
+        let found: Vec<bool> = grid(filter.plan()).axes.iter().map(Option::is_some).collect();
+        assert_eq!(found, factor, "{}", filter.plan());
+        assert_verified(&filter, &Random::new(9).array::<f32>(&shape));
+    }
+}
+
+/// What an output is off by for its worst input, which is its taps' signs, is what was proved.
+#[test]
+fn the_worst_input_attains_what_was_proved() {
+    for (taps, tolerance) in [
+        (gaussian(8.0, 4.0), 2e-3),
+        (gaussian(6.0, 6.0), 1e-4),
+        // Neither symmetric nor of one sign, and an even number of them.
+        (
+            (0..90)
+                .map(|i| {
+                    f64::from(i).powi(3) * (-f64::from(i) / 8.0).exp() * (f64::from(i) / 16.0).cos()
+                })
+                .collect(),
+            0.05,
+        ),
+    ] {
+        let n = 3 * taps.len();
+        let kernel = product::<f64>(std::slice::from_ref(&taps));
+        let filter = coarse(&kernel, Options::default(), tolerance, &[n]);
+        let grid = grid(filter.plan());
+        let design = grid.axes[0].as_deref().expect("coarse");
+        let direct =
+            cpu(1).filter(&kernel).method(Method::Direct).for_shape(IxDyn(&[n])).expect("any");
+        // What each sample adds to each output of a period, and is off by.
+        let middle = n / 2 / design.factor * design.factor;
+        let mut off = vec![vec![0.0; n]; design.factor];
+        for i in 0..n {
+            let mut x = ArrayD::zeros(IxDyn(&[n]));
+            x[i] = 1.0;
+            let [y, exact] = [&filter, &direct].map(|filter| filter.apply(&x).expect("runs"));
+            for (p, off) in off.iter_mut().enumerate() {
+                off[i] = y[middle + p] - exact[middle + p];
+            }
+        }
+        let sum: f64 = taps.iter().map(|tap| tap.abs()).sum();
+        let errors = off.iter().map(|off| off.iter().map(|off| off.abs()).sum::<f64>());
+        let (worst, error) = errors.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).expect("phases");
+        assert!((error / sum - grid.error).abs() < 1e-9, "{error} {}", filter.plan());
+        let x = Array1::from_iter(off[worst].iter().map(|off| off.signum())).into_dyn();
+        let [y, exact] =
+            [&filter, &direct].map(|filter| filter.apply(&x).expect("runs")[middle + worst]);
+        assert!((y - exact - error).abs() < 1e-9, "{y} {exact} {error}");
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_what_the_definition_gives() {
+    let kernel = product::<f32>(&[gaussian(6.0, 4.0), gaussian(5.0, 4.0)]);
+    let shape = [120, 130];
+    let clean = Random::new(4).array::<f32>(&shape);
+    let bad = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -3e38];
+    for (i, boundary) in EDGES.into_iter().enumerate() {
+        let options = with!(Options::default(), boundary: of_type::<f32>(boundary).into());
+        let direct = cpu(2).filter(&kernel).options(options.clone()).method(Method::Direct);
+        let direct = direct.for_shape(IxDyn(&shape)).expect("any");
+        let filter = coarse(&kernel, options, 5e-3, &shape);
+        for value in bad {
+            let mut x = clean.clone();
+            x[[(i * 23) % 120, (i * 37 + 1) % 130]] = value;
+            let [y, exact] = [&filter, &direct].map(|filter| filter.apply(&x).expect("runs"));
+            let largest = if value.is_finite() { value.abs() } else { 3.0 };
+            for (at, &exact) in exact.indexed_iter() {
+                let y = y[&at];
+                match exact.is_finite() {
+                    true => assert!((y - exact).abs() <= 5e-3 * largest, "{at:?} {y} {exact}"),
+                    false => {
+                        assert!(y == exact || (y.is_nan() && exact.is_nan()), "{at:?} {y} {exact}")
+                    }
+                }
+            }
+        }
+    }
+    // Outside, too.
+    let options = with!(Options::default(), boundary: Boundary::Constant(f32::INFINITY).into());
+    let y = coarse(&kernel, options, 5e-3, &shape).apply(&clean).expect("runs");
+    assert_eq!(y.iter().filter(|y| y.is_finite()).count(), (120 - 48) * (130 - 40));
+}
+
+#[test]
+fn the_last_samples_of_the_widest_windows_count() {
+    // Taps on the coarse grid may reach less far than the kernel: what is not finite there counts.
+    for mode in [Mode::Valid, Mode::Same, Mode::Full] {
+        let kernel = product::<f64>(&[gaussian(8.0, 6.0)]);
+        let options = with!(Options::default(), mode);
+        let filter = coarse(&kernel, options.clone(), 5e-3, &[333]);
+        let direct = cpu(1).filter(&kernel).options(options).method(Method::Direct);
+        let direct = direct.for_shape(IxDyn(&[333])).expect("any");
+        for at in [0, 1, 331, 332] {
+            let mut x = Random::new(8).array::<f64>(&[333]);
+            x[at] = f64::NAN;
+            let [y, exact] = [&filter, &direct].map(|filter| filter.apply(&x).expect("runs"));
+            let nans = |y: &ArrayD<f64>| y.iter().map(|y| y.is_nan()).collect::<Vec<_>>();
+            assert_eq!(nans(&y), nans(&exact), "{mode} {at}");
+        }
+    }
+}
+
+#[cfg(feature = "image")]
+#[test]
+fn pictures_stay_within_levels() {
+    use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
+    let mut random = Random::new(6);
+    let mut noise =
+        move |x: u32| (if x / 40 % 2 == 0 { 0.0 } else { 0.7 }) + 0.15 * (random.unit() + 1.0);
+    let pictures: Vec<DynamicImage> = vec![
+        ImageBuffer::from_fn(200, 150, |x, _| Rgb([(); 3].map(|()| (255.0 * noise(x)) as u8)))
+            .into(),
+        ImageBuffer::from_fn(200, 150, |x, _| Luma([(65535.0 * noise(x)) as u16])).into(),
+        ImageBuffer::from_fn(200, 150, |x, y| {
+            let level = (255.0 * noise(x)) as u8;
+            Rgba([level, 255 - level, 7, if y < 60 { 255 } else { 128 + level / 4 }])
+        })
+        .into(),
+    ];
+    let kernel = filters::gaussian::<f32>(9.0).expect("a blur");
+    for (picture, levels) in pictures.iter().zip([0.25, 30.0, 0.25]) {
+        for boundary in [Boundary::Mirror, Boundary::Constant(300.0), Boundary::Zero] {
+            let builder = cpu(2).picture_filter(&kernel).boundary(boundary);
+            let exact = builder.clone().method(Method::Separable);
+            let exact = exact.for_picture(picture).expect("planned");
+            let builder = builder.tolerance(Tolerance::Levels(levels)).method(Method::Coarse);
+            let filter = builder.for_picture(picture).expect("within levels");
+            let proved = grid(filter.plan()).proved;
+            assert!(proved <= levels && proved > 0.0, "{}", filter.plan());
+            let [y, exact] =
+                [&filter, &exact].map(|filter| filter.apply_unrounded(picture).expect("runs"));
+            // Divided by an alpha of a half at least.
+            let alpha = if picture.color().has_alpha() { 4.0 } else { 1.0 };
+            for (y, exact) in y.iter().zip(&exact) {
+                let rounding = 2e-5 * f64::from(exact.abs());
+                assert!(f64::from((y - exact).abs()) <= alpha * proved + rounding, "{y} {exact}");
+            }
+            let mut result = filter.apply(picture).expect("runs");
+            filter.apply_into(picture, &mut result).expect("runs");
+            let report = filter.verify(picture).expect("runs");
+            assert!(report.agrees(), "{report}");
+        }
+        let linear = cpu(2).picture_filter(&kernel).light(convolve::Light::Linear);
+        let plan = linear.tolerance(Tolerance::Levels(12.92 * levels)).method(Method::Coarse);
+        let plan = plan.for_picture(picture).expect("within levels");
+        assert!(grid(plan.plan()).proved <= levels, "{}", plan.plan());
+    }
+}
+
+#[test]
+fn frames_and_one_thread_give_the_same() {
+    let kernel = product::<f32>(&[gaussian(8.0, 4.0), gaussian(8.0, 4.0), vec![1.0]]);
+    let shape = IxDyn(&[140, 150, 3]);
+    let frame = ArrayD::from_shape_fn(shape.clone(), |at| (at[0] * 7 + at[1] * 31 * at[2]) as u8);
+    let mut results = Vec::new();
+    for threads in [1, 2, 5] {
+        let builder = cpu(threads).filter(&kernel).tolerance(Tolerance::Relative(2e-3));
+        let filter = builder.method(Method::Coarse).reproducible(true).for_shape(shape.clone());
+        let filter = filter.expect("smooth");
+        let wide = filter.apply(&frame.mapv(f32::from)).expect("runs");
+        let mut stream = filter.stream_of::<u8>();
+        let result = stream.push(&frame).expect("runs").expect("on the CPU");
+        assert_eq!(result, wide.mapv(|y| y.round_ties_even() as u8));
+        results.push(wide);
+    }
+    assert!(results.iter().all(|result| result == &results[0]));
+}
+
+/// Why a filter is refused.
+fn refusal<A: Element, D: Dimension>(filter: convolve::Result<Filter<A, D>>) -> String {
+    match filter {
+        Err(Error::Inadmissible { wanted, reason }) => format!("{wanted}: {reason}"),
+        Err(error) => error.to_string(),
+        Ok(filter) => panic!("{}", filter.plan()),
+    }
+}
+
+#[test]
+fn what_cannot_be_proved_is_refused_with_a_reason() {
+    let under = |kernel: &Array2<f64>, tolerance: f64| {
+        let builder = cpu(1).filter(kernel).method(Method::Coarse);
+        let shape = (4 * kernel.nrows(), 4 * kernel.ncols());
+        builder.tolerance(Tolerance::Relative(tolerance)).for_shape(shape)
+    };
+    let ramp = |n: i32| (1 - n..n).map(|i| f64::from(n - i.abs())).collect::<Vec<_>>();
+    let tent = product::<f64>(&[ramp(20), ramp(20)]).into_dimensionality().expect("a plane");
+    for (kernel, words) in [
+        (filters::box_mean(81).expect("a kernel"), "steep"),
+        (filters::disk(12.0).expect("a kernel"), "outer product"),
+        (tent, "coarser grid"),
+        (filters::identity().expect("a kernel"), "one tap"),
+        (filters::gaussian(1.0).expect("a kernel"), "narrow"),
+    ] {
+        let reason = refusal(under(&kernel, 1e-4));
+        assert!(reason.contains(words), "{reason}");
+    }
+    let smooth = filters::gaussian::<f32>(9.0).expect("a kernel");
+    let builder =
+        || cpu(1).filter(&smooth).method(Method::Coarse).tolerance(Tolerance::Relative(1e-2));
+    let reasons = [
+        refusal(builder().stride(2).for_shape((300, 300))),
+        refusal(builder().dilation([1, 3]).for_shape((300, 300))),
+        refusal(builder().mode(Mode::Valid).for_shape((80, 80))),
+        refusal(cpu(1).filter(&smooth).method(Method::Coarse).for_shape((300, 300))),
+        refusal(
+            builder()
+                .boundary([Boundary::Constant(1.0), Boundary::Constant(2.0)])
+                .for_shape((300, 300)),
+        ),
+        refusal(builder().device(convolve::Device::Gpu).for_shape((300, 300))),
+    ];
+    let words = ["strides", "dilations", "long", "no tolerance", "different constants", "gpu"];
+    for (reason, words) in reasons.iter().zip(words) {
+        assert!(reason.contains(words), "{reason}");
+    }
+    let integers =
+        cpu(1).filter(&smooth.mapv(|tap| (1e4 * tap) as i32)).tolerance(Tolerance::Relative(0.1));
+    assert!(refusal(integers.method(Method::Coarse).for_shape((300, 300))).contains("exact"));
+    let complex =
+        cpu(1).filter(&smooth.mapv(num_complex::Complex::from)).tolerance(Tolerance::Relative(0.1));
+    assert!(refusal(complex.method(Method::Coarse).for_shape((300, 300))).contains("complex"));
+}
+
+#[test]
+fn tolerances_that_make_no_sense_are_errors() {
+    let smooth = filters::gaussian::<f32>(9.0).expect("a kernel");
+    let bad = [-1.0, 0.0, f64::NAN, f64::INFINITY].map(Tolerance::Relative).into_iter();
+    let bad = bad
+        .chain([-1.0, 0.0, f64::NAN, 0.25].map(Tolerance::Levels))
+        .chain([Tolerance::Relative(2.0)]);
+    for tolerance in bad {
+        let error = cpu(1).filter(&smooth).tolerance(tolerance).for_shape((300, 300));
+        let error = error.map(drop).expect_err("senseless");
+        assert!(matches!(error, Error::Tolerance { .. }), "{error}");
+        let words = error.to_string();
+        assert!(words.contains("expected") && words.contains(&format!("{tolerance:?}")), "{words}");
+    }
+}
+
+#[test]
+fn designs_of_gaussians() {
+    // What is found for these, in multiply-adds of a plane's output, may not get worse.
+    for (sigma, cut, tolerance, most) in [
+        (4.0, 4.0, 2e-3, 17.0),
+        (4.0, 6.0, 1e-5, 25.0),
+        (8.0, 4.0, 2e-3, 11.0),
+        (8.0, 6.0, 1e-6, 35.0),
+        (20.0, 4.0, 2e-3, 8.0),
+        (20.0, 6.0, 1e-6, 16.0),
+        (60.0, 4.0, 2e-3, 7.5),
+        (60.0, 6.0, 1e-6, 13.5),
+        (120.0, 4.0, 2e-3, 7.0),
+        (120.0, 6.0, 1e-6, 11.0),
+    ] {
+        let taps = gaussian(sigma, cut);
+        let kernel = product::<f32>(&[taps.clone(), taps.clone()]);
+        let builder = cpu(2).filter(&kernel).tolerance(Tolerance::Relative(tolerance));
+        let filter = builder.method(Method::Coarse).for_shape(IxDyn(&[1000, 1000]));
+        let filter = filter.unwrap_or_else(|error| panic!("sigma {sigma}, cut at {cut}: {error}"));
+        let grid = grid(filter.plan());
+        assert!(grid.error <= tolerance, "{}", filter.plan());
+        let axis = grid.axes[0].as_deref().expect("coarse");
+        let f = axis.factor as f64;
+        let work = axis.down.len() as f64 * (1.0 / f + 1.0 / (f * f))
+            + 2.0 * axis.taps.len() as f64 / (f * f)
+            + axis.reads as f64 * (1.0 + 1.0 / f);
+        assert!(work <= most, "{work:.1} at sigma {sigma}: {}", filter.plan());
+    }
+    // A step of 3e-4 at each end is more than that.
+    let taps = gaussian(20.0, 4.0);
+    let builder = cpu(2).filter(&product::<f32>(&[taps.clone(), taps]));
+    let builder = builder.tolerance(Tolerance::Relative(1e-6)).method(Method::Coarse);
+    assert!(refusal(builder.for_shape(IxDyn(&[1000, 1000]))).contains("steep"));
+}
+
+#[test]
+fn a_plan_says_what_was_proved() {
+    let taps = gaussian(20.0, 6.0);
+    let kernel = product::<f32>(&[taps.clone(), taps]);
+    let builder = cpu(2).filter(&kernel).tolerance(Tolerance::Relative(1e-6));
+    let filter = builder.for_shape(IxDyn(&[2000, 3000])).expect("any");
+    let plan = filter.plan();
+    assert_eq!(plan.method(), Method::Coarse, "{plan}");
+    let axis = grid(plan).axes[1].clone().expect("coarse");
+    let words = plan.to_string();
+    let sizes = format!("({} + {} + {} taps)", axis.down.len(), axis.taps.len(), axis.reads);
+    let factors = format!("coarse by {0} x {0} {sizes}", axis.factor);
+    assert!(words.contains(&factors) && words.contains("e-7 of max |x| * sum |k|"), "{words}");
+    #[cfg(feature = "serde")]
+    {
+        let json: serde_json::Value = serde_json::from_str(&plan.to_json()).expect("JSON");
+        let found = json["candidates"].as_array().expect("a list").iter();
+        let found = found.filter(|one| one["method"] == "coarse").collect::<Vec<_>>();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0]["coarse"]["axes"][0]["factor"], axis.factor);
+        assert_eq!(found[0]["coarse"]["proved"], grid(plan).proved);
+        assert_eq!(json["request"]["tolerance"]["relative"], 1e-6);
+    }
+    // Nothing but a tolerance lets it in.
+    let plain = cpu(2).filter(&kernel).for_shape(IxDyn(&[2000, 3000])).expect("any");
+    let vetoed = plain.plan().candidates.iter().find(|one| one.method == Method::Coarse);
+    assert!(
+        matches!(&vetoed.expect("listed").verdict, Verdict::Vetoed(reason) if reason.contains("no tolerance"))
+    );
+}
+
+#[test]
+fn narrow_kernels_and_small_inputs_are_left_to_others() {
+    for (sigma, shape) in [(1.5, [2000, 2000]), (9.0, [40, 40])] {
+        let kernel = filters::gaussian::<f32>(sigma).expect("a kernel");
+        let builder = cpu(2).filter(&kernel).tolerance(Tolerance::Relative(1e-2));
+        let filter = builder.for_shape(shape).expect("any");
+        assert_ne!(filter.plan().method(), Method::Coarse, "{}", filter.plan());
+    }
+}
+
+#[test]
+fn every_result_can_be_checked() {
+    let kernel = product::<f32>(&[gaussian(8.0, 4.0), gaussian(8.0, 4.0)]);
+    let builder =
+        cpu(2).filter(&kernel).tolerance(Tolerance::Relative(2e-3)).method(Method::Coarse);
+    let filter =
+        builder.check(convolve::Check::Sampled(64)).for_shape(IxDyn(&[150, 160])).expect("smooth");
+    filter.apply(&Random::new(2).array::<f32>(&[150, 160])).expect("within its bound");
+    let wrong = Convolver::builder()
+        .gpu(false)
+        .inject_fault(|recipe| matches!(recipe, Recipe::CpuCoarse { .. }).then_some(0));
+    let builder = wrong.build().filter(&kernel).tolerance(Tolerance::Relative(2e-3));
+    let filter = builder.method(Method::Coarse).for_shape(IxDyn(&[150, 160])).expect("smooth");
+    let report = filter.verify(&Random::new(2).array::<f32>(&[150, 160])).expect("runs");
+    assert!(!report.agrees(), "{report}");
+}
