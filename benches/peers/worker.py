@@ -53,12 +53,19 @@ class Worker:
 
     def prepare(self, case, name):
         """What to call to run a contender on a case."""
+        return self.prepare_as("case", case, name)
+
+    def prepare_picture(self, case, name):
+        """The same for a picture."""
+        return self.prepare_as("picture", case, name, case.sigma or "-")
+
+    def prepare_as(self, kind, case, name, *more):
         if self.case is not case:
             shapes = []
             for array, file in ((case.x, "x"), (case.k, "k")):
                 array.tofile(self.file(file))
                 shapes.append(",".join(map(str, array.shape)))
-            self.tell("case", case.x.dtype, *shapes, self.file("x"), self.file("k"))
+            self.tell(kind, case.x.dtype, *shapes, self.file("x"), self.file("k"), *more)
             self.case = case
         return Call(self, case, name, self.tell("prepare", name))
 

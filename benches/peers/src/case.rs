@@ -8,7 +8,7 @@ use num_complex::Complex;
 use crate::contender::Contender;
 #[cfg(feature = "gpu")]
 use crate::gpu;
-use crate::{imageproc, ndarray_conv, ours};
+use crate::{imageproc, ndarray_conv, ours, pictures};
 
 /// An input and a kernel.
 pub struct Case<A> {
@@ -111,6 +111,20 @@ pub fn read(dtype: &str, x: Source<'_>, k: Source<'_>) -> Result<Box<dyn AnyCase
         "int32" => case::<i32>(x, k),
         "uint8" => case::<u8>(x, k),
         _ => Err(format!("no contender takes {dtype}")),
+    }
+}
+
+/// Reads a picture and a kernel of `f32`.
+pub fn read_picture(
+    dtype: &str,
+    x: Source<'_>,
+    k: Source<'_>,
+    sigma: Option<f64>,
+) -> Result<Box<dyn AnyCase>, String> {
+    match dtype {
+        "uint8" => pictures::case::<u8>(array(x)?, array(k)?, sigma),
+        "uint16" => pictures::case::<u16>(array(x)?, array(k)?, sigma),
+        _ => Err(format!("no picture has samples of {dtype}")),
     }
 }
 

@@ -7,6 +7,7 @@
 //! | command | answer |
 //! | --- | --- |
 //! | `case DTYPE SHAPE KERNEL_SHAPE INPUT KERNEL` | reads two files of raw samples |
+//! | `picture DTYPE SHAPE KERNEL_SHAPE INPUT KERNEL SIGMA` | the same for a picture, with taps of `f32`; a Gaussian's sigma or `-` |
 //! | `prepare NAME` | plans; says what was planned |
 //! | `run NAME TIMES` | runs so many times; seconds for all of them |
 //! | `write NAME FILE` | writes the last result as raw samples |
@@ -18,6 +19,7 @@ mod gpu;
 mod imageproc;
 mod ndarray_conv;
 mod ours;
+mod pictures;
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
@@ -38,6 +40,12 @@ impl Worker {
             ["case", dtype, shape, kernel_shape, input, kernel] => {
                 self.contenders.clear();
                 self.case = Some(case::read(dtype, (input, shape), (kernel, kernel_shape))?);
+                Ok(String::new())
+            }
+            ["picture", dtype, shape, kernel_shape, input, kernel, sigma] => {
+                self.contenders.clear();
+                let (x, k) = ((input, shape), (kernel, kernel_shape));
+                self.case = Some(case::read_picture(dtype, x, k, sigma.parse().ok())?);
                 Ok(String::new())
             }
             ["prepare", name] => {
