@@ -362,7 +362,7 @@ fn designs_of_gaussians() {
         (60.0, 4.0, 2e-3, 7.5),
         (60.0, 6.0, 1e-6, 13.5),
         (120.0, 4.0, 2e-3, 7.0),
-        (120.0, 6.0, 1e-6, 11.0),
+        (120.0, 6.0, 1e-6, 12.0),
     ] {
         let taps = gaussian(sigma, cut);
         let kernel = product::<f32>(&[taps.clone(), taps.clone()]);
