@@ -218,7 +218,7 @@ fn pictures_stay_within_levels() {
     use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
     let mut random = Random::new(6);
     let mut noise =
-        move |x: u32| (if x / 40 % 2 == 0 { 0.0 } else { 0.7 }) + 0.15 * (random.unit() + 1.0);
+        move |x: u32| (if (x / 40).is_multiple_of(2) { 0.0 } else { 0.7 }) + 0.15 * (random.unit() + 1.0);
     let pictures: Vec<DynamicImage> = vec![
         ImageBuffer::from_fn(200, 150, |x, _| Rgb([(); 3].map(|()| (255.0 * noise(x)) as u8)))
             .into(),
@@ -275,7 +275,7 @@ fn frames_and_one_thread_give_the_same() {
         assert_eq!(result, wide.mapv(|y| y.round_ties_even() as u8));
         results.push(wide);
     }
-    assert!(results.iter().all(|result| result == &results[0]));
+    assert!(results.iter().all(|result| *result == results[0]));
 }
 
 /// Why a filter is refused.
