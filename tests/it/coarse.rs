@@ -217,8 +217,9 @@ fn the_last_samples_of_the_widest_windows_count() {
 fn pictures_stay_within_levels() {
     use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
     let mut random = Random::new(6);
-    let mut noise =
-        move |x: u32| (if (x / 40).is_multiple_of(2) { 0.0 } else { 0.7 }) + 0.15 * (random.unit() + 1.0);
+    let mut noise = move |x: u32| {
+        (if (x / 40).is_multiple_of(2) { 0.0 } else { 0.7 }) + 0.15 * (random.unit() + 1.0)
+    };
     let pictures: Vec<DynamicImage> = vec![
         ImageBuffer::from_fn(200, 150, |x, _| Rgb([(); 3].map(|()| (255.0 * noise(x)) as u8)))
             .into(),
