@@ -101,9 +101,9 @@ fn some_up<S: Simd, A: Folding, const N: usize, const V: usize>(
     let lanes = A::count::<S>();
     let load = |l: usize, v: usize| A::load(simd, &job.x[l * job.step + at + v * lanes..]);
     let mut x = [[load(0, 0); V]; N];
-    for l in 0..N {
-        for v in 0..V {
-            x[l][v] = load(l, v);
+    for (l, x) in x.iter_mut().enumerate() {
+        for (v, x) in x.iter_mut().enumerate() {
+            *x = load(l, v);
         }
     }
     for (row, taps) in job.taps.chunks_exact(N).enumerate().take(job.rows) {

@@ -288,7 +288,7 @@ fn a_plan_in_words_is_a_table() {
             assert!(ends.len() >= 2, "{name}:\n{words}");
             let rows = words.lines().skip_while(|line| *line != header).skip(1);
             let rows: Vec<&str> = rows.take_while(|line| !line.starts_with("chosen")).collect();
-            assert_eq!(rows.len(), 5, "{words}");
+            assert_eq!(rows.len(), 6, "{words}");
             for row in rows.iter().filter(|row| !row[18..].trim_start().starts_with("-  ")) {
                 for &end in &ends {
                     let (before, after) = (&row[end - 1..end], &row[end..end + 1]);
@@ -322,7 +322,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
         value["request"],
         json!({
             "method": "auto", "device": "auto", "precision": "native", "runs": 100,
-            "resident": false, "reproducible": false,
+            "resident": false, "reproducible": false, "tolerance": null,
         })
     );
     assert_eq!(keys(&value["geometry"]), "edges input kernel output");
@@ -335,7 +335,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
     let candidates = value["candidates"].as_array().expect("a list");
     assert_eq!(candidates.len(), plan.candidates.len());
     for (json, candidate) in candidates.iter().zip(&plan.candidates) {
-        let all = "admissible chosen device measured_seconds method recipe seconds veto";
+        let all = "admissible chosen coarse device measured_seconds method recipe seconds veto";
         assert_eq!(keys(json), all);
         assert_eq!(json["device"], candidate.device.to_string());
         match &candidate.verdict {

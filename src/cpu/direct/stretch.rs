@@ -15,9 +15,6 @@ use crate::problem::extension::Row;
 use crate::simd::tile::ZEROS;
 use crate::util::memory;
 
-/// Rows that are asked for before the one that is converted.
-const AHEAD: usize = 4;
-
 /// A few rows of the result, one tile high, and some of their columns.
 pub(super) struct Stretch<'a, A> {
     pub tiles: &'a Tiles<A>,
@@ -202,13 +199,6 @@ impl<A: Compute> Direct<A> {
             sources.push(slot * len);
             if !is_new {
                 continue;
-            }
-            // Rows are far from each other: those that come are asked for.
-            if let Some(Row::Stored(at)) = found.get(i + AHEAD).filter(|_| !in_place)
-                && kept.is_none_or(|kept| kept[i + AHEAD].is_new)
-            {
-                let start = self.extension.inner().start(stretches[0].start).max(0);
-                call.x.prefetch(at.wrapping_add_signed(start), len);
             }
             let window = &mut window[slot * len..][..len];
             let mut fill = |columns: &Range<usize>, window: &mut [A]| {

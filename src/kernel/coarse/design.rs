@@ -104,17 +104,19 @@ pub(super) fn search(
 /// What may do, cheapest first.
 fn guesses(taps: &[f64], sum: f64, wanted: &Wanted<'_>) -> Result<Vec<Guess>> {
     let step = STEP * (taps[0].abs() + taps[taps.len() - 1].abs()) / sum;
-    // Differences of whole orders; between them lies the geometric mean.
+    // Differences of whole orders; between them lies the geometric mean. Of many taps they are taken from
+    // taps farther apart: those of neighbours would show how these were rounded.
+    let apart = (taps.len() / 128).max(1);
     let mut rough = [f64::INFINITY; 9];
     let mut differences = memory::copied(taps, WHAT)?;
     for order in 1..=6usize {
-        for i in 1..differences.len() {
-            differences[i - 1] = differences[i] - differences[i - 1];
-        }
-        if differences.len() < 2 {
+        if differences.len() <= apart {
             break;
         }
-        differences.pop();
+        for i in apart..differences.len() {
+            differences[i - apart] = (differences[i] - differences[i - apart]) / apart as f64;
+        }
+        differences.truncate(differences.len() - apart);
         if order >= 2 {
             rough[2 * order - 4] = differences.iter().map(|d| d.abs()).sum::<f64>() / sum;
         }
