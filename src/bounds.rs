@@ -14,7 +14,7 @@ const COMPLEX: f64 = 2.83;
 
 /// An error of results that are rounded to whole levels: what may be off by no more needs no second look,
 /// however quiet its window is, and stays within one level with the half that rounding takes. The estimate has a factor
-/// of eight in it, so that in fact nothing is off by more than a tenth.
+/// of eight in it, so that in all data tried nothing was off by more than a ninth.
 pub const LEVEL: f64 = 0.5;
 
 /// What an output is judged by: `sum |k_t|`, `sum |k_t| |x_t|` and the largest `|x_t|` over its window.
@@ -87,8 +87,8 @@ pub fn separable(dtype: DType, geometry: &Geometry, kernel: &KernelFacts, window
     terms.min(share(dtype.epsilon()) * window.products).max(direct(dtype, roundings, window))
 }
 
-/// What the coarse method may be off by: what was proved of its taps, and rounding errors. `largest_input` is the largest sample that
-/// the output's window and `2 f` samples about it meet, or more.
+/// What the coarse method may be off by: what was proved of its taps, and rounding errors. `largest_input`
+/// is the largest sample that the output's window and `2 f` samples about it meet, or more.
 pub fn coarse(dtype: DType, kernel: &KernelFacts, way: Coarsened, largest_input: f64) -> f64 {
     let all = kernel.sum * largest_input;
     let Coarsened { error, gain, roundings } = way;

@@ -79,7 +79,8 @@ impl<A: Element> Runner<A> {
     }
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order. Where `y` is
-    /// stored in whole levels, an error far below one is not looked for. It [takes](Self::takes) such frames.
+    /// stored in whole levels, an error of up to [`bounds::LEVEL`] is not looked for. It
+    /// [takes](Self::takes) such frames.
     pub(crate) fn run<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
         let bearable = T::BITS.map_or(0.0, |_| bounds::LEVEL);
         match self {

@@ -194,6 +194,36 @@ fn what_is_not_finite_is_what_the_definition_gives() {
 }
 
 #[test]
+fn what_stands_outside_of_axes_that_are_not_coarse_counts() {
+    // Taps on the coarse grid have both signs, between which an infinity would be lost.
+    let hump: Vec<f64> =
+        (-40..=40).map(|i| (1.0 - (f64::from(i) / 41.0).powi(2)).powi(2)).collect();
+    let kernel = product::<f32>(&[vec![0.25, 0.5, 0.25], hump]);
+    let x = Random::new(9).array::<f32>(&[40, 200]);
+    for value in [f32::INFINITY, f32::NAN, 3e38] {
+        let boundary = [Boundary::Constant(value), Boundary::Nearest];
+        let options = with!(Options::default(), boundary: boundary.into());
+        let filter = coarse(&kernel, options.clone(), 2e-3, &[40, 200]);
+        let direct = cpu(1).filter(&kernel).options(options).method(Method::Separable);
+        let direct = direct.for_shape(IxDyn(&[40, 200])).expect("an outer product");
+        let [y, exact] = [&filter, &direct].map(|filter| filter.apply(&x).expect("runs"));
+        for (y, exact) in y.iter().zip(&exact) {
+            assert!(y == exact || (y.is_nan() && exact.is_nan()), "{value}: {y}, not {exact}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_proved_of_taps_that_are_too_large() {
+    let taps = (-48..=48).map(|i| f64::from(i) / 8.0 * (-0.5 * (f64::from(i) / 8.0).powi(2)).exp());
+    let kernel = product::<f32>(&[taps.map(|tap| 3e38 * tap).collect()]);
+    let builder = cpu(1).filter(&kernel).tolerance(Tolerance::Relative(1e-3));
+    let filter = builder.for_shape(IxDyn(&[4000])).expect("the direct method at least");
+    let y = filter.apply(&ArrayD::zeros(IxDyn(&[4000]))).expect("runs");
+    assert!(y.iter().all(|&y| y == 0.0), "{}", filter.plan());
+}
+
+#[test]
 fn the_last_samples_of_the_widest_windows_count() {
     // Taps on the coarse grid may reach less far than the kernel: what is not finite there counts.
     for mode in [Mode::Valid, Mode::Same, Mode::Full] {

@@ -33,6 +33,8 @@ pub(crate) struct Coarse<A: Compute> {
     read: usize,
     /// What is larger on the coarse grid may overflow on its way up.
     largest: f64,
+    /// Whether what stands outside is no larger either: along axes that are not coarse it comes in later.
+    tame_outside: bool,
     scratch: Arc<SharedScratch>,
     instructions: InstructionSet,
     threads: usize,
@@ -70,6 +72,7 @@ impl<A: Compute> Coarse<A> {
         scratch: Arc<SharedScratch>,
     ) -> Result<Self> {
         let axes = extension.geometry.axes.clone();
+        let outside: Vec<f64> = extension.values.iter().map(|value| value.magnitude()).collect();
         let (last, turns) = (axes.len() - 1, grid.turns());
         let layout = (0..axes.len()).collect();
         let mut building =
@@ -118,10 +121,12 @@ impl<A: Compute> Coarse<A> {
                 building.turn(true);
             }
         }
+        let largest = 1.0 / A::DTYPE.smallest_normal() / (8.0 * gain);
         Ok(Self {
             stages: building.stages,
             read,
-            largest: 1.0 / A::DTYPE.smallest_normal() / (8.0 * gain),
+            largest,
+            tame_outside: outside.iter().all(|&value| value <= largest),
             scratch,
             instructions,
             threads: workers.threads,
@@ -131,6 +136,9 @@ impl<A: Compute> Coarse<A> {
     /// Computes all outputs. False, with nothing written, where samples are not finite, or so large that
     /// something on the way may not be: then the definition has to be kept in another way.
     pub(crate) fn run(&self, x: Input<'_, A>, y: Output<'_, A>) -> Result<bool> {
+        if !self.tame_outside {
+            return Ok(false);
+        }
         let (last, before) = self.stages.split_last().expect("an axis is coarse");
         let mut between: Option<Buffer<'_, A>> = None;
         for (i, stage) in before.iter().enumerate() {
@@ -208,7 +216,7 @@ impl<A: Compute> Stage<A> {
 }
 
 impl<A: Compute> Building<A> {
-    /// The axes before and after one, each as one, and the place of that one among them.
+    /// The axes before and after one, each as one.
     fn around(&self, id: usize) -> (Option<Axis>, Option<Axis>) {
         let at =
             self.layout.iter().position(|&other| other == id).expect("every axis lies somewhere");

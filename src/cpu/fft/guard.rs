@@ -1,8 +1,9 @@
 //! Which outputs of a block a transform cannot be trusted with.
 //!
 //! A transform spreads its rounding error over all of its outputs. What is quiet would drown in what
-//! is loud (scipy#22390): each output's own window must be large enough against that error. Windows
-//! are looked at in patches of outputs, by the sums of magnitudes in tiles of samples.
+//! is loud (scipy#22390): each output's own window must be large enough against that error. An output
+//! that is large itself tells so; other windows are looked at in patches of outputs, by the sums of
+//! magnitudes in tiles of samples.
 
 use std::ops::Range;
 
@@ -55,7 +56,8 @@ pub(super) struct Bearable {
 /// run of its own.
 const GAP: usize = 48;
 
-/// An output that is so much larger than its window must be may be off by its error.
+/// What was computed is off by its error, a small share of `need`: from so many times that on the right output
+/// reaches it, and its window does.
 const ENOUGH: f64 = 1.01;
 
 /// Patches of a row that are looked at as one first.

@@ -73,7 +73,6 @@ impl Outcome {
         }
         let row = &self.least[row_of_patches * self.segments..][..self.segments];
         let end = outputs.end.div_ceil(SEGMENT).min(self.segments);
-        // Not so of a NaN.
         row[outputs.start / SEGMENT..end].iter().all(|least| *least >= need)
     }
 }

@@ -56,6 +56,8 @@ impl FilterBuilder<f32, Ix2> {
         };
         if opaque != f32::OPAQUE {
             builder.request.levels = Some(between(&builder, opaque, lit)?);
+            // As the caller gave it.
+            builder.request.check_tolerance()?;
             if let (Some(Tolerance::Levels(levels)), Light::Linear) =
                 (self.request.tolerance, light)
             {

@@ -207,7 +207,9 @@ fn attempt(
     };
     design.taps.iter_mut().for_each(|tap| *tap = round(*tap * scale));
     prove(&mut design, k, sum)?;
-    Ok(Some(design))
+    // Taps may be too large for their type: of several infinities nothing is proved.
+    let known = design.taps.iter().all(|tap| tap.is_finite()) && design.gain.is_finite();
+    Ok(known.then_some(design))
 }
 
 /// Solves for the taps of the coarse grid with which all phases together are nearest to `k`, by the normal

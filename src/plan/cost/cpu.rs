@@ -201,7 +201,8 @@ impl CostModel {
                 let all = samples[id];
                 pass(&mut samples, id, all, 0);
             }
-            if let (Some(design), axis) = (&grid.axes[id], &geometry.axes[id]) {
+            let axis = &geometry.axes[id];
+            if let Some(design) = &grid.axes[id] {
                 let count = Span::new(axis, design).count * axis.channels;
                 pass(&mut samples, id, count as f64, design.down.len());
             }
@@ -220,7 +221,8 @@ impl CostModel {
         }
         let ups: Vec<usize> = grid.down().collect();
         for &id in ups.iter().rev() {
-            if let (Some(design), axis) = (&grid.axes[id], &geometry.axes[id]) {
+            let axis = &geometry.axes[id];
+            if let Some(design) = &grid.axes[id] {
                 pass(&mut samples, id, axis.outputs() as f64, design.reads);
             }
             if id == last && grid.turns() {

@@ -28,7 +28,8 @@ pub struct Cost {
     /// To the device and back; nothing where the data is there already.
     pub transfer: f64,
     /// One run's share of what is done once: compiling pipelines, transforming the kernel, finding
-    /// its factors, and finding memory for the first result. All of it is this times [`Request::runs`](super::Request::runs).
+    /// its factors, and finding memory for the first result. All of it is this times
+    /// [`Request::runs`](super::Request::runs).
     pub setup: f64,
 }
 
