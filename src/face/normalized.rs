@@ -297,7 +297,10 @@ mod tests {
         refused(&[0.0, 0.0], "do not sum to 0");
         let integers = cpu().filter(&arr1(&[1i32, 1])).for_shape_ignoring_nan(9);
         assert!(integers.unwrap_err().to_string().contains("f32 or f64, got i32"));
-        let fft = cpu().filter(&arr1(&[1.0f32, 1.0])).method(Method::Fft);
-        assert!(fft.for_shape_ignoring_nan(9).unwrap_err().to_string().contains("not by FFT"));
+        for method in [Method::Fft, Method::Coarse] {
+            let filter = cpu().filter(&arr1(&[1.0f32, 1.0])).method(method);
+            let error = filter.for_shape_ignoring_nan(9).unwrap_err().to_string();
+            assert!(error.contains(&format!("not by method {method}")), "{error}");
+        }
     }
 }
