@@ -114,7 +114,7 @@ def gaussian(name, x, sigma):
     return Picture(name, x, np.outer(taps, taps).astype(np.float32), taps, sigma)
 
 
-def all_ways(case, worker, threads):
+def all_ways(case, worker):
     """Every way, and by how many levels it may be off: any number where its kernel is another one."""
     from way import Way
     from ways import prepared
@@ -162,13 +162,13 @@ def all_ways(case, worker, threads):
     yield way("libvips", "gaussblur", prepared(lambda: vips.gaussblur(sigma).write_to_memory()), other)
 
 
-def find_contenders(case, worker, threads):
+def find_contenders(case, worker):
     """The ways that are there and right, each run, and what was wrong."""
     from compare import WARMED, Contender
     from worker import Absent
 
     found, wrong = [], []
-    for way in all_ways(case, worker, threads):
+    for way in all_ways(case, worker):
         try:
             call = way.prepare()
             probe = call.run()
@@ -261,7 +261,7 @@ def main():
     rows, wrong = [], []
     with Worker(options.binary, options.threads) as worker:
         for case in cases(options.quick):
-            contenders, disagreements = find_contenders(case, worker, options.threads)
+            contenders, disagreements = find_contenders(case, worker)
             measure(contenders, seconds)
             rows.append(row(case, contenders))
             wrong += disagreements

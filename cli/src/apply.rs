@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use convolve::plan::MANY_RUNS;
 use convolve::{Convolver, FilterBuilder};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Dimension;
@@ -93,7 +94,7 @@ impl Session<'_> {
             .device(meaning.device.into())
             .precision(meaning.precision.into())
             .reproducible(meaning.reproducible)
-            .runs(self.files)
+            .runs(if meaning.reproducible { MANY_RUNS } else { self.files })
             .check(self.args.check());
         match meaning.tolerance {
             Some(tolerance) => filter.tolerance(tolerance),

@@ -151,11 +151,18 @@ fn a_folder_is_planned_once_for_each_size() {
     let said = place.succeed("apply in --kernel gaussian:1 -o out --device cpu --explain");
     assert_eq!(said.matches("chosen: ").count(), 2, "{said}");
     assert_eq!(said.matches("ran: ").count(), 3, "{said}");
+    // What is done once is shared between as many runs as there are files.
+    assert_eq!(said.matches("one of 3 runs").count(), 2, "{said}");
     let mut names: Vec<_> =
         std::fs::read_dir(place.file("out")).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["a.bmp", "b.png", "c.PNG"]);
     // Each as if alone.
+    let alone = "apply in/b.png --kernel gaussian:1 -o alone.png --device cpu --explain";
+    assert!(place.succeed(alone).contains("a single run"));
+    // Where bits are to be the same, how many there are makes no difference.
+    let same = place.succeed(&format!("{alone} --reproducible"));
+    assert!(same.contains("one of 100 runs"), "{same}");
     place.succeed("apply in/b.png --kernel gaussian:1 -o alone.png --device cpu");
     assert_eq!(
         image::open(place.file("alone.png")).unwrap(),

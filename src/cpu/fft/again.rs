@@ -63,8 +63,8 @@ impl<A: Compute> Fft<A> {
         std::array::from_fn(|slot| packing.exponents[slot].map(|_| level(slot)))
     }
 
-    /// How closely blocks are looked at on their way into a transform: as a rule what comes out of it tells
-    /// that nothing is quiet, where neither samples nor taps have signs.
+    /// How closely blocks are looked at on their way into a transform. Where neither samples nor taps have
+    /// signs what comes out of it tells, as a rule, that nothing is quiet; with a stride that is too little.
     pub(super) fn first_look(
         &self,
         x: Input<'_, A>,
@@ -78,7 +78,7 @@ impl<A: Compute> Fft<A> {
         let axes = &self.extension.geometry.axes;
         let tells = self.kernel.unsigned && axes.iter().all(|axis| axis.stride == 1);
         let tells = tells && !self.has_signs(x, packing, workspace)?;
-        Ok(if tells { Look::Loudness } else { Look::Tiles })
+        Ok(if tells { Look::Outcomes } else { Look::Tiles })
     }
 
     /// Whether errors of all blocks are bearable, or what came out of the transform is large enough

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::guard::{Bearable, Scratch};
+use super::guard::Bearable;
 use super::kernel::{FftKernel, Workspaces};
 use super::outcome::Outcome;
 use super::range::Level;
@@ -11,6 +11,7 @@ use super::share::{self, most_rows};
 use super::survey::{Look, Survey};
 use super::sweep::Packing;
 use super::transform::{Extent, Space, Transform};
+use super::windows::Scratch;
 use crate::bounds;
 use crate::cpu::direct::Direct;
 use crate::element::compute::Compute;
@@ -209,7 +210,7 @@ impl<A: Compute> Fft<A> {
         }
         // The look for a kernel with holes.
         let closest = if self.kernel.guard.has_holes() { Look::Squares } else { Look::Tiles };
-        if look == Look::Loudness {
+        if look < Look::Tiles {
             if self.all_proven(packing, bearable, workspace) {
                 return Ok(());
             }

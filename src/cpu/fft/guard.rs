@@ -7,31 +7,29 @@
 
 use std::ops::Range;
 
-use super::along::{Along, Span, floor, support};
+use super::along::{Along, floor, support};
 use super::core::{Core, Level};
-use super::doubts::{Doubts, Known};
-use super::outcome::Outcome;
+use super::doubts::Doubts;
+use super::outcome::{Outcome, rows};
 use super::range::{Gain, Samples, error};
-use super::slide::{slide, sliding_maximum, sliding_sum};
-use super::survey::{INFINITY, NAN, Parts, Slab, Survey};
+use super::survey::{Slab, Survey};
+use super::windows::Scratch;
 use crate::bounds::{Spread, share};
 use crate::element::DType;
-use crate::element::transform::Real;
+use crate::element::transform::{MOST_PACKED, Real};
 use crate::error::Result;
-use crate::simd::vectorized;
-use crate::util::memory;
 
 /// What is known of a kernel's windows, whatever the samples.
 #[derive(Debug)]
 pub(super) struct Guard {
-    axes: Vec<Along>,
+    pub(super) axes: Vec<Along>,
     /// Their sum.
-    taps: f64,
+    pub(super) taps: f64,
     /// What taps of the core reach but for its holes.
-    levels: Vec<Level>,
+    pub(super) levels: Vec<Level>,
     /// Tiles that lie under a patch's windows as a whole, each by its place per axis from the patch's own,
     /// and the least of the taps that can lie over it.
-    floor: Vec<(Vec<usize>, f64)>,
+    pub(super) floor: Vec<(Vec<usize>, f64)>,
     /// How much louder a result can be than its samples.
     gain: Gain,
     /// How errors spread.
@@ -52,49 +50,9 @@ pub(super) struct Bearable {
     pub exponent: i32,
 }
 
-/// Outputs between doubtful ones that are computed again with them: a few vectors take no longer than a
-/// run of its own.
-const GAP: usize = 48;
-
 /// What was computed is off by its error, a small share of `need`: from so many times that on the right output
 /// reaches it, and its window does.
-const ENOUGH: f64 = 1.01;
-
-/// Patches of a row that are looked at as one first.
-const TOGETHER: usize = 32;
-
-/// Blocks of which this share is to be computed again are left to the direct method as a whole, which is quicker
-/// than piece by piece.
-const MOST_AGAIN: f64 = 0.4;
-
-/// Memory that is kept from block to block.
-#[derive(Debug, Default)]
-pub(super) struct Scratch<R> {
-    /// Of the windows of each patch: sums over the core of magnitudes and of squares, the largest under
-    /// taps that are not zero, what is not finite in any of them, and what of that is in all.
-    sums: Vec<R>,
-    squares: Vec<R>,
-    support: Vec<R>,
-    odd: Vec<R>,
-    certain: Vec<R>,
-    powers: Vec<R>,
-    floor: Vec<(usize, R)>,
-    needs: Vec<f64>,
-    patches: Vec<usize>,
-    /// What was found.
-    pub doubts: Doubts,
-}
-
-impl<R> Scratch<R> {
-    /// Whether so much of a block is to be computed again that it all may be.
-    pub(super) fn is_mostly_unknown(&self) -> bool {
-        let all: usize = self.patches.iter().product();
-        self.doubts.unknown() as f64 > MOST_AGAIN * all as f64
-    }
-}
-
-/// What the memory is for.
-const LOOK: &str = "a look at a block";
+pub(super) const ENOUGH: f64 = 1.01;
 
 /// Arrays of a value for each tile in a [`Scratch`] and a [`Survey`].
 const ARRAYS: usize = 12;
@@ -166,7 +124,8 @@ impl Guard {
     /// Bytes that a look at blocks of this size keeps.
     pub(super) fn bytes<R>(&self, size: &[usize]) -> usize {
         let tiles = size.iter().enumerate().map(|(a, &size)| self.patches(a, size));
-        (tiles.product::<usize>() * ARRAYS * size_of::<R>()).saturating_add(Doubts::BYTES)
+        let looks = tiles.product::<usize>() * ARRAYS * size_of::<R>();
+        looks.saturating_add(Doubts::BYTES).saturating_add(MOST_PACKED * Outcome::bytes(self, size))
     }
 
     /// The row of patches that a row of outputs lies in, where there are so many along the outer axes.
@@ -195,175 +154,22 @@ impl Guard {
         if !seen || silent(survey) {
             return true;
         }
-        let rows = outer.iter().enumerate().map(|(a, &n)| self.patches(a, n)).product();
-        (0..rows).all(|row| {
+        (0..rows(self, outer)).all(|row| {
             let need = self.need(row, needed, &scratch.needs);
             outcome.reaches(row, 0..*width, need * ENOUGH)
         })
     }
 
     /// What the windows of a row of patches need.
-    fn need(&self, row: usize, needed: &[usize], needs: &[f64]) -> f64 {
+    pub(super) fn need(&self, row: usize, needed: &[usize], needs: &[f64]) -> f64 {
         let Some((summed, _)) = self.summed else { return needs[0] };
         let inner = (summed + 1..needed.len() - 1).map(|a| self.patches(a, needed[a]));
         needs[row / inner.product::<usize>() % self.patches(summed, needed[summed])]
     }
 
-    /// Finds the patches of a block whose outputs could be off by more than they may. `needed` are the
-    /// outputs along each axis before any stride drops some; all rows have been added to the survey.
-    pub(super) fn doubts<R: Real>(
-        &self,
-        survey: &Survey<R>,
-        parts: Parts,
-        needed: &[usize],
-        bearable: Bearable,
-        outcome: &Outcome,
-        scratch: &mut Scratch<R>,
-    ) -> Result<()> {
-        scratch.doubts.clear();
-        let odd = survey.odd[parts.clone()].iter().any(|odd| !odd.is_empty());
-        let seen = self.needs(survey, needed, bearable, &mut scratch.needs);
-        if !odd && (silent(survey) || !seen) {
-            return Ok(());
-        }
-        self.sum_windows(survey, &parts, scratch)?;
-        if odd {
-            self.find_odd(survey, &parts, scratch)?;
-        }
-        let unit = unit(&parts);
-        let largest = survey.slabs.iter().flat_map(|slab| &slab.largest[parts.clone()]);
-        let largest = largest.copied().fold(0.0, f64::max) / unit;
-        scratch.patches.clear();
-        scratch
-            .patches
-            .extend(needed.iter().enumerate().map(|(a, &needed)| self.patches(a, needed)));
-        let last = self.axes.len() - 1;
-        let (width, rows) = (scratch.patches[last], scratch.patches[..last].iter().product());
-        let (mut looked, mut quick) = (false, false);
-        for row in 0..rows {
-            let need = self.need(row, needed, &scratch.needs);
-            let outputs = |patches: Range<usize>| {
-                let all = self.outputs(last, patches);
-                all.start..all.end.min(needed[last])
-            };
-            let loud = |patches| outcome.reaches(row, outputs(patches), need * ENOUGH);
-            if !odd && loud(0..width) {
-                continue;
-            }
-            let first = self.row_of_patches(row, &survey.tiles, &scratch.patches);
-            let least = self.least_sum(need, largest) / unit;
-            if !odd && are_at_least(&scratch.sums[first.core..first.core + width], least) {
-                continue;
-            }
-            if !looked {
-                looked = true;
-                of_parts(&survey.sums, &parts, &mut scratch.support)?;
-                slide(
-                    &mut scratch.support,
-                    &survey.tiles,
-                    self.by(|along| along.support),
-                    sliding_maximum,
-                );
-                self.flatten(&survey.tiles, &mut scratch.floor);
-            }
-            for p in 0..width {
-                // Patches that are loud together need no look at each.
-                if !odd && p.is_multiple_of(TOGETHER) {
-                    let end = width.min(p + TOGETHER);
-                    quick = loud(p..end)
-                        || are_at_least(&scratch.sums[first.core + p..first.core + end], least);
-                }
-                if quick {
-                    continue;
-                }
-                let Scratch { sums, squares, support, odd: found, certain, floor, .. } = &*scratch;
-                let holds =
-                    |all: &[R], place: usize, kind: u8| odd && all[place].into() >= f64::from(kind);
-                let known = if holds(certain, first.whole + p, NAN) {
-                    Some(Known::Nan)
-                } else if holds(found, first.all + p, INFINITY) {
-                    None
-                } else if support[first.support + p] == R::default() {
-                    Some(Known::Zero)
-                } else {
-                    let sum: f64 = sums[first.core + p].into();
-                    let closer = || {
-                        let squares = squares.get(first.core + p);
-                        squares.map_or(0.0, |&squares| self.reached(sum * unit, squares.into()))
-                    };
-                    let floor = || unit * floor_of(floor, &survey.sums, first.own + p, &parts);
-                    // No closer look finds what is not there.
-                    let most = self.taps * support[first.support + p].into();
-                    if sum >= least || most >= need && (closer() >= need || floor() >= need) {
-                        continue;
-                    }
-                    None
-                };
-                scratch.doubts.note(row, p, known, GAP / self.axes[last].side)?;
-            }
-        }
-        scratch.doubts.join(scratch.patches[..last].last().copied().unwrap_or(1));
-        Ok(())
-    }
-
-    /// Sums over the core of each patch's windows.
-    fn sum_windows<R: Real>(
-        &self,
-        survey: &Survey<R>,
-        parts: &Parts,
-        scratch: &mut Scratch<R>,
-    ) -> Result<()> {
-        let Scratch { sums, squares, powers, .. } = scratch;
-        memory::fit(powers, survey.sums[0].len(), LOOK)?;
-        for (all, sums) in [(&survey.sums, sums), (&survey.squares, squares)] {
-            of_parts(all, parts, sums)?;
-            slide(sums, &survey.tiles, self.by(|along| along.core), |values, count, step| {
-                sliding_sum(values, powers, count, step);
-            });
-        }
-        Ok(())
-    }
-
-    /// What is not finite in each patch's windows, in some and in all of them.
-    fn find_odd<R: Real>(
-        &self,
-        survey: &Survey<R>,
-        parts: &Parts,
-        scratch: &mut Scratch<R>,
-    ) -> Result<()> {
-        let spans: [fn(&Along) -> Span; 2] = [|along| along.all, |along| along.whole];
-        for (found, span) in [&mut scratch.odd, &mut scratch.certain].into_iter().zip(spans) {
-            memory::fit(found, survey.sums[0].len(), LOOK)?;
-            found.fill(R::default());
-            for odd in &survey.odd[parts.clone()] {
-                found.iter_mut().zip(odd).for_each(|(found, odd)| *found = found.larger(*odd));
-            }
-            slide(found, &survey.tiles, self.by(span), sliding_maximum);
-        }
-        Ok(())
-    }
-
-    /// A span's count and step along each axis.
-    fn by(&self, span: impl Fn(&Along) -> Span) -> impl Fn(usize) -> (usize, usize) {
-        move |a| (span(&self.axes[a]).count, self.axes[a].step)
-    }
-
-    /// Where the tiles of a row of patches start.
-    fn row_of_patches(&self, row: usize, tiles: &[usize], patches: &[usize]) -> Starts {
-        let last = self.axes.len() - 1;
-        let (mut rest, mut first, mut stride) = (row, Starts::default(), tiles[last]);
-        first.add(&self.axes[last], 0, 1);
-        for a in (0..last).rev() {
-            first.add(&self.axes[a], rest % patches[a], stride);
-            rest /= patches[a];
-            stride *= tiles[a];
-        }
-        first
-    }
-
     /// What the sum under a window must reach, for each row of patches along the axis that is summed, or
     /// for all of them; false where the error is bearable whatever is in a window.
-    fn needs<R: Real>(
+    pub(super) fn needs<R: Real>(
         &self,
         survey: &Survey<R>,
         needed: &[usize],
@@ -398,31 +204,6 @@ impl Guard {
         needs.iter_mut().for_each(|need| *need /= share(self.epsilon));
         seen > bearable.error || seen.is_nan()
     }
-
-    /// The sum over the core from which on a window reaches `need`, where no sample is larger than
-    /// `largest`: then `sum |x|^2` is at most `largest * sum |x|`.
-    fn least_sum(&self, need: f64, largest: f64) -> f64 {
-        let from = |level: &Level| {
-            let holes = level.holes as f64 * largest;
-            ((holes.sqrt() + (holes + 4.0 * need / level.least).sqrt()) / 2.0).powi(2)
-        };
-        self.levels.iter().map(from).fold(f64::INFINITY, f64::min)
-    }
-
-    /// What a window reaches at least, by its sums over the core of magnitudes and of their squares.
-    fn reached(&self, sum: f64, squares: f64) -> f64 {
-        let by = |level: &Level| level.least * (sum - (level.holes as f64 * squares).sqrt());
-        self.levels.iter().map(by).fold(0.0, f64::max)
-    }
-
-    /// The floor by places in a block of these tiles.
-    fn flatten<R: Real>(&self, tiles: &[usize], floor: &mut Vec<(usize, R)>) {
-        floor.clear();
-        floor.extend(self.floor.iter().map(|(at, tap)| {
-            let place = at.iter().zip(tiles).fold(0, |place, (at, tiles)| place * tiles + at);
-            (place, R::from_f64(*tap).expect("a float"))
-        }));
-    }
 }
 
 /// How loud some slabs are, in both parts.
@@ -450,60 +231,73 @@ impl Loud {
 }
 
 /// Whether there is nothing in a transform: it comes out as nothing.
-fn silent<R>(survey: &Survey<R>) -> bool {
+pub(super) fn silent<R>(survey: &Survey<R>) -> bool {
     survey.slabs.iter().all(|slab| slab.largest == [0.0; 2])
 }
 
-/// Where the tiles of a patch start: its own, and those of its spans.
-#[derive(Default)]
-struct Starts {
-    own: usize,
-    core: usize,
-    support: usize,
-    all: usize,
-    whole: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::fft::survey::Look;
+    use num_complex::Complex;
 
-impl Starts {
-    fn add(&mut self, along: &Along, p: usize, stride: usize) {
-        self.own += p * stride;
-        self.core += (p + along.core.first) * stride;
-        self.support += (p + along.support.first) * stride;
-        self.all += (p + along.all.first) * stride;
-        self.whole += (p + along.whole.first) * stride;
+    fn guard(shape: &[usize], steps: &[usize]) -> Guard {
+        let taps = vec![1.0; shape.iter().product()];
+        let (spread, gain) =
+            (Spread { transformed: 4096, taps: 1 }, Gain { mean: 1.0, largest: 1.0 });
+        Guard::new(&taps, shape, steps, spread, DType::F32, gain).expect("memory")
     }
-}
 
-/// What a sum of both parts is worth at least: a complex number is no less than the sum of its parts over
-/// the root of two.
-fn unit(parts: &Parts) -> f64 {
-    if parts.len() > 1 { 0.5f64.sqrt() } else { 1.0 }
-}
-
-/// The sums of a block's parts; none where there are none.
-fn of_parts<R: Real>(all: &[Vec<R>; 2], parts: &Parts, out: &mut Vec<R>) -> Result<()> {
-    memory::fit(out, all[0].len(), LOOK)?;
-    out.copy_from_slice(&all[parts.start]);
-    if parts.len() > 1 {
-        out.iter_mut().zip(&all[1]).for_each(|(sum, part)| *sum = *sum + *part);
+    #[test]
+    fn rows_of_outputs_lie_in_rows_of_patches() {
+        let guard = guard(&[13, 31, 7], &[1, 1, 3]);
+        let (outer, sides) = ([11, 14], [guard.axes[0].side, guard.axes[1].side]);
+        assert!(sides[0] > 1 && sides[1] > sides[0], "{sides:?}");
+        for row in 0..11 * 14 {
+            let (i, j) = (row / 14 / sides[0], row % 14 / sides[1]);
+            let place = i * 14usize.div_ceil(sides[1]) + j;
+            assert_eq!(guard.row_of_patches_with(row, &outer), place);
+        }
     }
-    Ok(())
-}
 
-/// Whether all values are at least so large.
-fn are_at_least<R: Real>(values: &[R], least: f64) -> bool {
-    // Rounded up.
-    let least = R::from_f64(least * (1.0 + 1e-6)).expect("a float");
-    vectorized(
-        #[inline(always)]
-        || values.iter().fold(true, |all, &value| all & (value >= least)),
-    )
-}
-
-/// The sum over whole tiles, each under the least of its taps.
-fn floor_of<R: Real>(floor: &[(usize, R)], sums: &[Vec<R>; 2], patch: usize, parts: &Parts) -> f64 {
-    let under = |&(place, tap): &(usize, R)| {
-        sums[parts.clone()].iter().fold(R::default(), |sum, part| sum + part[patch + place]) * tap
-    };
-    floor.iter().map(under).fold(R::default(), |sum, part| sum + part).into()
+    #[test]
+    fn one_small_output_leaves_its_segment_without_a_proof() {
+        let guard = guard(&[9, 13], &[1, 1]);
+        let needed = [20, 150];
+        let used = [28, 162];
+        let mut survey = Survey::<f32>::default();
+        survey.start(&guard, &used, used[0], Look::Outcomes).expect("memory");
+        (0..used[0]).for_each(|_| survey.add(&[Complex::new(1.0, 0.0); 162]));
+        let mut scratch = Scratch::default();
+        let mut proven = |small: Option<[usize; 2]>, value: f32| {
+            let mut outcome = Outcome::default();
+            outcome.start(&guard, &needed).expect("memory");
+            for row in 0..needed[0] {
+                let mut line = [Complex::new(-100.0f32, 0.0); 150];
+                if let Some([_, at]) = small.filter(|at| at[0] == row) {
+                    line[at].re = value;
+                }
+                outcome.add(guard.row_of_patches_with(row, &needed[..1]), &line, 0, 1.0);
+            }
+            let all =
+                guard.is_proven(&survey, &needed, Bearable::default(), &outcome, &mut scratch);
+            let need = guard.need(0, &needed, &scratch.needs);
+            let reached = |row: usize, segment: usize| {
+                outcome.reaches(row, segment * 64..(segment * 64 + 64).min(needed[1]), need)
+            };
+            let rows = guard.patches(0, needed[0]);
+            let missed = (0..rows * 3).filter(|i| !reached(i / 3, i % 3)).collect::<Vec<_>>();
+            (all, missed)
+        };
+        assert_eq!(proven(None, 0.0), (true, vec![]));
+        let side = guard.axes[0].side;
+        for (at, value) in [([0, 0], 0.0), ([7, 63], -1e-4), ([19, 149], 1e-6)] {
+            assert_eq!(proven(Some(at), value), (false, vec![at[0] / side * 3 + at[1] / 64]));
+        }
+        // Nobody asked.
+        let outcome = Outcome::default();
+        assert!(!guard.is_proven(&survey, &needed, Bearable::default(), &outcome, &mut scratch));
+        let bearable = Bearable { error: 1.0, exponent: 0 };
+        assert!(guard.is_proven(&survey, &needed, bearable, &outcome, &mut scratch));
+    }
 }

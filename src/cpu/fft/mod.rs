@@ -27,5 +27,6 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod windows;
 
 pub(crate) use block::Fft;

@@ -30,13 +30,17 @@ impl Outcome {
         self.least.clear();
     }
 
+    /// Bytes that blocks of this size take.
+    pub(super) fn bytes(guard: &Guard, size: &[usize]) -> usize {
+        let (width, outer) = size.split_last().expect("at least one axis");
+        rows(guard, outer).saturating_mul(width.div_ceil(SEGMENT) * size_of::<f64>())
+    }
+
     /// Starts on a block with so many outputs along each axis.
     pub(super) fn start(&mut self, guard: &Guard, needed: &[usize]) -> Result<()> {
         let (width, outer) = needed.split_last().expect("at least one axis");
-        let rows: usize = outer.iter().enumerate().map(|(a, n)| guard.patches(a, *n)).product();
         self.segments = width.div_ceil(SEGMENT);
-        self.least.clear();
-        memory::fit(&mut self.least, rows * self.segments, "a look at outputs")?;
+        memory::fit(&mut self.least, rows(guard, outer) * self.segments, "a look at outputs")?;
         self.least.fill(f64::INFINITY);
         Ok(())
     }
@@ -75,6 +79,11 @@ impl Outcome {
         let end = outputs.end.div_ceil(SEGMENT).min(self.segments);
         row[outputs.start / SEGMENT..end].iter().all(|least| *least >= need)
     }
+}
+
+/// Rows of patches of so many outputs along the outer axes.
+pub(super) fn rows(guard: &Guard, outer: &[usize]) -> usize {
+    outer.iter().enumerate().map(|(a, &outputs)| guard.patches(a, outputs)).product()
 }
 
 /// The smallest magnitudes of both parts.

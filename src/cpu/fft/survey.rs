@@ -50,7 +50,9 @@ pub(super) enum Look {
     /// How loud the slabs are.
     #[default]
     Loudness,
-    /// The sums of magnitudes in tiles, too.
+    /// And how small what comes out of the transform is at least.
+    Outcomes,
+    /// The sums of magnitudes in tiles, and nothing of outputs.
     Tiles,
     /// And those of squares.
     Squares,
@@ -123,7 +125,7 @@ impl<R: Real> Survey<R> {
         let (energy, most) = vectorized(
             #[inline(always)]
             || match self.look {
-                Look::Loudness => loudness(row),
+                Look::Loudness | Look::Outcomes => loudness(row),
                 Look::Tiles => tiles::<R, false>(row, sums, squares),
                 Look::Squares => tiles::<R, true>(row, sums, squares),
             },
@@ -146,7 +148,7 @@ impl<R: Real> Survey<R> {
             self.loudest[part] = self.loudest[part].max(both);
         }
         self.row += 1;
-        if self.look == Look::Loudness {
+        if self.look < Look::Tiles {
             return;
         }
         let in_tile = if last == 0 { 0 } else { self.row % self.used[last - 1] };

@@ -25,6 +25,15 @@ pub(super) struct Packing {
     pub cleaned: bool,
 }
 
+impl Packing {
+    /// What of the blocks that have an exponent is read and needed, of any of them.
+    fn unite<A: Compute>(&self, workspace: &mut Workspace<A>) {
+        let Workspace { parts, extent, .. } = workspace;
+        let here = parts.iter().zip(&self.exponents).filter(|(_, exponent)| exponent.is_some());
+        extent.unite(here.map(|(part, _)| &part.extent));
+    }
+}
+
 impl<A: Compute> Fft<A> {
     /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
     /// way.
@@ -134,14 +143,12 @@ impl<A: Compute> Fft<A> {
         look: Look,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let Workspace { parts, survey, extent, .. } = workspace;
-        let here = parts.iter().zip(&packing.exponents).filter(|(_, e)| e.is_some());
-        extent.unite(here.map(|(part, _)| &part.extent));
+        packing.unite(workspace);
+        let Workspace { survey, extent, .. } = workspace;
         survey.start(&self.kernel.guard, &extent.used, self.slab_rows(&extent.used), look)
     }
 
-    /// Asks what comes out how loud windows are, where nobody looks at them; with a stride outputs are too few
-    /// to tell.
+    /// Makes ready for what outputs say, where they are asked.
     fn ask_outputs(
         &self,
         packing: Packing,
@@ -149,16 +156,12 @@ impl<A: Compute> Fft<A> {
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let Workspace { parts, outcomes, .. } = workspace;
-        let dense = self.extension.geometry.axes.iter().all(|axis| axis.stride == 1);
         for (slot, outcome) in outcomes.iter_mut().enumerate() {
-            if A::DTYPE.is_integer()
-                || look > Look::Loudness
-                || !dense
-                || packing.exponents[slot].is_none()
-            {
-                outcome.clear();
-            } else {
-                outcome.start(&self.kernel.guard, &parts[slot].extent.needed)?;
+            match packing.exponents[slot] {
+                Some(_) if look == Look::Outcomes => {
+                    outcome.start(&self.kernel.guard, &parts[slot].extent.needed)?;
+                }
+                _ => outcome.clear(),
             }
         }
         Ok(())
@@ -171,10 +174,8 @@ impl<A: Compute> Fft<A> {
         packing: Packing,
         workspace: &mut Workspace<A>,
     ) -> Result<bool> {
-        let Workspace { parts, extent, .. } = workspace;
-        let here = parts.iter().zip(&packing.exponents).filter(|(_, e)| e.is_some());
-        extent.unite(here.map(|(part, _)| &part.extent));
-        let row = rows_of(&extent.used) / 2;
+        packing.unite(workspace);
+        let row = rows_of(&workspace.extent.used) / 2;
         self.pack_row(x, packing, row, workspace)?;
         let used = workspace.extent.used.last().expect("at least one axis");
         let zero = Real::<A>::default();

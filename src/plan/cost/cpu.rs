@@ -35,7 +35,7 @@ const COARSE_SHARE: f64 = 0.5;
 
 /// What a sample of its passes costs that is read or written, relative to one between fused passes: blurs of RGB of
 /// 8 bits, 3840 x 2160, take as long as separable ones at a sigma of 4 (Zen 3, AVX2, two threads, 2026-11-27).
-const MOVED: f64 = 1.3;
+const COARSE_MOVED: f64 = 1.3;
 
 /// Beginning a pass of the coarse method, in seconds: an estimate.
 const STAGE: f64 = 3e-6;
@@ -193,7 +193,7 @@ impl CostModel {
             samples[axis] = to;
             let after: f64 = samples.iter().product();
             compute += after * taps as f64 / (COARSE_SHARE * rate);
-            compute += MOVED * (before + after) * width / self.cpu.ring;
+            compute += COARSE_MOVED * (before + after) * width / self.cpu.ring;
             compute += STAGE + (before + after) / samples[last] * self.cpu.row;
         };
         for id in grid.down() {
