@@ -51,7 +51,7 @@ mod face;
 /// any version.
 pub mod low_level {
     pub use crate::kernel::coarse::{CoarseAxis, Coarsening};
-    pub use crate::plan::cpu::{Blocks, CoarseGrid, Passing, Strips, Summed, Tile};
+    pub use crate::plan::cpu::{Blocks, CoarseGrid, Order, Passing, Strips, Summed, Tile};
     pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
     pub use crate::plan::gpu::parts::{Part, Section};
     pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};

@@ -1,9 +1,12 @@
-//! Sums over symmetric taps, with lanes that stand far apart.
+//! Sums over symmetric taps, with samples in their order or with lanes that stand far apart.
 //!
-//! A stretch of a row is cut into as many chunks as a vector has lanes, and vector `j` holds sample `j`
-//! of each chunk. A shift along the row is then another vector, and both passes of a separable kernel
-//! are the same sum over whole vectors. Two samples under equal taps are added before they are
-//! multiplied: additions have units of their own on many machines, where this is up to twice as fast.
+//! Two samples under equal taps are added before they are multiplied: additions have units of their own
+//! on many machines, where this is up to twice as fast.
+//!
+//! Lanes stand apart where a stretch of a row is cut into as many chunks as a vector has lanes, and vector
+//! `j` holds sample `j` of each chunk. A shift along the row is then another vector, and both passes of a
+//! separable kernel are the same sum over whole vectors. In their own order samples need not be moved, but
+//! vectors under most taps along a row lie in two lines of the cache.
 
 use fearless_simd::Simd;
 
@@ -35,22 +38,23 @@ pub enum ApartJob<'a, A> {
     Fold(FoldJob<'a, A>),
 }
 
-/// Output rows of whole vectors.
+/// Output rows, of which each reads, under its taps, as many rows of samples from its own one on.
 pub struct FoldJob<'a, A> {
-    /// Samples, whole vectors.
+    /// Samples.
     pub x: &'a [A],
-    /// The vector that each row of samples starts with: for each plane of taps as many as a tile, or all
-    /// rows if those are more, and its taps reach over.
+    /// Where each row of samples starts: for each plane of taps as many as all rows, or a tile if that is
+    /// more, and the taps reach over.
     pub sources: &'a [usize],
     /// Of each plane.
     pub taps: &'a [Half<A>],
     /// Outputs.
     pub y: &'a mut [A],
-    /// Vectors from one output row to the next.
+    /// From one output row to the next.
     pub pitch: usize,
     /// Output rows.
     pub rows: usize,
-    /// Vectors of a row.
+    /// Columns, a vector at least. Where registers are [`many`](has_many_registers), these and all places are
+    /// of whole vectors.
     pub columns: usize,
 }
 
@@ -66,9 +70,20 @@ pub struct Half<A> {
 }
 
 /// Output rows that are summed at one time.
-pub(crate) fn tile_rows(instructions: InstructionSet) -> usize {
-    let many = cfg!(target_arch = "aarch64") || instructions == InstructionSet::Avx512;
-    if many { 8 } else { 4 }
+pub(crate) const TILE_ROWS: usize = 8;
+
+/// Whether the samples under a tile of rows stay in registers while taps pass over them, whole vectors:
+/// there have to be many. Elsewhere wide stretches of single rows are summed, from anywhere on.
+pub(crate) fn has_tiles(instructions: InstructionSet) -> bool {
+    cfg!(target_arch = "aarch64") || instructions == InstructionSet::Avx512
+}
+
+/// Vectors of a stretch.
+const STRETCH: usize = 8;
+
+/// Samples of a lane's chunk, at least, where neighbours are so far from each other.
+pub(crate) fn least_chunk(instructions: InstructionSet, step: usize) -> usize {
+    if has_tiles(instructions) { TILE_ROWS * step } else { STRETCH }
 }
 
 /// Does a job.
@@ -82,9 +97,9 @@ pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: ApartJob<'_, A>) {
                 ($($N:literal)*) => {$(
                     if const { vector_bytes::<S>() / size_of::<A>() == $N } {
                         if const { has_many_registers::<S>() } {
-                            fold::<S, A, 8, $N>(simd, job);
+                            tiles::<S, A, TILE_ROWS, $N>(simd, job);
                         } else {
-                            fold::<S, A, 4, $N>(simd, job);
+                            stretches::<S, A>(simd, job);
                         }
                         return;
                     }
@@ -120,10 +135,85 @@ fn gather<S: Simd, A: Folding>(simd: S, from: &[A], to: &mut [A]) {
     }
 }
 
+/// Sums rows in stretches.
+#[inline(always)]
+fn stretches<S: Simd, A: Folding>(simd: S, mut job: FoldJob<'_, A>) {
+    let (columns, span) = (job.columns, STRETCH * A::count::<S>());
+    let mut done = 0;
+    // The samples under all rows stay in the first-level cache, a stretch after the other. The last one may
+    // compute again what the one before it has.
+    while done + span <= columns || (done < columns && columns >= span) {
+        let at = done.min(columns - span);
+        (0..job.rows).for_each(|row| stretch::<S, A, STRETCH>(simd, &mut job, row, at));
+        done = at + span;
+    }
+    while done < columns {
+        let at = done.min(columns - A::count::<S>());
+        (0..job.rows).for_each(|row| stretch::<S, A, 1>(simd, &mut job, row, at));
+        done = at + A::count::<S>();
+    }
+}
+
+/// Sums `V` vectors of a row.
+#[inline(always)]
+fn stretch<S: Simd, A: Folding, const V: usize>(
+    simd: S,
+    job: &mut FoldJob<'_, A>,
+    row: usize,
+    at: usize,
+) {
+    let lanes = A::count::<S>();
+    let per_plane = job.sources.len() / job.taps.len();
+    let mut sums = [A::zero(simd); V];
+    for (taps, sources) in job.taps.iter().zip(job.sources.chunks_exact(per_plane)) {
+        let sources = &sources[row..];
+        sums = if taps.opposite {
+            pairs::<S, A, V, true>(simd, sums, job.x, sources, at, taps)
+        } else {
+            pairs::<S, A, V, false>(simd, sums, job.x, sources, at, taps)
+        };
+    }
+    let y = &mut job.y[row * job.pitch + at..][..V * lanes];
+    for v in 0..V {
+        A::store(simd, sums[v], &mut y[v * lanes..]);
+    }
+}
+
+/// Adds a plane of taps to `V` vectors of a row.
+#[inline(always)]
+fn pairs<S: Simd, A: Folding, const V: usize, const OPPOSITE: bool>(
+    simd: S,
+    mut sums: [A::Sum<S>; V],
+    x: &[A],
+    sources: &[usize],
+    at: usize,
+    taps: &Half<A>,
+) -> [A::Sum<S>; V] {
+    let lanes = A::count::<S>();
+    let samples = |source: usize| &x[source + at..][..V * lanes];
+    let (below, mut above) = sources.split_at(taps.pairs.len());
+    if let Some(middle) = taps.middle {
+        let (x, tap) = (samples(above[0]), A::tap(simd, middle));
+        for v in 0..V {
+            sums[v] = A::mul_add(sums[v], tap, A::load(simd, &x[v * lanes..]));
+        }
+        above = &above[1..];
+    }
+    for ((&low, &high), &pair) in below.iter().rev().zip(above).zip(&taps.pairs) {
+        let (low, high, tap) = (samples(low), samples(high), A::tap(simd, pair));
+        for v in 0..V {
+            let (low, high) = (A::load(simd, &low[v * lanes..]), A::load(simd, &high[v * lanes..]));
+            sums[v] = A::mul_add(sums[v], tap, folded::<S, A, OPPOSITE>(low, high));
+        }
+    }
+    sums
+}
+
 /// Sums `R` rows at a time, of vectors of `N` numbers.
 #[inline(always)]
-fn fold<S: Simd, A: Folding, const R: usize, const N: usize>(simd: S, job: FoldJob<'_, A>) {
+fn tiles<S: Simd, A: Folding, const R: usize, const N: usize>(simd: S, job: FoldJob<'_, A>) {
     let FoldJob { x, sources, taps, y, pitch, rows, columns } = job;
+    let (pitch, columns) = (pitch / N, columns / N);
     let (x, _) = x.as_chunks::<N>();
     let (y, _) = y.as_chunks_mut::<N>();
     let per_plane = sources.len() / taps.len();
@@ -161,7 +251,7 @@ fn plane<S: Simd, A: Folding, const R: usize, const N: usize, const OPPOSITE: bo
     column: usize,
     taps: &Half<A>,
 ) -> [A::Sum<S>; R] {
-    let load = |source: usize| A::load(simd, &x[source + column]);
+    let load = |source: usize| A::load(simd, &x[source / N + column]);
     let Half { middle, pairs, .. } = taps;
     let Some(first) = pairs.len().checked_sub(1) else {
         let Some(middle) = *middle else { return sums };

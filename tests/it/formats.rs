@@ -10,7 +10,7 @@ use crate::common::*;
 /// How far a result may be from where the sum lies: half a level, and what sums in another order may be
 /// off by; transforms far under a level.
 const HALF: f64 = 0.5 + 2e-3;
-const HALF_OF_A_TRANSFORM: f64 = 0.5 + 1.0 / 32.0;
+const HALF_OF_A_TRANSFORM: f64 = 0.5 + 1.0 / 8.0;
 
 /// Checks frames of integers against the filter's own results of the same numbers.
 fn check<T, D>(filter: &Filter<f32, D>, random: &mut Random, largest: f64, what: &str)

@@ -12,7 +12,8 @@ use crate::common::Place;
 /// Starts work on a folder, sends a signal when the first results wait beside their places, and gives
 /// the names that are left in the output's folder, if that is there.
 fn interrupted(place: &Place, signal: &str, number: i32) -> Option<Vec<String>> {
-    let mut command = place.command("apply in -k disk:9 -o out --device cpu --check 2000");
+    let mut command =
+        place.command("apply in -k disk:40 -o out --device cpu --method direct --check 2000");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let names = || -> Option<Vec<String>> {
         let entries = std::fs::read_dir(place.file("out")).ok()?;

@@ -7,6 +7,7 @@ use crate::cpu::direct::Call;
 use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
+use crate::plan::cpu::Order;
 use crate::problem::extension::Extension;
 use crate::simd::vectorized;
 use crate::util::memory;
@@ -27,6 +28,7 @@ impl<A: Compute> Careful<A> {
     pub(super) fn new(
         extension: Extension<A>,
         terms: &[&[Vec<A>]],
+        order: Order,
         [folded, plain]: [With; 2],
     ) -> Result<Self> {
         // Two rows are added that were filtered along the last axis.
@@ -36,7 +38,7 @@ impl<A: Compute> Careful<A> {
         Ok(Self {
             outside_is_large: extension.values.iter().any(|value| is_large(*value, largest)),
             samples: extension.geometry.input_len(),
-            folded: Fused::folded(extension.clone(), terms, folded)?,
+            folded: Fused::folded(extension.clone(), terms, order, folded)?,
             plain: Fused::tiled(extension, terms, plain)?,
             largest,
         })

@@ -1,12 +1,12 @@
-//! Both passes of symmetric taps over vectors whose lanes stand apart.
+//! Both passes of symmetric taps, over samples in their order or over vectors whose lanes stand apart.
 
 use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::kernel::mirror;
-use crate::plan::cpu::Strips;
+use crate::plan::cpu::{Order, Strips};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
-use crate::simd::apart::{ApartJob, FoldJob, Half};
+use crate::simd::apart::{ApartJob, FoldJob, Half, has_tiles};
 use crate::util::memory;
 
 use super::fused::TAPS;
@@ -16,13 +16,17 @@ use super::fused::TAPS;
 pub(super) struct Folded<A: Compute> {
     /// Along the last axis, one for each term.
     horizontal: Vec<Half<A>>,
+    /// Where the samples under its taps lie; where tiles of rows are summed, so many of these start so far
+    /// from each other, and so on.
+    sources: Vec<usize>,
+    rows: usize,
+    step: usize,
     /// Along the other, all terms at once.
     vertical: Vec<Half<A>>,
-    /// The vectors that rows of the horizontal pass start with: as far from each other as its taps.
-    groups: Vec<usize>,
-    step: usize,
-    /// Outputs of a lane, and so vectors of a strip.
-    chunk: usize,
+    /// Columns of a strip.
+    columns: usize,
+    /// Samples of a stretch that are read for a strip, where they are moved to lanes that stand apart.
+    spread: Option<usize>,
     lanes: usize,
     instructions: InstructionSet,
     run: for<'a> fn(InstructionSet, ApartJob<'a, A>),
@@ -32,21 +36,29 @@ impl<A: Compute> Folded<A> {
     pub(super) fn new(
         inner: &Axis,
         terms: &[&[Vec<A>]],
-        strips: Strips,
+        (strips, order): (Strips, Order),
         instructions: InstructionSet,
     ) -> Result<Self> {
         let halves = |axis: usize| -> Result<Vec<Half<A>>> {
             terms.iter().map(|term| half(&term[axis])).collect()
         };
         let lanes = instructions.vector_bytes() / size_of::<A>();
-        let (chunk, step) = (strips.columns / lanes, inner.tap_step());
-        let groups = chunk / step + inner.taps - 1;
+        let apart = order == Order::Apart;
+        // A shift along the row is one to other vectors, or inside of them.
+        let step = inner.tap_step() * if apart { lanes } else { 1 };
+        let (rows, step) = match has_tiles(instructions) {
+            true => (strips.columns / step, step),
+            false => (1, step),
+        };
+        let sources = rows + inner.taps - 1;
         Ok(Self {
             horizontal: halves(1)?,
             vertical: halves(0)?,
-            groups: memory::collected((0..groups).map(|i| i * step), groups, TAPS)?,
+            sources: memory::collected((0..sources).map(|i| i * step), sources, TAPS)?,
+            rows,
             step,
-            chunk,
+            columns: strips.columns,
+            spread: apart.then_some((inner.taps - 1) * step + strips.columns),
             lanes,
             instructions,
             run: A::APART.expect("passes are folded for types that have such lanes"),
@@ -58,9 +70,14 @@ impl<A: Compute> Folded<A> {
         self.horizontal.len()
     }
 
+    /// Whether outputs are summed in their order, to where they are stored.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.spread.is_none()
+    }
+
     /// Numbers of a stretch that is spread, and of so many rows of outputs.
     pub(super) fn room(&self, rows: usize) -> [usize; 2] {
-        [self.groups.len() * self.step * self.lanes, rows * self.chunk * self.lanes]
+        self.spread.map_or([0; 2], |spread| [spread, rows * self.columns])
     }
 
     /// Filters a stretch of a row along itself, into a slot of the ring of each term.
@@ -73,38 +90,48 @@ impl<A: Compute> Folded<A> {
     ) where
         A: 'r,
     {
-        let job = ApartJob::Spread { from: stretch, chunk: self.chunk, to: &mut *spread };
-        (self.run)(self.instructions, job);
+        let mut x = stretch;
+        if self.spread.is_some() {
+            let chunk = self.columns / self.lanes;
+            let job = ApartJob::Spread { from: stretch, chunk, to: &mut *spread };
+            (self.run)(self.instructions, job);
+            x = spread;
+        }
         for (taps, ring) in self.horizontal.iter().zip(rings) {
             let job = FoldJob {
-                x: spread,
-                sources: &self.groups,
+                x,
+                sources: &self.sources,
                 taps: std::slice::from_ref(taps),
                 y: &mut ring[slot..],
                 pitch: self.step,
-                rows: self.chunk / self.step,
-                columns: self.step,
+                rows: self.rows,
+                columns: self.columns / self.rows,
             };
             (self.run)(self.instructions, ApartJob::Fold(job));
         }
     }
 
-    /// Numbers of a vector.
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes
-    }
-
-    /// Sums rows of the ring, each given by its first vector, to this many rows of outputs, whose lanes
-    /// stand apart as well.
-    pub(super) fn sum(&self, ring: &[A], sources: &[usize], to: &mut [A], rows: usize) {
-        let (taps, pitch, columns) = (&self.vertical[..], self.chunk, self.chunk);
-        let job = FoldJob { x: ring, sources, taps, y: to, pitch, rows, columns };
-        (self.run)(self.instructions, ApartJob::Fold(job));
-    }
-
-    /// Puts a row of outputs together.
-    pub(super) fn gather(&self, from: &[A], to: &mut [A]) {
-        (self.run)(self.instructions, ApartJob::Gather { from, to });
+    /// Sums rows of the ring, each given by where it starts, to this many rows of outputs `pitch` apart.
+    /// `sums` is room for them.
+    pub(super) fn sum(
+        &self,
+        (ring, sources): (&[A], &[usize]),
+        sums: &mut [A],
+        (y, pitch, rows): (&mut [A], usize, usize),
+    ) {
+        let (taps, columns) = (&self.vertical[..], self.columns);
+        let fold = |y: &mut [A], pitch| {
+            let job = FoldJob { x: ring, sources, taps, y, pitch, rows, columns };
+            (self.run)(self.instructions, ApartJob::Fold(job));
+        };
+        if self.is_in_order() {
+            return fold(y, pitch);
+        }
+        fold(sums, columns);
+        for (from, to) in sums.chunks_exact(columns).zip(y.chunks_mut(pitch)).take(rows) {
+            let job = ApartJob::Gather { from, to: &mut to[..columns] };
+            (self.run)(self.instructions, job);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
 use crate::plan::cpu::strips::piece;
-use crate::plan::cpu::{Strips, Tile};
+use crate::plan::cpu::{Order, Strips, Tile};
 use crate::problem::extension::{Extension, Row};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
@@ -98,9 +98,10 @@ impl<A: Compute> Fused<A> {
     pub(super) fn folded(
         extension: Extension<A>,
         terms: &[&[Vec<A>]],
+        order: Order,
         (strips, instructions, threads): With,
     ) -> Result<Self> {
-        let folded = Folded::new(extension.inner(), terms, strips, instructions)?;
+        let folded = Folded::new(extension.inner(), terms, (strips, order), instructions)?;
         Self::new(extension, Sums::Folded(folded), terms.len(), strips, threads)
     }
 
@@ -134,6 +135,14 @@ impl<A: Compute> Fused<A> {
         }
     }
 
+    /// Whether lanes are neighbours.
+    fn is_in_order(&self) -> bool {
+        match &self.sums {
+            Sums::Tiled(_) => true,
+            Sums::Folded(folded) => folded.is_in_order(),
+        }
+    }
+
     /// The axis of the vertical pass.
     fn rows(&self) -> &Axis {
         &self.extension.outer()[self.extension.outer().len() - 1]
@@ -155,14 +164,13 @@ impl<A: Compute> Fused<A> {
                 let count = (plane_rows - row % plane_rows).min(end - row);
                 let mut plane = piece.part((row - start) * width..(row - start + count) * width);
                 for from in (0..width).step_by(self.strips.columns) {
-                    let columns = match self.sums {
+                    let columns = if self.is_in_order() {
                         // The last strip may compute again what the one before it has.
-                        Sums::Tiled(_) => {
-                            let from = from.min(width - self.strips.columns);
-                            from..from + self.strips.columns
-                        }
+                        let from = from.min(width - self.strips.columns);
+                        from..from + self.strips.columns
+                    } else {
                         // It may stick out, and only what is there is stored.
-                        Sums::Folded(_) => from..width.min(from + self.strips.columns),
+                        from..width.min(from + self.strips.columns)
                     };
                     self.strip(call, row, columns, &mut plane, &mut ring)?;
                 }
@@ -219,17 +227,12 @@ impl<A: Compute> Fused<A> {
                 self.filter(call.x, plane, p, columns.clone(), ring)?;
             }
             next = start + needed;
-            // Folded passes count in vectors.
-            let apart = match &self.sums {
-                Sums::Tiled(_) => pitch,
-                Sums::Folded(folded) => pitch / folded.lanes(),
-            };
             ring.sources.clear();
             for term in 0..self.terms() {
                 // Where the tile has more rows than there are, the kernel reads what is there.
                 let sources = (0..slots as isize).map(|q| {
                     let slot = (start + q.min(needed - 1)).rem_euclid(slots as isize) as usize;
-                    (term * slots + slot) * apart
+                    (term * slots + slot) * pitch
                 });
                 ring.sources.extend(sources);
             }
@@ -238,8 +241,19 @@ impl<A: Compute> Fused<A> {
                 Some(finish) => finish(row * width + at(r), piece),
                 None => Ok(()),
             };
-            let mut in_place = out.in_place();
-            let what = "outputs before they are stored";
+            // Lanes that stand apart are put together first.
+            let mut in_place = out.in_place().filter(|_| self.is_in_order());
+            let (y, y_pitch) = match &mut in_place {
+                Some(out) => (&mut out[at(0)..], width),
+                None => {
+                    memory::fit(
+                        &mut ring.out,
+                        tile.rows * pitch,
+                        "outputs before they are stored",
+                    )?;
+                    (&mut ring.out[..], pitch)
+                }
+            };
             match &self.sums {
                 Sums::Tiled(tiled) => {
                     // The rows under the next tile, while this one is computed.
@@ -256,13 +270,6 @@ impl<A: Compute> Fused<A> {
                             (&[][..], &[][..])
                         }
                     };
-                    let (y, pitch) = match &mut in_place {
-                        Some(out) => (&mut out[at(0)..], width),
-                        None => {
-                            memory::fit(&mut ring.out, tile.rows * pitch, what)?;
-                            (&mut ring.out[..], pitch)
-                        }
-                    };
                     tiled.vertical.run(Work {
                         x: &ring.rows,
                         zeros: &[],
@@ -271,7 +278,7 @@ impl<A: Compute> Fused<A> {
                         offsets: &[0],
                         step: 0,
                         y,
-                        pitch,
+                        pitch: y_pitch,
                         rows,
                         columns: columns.len(),
                     });
@@ -279,13 +286,7 @@ impl<A: Compute> Fused<A> {
                 Sums::Folded(folded) => {
                     (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
                     let [_, sums] = &mut ring.apart;
-                    folded.sum(&ring.rows, &ring.sources, sums, rows);
-                    memory::fit(&mut ring.out, tile.rows * pitch, what)?;
-                    let sums = sums.chunks_exact(self.strips.columns).take(rows);
-                    for (sums, y) in sums.zip(ring.out.chunks_exact_mut(pitch)) {
-                        folded.gather(sums, &mut y[..self.strips.columns]);
-                    }
-                    in_place = None;
+                    folded.sum((&ring.rows, &ring.sources), sums, (y, y_pitch, rows));
                 }
             }
             if let Some(out) = in_place {

@@ -65,10 +65,15 @@ impl<A: Compute> Separable<A> {
                     let with = (*strips, instructions, workers.threads);
                     Pass::Fused(Box::new(Fused::tiled(extension, &factors(terms, axes), with)?))
                 }
-                Passing::Folded { strips, plain, .. } => {
+                Passing::Folded { strips, plain, order, .. } => {
                     let with = [*strips, *plain];
                     let with = with.map(|strips| (strips, instructions, workers.threads));
-                    Pass::Folded(Box::new(Careful::new(extension, &factors(terms, axes), with)?))
+                    Pass::Folded(Box::new(Careful::new(
+                        extension,
+                        &factors(terms, axes),
+                        *order,
+                        with,
+                    )?))
                 }
                 Passing::Single(_, tile) => {
                     let taps = &terms[0][axes.start];

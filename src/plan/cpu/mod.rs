@@ -8,5 +8,5 @@ pub(crate) mod tiles;
 
 pub use blocks::{Blocks, Summed};
 pub use coarse::CoarseGrid;
-pub use strips::{Passing, Strips};
+pub use strips::{Order, Passing, Strips};
 pub use tiles::Tile;

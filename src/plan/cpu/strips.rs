@@ -18,13 +18,25 @@ pub enum Passing {
     Folded {
         /// What is passed over.
         pass: Pass,
-        /// Of as many chunks as a vector has lanes.
+        /// Where their lanes lie.
+        order: Order,
+        /// Strips of columns.
         strips: Strips,
         /// Those of fused passes, for samples so large that two of them cannot be added.
         plain: Strips,
     },
     /// Along one axis.
     Single(Pass, Tile),
+}
+
+/// Which samples the lanes of a vector hold in folded passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// Neighbours.
+    Natural,
+    /// One of each of as many chunks as there are lanes, of which a strip is made.
+    Apart,
 }
 
 /// Strips of columns whose rows, filtered along the last axis, wait in a ring for the pass along the
@@ -60,7 +72,7 @@ impl Passing {
             2 => {
                 let plain = Strips::new(&pass.geometry, kernel.terms, dtype, instructions);
                 match Strips::folded(&pass.geometry, kernel, dtype, instructions) {
-                    Some(strips) => Self::Folded { pass, strips, plain },
+                    Some((order, strips)) => Self::Folded { pass, order, strips, plain },
                     None => Self::Fused(pass, plain),
                 }
             }
@@ -83,7 +95,11 @@ impl Passing {
 impl Strips {
     fn new(geometry: &Geometry, terms: usize, dtype: DType, instructions: InstructionSet) -> Self {
         let [.., rows, inner] = &geometry.axes[..] else { unreachable!("two axes are fused") };
-        let tile = Tile::along(rows, instructions);
+        Self::in_order(Tile::along(rows, instructions), inner, terms, dtype)
+    }
+
+    /// Strips whose rings stay in cache, with samples in their order.
+    fn in_order(tile: Tile, inner: &Axis, terms: usize, dtype: DType) -> Self {
         let row_bytes = tile.sources * terms * dtype.size();
         let unit = VECTOR / dtype.size();
         let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);
@@ -103,18 +119,35 @@ const CHUNK: usize = 160;
 /// 41.1, 40.8, 41.6 and 43.5. Zen 4, two threads, 2026-11-27.)
 const FOLDED_RING_BYTES: usize = 768 << 10;
 
-/// Taps of both passes together from which on folding them makes up for spreading rows over lanes and
-/// putting them together again: where the tiles' taps share their vectors, and where they cannot. There the
-/// samples `beyond` a chunk, of which each takes a vector, decide how small a picture may be; elsewhere tiles
-/// are slower on small ones too. (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840,
-/// Zen 4, 2026-11-27. AVX2 has too few registers to gain much.)
-fn worth_folding(shared: bool, instructions: InstructionSet, beyond: f64) -> f64 {
-    match (instructions, shared) {
-        (InstructionSet::Avx2, true) => 120.0,
-        (_, true) => 46.0,
-        (_, false) => 28.0 + 14.0 * beyond,
+/// How folded passes of so many taps along a row are best summed with these instructions, if they are: where
+/// tiles' taps share their vectors, or where they cannot.
+///
+/// Where single rows are summed (AVX2, SSE2), they are fastest in their order: 1.3 to 1.5 times as fast as tiles
+/// in 8 bits and 1.0 to 1.6 in `f32`, RGB and grey, 3 to 41 taps, and lanes that stand apart are ahead by up to
+/// 15 % from 81 on, if tiles' taps share nothing (Zen 3, two threads, 2026-11-27). Elsewhere `beyond` says how
+/// many samples of a chunk's there are behind it, of which each takes a vector, and taps of both passes must
+/// make up for spreading rows over lanes and putting them together again (RGB and grey of 8 bits and of `f32`,
+/// 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27).
+fn worth_folding(
+    taps: [usize; 2],
+    shared: bool,
+    instructions: InstructionSet,
+    beyond: f64,
+) -> Option<Order> {
+    let both = taps.iter().sum::<usize>() as f64;
+    let makes_up = match shared {
+        true => both >= 46.0 && instructions != InstructionSet::Avx2,
+        false => both >= 28.0 + 14.0 * beyond,
+    };
+    let single = !apart::has_tiles(instructions);
+    match single && taps[1] <= MOST_IN_ORDER {
+        true => Some(Order::Natural),
+        false => makes_up.then_some(Order::Apart),
     }
 }
+
+/// Taps along a row up to which samples stay in their order, where single rows are summed.
+const MOST_IN_ORDER: usize = 60;
 
 impl Strips {
     /// Strips for folded passes, where these can be and are worth it.
@@ -123,33 +156,33 @@ impl Strips {
         kernel: &KernelFacts,
         dtype: DType,
         instructions: InstructionSet,
-    ) -> Option<Self> {
+    ) -> Option<(Order, Self)> {
         let [.., rows, inner] = &geometry.axes[..] else { return None };
         let plain = |axis: &Axis| axis.stride == 1;
         let folds = kernel.mirrored && matches!(dtype, DType::F32 | DType::F64);
         if !folds || !plain(rows) || !plain(inner) {
             return None;
         }
-        let height = apart::tile_rows(instructions);
+        let height = apart::TILE_ROWS;
         let lanes = instructions.vector_bytes() / dtype.size();
         let (step, width) = (inner.tap_step(), inner.outputs());
         let tile = Tile { rows: height, spacing: 1, sources: rows.taps + height - 1, stride: 1 };
         let row_bytes = tile.sources * kernel.terms * lanes * dtype.size();
-        let least = (height * step).max(lanes);
+        let least = apart::least_chunk(instructions, step).max(lanes);
         let most = CHUNK.min(FOLDED_RING_BYTES / row_bytes).max(least);
         let strips = width.div_ceil(lanes * most);
         let chunk = width.div_ceil(strips * lanes).next_multiple_of(step).max(least);
+        let beyond = inner.reach() as f64 / chunk as f64;
+        let taps = [rows.taps, inner.taps];
+        let order = worth_folding(taps, lanes.is_multiple_of(step), instructions, beyond)?;
+        if order == Order::Natural {
+            return Some((order, Self::in_order(tile, inner, kernel.terms, dtype)));
+        }
         let columns = chunk * lanes;
         // The last strip sticks out.
         let computed = width.div_ceil(columns) * columns;
         let fits = 4 * computed <= 5 * width;
-        let beyond = inner.reach() as f64 / chunk as f64;
-        let worth = worth_folding(lanes.is_multiple_of(step), instructions, beyond);
-        (fits && (rows.taps + inner.taps) as f64 >= worth).then(|| Self {
-            tile,
-            columns,
-            pitch: columns + lanes,
-        })
+        fits.then(|| (order, Self { tile, columns, pitch: columns + lanes }))
     }
 }
 
