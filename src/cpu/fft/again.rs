@@ -100,6 +100,53 @@ impl<A: Compute> Fft<A> {
         })
     }
 
+    /// Computes again what its outputs do not prove, where that takes no longer than a look at all windows;
+    /// false where it would.
+    pub(super) fn settle(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        bearable: f64,
+        rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
+    ) -> Result<bool> {
+        let is_here = |&slot: &usize| packing.exponents[slot].is_some();
+        let fit = all_fit::<A>(&Self::levels(packing, workspace));
+        let taps = self.kernel.weights.len() as f64;
+        if !fit || workspace.survey.look != Look::Outcomes {
+            // What is not finite is in all outputs of its block.
+            let quick = !fit && taps <= PRODUCTS;
+            for slot in (0..MOST_PACKED).filter(is_here).filter(|_| quick) {
+                let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
+                self.leave_to_direct(x, slot, rows, workspace)?;
+            }
+            return Ok(quick);
+        }
+        let bearable = Bearable { error: bearable, exponent: 0 };
+        let unproven = |slot: usize, workspace: &mut Workspace<A>| {
+            let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
+            let (extent, outcome) = (&parts[slot].extent, &outcomes[slot]);
+            let parts = A::Sample::parts(slot);
+            self.kernel.guard.unproven(survey, parts, extent, bearable, outcome, scratch)
+        };
+        let mut found = None;
+        for slot in (0..MOST_PACKED).filter(is_here) {
+            unproven(slot, workspace)?;
+            if workspace.scratch.unknown() * taps > PRODUCTS {
+                return Ok(false);
+            }
+            found = Some(slot);
+        }
+        for slot in (0..MOST_PACKED).rev().filter(is_here) {
+            // What was found last is still known.
+            if found != Some(slot) {
+                unproven(slot, workspace)?;
+            }
+            self.recompute(x, slot, rows, workspace)?;
+        }
+        Ok(true)
+    }
+
     /// Finds what is to be computed again of the block in a slot.
     pub(super) fn find_doubts(
         &self,
@@ -113,7 +160,7 @@ impl<A: Compute> Fft<A> {
         self.kernel.guard.doubts(survey, parts, needed, bearable, outcome, scratch)
     }
 
-    /// Computes outputs of a block again.
+    /// Computes outputs of the block in a slot again; `rows` are those of all slots.
     pub(super) fn recompute(
         &self,
         x: Input<'_, A>,
@@ -121,6 +168,10 @@ impl<A: Compute> Fft<A> {
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
+        let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
+        if workspace.scratch.is_mostly_unknown() {
+            return self.leave_to_direct(x, slot, rows, workspace);
+        }
         let Workspace { parts, scratch, outer, again, .. } = workspace;
         let (part, axes) = (&parts[slot], &self.extension.geometry.axes);
         let last = axes.len() - 1;
@@ -242,6 +293,10 @@ impl<A: Compute> Fft<A> {
         self.directly(x, &parts[slot], (outer, columns.clone()), rows, again)
     }
 }
+
+/// Multiply-adds of the direct method, for each sample of a block, in the time that a look at its windows and
+/// what comes of it take.
+const PRODUCTS: f64 = 300.0;
 
 /// Whether blocks of these levels can be transformed as they are.
 fn all_fit<A: Compute>(levels: &[Option<Level>]) -> bool {

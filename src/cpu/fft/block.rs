@@ -210,10 +210,12 @@ impl<A: Compute> Fft<A> {
         }
         // The look for a kernel with holes.
         let closest = if self.kernel.guard.has_holes() { Look::Squares } else { Look::Tiles };
+        if look < Look::Tiles && self.all_proven(packing, bearable, workspace)
+            || self.settle(x, packing, bearable, rows, workspace)?
+        {
+            return Ok(());
+        }
         if look < Look::Tiles {
-            if self.all_proven(packing, bearable, workspace) {
-                return Ok(());
-            }
             self.look(x, packing, closest, workspace)?;
         }
         if let Some(better) = self.better(x, packing, bearable, workspace)? {
@@ -231,12 +233,7 @@ impl<A: Compute> Fft<A> {
                 self.look(x, packing, closest, workspace)?;
                 self.find_doubts(slot, bearable, workspace)?;
             }
-            let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
-            if workspace.scratch.is_mostly_unknown() {
-                self.leave_to_direct(x, slot, rows, workspace)?;
-            } else {
-                self.recompute(x, slot, rows, workspace)?;
-            }
+            self.recompute(x, slot, rows, workspace)?;
         }
         Ok(())
     }

@@ -81,25 +81,27 @@ impl Doubts {
         unknown.map(|doubt| doubt.rows.len() * doubt.patches.len()).sum()
     }
 
-    /// Adds a patch to what was found, together with others of its row that are no further away than
+    /// Adds patches to what was found, together with others of their row that are no further away than
     /// `gap`.
     pub(super) fn note(
         &mut self,
         row: usize,
-        p: usize,
+        patches: Range<usize>,
         known: Option<Known>,
         gap: usize,
     ) -> Result<()> {
         let gap = if known.is_some() { 0 } else { gap };
         let here = self.0.iter_mut().rev().take_while(|doubt| doubt.rows.start == row);
         match here.take(KINDS).find(|doubt| doubt.known == known) {
-            Some(doubt) if p - doubt.patches.end <= gap => doubt.patches.end = p + 1,
+            Some(doubt) if patches.start - doubt.patches.end <= gap => {
+                doubt.patches.end = patches.end;
+            }
             _ => {
                 let len = self.0.len();
                 if len == self.0.capacity() {
                     memory::reserve(&mut self.0, len.max(KINDS), "a look at a block")?;
                 }
-                self.0.push(Doubt { rows: row..row + 1, patches: p..p + 1, known });
+                self.0.push(Doubt { rows: row..row + 1, patches, known });
             }
         }
         Ok(())
@@ -146,7 +148,7 @@ mod tests {
         let mut all = Doubts::default();
         for (row, patches, known) in doubts {
             for p in patches.clone() {
-                all.note(*row, p, *known, 0).expect("memory");
+                all.note(*row, p..p + 1, *known, 0).expect("memory");
             }
         }
         all.join(plane);

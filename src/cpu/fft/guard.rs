@@ -12,6 +12,7 @@ use super::core::{Core, Level};
 use super::doubts::Doubts;
 use super::outcome::{Outcome, rows};
 use super::range::{Gain, Samples, error};
+use super::silence::Silence;
 use super::survey::{Slab, Survey};
 use super::windows::Scratch;
 use crate::bounds::{Spread, share};
@@ -125,7 +126,10 @@ impl Guard {
     pub(super) fn bytes<R>(&self, size: &[usize]) -> usize {
         let tiles = size.iter().enumerate().map(|(a, &size)| self.patches(a, size));
         let looks = tiles.product::<usize>() * ARRAYS * size_of::<R>();
-        looks.saturating_add(Doubts::BYTES).saturating_add(MOST_PACKED * Outcome::bytes(self, size))
+        let (width, outer) = size.split_last().expect("at least one axis");
+        let silence = Silence::bytes(outer.iter().product(), *width);
+        let outcomes = (MOST_PACKED * Outcome::bytes(self, size)).saturating_add(silence);
+        looks.saturating_add(Doubts::BYTES).saturating_add(outcomes)
     }
 
     /// The row of patches that a row of outputs lies in, where there are so many along the outer axes.

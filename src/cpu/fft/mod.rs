@@ -21,6 +21,7 @@ mod outcome;
 mod pack;
 mod range;
 mod share;
+mod silence;
 mod slide;
 mod survey;
 mod sweep;

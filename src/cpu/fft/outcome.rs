@@ -14,7 +14,7 @@ use crate::simd::vectorized;
 use crate::util::memory;
 
 /// Outputs that are taken for as small as the smallest of them.
-const SEGMENT: usize = 64;
+pub(super) const SEGMENT: usize = 64;
 
 /// The smallest outputs of a block, by magnitude: of each row of patches in segments. Empty where nobody
 /// asked; memory is kept from block to block.

@@ -3,7 +3,9 @@
 use num_complex::Complex;
 
 use super::guard::Guard;
+use super::outcome::SEGMENT;
 use super::range::Level;
+use super::silence::Silence;
 use crate::element::transform::Real;
 use crate::error::Result;
 use crate::simd::vectorized;
@@ -18,7 +20,7 @@ pub(super) struct Survey<R> {
     /// How closely they are looked at.
     pub look: Look,
     /// Samples and tiles per axis, and the tiles' sides.
-    used: Vec<usize>,
+    pub used: Vec<usize>,
     pub tiles: Vec<usize>,
     sides: Vec<usize>,
     /// Rows seen, in standard order.
@@ -40,6 +42,8 @@ pub(super) struct Survey<R> {
     group: usize,
     groups: [[f64; 2]; 2],
     loudest: [f64; 2],
+    /// Where there are only zeros, if outputs are asked.
+    pub silence: Silence,
     /// What of each tile was not finite, of either part; empty where all of it is.
     pub odd: [Vec<R>; 2],
 }
@@ -110,6 +114,7 @@ impl<R: Real> Survey<R> {
         self.slabs.clear();
         let rows: usize = used[..used.len() - 1].iter().product();
         memory::reserve(&mut self.slabs, rows.div_ceil(slab_rows), what)?;
+        self.silence.start(if look == Look::Outcomes { rows } else { 0 }, columns)?;
         self.odd.iter_mut().for_each(Vec::clear);
         self.group = guard.slabs_of_output();
         (self.largest, self.energy) = Default::default();
@@ -122,10 +127,12 @@ impl<R: Real> Survey<R> {
         let last = self.used.len() - 1;
         let row = bytemuck::cast_slice(&row[..self.used[last]]);
         let [sums, squares] = &mut self.columns;
+        let silence = &mut self.silence;
         let (energy, most) = vectorized(
             #[inline(always)]
             || match self.look {
-                Look::Loudness | Look::Outcomes => loudness(row),
+                Look::Loudness => loudness(row),
+                Look::Outcomes => loudness_in_segments(row, silence.row(self.row)),
                 Look::Tiles => tiles::<R, false>(row, sums, squares),
                 Look::Squares => tiles::<R, true>(row, sums, squares),
             },
@@ -291,6 +298,24 @@ fn loudness<R: Real>(row: &[[R; 2]]) -> ([R; 2], [R; 2]) {
         }
     }
     together(energy, most)
+}
+
+/// The same, and in which segments anything is heard.
+#[inline(always)]
+fn loudness_in_segments<R: Real>(
+    row: &[[R; 2]],
+    [first, second]: [&mut [bool]; 2],
+) -> ([R; 2], [R; 2]) {
+    let (mut energy, mut most) = ([R::default(); 2], [R::default(); 2]);
+    for ((segment, first), second) in row.chunks(SEGMENT).zip(first).zip(second) {
+        let (squares, largest) = loudness(segment);
+        (*first, *second) = (largest[0] > R::default(), largest[1] > R::default());
+        for part in 0..2 {
+            energy[part] = energy[part] + squares[part];
+            most[part] = most[part].larger(largest[part]);
+        }
+    }
+    (energy, most)
 }
 
 /// What the steps of a loop have found.

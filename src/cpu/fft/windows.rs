@@ -16,7 +16,7 @@ use crate::util::memory;
 
 /// Outputs between doubtful ones that are computed again with them: a few vectors take no longer than a
 /// run of its own.
-const GAP: usize = 48;
+pub(super) const GAP: usize = 48;
 
 /// Patches of a row that are looked at as one first.
 const TOGETHER: usize = 32;
@@ -44,10 +44,20 @@ pub(super) struct Scratch<R> {
 }
 
 impl<R> Scratch<R> {
+    /// Notes the patches of a block along each axis.
+    pub(super) fn count(&mut self, patches: impl Iterator<Item = usize>) {
+        self.patches.clear();
+        self.patches.extend(patches);
+    }
+
+    /// The share of a block that is to be computed again.
+    pub(super) fn unknown(&self) -> f64 {
+        self.doubts.unknown() as f64 / self.patches.iter().product::<usize>() as f64
+    }
+
     /// Whether so much of a block is to be computed again that it all may be.
     pub(super) fn is_mostly_unknown(&self) -> bool {
-        let all: usize = self.patches.iter().product();
-        self.doubts.unknown() as f64 > MOST_AGAIN * all as f64
+        self.unknown() > MOST_AGAIN
     }
 }
 
@@ -79,10 +89,7 @@ impl Guard {
         let unit = unit(&parts);
         let largest = survey.slabs.iter().flat_map(|slab| &slab.largest[parts.clone()]);
         let largest = largest.copied().fold(0.0, f64::max) / unit;
-        scratch.patches.clear();
-        scratch
-            .patches
-            .extend(needed.iter().enumerate().map(|(a, &needed)| self.patches(a, needed)));
+        scratch.count(needed.iter().enumerate().map(|(a, &needed)| self.patches(a, needed)));
         let last = self.axes.len() - 1;
         let (width, rows) = (scratch.patches[last], scratch.patches[..last].iter().product());
         let (mut looked, mut quick) = (false, false);
@@ -145,7 +152,7 @@ impl Guard {
                     }
                     None
                 };
-                scratch.doubts.note(row, p, known, GAP / self.axes[last].side)?;
+                scratch.doubts.note(row, p..p + 1, known, GAP / self.axes[last].side)?;
             }
         }
         scratch.doubts.join(scratch.patches[..last].last().copied().unwrap_or(1));
