@@ -27,7 +27,7 @@ pub(crate) trait Folding: Lanes {
     fn turn<S: Simd>(simd: S, from: &[Self], from_step: usize, to: &mut [Self], to_step: usize);
 }
 
-/// What is done with lanes that stand apart.
+/// What is done for symmetric taps.
 pub enum ApartJob<'a, A> {
     /// Spreads `from`, a stretch of a row, over vectors: `chunk` of them, and as many more as the
     /// stretch has samples beyond a chunk for each lane.
@@ -53,8 +53,8 @@ pub struct FoldJob<'a, A> {
     pub pitch: usize,
     /// Output rows.
     pub rows: usize,
-    /// Columns, a vector at least. Where registers are [`many`](has_many_registers), these and all places are
-    /// of whole vectors.
+    /// Columns: where there are [tiles](has_tiles) whole vectors, as all places are, and elsewhere eight vectors
+    /// at least.
     pub columns: usize,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn has_tiles(instructions: InstructionSet) -> bool {
     cfg!(target_arch = "aarch64") || instructions == InstructionSet::Avx512
 }
 
-/// Vectors of a stretch.
+/// Vectors of a stretch: as many sums as 16 registers hold beside what is added to them. (Twelve took as long.)
 const STRETCH: usize = 8;
 
 /// Samples of a lane's chunk, at least, where neighbours are so far from each other.
@@ -139,69 +139,57 @@ fn gather<S: Simd, A: Folding>(simd: S, from: &[A], to: &mut [A]) {
 #[inline(always)]
 fn stretches<S: Simd, A: Folding>(simd: S, mut job: FoldJob<'_, A>) {
     let (columns, span) = (job.columns, STRETCH * A::count::<S>());
-    let mut done = 0;
     // The samples under all rows stay in the first-level cache, a stretch after the other. The last one may
     // compute again what the one before it has.
-    while done + span <= columns || (done < columns && columns >= span) {
-        let at = done.min(columns - span);
-        (0..job.rows).for_each(|row| stretch::<S, A, STRETCH>(simd, &mut job, row, at));
-        done = at + span;
-    }
-    while done < columns {
-        let at = done.min(columns - A::count::<S>());
-        (0..job.rows).for_each(|row| stretch::<S, A, 1>(simd, &mut job, row, at));
-        done = at + A::count::<S>();
+    for at in (0..columns).step_by(span) {
+        let at = at.min(columns - span);
+        (0..job.rows).for_each(|row| stretch(simd, &mut job, row, at));
     }
 }
 
-/// Sums `V` vectors of a row.
+/// Sums a stretch of a row.
 #[inline(always)]
-fn stretch<S: Simd, A: Folding, const V: usize>(
-    simd: S,
-    job: &mut FoldJob<'_, A>,
-    row: usize,
-    at: usize,
-) {
+fn stretch<S: Simd, A: Folding>(simd: S, job: &mut FoldJob<'_, A>, row: usize, at: usize) {
     let lanes = A::count::<S>();
     let per_plane = job.sources.len() / job.taps.len();
-    let mut sums = [A::zero(simd); V];
+    let mut sums = [A::zero(simd); STRETCH];
     for (taps, sources) in job.taps.iter().zip(job.sources.chunks_exact(per_plane)) {
         let sources = &sources[row..];
         sums = if taps.opposite {
-            pairs::<S, A, V, true>(simd, sums, job.x, sources, at, taps)
+            pairs::<S, A, true>(simd, sums, job.x, sources, at, taps)
         } else {
-            pairs::<S, A, V, false>(simd, sums, job.x, sources, at, taps)
+            pairs::<S, A, false>(simd, sums, job.x, sources, at, taps)
         };
     }
-    let y = &mut job.y[row * job.pitch + at..][..V * lanes];
-    for v in 0..V {
+    let y = &mut job.y[row * job.pitch + at..][..STRETCH * lanes];
+    for v in 0..STRETCH {
         A::store(simd, sums[v], &mut y[v * lanes..]);
     }
 }
 
-/// Adds a plane of taps to `V` vectors of a row.
+/// Adds a plane of taps to a stretch of a row.
 #[inline(always)]
-fn pairs<S: Simd, A: Folding, const V: usize, const OPPOSITE: bool>(
+fn pairs<S: Simd, A: Folding, const OPPOSITE: bool>(
     simd: S,
-    mut sums: [A::Sum<S>; V],
+    mut sums: [A::Sum<S>; STRETCH],
     x: &[A],
     sources: &[usize],
     at: usize,
     taps: &Half<A>,
-) -> [A::Sum<S>; V] {
+) -> [A::Sum<S>; STRETCH] {
     let lanes = A::count::<S>();
-    let samples = |source: usize| &x[source + at..][..V * lanes];
+    let samples = |source: usize| &x[source + at..][..STRETCH * lanes];
     let (below, mut above) = sources.split_at(taps.pairs.len());
     if let Some(middle) = taps.middle {
         let (x, tap) = (samples(above[0]), A::tap(simd, middle));
-        for v in 0..V {
+        for v in 0..STRETCH {
             sums[v] = A::mul_add(sums[v], tap, A::load(simd, &x[v * lanes..]));
         }
         above = &above[1..];
     }
     for ((&low, &high), &pair) in below.iter().rev().zip(above).zip(&taps.pairs) {
         let (low, high, tap) = (samples(low), samples(high), A::tap(simd, pair));
-        for v in 0..V {
+        for v in 0..STRETCH {
             let (low, high) = (A::load(simd, &low[v * lanes..]), A::load(simd, &high[v * lanes..]));
             sums[v] = A::mul_add(sums[v], tap, folded::<S, A, OPPOSITE>(low, high));
         }

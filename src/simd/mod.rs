@@ -139,7 +139,7 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     /// Whether vectors of 64 bytes that start anywhere are made faster by `slide` than loaded: not
     /// where each is multiplied more than once. (Vectors of half a line of the cache are loaded.)
     const SLIDES: bool;
-    /// Does jobs with lanes that stand apart, for elements that have them.
+    /// Does jobs for symmetric taps, for elements that have them.
     const APART: Option<for<'a> fn(InstructionSet, ApartJob<'a, Self>)> = None;
     /// Does jobs of coarse grids, for the same elements.
     const COARSE: Option<for<'a> fn(InstructionSet, CoarseJob<'a, Self>)> = None;
@@ -244,7 +244,7 @@ lanes! {
     i64: i64s, false, |sum, tap, x| sum + x * tap;
 }
 
-/// Does a job with lanes that stand apart on this machine.
+/// Does a job for symmetric taps on this machine.
 fn apart<A: Folding>(instructions: InstructionSet, job: ApartJob<'_, A>) {
     with_instructions!(instructions, simd => apart::run(simd, job));
 }

@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 use crate::common::cases::Case;
 use crate::common::*;
 
-/// How far a result may be from where the sum lies: half a level, and what sums in another order may be
-/// off by; transforms far under a level.
+/// How far a result may be from where the sum lies: half a level, and what sums in another order, or
+/// transforms, may be off by.
 const HALF: f64 = 0.5 + 2e-3;
 const HALF_OF_A_TRANSFORM: f64 = 0.5 + 1.0 / 8.0;
 

@@ -192,6 +192,9 @@ fn many_samples_that_are_not_finite() {
         (vec![70, 80], vec![15, 17], 1, 1),
         (vec![50, 60], vec![7, 6], 2, 3),
         (vec![12, 20, 16], vec![5, 9, 4], 1, 1),
+        // Too many taps to leave whole blocks to direct sums.
+        (vec![1_800], vec![350], 1, 1),
+        (vec![70, 120], vec![21, 17], 1, 2),
     ] {
         for (every, kinds) in [(300, &BAD[..]), (30, &BAD[..1]), (1, &BAD[..1])] {
             let mut bad: Vec<(usize, f32)> = Vec::new();

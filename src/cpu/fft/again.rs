@@ -100,8 +100,15 @@ impl<A: Compute> Fft<A> {
         })
     }
 
-    /// Computes again what its outputs do not prove, where that takes no longer than a look at all windows;
-    /// false where it would.
+    /// Whether blocks on their way into a transform are better left to direct sums: a NaN spreads over all
+    /// outputs of both. Not where these sums could overflow.
+    pub(super) fn is_lost(&self, workspace: &Workspace<A>) -> bool {
+        let most = 1.0 / A::DTYPE.smallest_normal() / 4.0 / self.kernel.guard.taps;
+        self.kernel.weights.len() as f64 <= PRODUCTS && workspace.survey.has_nan(most)
+    }
+
+    /// Computes again the outputs that are not proved by their own size, where that takes no longer than a look
+    /// at all windows; false where it would.
     pub(super) fn settle(
         &self,
         x: Input<'_, A>,
@@ -110,18 +117,11 @@ impl<A: Compute> Fft<A> {
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<bool> {
-        let is_here = |&slot: &usize| packing.exponents[slot].is_some();
         let fit = all_fit::<A>(&Self::levels(packing, workspace));
-        let taps = self.kernel.weights.len() as f64;
         if !fit || workspace.survey.look != Look::Outcomes {
-            // What is not finite is in all outputs of its block.
-            let quick = !fit && taps <= PRODUCTS;
-            for slot in (0..MOST_PACKED).filter(is_here).filter(|_| quick) {
-                let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
-                self.leave_to_direct(x, slot, rows, workspace)?;
-            }
-            return Ok(quick);
+            return Ok(false);
         }
+        let is_here = |&slot: &usize| packing.exponents[slot].is_some();
         let bearable = Bearable { error: bearable, exponent: 0 };
         let unproven = |slot: usize, workspace: &mut Workspace<A>| {
             let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
@@ -132,7 +132,9 @@ impl<A: Compute> Fft<A> {
         let mut found = None;
         for slot in (0..MOST_PACKED).filter(is_here) {
             unproven(slot, workspace)?;
-            if workspace.scratch.unknown() * taps > PRODUCTS {
+            let scratch = &workspace.scratch;
+            let share = if scratch.is_mostly_unknown() { 1.0 } else { scratch.unknown() };
+            if share * self.kernel.weights.len() as f64 > PRODUCTS {
                 return Ok(false);
             }
             found = Some(slot);
@@ -168,10 +170,10 @@ impl<A: Compute> Fft<A> {
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
         if workspace.scratch.is_mostly_unknown() {
             return self.leave_to_direct(x, slot, rows, workspace);
         }
+        let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
         let Workspace { parts, scratch, outer, again, .. } = workspace;
         let (part, axes) = (&parts[slot], &self.extension.geometry.axes);
         let last = axes.len() - 1;
@@ -280,7 +282,20 @@ impl<A: Compute> Fft<A> {
         Ok(self.direct.get_or_init(|| made))
     }
 
-    /// Computes the outputs of a block without a transform.
+    /// Computes the outputs of all blocks that have an exponent without a transform; `rows` are those of all
+    /// slots.
+    pub(super) fn leave_all_to_direct(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let mut here = (0..MOST_PACKED).filter(|&slot| packing.exponents[slot].is_some());
+        here.try_for_each(|slot| self.leave_to_direct(x, slot, rows, workspace))
+    }
+
+    /// Computes the outputs of the block in a slot without a transform.
     pub(super) fn leave_to_direct(
         &self,
         x: Input<'_, A>,
@@ -288,6 +303,7 @@ impl<A: Compute> Fft<A> {
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
+        let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
         let Workspace { parts, again, .. } = workspace;
         let (columns, outer) = parts[slot].outputs.split_last().expect("at least one axis");
         self.directly(x, &parts[slot], (outer, columns.clone()), rows, again)
@@ -295,7 +311,8 @@ impl<A: Compute> Fft<A> {
 }
 
 /// Multiply-adds of the direct method, for each sample of a block, in the time that a look at its windows and
-/// what comes of it take.
+/// what comes of it take: they took 69 ms where direct sums of 225 taps take 25 (1 % sparse, RGB of `f32`, 1920 x
+/// 1080; Zen 3, AVX2, two threads, 2026-11-27), and take less where tiles are larger.
 const PRODUCTS: f64 = 300.0;
 
 /// Whether blocks of these levels can be transformed as they are.

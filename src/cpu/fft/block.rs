@@ -204,23 +204,27 @@ impl<A: Compute> Fft<A> {
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
         let mut packing = Packing { exponents, cleaned: false };
         let look = self.first_look(x, packing, bearable, workspace)?;
-        self.sweep(x, packing, look, rows, workspace)?;
+        if !self.sweep(x, packing, look, rows, workspace)? {
+            return self.leave_all_to_direct(x, packing, rows, workspace);
+        }
         if A::DTYPE.is_integer() {
             return self.prove(x, exponents, rows, workspace);
         }
         // The look for a kernel with holes.
         let closest = if self.kernel.guard.has_holes() { Look::Squares } else { Look::Tiles };
-        if look < Look::Tiles && self.all_proven(packing, bearable, workspace)
-            || self.settle(x, packing, bearable, rows, workspace)?
-        {
-            return Ok(());
-        }
         if look < Look::Tiles {
+            if self.all_proven(packing, bearable, workspace)
+                || self.settle(x, packing, bearable, rows, workspace)?
+            {
+                return Ok(());
+            }
             self.look(x, packing, closest, workspace)?;
         }
         if let Some(better) = self.better(x, packing, bearable, workspace)? {
             packing = better;
-            self.sweep(x, packing, Look::Tiles, rows, workspace)?;
+            if !self.sweep(x, packing, Look::Tiles, rows, workspace)? {
+                return self.leave_all_to_direct(x, packing, rows, workspace);
+            }
         }
         for (slot, exponent) in packing.exponents.into_iter().enumerate() {
             let Some(exponent) = exponent else { continue };
@@ -252,7 +256,6 @@ impl<A: Compute> Fft<A> {
             if bounds::fft_is_exact(self.blocks.spread(), &self.kernel.facts, level.largest) {
                 fit[slot] = Some(level);
             } else {
-                let rows = &mut rows[slot * self.rows..(slot + 1) * self.rows];
                 self.leave_to_direct(x, slot, rows, workspace)?;
             }
         }
@@ -266,7 +269,10 @@ impl<A: Compute> Fft<A> {
         for slot in (0..MOST_PACKED).filter(|&slot| fit[slot].is_some()) {
             let mut exponents = [None; MOST_PACKED];
             exponents[slot] = Some(0);
-            self.sweep(x, Packing { exponents, cleaned: false }, Look::Loudness, rows, workspace)?;
+            let packing = Packing { exponents, cleaned: false };
+            if !self.sweep(x, packing, Look::Loudness, rows, workspace)? {
+                self.leave_all_to_direct(x, packing, rows, workspace)?;
+            }
         }
         Ok(())
     }

@@ -128,8 +128,8 @@ impl Guard {
         let looks = tiles.product::<usize>() * ARRAYS * size_of::<R>();
         let (width, outer) = size.split_last().expect("at least one axis");
         let silence = Silence::bytes(outer.iter().product(), *width);
-        let outcomes = (MOST_PACKED * Outcome::bytes(self, size)).saturating_add(silence);
-        looks.saturating_add(Doubts::BYTES).saturating_add(outcomes)
+        let outcomes = MOST_PACKED * Outcome::bytes(self, size);
+        looks.saturating_add(Doubts::BYTES).saturating_add(outcomes).saturating_add(silence)
     }
 
     /// The row of patches that a row of outputs lies in, where there are so many along the outer axes.

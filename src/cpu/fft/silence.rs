@@ -7,7 +7,7 @@ use super::guard::{Bearable, ENOUGH, Guard};
 use super::outcome::{Outcome, SEGMENT, rows};
 use super::survey::{Parts, Survey};
 use super::transform::Extent;
-use super::windows::{GAP, Scratch};
+use super::windows::Scratch;
 use crate::element::transform::Real;
 use crate::error::Result;
 use crate::util::memory;
@@ -18,8 +18,8 @@ use crate::util::memory;
 pub(super) struct Silence {
     heard: [Vec<bool>; 2],
     segments: usize,
-    /// Of some rows together.
-    together: Vec<bool>,
+    /// Whether anything is in any of some rows.
+    any: Vec<bool>,
 }
 
 impl Silence {
@@ -30,7 +30,7 @@ impl Silence {
             memory::fit(heard, rows * self.segments, "a look at a block")?;
             heard.fill(false);
         }
-        memory::fit(&mut self.together, self.segments, "a look at a block")
+        memory::fit(&mut self.any, self.segments, "a look at a block")
     }
 
     /// Bytes that blocks of so many rows of so many samples take.
@@ -46,11 +46,11 @@ impl Silence {
 
     /// Takes some rows together.
     fn gather(&mut self, parts: &Parts, rows: impl Iterator<Item = usize>) {
-        self.together.fill(false);
+        self.any.fill(false);
         for row in rows {
             for heard in &self.heard[parts.clone()] {
                 let heard = &heard[row * self.segments..][..self.segments];
-                self.together.iter_mut().zip(heard).for_each(|(all, heard)| *all |= heard);
+                self.any.iter_mut().zip(heard).for_each(|(any, heard)| *any |= heard);
             }
         }
     }
@@ -58,7 +58,7 @@ impl Silence {
     /// Whether some samples of these rows are zeros.
     fn is_silent(&self, samples: Range<usize>) -> bool {
         let end = samples.end.div_ceil(SEGMENT).min(self.segments);
-        !self.together[samples.start / SEGMENT..end].contains(&true)
+        !self.any[samples.start / SEGMENT..end].contains(&true)
     }
 }
 
@@ -83,7 +83,7 @@ impl Guard {
         if !seen {
             return Ok(());
         }
-        let together = (SEGMENT / self.axes[last].side).max(1);
+        let group = (SEGMENT / self.axes[last].side).max(1);
         for row in 0..rows(self, outer) {
             let need = self.need(row, needed, &scratch.needs) * ENOUGH;
             if outcome.reaches(row, 0..*width, need) {
@@ -91,8 +91,8 @@ impl Guard {
             }
             let Survey { silence, used: all, .. } = &mut *survey;
             silence.gather(&parts, self.rows_under(row, all, extent));
-            for first in (0..patches).step_by(together) {
-                let some = first..patches.min(first + together);
+            for first in (0..patches).step_by(group) {
+                let some = first..patches.min(first + group);
                 let outputs = self.outputs(last, some.clone());
                 let outputs = outputs.start..outputs.end.min(*width);
                 if outcome.reaches(row, outputs.clone(), need) {
@@ -100,7 +100,7 @@ impl Guard {
                 }
                 let samples = outputs.start..outputs.end + used[last] - width;
                 let known = silence.is_silent(samples).then_some(Known::Zero);
-                scratch.doubts.note(row, some, known, GAP / self.axes[last].side)?;
+                scratch.doubts.note(row, some, known, 0)?;
             }
         }
         scratch.doubts.join(outer.last().map_or(1, |&outputs| self.patches(last - 1, outputs)));
@@ -196,7 +196,7 @@ mod tests {
             for row in doubt.rows.clone() {
                 let [i, j] = [row / planes[1], row % planes[1]];
                 let under = |a: usize, p: usize, end: usize| {
-                    p * sides[a]..((end) * sides[a]).min(needed[a]) + reach[a]
+                    p * sides[a]..(end * sides[a]).min(needed[a]) + reach[a]
                 };
                 let columns = under(2, doubt.patches.start, doubt.patches.end);
                 let loud = under(0, i, i + 1)

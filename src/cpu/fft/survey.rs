@@ -214,6 +214,13 @@ impl<R: Real> Survey<R> {
         place
     }
 
+    /// Whether a NaN is in the rows so far, and nothing else that is larger than `most`. (Squares may be larger
+    /// than the type holds: that is no NaN.)
+    pub(super) fn has_nan(&self, most: f64) -> bool {
+        let small = self.largest.iter().all(|largest| *largest <= most);
+        small && self.energy.iter().any(|energy| energy.is_nan())
+    }
+
     /// The level of a block, all of whose rows have been added.
     pub(super) fn level(&self, parts: Parts, exponent: i32) -> Level {
         let largest = self.largest[parts.clone()].iter().copied().fold(0.0, f64::max);

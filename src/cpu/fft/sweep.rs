@@ -36,7 +36,7 @@ impl Packing {
 
 impl<A: Compute> Fft<A> {
     /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
-    /// way.
+    /// way. False where it stopped, since direct sums of these are quicker than another way.
     pub(super) fn sweep(
         &self,
         x: Input<'_, A>,
@@ -44,7 +44,7 @@ impl<A: Compute> Fft<A> {
         look: Look,
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.start_looking(packing, look, workspace)?;
         self.ask_outputs(packing, look, workspace)?;
         let extent = &workspace.extent;
@@ -52,12 +52,16 @@ impl<A: Compute> Fft<A> {
             [&extent.used, &extent.needed].map(|part| self.kernel.transform.slabs(part));
         let Some(summed) = self.blocks.summed else {
             self.forward(x, packing, 0..used, 0, workspace)?;
+            if self.is_lost(workspace) {
+                return Ok(false);
+            }
             self.kernel.transform.filter(
                 &self.kernel.spectrum,
                 &workspace.extent,
                 &mut workspace.space,
             );
-            return self.inverse(packing.exponents, 0..needed, 0, rows, workspace);
+            self.inverse(packing.exponents, 0..needed, 0, rows, workspace)?;
+            return Ok(true);
         };
         let reach = summed.reach();
         self.forward(x, packing, 0..reach, 0, workspace)?;
@@ -65,11 +69,14 @@ impl<A: Compute> Fft<A> {
             let sums = first..needed.min(first + summed.together);
             let next = sums.start + reach..sums.end + reach;
             self.forward(x, packing, next, first, workspace)?;
+            if self.is_lost(workspace) {
+                return Ok(false);
+            }
             self.kernel.transform.sum(&self.kernel.spectrum, sums.len(), &mut workspace.space);
             self.inverse(packing.exponents, sums.clone(), first, rows, workspace)?;
             self.kernel.transform.advance(sums.len(), &mut workspace.space);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Rows of a part of a block that are looked at as one: those of a slab where slabs are summed, all

@@ -16,7 +16,7 @@ use crate::util::memory;
 
 /// Outputs between doubtful ones that are computed again with them: a few vectors take no longer than a
 /// run of its own.
-pub(super) const GAP: usize = 48;
+const GAP: usize = 48;
 
 /// Patches of a row that are looked at as one first.
 const TOGETHER: usize = 32;

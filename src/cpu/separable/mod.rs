@@ -68,12 +68,8 @@ impl<A: Compute> Separable<A> {
                 Passing::Folded { strips, plain, order, .. } => {
                     let with = [*strips, *plain];
                     let with = with.map(|strips| (strips, instructions, workers.threads));
-                    Pass::Folded(Box::new(Careful::new(
-                        extension,
-                        &factors(terms, axes),
-                        *order,
-                        with,
-                    )?))
+                    let factors = factors(terms, axes);
+                    Pass::Folded(Box::new(Careful::new(extension, &factors, *order, with)?))
                 }
                 Passing::Single(_, tile) => {
                     let taps = &terms[0][axes.start];

@@ -29,7 +29,7 @@ const IN_ORDER: f64 = 0.8;
 fn folding(order: Order, instructions: InstructionSet) -> f64 {
     match (instructions, order) {
         (InstructionSet::Avx512, _) => 2.0,
-        (InstructionSet::Avx2, Order::Natural) => 1.35,
+        (InstructionSet::Avx2, Order::InOrder) => 1.35,
         (InstructionSet::Avx2, Order::Apart) => 1.15,
         (InstructionSet::Baseline, _) => 1.5,
     }
@@ -122,7 +122,7 @@ impl CostModel {
         let beyond = |strips: &Strips| BEYOND * inner.reach() as f64 / strips.columns as f64;
         let moved = match folded {
             Some((Order::Apart, strips)) => APART + beyond(strips),
-            Some((Order::Natural, _)) => IN_ORDER,
+            Some((Order::InOrder, _)) => IN_ORDER,
             None => 1.0,
         };
         let ring = moved * samples * width / self.cpu.ring + rows * per_row * self.cpu.row;

@@ -34,7 +34,7 @@ pub enum Passing {
 #[non_exhaustive]
 pub enum Order {
     /// Neighbours.
-    Natural,
+    InOrder,
     /// One of each of as many chunks as there are lanes, of which a strip is made.
     Apart,
 }
@@ -119,34 +119,40 @@ const CHUNK: usize = 160;
 /// 41.1, 40.8, 41.6 and 43.5. Zen 4, two threads, 2026-11-27.)
 const FOLDED_RING_BYTES: usize = 768 << 10;
 
-/// How folded passes of so many taps along a row are best summed with these instructions, if they are: where
-/// tiles' taps share their vectors, or where they cannot.
+/// Which order folded passes with so many taps along each axis are best summed in with these instructions, if
+/// they are: where tiles' taps share their vectors, or where they cannot.
 ///
-/// Where single rows are summed (AVX2, SSE2), they are fastest in their order: 1.3 to 1.5 times as fast as tiles
-/// in 8 bits and 1.0 to 1.6 in `f32`, RGB and grey, 3 to 41 taps, and lanes that stand apart are ahead by up to
-/// 15 % from 81 on, if tiles' taps share nothing (Zen 3, two threads, 2026-11-27). Elsewhere `beyond` says how
-/// many samples of a chunk's there are behind it, of which each takes a vector, and taps of both passes must
-/// make up for spreading rows over lanes and putting them together again (RGB and grey of 8 bits and of `f32`,
-/// 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27).
+/// Where single rows are summed (AVX2, SSE2), samples in their order are 1.0 to 1.9 times as fast as tiles under 3
+/// to 41 taps, and lanes that stand `apart` are ahead of these by up to 15 % under 81, if tiles' taps share nothing
+/// (RGB and grey of 8 bits and of `f32`, Zen 3, two threads, 2026-11-27).
+///
+/// `apart` is how far the taps reach beyond a lane's chunk, in chunks: of what lies there each sample takes a vector.
+/// None where there is no room for lanes apart. Taps must make up for spreading rows over lanes and putting them
+/// together again (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27).
 fn worth_folding(
     taps: [usize; 2],
     shared: bool,
     instructions: InstructionSet,
-    beyond: f64,
+    apart: Option<f64>,
 ) -> Option<Order> {
-    let both = taps.iter().sum::<usize>() as f64;
-    let makes_up = match shared {
-        true => both >= 46.0 && instructions != InstructionSet::Avx2,
-        false => both >= 28.0 + 14.0 * beyond,
-    };
     let single = !apart::has_tiles(instructions);
-    match single && taps[1] <= MOST_IN_ORDER {
-        true => Some(Order::Natural),
-        false => makes_up.then_some(Order::Apart),
+    if single && taps[1] <= MOST_IN_ORDER {
+        return Some(Order::InOrder);
     }
+    let both = taps.iter().sum::<usize>() as f64;
+    let pays = |beyond| match (shared, instructions) {
+        (true, InstructionSet::Avx2) => false,
+        (true, _) => both >= 46.0,
+        (false, _) => both >= 28.0 + 14.0 * beyond,
+    };
+    if apart.is_some_and(pays) {
+        return Some(Order::Apart);
+    }
+    (single && !shared).then_some(Order::InOrder)
 }
 
-/// Taps along a row up to which samples stay in their order, where single rows are summed.
+/// Taps along a row up to which samples stay in their order, where single rows are summed; between 41, where that
+/// is faster, and 81, where it is not.
 const MOST_IN_ORDER: usize = 60;
 
 impl Strips {
@@ -172,17 +178,17 @@ impl Strips {
         let most = CHUNK.min(FOLDED_RING_BYTES / row_bytes).max(least);
         let strips = width.div_ceil(lanes * most);
         let chunk = width.div_ceil(strips * lanes).next_multiple_of(step).max(least);
-        let beyond = inner.reach() as f64 / chunk as f64;
-        let taps = [rows.taps, inner.taps];
-        let order = worth_folding(taps, lanes.is_multiple_of(step), instructions, beyond)?;
-        if order == Order::Natural {
-            return Some((order, Self::in_order(tile, inner, kernel.terms, dtype)));
-        }
         let columns = chunk * lanes;
         // The last strip sticks out.
-        let computed = width.div_ceil(columns) * columns;
-        let fits = 4 * computed <= 5 * width;
-        fits.then(|| (order, Self { tile, columns, pitch: columns + lanes }))
+        let fits = 4 * width.div_ceil(columns) * columns <= 5 * width;
+        let apart = fits.then(|| inner.reach() as f64 / chunk as f64);
+        let taps = [rows.taps, inner.taps];
+        match worth_folding(taps, lanes.is_multiple_of(step), instructions, apart)? {
+            Order::InOrder => {
+                Some((Order::InOrder, Self::in_order(tile, inner, kernel.terms, dtype)))
+            }
+            Order::Apart => Some((Order::Apart, Self { tile, columns, pitch: columns + lanes })),
+        }
     }
 }
 
