@@ -91,6 +91,15 @@ impl Guard {
         Self { summed: Some((axis, reach)), ..self }
     }
 
+    /// For taps of one, in a block of 4096 samples.
+    #[cfg(test)]
+    pub(super) fn of_ones(shape: &[usize], steps: &[usize]) -> Self {
+        let taps = vec![1.0; shape.iter().product()];
+        let spread = Spread { transformed: 4096, taps: 1 };
+        let gain = Gain { mean: 1.0, largest: 1.0 };
+        Self::new(&taps, shape, steps, spread, DType::F32, gain).expect("memory")
+    }
+
     /// How much louder a result can be than its samples.
     #[cfg(test)]
     pub(super) fn gain(&self) -> Gain {
@@ -245,16 +254,9 @@ mod tests {
     use crate::cpu::fft::survey::Look;
     use num_complex::Complex;
 
-    fn guard(shape: &[usize], steps: &[usize]) -> Guard {
-        let taps = vec![1.0; shape.iter().product()];
-        let (spread, gain) =
-            (Spread { transformed: 4096, taps: 1 }, Gain { mean: 1.0, largest: 1.0 });
-        Guard::new(&taps, shape, steps, spread, DType::F32, gain).expect("memory")
-    }
-
     #[test]
     fn rows_of_outputs_lie_in_rows_of_patches() {
-        let guard = guard(&[13, 31, 7], &[1, 1, 3]);
+        let guard = Guard::of_ones(&[13, 31, 7], &[1, 1, 3]);
         let (outer, sides) = ([11, 14], [guard.axes[0].side, guard.axes[1].side]);
         assert!(sides[0] > 1 && sides[1] > sides[0], "{sides:?}");
         for row in 0..11 * 14 {
@@ -266,7 +268,7 @@ mod tests {
 
     #[test]
     fn one_small_output_leaves_its_segment_without_a_proof() {
-        let guard = guard(&[9, 13], &[1, 1]);
+        let guard = Guard::of_ones(&[9, 13], &[1, 1]);
         let needed = [20, 150];
         let used = [28, 162];
         let mut survey = Survey::<f32>::default();

@@ -143,24 +143,14 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bounds::Spread;
-    use crate::cpu::fft::range::Gain;
     use crate::cpu::fft::survey::Look;
-    use crate::element::DType;
     use num_complex::Complex;
-
-    fn guard(shape: &[usize], steps: &[usize]) -> Guard {
-        let taps = vec![1.0; shape.iter().product()];
-        let (spread, gain) =
-            (Spread { transformed: 4096, taps: 1 }, Gain { mean: 1.0, largest: 1.0 });
-        Guard::new(&taps, shape, steps, spread, DType::F32, gain).expect("memory")
-    }
 
     /// Every window under a patch that is said to be silent is, and no silent one of whole segments is missed.
     #[test]
     fn patches_of_zeros_are_found() {
         let taps = [5, 9, 7];
-        let guard = guard(&taps, &[1, 1, 3]);
+        let guard = Guard::of_ones(&taps, &[1, 1, 3]);
         let reach = [4, 8, 18];
         let needed = vec![7, 12, 150];
         let used: Vec<usize> = needed.iter().zip(reach).map(|(n, reach)| n + reach).collect();
