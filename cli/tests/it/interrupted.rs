@@ -13,7 +13,7 @@ use crate::common::Place;
 /// the names that are left in the output's folder, if that is there.
 fn interrupted(place: &Place, signal: &str, number: i32) -> Option<Vec<String>> {
     let mut command =
-        place.command("apply in -k disk:40 -o out --device cpu --method direct --check 2000");
+        place.command("apply in -k disk:15 -o out --device cpu --method direct --check 2000");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let names = || -> Option<Vec<String>> {
         let entries = std::fs::read_dir(place.file("out")).ok()?;
