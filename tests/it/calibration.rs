@@ -48,12 +48,15 @@ fn what_was_measured_is_read_by_the_next_convolver() {
     let convolver = place.convolver().build();
     let before = convolver.cost_model();
     assert_eq!(before, CostModel::default());
-    let calibration = convolver.calibrate().expect("measures");
+    // Even without optimisation there is a rate of sums, at least; but times have to agree, which they may not
+    // for a while where much else runs.
+    let calibrations = std::iter::repeat_with(|| convolver.calibrate().expect("measures"));
+    let found = |calibration: &Calibration| {
+        calibration.devices.iter().any(|device| device.rates.iter().any(|rate| rate.measured))
+    };
+    let calibration = calibrations.take(60).find(found).expect("times that agree");
     let [cpu] = &calibration.devices[..] else { panic!("one device: {calibration}") };
     assert!(cpu.kind.is_none() && cpu.measured_at > 1_700_000_000 && cpu.rates.len() == 8);
-    let measured = cpu.rates.iter().filter(|rate| rate.measured).count();
-    // Even without optimisation there is a rate of sums, at least.
-    assert!(measured > 0, "{calibration}");
     for rate in &cpu.rates {
         let ratio = rate.value / rate.shipped;
         assert!((0.01..=100.0).contains(&ratio), "{rate:?}");
