@@ -9,6 +9,9 @@
 //! [peers-how]: crate::pages::peers
 //! [gpu]: crate::pages::gpu
 //! [executors]: crate::pages::executors
+//! [pictures]: crate::pages::picture_peers
+//! [coarse]: crate::pages::coarse
+//! [data]: crate::pages::data
 #![cfg_attr(doc, doc = include_str!("../assets/readme/in-docs.md"))]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

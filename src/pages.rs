@@ -21,6 +21,15 @@ pub mod executors {}
 #[doc = include_str!("../benches/results/peers.md")]
 pub mod peers {}
 
+#[doc = include_str!("../benches/results/picture_peers.md")]
+pub mod picture_peers {}
+
+#[doc = include_str!("../benches/results/coarse.md")]
+pub mod coarse {}
+
+#[doc = include_str!("../benches/results/data.md")]
+pub mod data {}
+
 #[doc = include_str!("../benches/results/gpu.md")]
 pub mod gpu {}
 
