@@ -169,6 +169,8 @@ pub struct KernelFacts {
     /// Whether the factors of every term along the last two axes are the same read backwards, perhaps
     /// with the other sign: samples under equal taps may then be added before they are multiplied.
     pub mirrored: bool,
+    /// Whether the kernel is one outer product, along whose last two axes all taps are the same: a box.
+    pub flat: bool,
     /// Narrower taps on coarser grids, where a tolerance was given.
     pub coarse: Coarsening,
 }
@@ -186,6 +188,7 @@ impl KernelFacts {
             gain: 1.0,
             keeps_signs: false,
             mirrored: false,
+            flat: false,
             coarse: Coarsening::NotAsked,
         }
     }
@@ -206,8 +209,10 @@ impl KernelFacts {
         let keeps_signs = terms == 1 && rank_one::keeps_signs(w, shape, &factors[0]);
         let last_two = shape.len().saturating_sub(2)..;
         let mut factors_of_rows = factors.iter().flat_map(|term| &term[last_two.clone()]);
+        let same = |factor: &Vec<A>| factor.iter().all(|tap| *tap == factor[0]);
+        let flat = terms == 1 && factors_of_rows.clone().all(same);
         let mirrored = factors_of_rows.all(|factor| mirror(factor).is_some());
-        Ok((Self { terms, gain, keeps_signs, mirrored, ..norms }, factors))
+        Ok((Self { terms, gain, keeps_signs, mirrored, flat, ..norms }, factors))
     }
 
     /// The facts without a search for outer products: none is known.
@@ -226,6 +231,7 @@ impl KernelFacts {
             gain: 1.0,
             keeps_signs: false,
             mirrored: false,
+            flat: false,
             coarse: Coarsening::NotAsked,
         }
     }

@@ -121,8 +121,9 @@ impl<A: Element> Extension<A> {
                         out[outside].fill(value);
                         continue;
                     }
+                    let mut position = Position::of(axis, start + outside.start as isize);
                     for i in outside {
-                        out[i] = match (axis.resolve(start + i as isize), x) {
+                        out[i] = match (position.sample(), x) {
                             (None, _) => value,
                             (Some(sample), Input::InPlace(x)) => x[at + sample],
                             // Read already.
@@ -131,6 +132,7 @@ impl<A: Element> Extension<A> {
                             }
                             (Some(sample), _) => x.sample(at + sample),
                         };
+                        position.step(axis);
                     }
                 }
             }
@@ -140,6 +142,40 @@ impl<A: Element> Extension<A> {
                 out[..first].fill(value);
                 out[end..].fill(value);
             }
+        }
+    }
+}
+
+/// Where a sample beyond an axis is found, for one after the other: each position of it is resolved once.
+struct Position {
+    at: isize,
+    channel: usize,
+    /// The first sample of the position inside.
+    inside: Option<usize>,
+}
+
+impl Position {
+    /// Of the sample `p` of the extended axis.
+    fn of(axis: &Axis, p: isize) -> Self {
+        let channels = axis.channels as isize;
+        let (at, channel) = (p.div_euclid(channels), p.rem_euclid(channels) as usize);
+        Self { at, channel, inside: Self::resolved(axis, at) }
+    }
+
+    fn resolved(axis: &Axis, at: isize) -> Option<usize> {
+        axis.edge.resolve(at, axis.n).map(|inside| inside * axis.channels)
+    }
+
+    fn sample(&self) -> Option<usize> {
+        self.inside.map(|inside| inside + self.channel)
+    }
+
+    fn step(&mut self, axis: &Axis) {
+        self.channel += 1;
+        if self.channel == axis.channels {
+            self.channel = 0;
+            self.at += 1;
+            self.inside = Self::resolved(axis, self.at);
         }
     }
 }

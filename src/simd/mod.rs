@@ -10,6 +10,7 @@ use std::fmt;
 pub(crate) mod apart;
 pub(crate) mod coarse;
 pub(crate) mod columns;
+pub(crate) mod flat;
 pub(crate) mod tile;
 pub(crate) mod transpose;
 
@@ -278,6 +279,14 @@ macro_rules! folding {
             #[inline(always)]
             fn minus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S> {
                 a - b
+            }
+            #[inline(always)]
+            fn added<S: Simd>(sum: Self::Sum<S>, x: Self::Vector<S>) -> Self::Sum<S> {
+                sum + x
+            }
+            #[inline(always)]
+            fn scaled<S: Simd>(sum: Self::Sum<S>, tap: Self::Tap<S>) -> Self::Sum<S> {
+                sum * tap
             }
             #[inline(always)]
             fn taps<S: Simd>(simd: S, from: &[Self]) -> Self::Tap<S> {

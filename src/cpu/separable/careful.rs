@@ -31,10 +31,14 @@ impl<A: Compute> Careful<A> {
         order: Order,
         [folded, plain]: [With; 2],
     ) -> Result<Self> {
-        // Two rows are added that were filtered along the last axis.
+        // Rows are added that were filtered along the last axis: two of them, or those under all taps.
+        let added = match order {
+            Order::Shared => terms[0].iter().map(Vec::len).max().unwrap_or(2),
+            Order::InOrder | Order::Apart => 2,
+        };
         let sum = |taps: &[A]| taps.iter().map(|tap| tap.magnitude()).sum::<f64>();
         let filtered = terms.iter().map(|term| sum(&term[1])).fold(1.0, f64::max);
-        let largest = 1.0 / A::DTYPE.smallest_normal() / (4.0 * filtered);
+        let largest = 1.0 / A::DTYPE.smallest_normal() / (2.0 * added as f64 * filtered);
         Ok(Self {
             outside_is_large: extension.values.iter().any(|value| is_large(*value, largest)),
             samples: extension.geometry.input_len(),

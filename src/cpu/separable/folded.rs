@@ -7,6 +7,7 @@ use crate::plan::cpu::{Order, Strips};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
 use crate::simd::apart::{ApartJob, FoldJob, Half, has_tiles};
+use crate::simd::flat::FlatJob;
 use crate::util::memory;
 
 use super::fused::TAPS;
@@ -14,15 +15,15 @@ use super::fused::TAPS;
 /// The taps of a sum of outer products, each of which is the same read backwards, perhaps with the other
 /// sign.
 pub(super) struct Folded<A: Compute> {
-    /// Along the last axis, one for each term.
-    horizontal: Vec<Half<A>>,
+    /// Along the last axis.
+    horizontal: Taps<A>,
     /// Where the samples under its taps lie; where tiles of rows are summed, so many of these start so far
     /// from each other, and so on.
     sources: Vec<usize>,
     rows: usize,
     step: usize,
     /// Along the other, all terms at once.
-    vertical: Vec<Half<A>>,
+    vertical: Taps<A>,
     /// Columns of a strip.
     columns: usize,
     /// Samples of a stretch that are read for a strip, where they are moved to lanes that stand apart.
@@ -32,6 +33,14 @@ pub(super) struct Folded<A: Compute> {
     run: for<'a> fn(InstructionSet, ApartJob<'a, A>),
 }
 
+/// Taps along an axis.
+enum Taps<A> {
+    /// Of each term.
+    Mirrored(Vec<Half<A>>),
+    /// Of the only one, so many of one size.
+    Flat(usize, A),
+}
+
 impl<A: Compute> Folded<A> {
     pub(super) fn new(
         inner: &Axis,
@@ -39,21 +48,26 @@ impl<A: Compute> Folded<A> {
         (strips, order): (Strips, Order),
         instructions: InstructionSet,
     ) -> Result<Self> {
-        let halves = |axis: usize| -> Result<Vec<Half<A>>> {
-            terms.iter().map(|term| half(&term[axis])).collect()
+        let taps = |axis: usize| -> Result<Taps<A>> {
+            if order == Order::Shared {
+                let factor = &terms[0][axis];
+                return Ok(Taps::Flat(factor.len(), factor[0]));
+            }
+            let halves = terms.iter().map(|term| half(&term[axis]));
+            Ok(Taps::Mirrored(halves.collect::<Result<_>>()?))
         };
         let lanes = instructions.vector_bytes() / size_of::<A>();
-        let apart = order == Order::Apart;
+        let apart = order != Order::InOrder;
         // A shift along the row is one to other vectors, or inside of them.
         let step = inner.tap_step() * if apart { lanes } else { 1 };
-        let (rows, step) = match has_tiles(instructions) {
-            true => (strips.columns / step, step),
-            false => (1, step),
+        let rows = match order == Order::Shared || has_tiles(instructions) {
+            true => strips.columns / step,
+            false => 1,
         };
         let sources = rows + inner.taps - 1;
         Ok(Self {
-            horizontal: halves(1)?,
-            vertical: halves(0)?,
+            horizontal: taps(1)?,
+            vertical: taps(0)?,
             sources: memory::collected((0..sources).map(|i| i * step), sources, TAPS)?,
             rows,
             step,
@@ -67,7 +81,10 @@ impl<A: Compute> Folded<A> {
 
     /// Outer products.
     pub(super) fn terms(&self) -> usize {
-        self.horizontal.len()
+        match &self.horizontal {
+            Taps::Mirrored(terms) => terms.len(),
+            Taps::Flat(..) => 1,
+        }
     }
 
     /// Whether outputs are summed in their order, to where they are stored.
@@ -94,20 +111,22 @@ impl<A: Compute> Folded<A> {
         if self.spread.is_some() {
             let chunk = self.columns / self.lanes;
             let job = ApartJob::Spread { from: stretch, chunk, to: &mut *spread };
-            (self.run)(self.instructions, job);
+            self.run(job);
             x = spread;
         }
-        for (taps, ring) in self.horizontal.iter().zip(rings) {
-            let job = FoldJob {
-                x,
-                sources: &self.sources,
-                taps: std::slice::from_ref(taps),
-                y: &mut ring[slot..],
-                pitch: self.step,
-                rows: self.rows,
-                columns: self.columns / self.rows,
-            };
-            (self.run)(self.instructions, ApartJob::Fold(job));
+        let (sources, rows) = (&self.sources[..], self.rows);
+        for (term, ring) in rings.enumerate() {
+            let (pitch, columns) = (self.step, self.columns / rows);
+            let y = &mut ring[slot..];
+            self.run(match &self.horizontal {
+                Taps::Mirrored(terms) => {
+                    let taps = std::slice::from_ref(&terms[term]);
+                    ApartJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
+                }
+                &Taps::Flat(taps, tap) => {
+                    ApartJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
+                }
+            });
         }
     }
 
@@ -119,10 +138,16 @@ impl<A: Compute> Folded<A> {
         sums: &mut [A],
         (y, pitch, rows): (&mut [A], usize, usize),
     ) {
-        let (taps, columns) = (&self.vertical[..], self.columns);
+        let (x, columns) = (ring, self.columns);
         let fold = |y: &mut [A], pitch| {
-            let job = FoldJob { x: ring, sources, taps, y, pitch, rows, columns };
-            (self.run)(self.instructions, ApartJob::Fold(job));
+            self.run(match &self.vertical {
+                Taps::Mirrored(taps) => {
+                    ApartJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
+                }
+                &Taps::Flat(taps, tap) => {
+                    ApartJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
+                }
+            });
         };
         if self.is_in_order() {
             return fold(y, pitch);
@@ -130,8 +155,12 @@ impl<A: Compute> Folded<A> {
         fold(sums, columns);
         for (from, to) in sums.chunks_exact(columns).zip(y.chunks_mut(pitch)).take(rows) {
             let job = ApartJob::Gather { from, to: &mut to[..columns] };
-            (self.run)(self.instructions, job);
+            self.run(job);
         }
+    }
+
+    fn run(&self, job: ApartJob<'_, A>) {
+        (self.run)(self.instructions, job);
     }
 }
 

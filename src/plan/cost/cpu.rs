@@ -30,10 +30,21 @@ fn folding(order: Order, instructions: InstructionSet) -> f64 {
     match (instructions, order) {
         (InstructionSet::Avx512, _) => 2.0,
         (InstructionSet::Avx2, Order::InOrder) => 1.35,
-        (InstructionSet::Avx2, Order::Apart) => 1.15,
+        (InstructionSet::Avx2, _) => 1.15,
         (InstructionSet::Baseline, _) => 1.5,
     }
 }
+
+/// Multiply-adds that take as long as the additions of an output, where so many rows share the sums of `taps`
+/// equal taps (`simd/flat.rs` counts them): each has a load of its own, and some a store.
+fn shared(taps: usize, rows: usize) -> f64 {
+    let group = rows.min(taps).max(1);
+    ADDITION * (taps as f64 / group as f64 + 3.0)
+}
+
+/// Multiply-adds for each addition of shared sums. From boxes of RGB of 8 bits, 3840 x 2160, 9 to 101 taps (Zen 3,
+/// AVX2, two threads, 2026-11-28).
+const ADDITION: f64 = 1.5;
 
 /// The share of the direct method's rate that passes down to a coarser grid and up again reach.
 const COARSE_SHARE: f64 = 0.5;
@@ -99,20 +110,29 @@ impl CostModel {
             _ => None,
         });
         let rate = self.direct_rate(dtype, capabilities);
-        // The last two axes are folded; passes along others are not.
-        let gain = folded.map_or(1.0, |(order, _)| folding(order, capabilities.instructions));
+        let tile = outer.last().map(|axis| match folded {
+            Some((_, strips)) => strips.tile,
+            None => Tile::along(axis, capabilities.instructions),
+        });
         let (columns, others) = match outer.split_last() {
             Some((last, others)) => (last.taps, others.iter().map(|axis| axis.taps).sum()),
             None => (0, 0),
         };
         // Pieces filter the rows above them again.
-        let again = outer.last().map_or(0.0, |axis| {
-            let tile = Tile::along(axis, capabilities.instructions);
+        let again = outer.last().zip(tile).map_or(0.0, |(axis, tile)| {
             let piece = strips::piece(tile, axis.outputs(), capabilities.threads);
             (axis.taps - 1) as f64 / piece as f64
         });
         let fused = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
-        let per_sample = fused / gain + others as f64 / 0.92;
+        // The last two axes are folded; passes along others are not.
+        let fused = match folded {
+            Some((Order::Shared, strips)) => {
+                (1.0 + again) * shared(inner.taps, inner.taps) + shared(columns, strips.tile.rows)
+            }
+            Some((order, _)) => fused / folding(order, capabilities.instructions),
+            None => fused,
+        };
+        let per_sample = fused + others as f64 / 0.92;
         let rows = samples / inner.outputs() as f64;
         let width = dtype.size() as f64 / 4.0;
         let passes = passes.len();
@@ -121,7 +141,7 @@ impl CostModel {
         // What lies beyond a strip is moved there as well.
         let beyond = |strips: &Strips| BEYOND * inner.reach() as f64 / strips.columns as f64;
         let moved = match folded {
-            Some((Order::Apart, strips)) => APART + beyond(strips),
+            Some((Order::Apart | Order::Shared, strips)) => APART + beyond(strips),
             Some((Order::InOrder, _)) => IN_ORDER,
             None => 1.0,
         };
