@@ -23,7 +23,9 @@ with its edges; of libblur in the middle alone, since its edges are others), rou
 planned before; `apply` makes a new picture with each call. OpenCV and libblur get their result's memory,
 the others make it. `copy` is NumPy's: nothing that reads and writes the picture takes less. `image`,
 Pillow (three boxes) and libvips have Gaussians of their own: they are measured, and not the same.
-A Gaussian ends at four sigma, as SciPy's does. Contenders took turns, call by call.
+`of the limit` is the share of `apply_into` that the copy takes, or what multiply-adds take at the rate that they
+have in registers (the best of the run: {peak:.3g} GFMA/s), whichever is more: K² for each output of a general kernel, 2 K of a Gaussian. Transforms, and sums that
+symmetric taps share, need fewer and can be beyond it. A Gaussian ends at four sigma, as SciPy's does. Contenders took turns, call by call.
 """
 
 SIGMAS = (0.8, 2, 5, 10, 20)
@@ -132,6 +134,7 @@ def all_ways(case, worker):
     yield way("ours", "apply_into", of_worker("ours:into"), exact)
     yield way("ours", "apply", of_worker("ours:fresh"), exact)
     yield way("NumPy", "copy", prepared(lambda: np.copyto(dst, x) or dst), other)
+    yield way("limit", "multiply-adds", of_worker("limit:multiply-adds"), other)
     if case.taps is None:
         kernel = np.ascontiguousarray(case.k[::-1, ::-1])
         filtered = lambda: cv2.filter2D(x, -1, kernel, dst=dst, borderType=edges)
@@ -188,14 +191,23 @@ def find_contenders(case, worker):
     return found, wrong
 
 
-def row(case, contenders):
+def peak_of(contenders):
+    """Multiply-adds per second, the most that were seen."""
+    return max(
+        int(c.call.note) / min(c.times) for c in contenders if c.way.library == "limit"
+    )
+
+
+def row(case, contenders, peak):
     def of(library, name=None):
         own = [c for c in contenders if c.way.library == library and name in (None, c.way.name)]
         return min(own, key=lambda contender: contender.seconds, default=None)
 
     into, fresh, copy = of("ours", "apply_into"), of("ours", "apply"), of("NumPy")
     if into is None or fresh is None:
-        return [case.name, "wrong"] + [""] * (2 + len(PEERS))
+        return [case.name, "wrong"] + [""] * (3 + len(PEERS))
+    taps = case.k.size if case.taps is None else 2 * case.taps.size
+    share = max(taps * case.x.size / peak, copy.seconds) / into.seconds
 
     def cell(contender):
         if contender is None:
@@ -206,11 +218,11 @@ def row(case, contenders):
 
     own = f"**{into.seconds * 1e3:.3g}** {into.call.note} (off by {into.off:.2g})"
     cells = [case.name, own, f"{fresh.seconds * 1e3:.3g} (x {fresh.seconds / into.seconds:.2g})"]
-    cells.append(f"{copy.seconds * 1e3:.2g}")
+    cells += [f"{copy.seconds * 1e3:.2g}", f"{share:.0%}"]
     return cells + [cell(of(library)) for library in PEERS]
 
 
-def text(rows, wrong, threads, quick):
+def text(rows, wrong, peak, threads, quick):
     from report import processor, versions
 
     import PIL
@@ -236,8 +248,8 @@ def text(rows, wrong, threads, quick):
         f"{datetime.date.today()}, {processor()}, {os.cpu_count()} cores.",
         f"{versions()}, {', '.join(crates)}, Pillow {PIL.__version__}.",
         "",
-        METHOD.format(threads=threads, width=width, height=height),
-        *table(["picture", "apply_into", "apply", "copy", *PEERS], rows),
+        METHOD.format(peak=peak / 1e9, threads=threads, width=width, height=height),
+        *table(["picture", "apply_into", "apply", "copy", "of the limit", *PEERS], rows),
     ]
     return end(lines, "Results that were wrong, and so were not measured:", wrong)
 
@@ -258,15 +270,17 @@ def main():
 
     cv2.setNumThreads(options.threads)
     seconds = options.seconds or (0.02 if options.quick else 0.4)
-    rows, wrong = [], []
+    measured, wrong, peak = [], [], 0.0
     with Worker(options.binary, options.threads) as worker:
         for case in cases(options.quick):
             contenders, disagreements = find_contenders(case, worker)
             measure(contenders, seconds)
-            rows.append(row(case, contenders))
+            measured.append((case, contenders))
             wrong += disagreements
-            print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
-    finish(text(rows, wrong, options.threads, options.quick), wrong, options.output)
+            peak = max(peak, peak_of(contenders))
+            print(" | ".join(row(case, contenders, peak)), file=sys.stderr, flush=True)
+    rows = [row(*case, peak) for case in measured]
+    finish(text(rows, wrong, peak, options.threads, options.quick), wrong, options.output)
 
 
 if __name__ == "__main__":

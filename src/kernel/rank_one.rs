@@ -135,8 +135,12 @@ pub(crate) fn keeps<A: Element>(
 }
 
 /// Moves the largest of these taps, none of them negative, by up to two roundings each until they add
-/// up to `wanted`. Pairs of equal taps at the same distance from both ends stay equal.
+/// up to `wanted`. Pairs of equal taps at the same distance from both ends stay equal, and so do taps that are
+/// all the same: what neighbouring outputs have in common is summed once then.
 fn add_up_to<A: Element>(factor: &mut [A], wanted: f64) -> Result<()> {
+    if factor.iter().all(|tap| *tap == factor[0]) {
+        return Ok(());
+    }
     let value = |tap: A| tap.to_complex().re;
     let half = factor.len().div_ceil(2);
     let mut order: Vec<usize> = memory::collected(0..half, half, FACTORS)?;

@@ -22,8 +22,8 @@ pub(crate) trait Folding: Lanes {
     fn minus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// A sum with one sample more.
     fn added<S: Simd>(sum: Self::Sum<S>, x: Self::Vector<S>) -> Self::Sum<S>;
-    /// A sum of samples under equal taps.
-    fn scaled<S: Simd>(sum: Self::Sum<S>, tap: Self::Tap<S>) -> Self::Sum<S>;
+    /// A sum of samples under equal taps. Of zeros it is a zero without a sign, whatever the tap's.
+    fn scaled<S: Simd>(simd: S, sum: Self::Sum<S>, tap: Self::Tap<S>) -> Self::Sum<S>;
     /// The first `count` taps, one for each lane.
     fn taps<S: Simd>(simd: S, from: &[Self]) -> Self::Tap<S>;
     /// The vector a lane on, and a sample behind it.

@@ -2,7 +2,8 @@
 //!
 //! Outputs of neighbouring rows have all but a few samples in common. Those of a group of `g` rows under `n`
 //! taps are sums of `n - g + 1` rows that all have, of the rows before these that only the first ones have, and of
-//! the rows behind them that only the last ones have: `(n + 3 g) / g` additions each, however many taps there are.
+//! the rows behind them that only the last ones have: `n + 2 g - 1` additions for all of them, and so two and a few
+//! for each, however many taps there are.
 //! Nothing is ever taken off a sum again: an output is a sum of its own window, which what is large, infinite or
 //! NaN elsewhere does not reach. (The idea is van Herk's and Gil and Werman's for maxima.)
 
@@ -75,7 +76,7 @@ fn stretch<S: Simd, A: Folding, const V: usize>(simd: S, job: &mut FlatJob<'_, A
             let y = &mut job.y[(row + r) * job.pitch + at..][..V * lanes];
             for v in 0..V {
                 let sum = A::added(sums[v], A::load(simd, &y[v * lanes..]));
-                A::store(simd, A::scaled(sum, tap), &mut y[v * lanes..]);
+                A::store(simd, A::scaled(simd, sum, tap), &mut y[v * lanes..]);
             }
         }
     }

@@ -285,8 +285,8 @@ macro_rules! folding {
                 sum + x
             }
             #[inline(always)]
-            fn scaled<S: Simd>(sum: Self::Sum<S>, tap: Self::Tap<S>) -> Self::Sum<S> {
-                sum * tap
+            fn scaled<S: Simd>(simd: S, sum: Self::Sum<S>, tap: Self::Tap<S>) -> Self::Sum<S> {
+                sum.mul_add(tap, S::$vector::splat(simd, 0.0))
             }
             #[inline(always)]
             fn taps<S: Simd>(simd: S, from: &[Self]) -> Self::Tap<S> {

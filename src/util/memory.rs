@@ -6,11 +6,41 @@ use ndarray::{Array, ArrayRef, Dimension};
 
 use crate::error::{Error, Result};
 
-/// So many zeros. Pages come untouched from the system, where a filled `Vec` would touch each of them.
+/// So many zeros. Pages come untouched from the system, where a filled `Vec` would touch each of them:
+/// the threads that write them do.
 pub(crate) fn zeros<T: Zeroable>(len: usize, what: &'static str) -> Result<Vec<T>> {
     let memory = bytemuck::allocation::try_zeroed_slice_box(len);
-    memory.map(Vec::from).map_err(|()| refused::<T>(len, what))
+    let mut memory = memory.map_err(|()| refused::<T>(len, what))?;
+    ask_for_huge_pages(&mut memory);
+    Ok(memory.into())
 }
+
+/// Whether so many bytes come in huge pages, two of them at least.
+pub(crate) fn has_huge_pages(bytes: usize) -> bool {
+    cfg!(target_os = "linux") && bytes >= 4 << 20
+}
+
+/// Asks the system for pages of megabytes where there are several of them: each page costs about as
+/// much at its first touch as filling it does (64 MB on two threads: 13.7 ms in pages of 4 KiB, 4.2 in huge ones).
+#[cfg(target_os = "linux")]
+fn ask_for_huge_pages<T>(memory: &mut [T]) {
+    const PAGE: usize = 4096;
+    let bytes = size_of_val(memory);
+    if !has_huge_pages(bytes) {
+        return;
+    }
+    let start = memory.as_mut_ptr().cast::<u8>();
+    let before = start.align_offset(PAGE);
+    if before >= bytes {
+        return;
+    }
+    // SAFETY: the range lies within the slice. The advice changes what its pages are, not what they hold; a
+    // system that does not take it says so, and nothing is lost.
+    unsafe { libc::madvise(start.add(before).cast(), bytes - before, libc::MADV_HUGEPAGE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_for_huge_pages<T>(_: &mut [T]) {}
 
 /// An empty vector with room for so many.
 pub(crate) fn room<T>(len: usize, what: &'static str) -> Result<Vec<T>> {

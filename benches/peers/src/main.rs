@@ -19,6 +19,9 @@ mod gpu;
 mod imageproc;
 mod ndarray_conv;
 mod ours;
+#[path = "../../common/peak.rs"]
+#[allow(dead_code, reason = "benches have the other half of it")]
+mod peak;
 mod pictures;
 
 use std::collections::HashMap;

@@ -14,6 +14,7 @@ use ndarray::{Array2, ArrayD, Ix2};
 
 use crate::case::AnyCase;
 use crate::contender::{Contender, allocating};
+use crate::peak;
 
 /// Samples and size.
 #[derive(Clone)]
@@ -144,6 +145,7 @@ impl<T: Level> AnyCase for PictureCase<T> {
                     T::filter(x, y, &taps, KernelShape::new(width, height))
                 }))
             }
+            "limit:multiply-adds" => Box::new(Peak::new(x.samples)?),
             _ => return Err(format!("no contender {name:?} for pictures")),
         })
     }
@@ -224,5 +226,44 @@ where
 
     fn result(&self) -> Vec<u8> {
         bytemuck::cast_slice(&self.y).to_vec()
+    }
+}
+
+/// Multiply-adds of `f32` in registers, on as many threads as the others have: no sum of products is
+/// quicker.
+struct Peak<T> {
+    samples: Vec<T>,
+    level: fearless_simd::Level,
+    threads: usize,
+}
+
+/// Calls of [`peak::multiply_adds_f32`] in a run, which takes about a millisecond.
+const CALLS: u64 = 100;
+
+impl<T: Level> Peak<T> {
+    fn new(samples: Vec<T>) -> Result<Self, String> {
+        let (_, level) = peak::levels().into_iter().next().ok_or("no instructions are known")?;
+        // As the script sets it for this library.
+        let threads = std::env::var("RAYON_NUM_THREADS").ok().and_then(|n| n.parse().ok());
+        Ok(Self { samples, level, threads: threads.unwrap_or_else(peak::all_threads) })
+    }
+}
+
+impl<T: Level> Contender for Peak<T> {
+    fn note(&self) -> String {
+        let each = peak::multiply_adds_f32(self.level) as u64;
+        (each * CALLS * self.threads as u64).to_string()
+    }
+
+    fn run(&mut self) -> Result<Duration, String> {
+        let level = self.level;
+        let work = move || {
+            std::hint::black_box(peak::multiply_adds_f32(level));
+        };
+        Ok(peak::time_together(vec![work; self.threads], CALLS))
+    }
+
+    fn result(&self) -> Vec<u8> {
+        bytemuck::cast_slice(&self.samples).to_vec()
     }
 }

@@ -10,10 +10,10 @@ use image::{Rgb, RgbImage};
 use crate::common::Place;
 
 /// Starts work on a folder, sends a signal when the first results wait beside their places, and gives
-/// the names that are left in the output's folder, if that is there.
+/// the names that are left in the output's folder, if that is there. Nobody reads the plans that the
+/// command prints: it waits with a full pipe, and cannot end before the signal.
 fn interrupted(place: &Place, signal: &str, number: i32) -> Option<Vec<String>> {
-    let mut command =
-        place.command("apply in -k disk:15 -o out --device cpu --method direct --check 2000");
+    let mut command = place.command("apply in -k box:3 -o out --device cpu --explain");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let names = || -> Option<Vec<String>> {
         let entries = std::fs::read_dir(place.file("out")).ok()?;
@@ -33,11 +33,12 @@ fn interrupted(place: &Place, signal: &str, number: i32) -> Option<Vec<String>> 
     names()
 }
 
+/// Pictures of as many sizes, each with a plan of its own, that fill more than a pipe.
 fn place() -> Place {
     let place = Place::new();
     std::fs::create_dir(place.file("in")).unwrap();
-    let picture = RgbImage::from_fn(160, 120, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
     for i in 0..400 {
+        let picture = RgbImage::from_pixel(20 + i, 20, Rgb([1, 2, 3]));
         picture.save(place.file(&format!("in/{i}.bmp"))).unwrap();
     }
     place

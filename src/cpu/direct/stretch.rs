@@ -9,7 +9,7 @@ use super::window::WindowLayout;
 use super::{Call, Direct, STRETCH, Workspace};
 use crate::element::compute::Compute;
 use crate::error::Result;
-use crate::format::rows::Output;
+use crate::format::rows::{Input, Output};
 use crate::plan::cpu::tiles::SHORT;
 use crate::problem::extension::Row;
 use crate::simd::tile::ZEROS;
@@ -210,6 +210,9 @@ impl<A: Compute> Direct<A> {
                 fill(&stretches[1], &mut window[after..])?;
             }
         }
+        if kept.is_some() {
+            self.ask_for_next(call.x, found, stretch.rows, stretches[0].start, len);
+        }
         memory::fit(results, stretch.rows * pitch, "outputs at the ends of rows")?;
         stretch.tiles.run(Work {
             x: window,
@@ -229,5 +232,24 @@ impl<A: Compute> Direct<A> {
             }
         }
         Ok(())
+    }
+
+    /// Asks for what the next tile reads below these rows, while theirs is computed.
+    fn ask_for_next(
+        &self,
+        x: Input<'_, A>,
+        rows: &[Row<A>],
+        more: usize,
+        column: usize,
+        len: usize,
+    ) {
+        let [.., Row::Stored(before), Row::Stored(last)] = rows[..] else { return };
+        // Mirrored rows go the other way.
+        let (pitch, start) =
+            (last.wrapping_sub(before), self.extension.inner().start(column).max(0));
+        for row in 1..=more {
+            let at = last.wrapping_add(row.wrapping_mul(pitch)).wrapping_add_signed(start);
+            x.prefetch(at, len);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Folded passes over samples that may be so large that two of them cannot be added.
+//! Folded passes over samples that may be so large that they cannot be added.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -36,7 +36,7 @@ fn folding(order: Order, instructions: InstructionSet) -> f64 {
 }
 
 /// Multiply-adds that take as long as the additions of an output, where so many rows share the sums of `taps`
-/// equal taps (`simd/flat.rs` counts them): each has a load of its own, and some a store.
+/// equal taps (`simd/flat.rs` counts them), and its multiplication: each has a load of its own, and some a store.
 fn shared(taps: usize, rows: usize) -> f64 {
     let group = rows.min(taps).max(1);
     ADDITION * (taps as f64 / group as f64 + 3.0)
@@ -120,14 +120,16 @@ impl CostModel {
         };
         // Pieces filter the rows above them again.
         let again = outer.last().zip(tile).map_or(0.0, |(axis, tile)| {
-            let piece = strips::piece(tile, axis.outputs(), capabilities.threads);
+            let piece =
+                strips::piece(tile, axis.outputs(), capabilities.threads).min(axis.outputs());
             (axis.taps - 1) as f64 / piece as f64
         });
         let fused = (1.0 + again) * inner.taps as f64 / 0.95 + columns as f64 / 0.92;
         // The last two axes are folded; passes along others are not.
         let fused = match folded {
             Some((Order::Shared, strips)) => {
-                (1.0 + again) * shared(inner.taps, inner.taps) + shared(columns, strips.tile.rows)
+                let along = strips.along(inner, dtype, capabilities.instructions);
+                (1.0 + again) * shared(inner.taps, along) + shared(columns, strips.tile.rows)
             }
             Some((order, _)) => fused / folding(order, capabilities.instructions),
             None => fused,

@@ -74,7 +74,7 @@ pub struct CpuRates {
     /// Bytes per second beyond that, read and written, of all threads together.
     pub bandwidth: f64,
     /// Bytes per second of memory that nobody has touched before, as a first result is: the system has to find
-    /// pages for it.
+    /// pages for it. Large ones come in huge pages on Linux, four times as fast.
     pub fresh: f64,
     /// Finding and starting one row of samples for one row of outputs, in seconds.
     pub row: f64,

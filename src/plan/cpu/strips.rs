@@ -14,7 +14,7 @@ use crate::simd::{InstructionSet, apart};
 pub enum Passing {
     /// Along the last two axes at once.
     Fused(Pass, Strips),
-    /// The same with symmetric taps, whose samples are added before they are multiplied.
+    /// The same with symmetric taps, or taps that are all the same: samples are added before they are multiplied.
     Folded {
         /// What is passed over.
         pass: Pass,
@@ -22,14 +22,14 @@ pub enum Passing {
         order: Order,
         /// Strips of columns.
         strips: Strips,
-        /// Those of fused passes, for samples so large that two of them cannot be added.
+        /// Those of fused passes, for samples so large that they cannot be added.
         plain: Strips,
     },
     /// Along one axis.
     Single(Pass, Tile),
 }
 
-/// Which samples the lanes of a vector hold in folded passes.
+/// Which samples the lanes of a vector hold in folded passes, and what outputs share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
@@ -112,11 +112,11 @@ impl Strips {
 }
 
 /// Samples of a lane's chunk, at most: wide enough that what lies beyond is little beside it, and few
-/// enough that a strip's results stay in the first-level cache.
+/// enough that eight rows of a strip's results stay in the first-level cache.
 const CHUNK: usize = 160;
 
 /// Bytes that the rings of folded passes may take: most of the second-level cache of today's machines,
-/// since nothing else goes through it. (Chunks of 48, 72, 120, 160 and 240 samples, RGB of 3840 x 2160,
+/// since little else goes through it. (Chunks of 48, 72, 120, 160 and 240 samples, RGB of 3840 x 2160,
 /// Gaussians of 41, 81 and 161 taps: 15.5, 14.0, 12.7, 12.9 and 13.8 ms; 25.0, 22.8, 22.3, 23.4 and 25.0; 42.4,
 /// 41.1, 40.8, 41.6 and 43.5. Zen 4, two threads, 2026-11-27.)
 const FOLDED_RING_BYTES: usize = 768 << 10;
@@ -153,12 +153,32 @@ fn worth_folding(
     (single && !shared).then_some(Order::InOrder)
 }
 
-/// Taps of a box along both axes from which on sums are better shared: under 9 and 9 it gains 8 %, under 5 and 5
-/// nothing (RGB of 8 bits, 3840 x 2160, Zen 3, two threads, 2026-11-27).
-const SHARED_FROM: usize = 18;
+/// Whether sums of equal taps, so many along each axis, are better shared by neighbouring outputs, where `along` of
+/// them stand behind each other along a row of a strip. `beyond` is as in [`worth_folding`].
+///
+/// With AVX2 it gains 8 % under 9 and 9 taps of `f32`. With AVX-512, whose tiles are quicker, it is ahead from 12 and 12 taps
+/// on for RGB of 8 bits, 15 for grey, 18 for RGB of `f32` and 21 for grey; under 9 and 9 of the last it takes 1.7 times as
+/// long. Under 2 or 3 taps along a row spreading it costs more than the sums. (3840 x 2160, two threads; Zen 3, 2026-11-27,
+/// and Zen 5, 2026-11-28.)
+fn worth_sharing(
+    taps: [usize; 2],
+    along: usize,
+    dtype: DType,
+    instructions: InstructionSet,
+    beyond: f64,
+) -> bool {
+    let from = match (instructions, dtype) {
+        (InstructionSet::Avx512, _) => 34.0,
+        (_, DType::F64) => 26.0,
+        _ => 15.0,
+    };
+    let both = taps.iter().sum::<usize>() as f64;
+    let [_, inner] = taps;
+    taps.iter().all(|&taps| taps >= 5) && along >= inner.min(8) && both >= from + 14.0 * beyond
+}
 
-/// Output rows that share sums of so many taps: what they have in common is summed once, and the more rows, the
-/// larger the ring.
+/// Output rows that share sums of so many taps. More rows have more in common: of `n` taps, `g` rows sum `n / g + 2`
+/// samples each. A tile of as many rows as half of the taps sums 4, and no more than 64 stay in the second-level cache.
 fn shared_rows(taps: usize) -> usize {
     (taps / 2).next_multiple_of(8).clamp(8, 64)
 }
@@ -182,9 +202,17 @@ impl Strips {
             return None;
         }
         let taps = [rows.taps, inner.taps];
-        if kernel.flat && taps.iter().sum::<usize>() >= SHARED_FROM {
+        if kernel.flat {
             let apart = Self::apart(geometry, shared_rows(rows.taps), kernel, dtype, instructions);
-            if let Some((strips, _)) = apart {
+            if let Some((strips, beyond)) = apart
+                && worth_sharing(
+                    taps,
+                    strips.along(inner, dtype, instructions),
+                    dtype,
+                    instructions,
+                    beyond,
+                )
+            {
                 return Some((Order::Shared, strips));
             }
         }
@@ -199,6 +227,12 @@ impl Strips {
             _ => Self::in_order(folded_tile(height, rows), inner, kernel.terms, dtype),
         };
         Some((order, strips))
+    }
+
+    /// Outputs of a lane's chunk that stand behind each other, of one channel or of those that dilated taps read.
+    pub(crate) fn along(&self, inner: &Axis, dtype: DType, instructions: InstructionSet) -> usize {
+        let lanes = instructions.vector_bytes() / dtype.size();
+        self.columns / (lanes * inner.tap_step())
     }
 
     /// Strips for lanes that stand apart, where there is room for them, and how far the taps reach beyond a
