@@ -330,13 +330,13 @@ fn shares<A: convolve::Element, D: ndarray::Dimension>(filter: &Filter<A, D>) ->
 fn boxes<A: Value + Into<f64>>() {
     let mut random = Random::new(29);
     for (shape, taps) in [
-        (vec![41, 300], [9, 9]),
+        (vec![41, 300], [17, 15]),
         (vec![70, 530], [31, 24]),
-        (vec![30, 301, 3], [2, 17]),
-        (vec![90, 300], [65, 2]),
+        (vec![30, 301, 3], [17, 17]),
+        (vec![90, 300], [65, 6]),
         (vec![104, 140, 4], [100, 11]),
         (vec![20, 530, 2], [8, 101]),
-        (vec![2, 45, 300, 3], [12, 13]),
+        (vec![2, 45, 300, 3], [16, 17]),
     ] {
         for (i, boundary) in EDGES.into_iter().enumerate() {
             let mut k = ArrayD::<A>::from_elem(IxDyn(&taps), A::from_integer(3));
@@ -358,7 +358,9 @@ fn boxes<A: Value + Into<f64>>() {
                 let filter = convolver(set, 1 + i % 2).filter(&k).options(options.clone());
                 let filter = filter.method(Method::Separable).for_shape(x.raw_dim());
                 let filter = filter.expect("an outer product");
-                assert!(shares(&filter), "{set} {shape:?} {taps:?}: {}", filter.plan());
+                // With AVX-512 only large boxes gain from it.
+                let must = set != InstructionSet::Avx512 || taps.iter().sum::<usize>() > 60;
+                assert!(shares(&filter) || !must, "{set} {shape:?} {taps:?}: {}", filter.plan());
                 check(&filter, &x, k.shape(), &expected);
             }
         }
@@ -392,7 +394,7 @@ fn shared_sums_hold_nothing_of_their_neighbours() {
         loud[at] = value;
     }
     for set in sets() {
-        for taps in [[9, 10], [31, 33]] {
+        for taps in [[22, 23], [31, 33]] {
             let k = ArrayD::<f32>::from_elem(IxDyn(&taps), 1.0);
             let filter = |threads| {
                 let filter = convolver(set, threads).filter(&k).boundary(Boundary::Zero);
@@ -436,5 +438,27 @@ fn boxes_of_samples_too_large_to_be_added_are_averaged() {
             let y = filter.apply(&Array2::from_elem((90, 512), value)).expect("runs");
             assert!(y.iter().all(|&y| (y / value - 1.0).abs() < 1e-4), "{set} {value}: {y}");
         }
+    }
+}
+
+/// Sums are shared where all taps are one number, also as an average in `f64`, and not where taps differ along an axis,
+/// or one of them is short.
+#[test]
+fn boxes_are_known_by_their_taps() {
+    let average = Array2::<f64>::from_elem((31, 33), 1.0 / (31.0 * 33.0));
+    let mut ramp = average.clone();
+    (0..31).for_each(|i| ramp.row_mut(i).fill(1.0 + i.abs_diff(15) as f64));
+    let low = Array2::<f64>::from_elem((3, 61), 1.0);
+    for set in sets() {
+        let filter = |k: &Array2<f64>| {
+            let filter = convolver(set, 1).filter(k).method(Method::Separable);
+            filter.for_shape((90, 600)).expect("an outer product")
+        };
+        assert!(shares(&filter(&average)), "{set}");
+        assert!(!shares(&filter(&ramp)), "{set}");
+        assert!(!shares(&filter(&low)), "{set}");
+        // Zeros stay zeros without a sign.
+        let y = filter(&average.mapv(|tap| -tap)).apply(&Array2::zeros((90, 600))).expect("runs");
+        assert!(y.iter().all(|y| y.to_bits() == 0), "{set}");
     }
 }
