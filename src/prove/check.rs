@@ -14,6 +14,7 @@ use crate::problem::geometry::Geometry;
 use crate::prove::reference::{Definition, Oracle};
 use crate::prove::verify;
 use crate::util::memory;
+use crate::words::Method;
 
 /// How much of a filter's results is checked: see [`FilterBuilder::check`](crate::FilterBuilder::check).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,8 +88,8 @@ impl<A: Element> Checker<A> {
         if let Some(definition) = &self.definition {
             // A transform's errors come from everywhere, and those of a coarser grid from beside the
             // window; those of sums from the window alone.
-            let far = match recipe(plan) {
-                Recipe::CpuFft { .. } | Recipe::CpuCoarse { .. } => {
+            let far = match (plan.method(), recipe(plan)) {
+                (Method::Fft, _) | (_, Recipe::CpuCoarse { .. }) => {
                     let all = x.iter().map(|x| x.to_element().magnitude());
                     verify::largest_finite(all).max(result.outside)
                 }

@@ -37,6 +37,7 @@ pub const CPU_SEPARABLE: Way = (Device::Cpu, Method::Separable);
 pub const CPU_FFT: Way = (Device::Cpu, Method::Fft);
 pub const GPU_DIRECT: Way = (Device::Gpu, Method::Direct);
 pub const GPU_SEPARABLE: Way = (Device::Gpu, Method::Separable);
+pub const GPU_FFT: Way = (Device::Gpu, Method::Fft);
 
 /// The ways that are open to any `f32` kernel; the GPU's where there is one.
 pub fn ways() -> Vec<Way> {

@@ -1,0 +1,733 @@
+//! WGSL of transforms: straight-line code over registers, generated from where they are step by step.
+//!
+//! naga unrolls no loop and checks every dynamic index into a private array, so that every value has a
+//! name here. All that is not a transform is in `shaders/fft*.wgsl`.
+
+use std::f64::consts::PI;
+use std::fmt::Write;
+use std::ops::Range;
+
+use crate::element::DType;
+use crate::gpu::registers::{Layout, Step, scattered};
+use crate::plan::gpu::launch::{MAX_RANK, QUAD, Variant};
+use crate::plan::gpu::transform::{Block, BlockPass, Transform};
+
+/// Largest taps that are looked at before an output that could not be trusted is summed up again.
+pub(super) const PROBES: usize = 64;
+
+/// Invocations that sum up the levels of all others.
+const FOLDED: u32 = 16;
+
+/// Where the parts of a transform's weights begin, in quads, behind the values that stand outside. All
+/// but the last have lengths of their own, so that pipelines serve kernels of any size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sections {
+    /// What results are judged by, and what they are scaled by.
+    pub head: usize,
+    /// The largest taps, and where they are.
+    pub probes: usize,
+    pub twiddles: usize,
+    pub spectrum: usize,
+    /// The kernel.
+    pub taps: usize,
+}
+
+impl Sections {
+    /// Of the weights of a pass, with so many complex numbers in a quad.
+    pub(super) fn new(transform: &Transform, numbers: usize) -> Self {
+        let head = MAX_RANK / QUAD;
+        let probes = head + 1;
+        let twiddles = probes + if writes(transform.pass) { PROBES } else { 0 };
+        let tables = Layout::of(transform).twiddles();
+        let spectrum = twiddles + tables.iter().map(|&of| table_quads(of, numbers)).sum::<usize>();
+        let taps = spectrum
+            + if multiplies(transform.pass) { transform.block.samples() / numbers } else { 0 };
+        Self { head, probes, twiddles, spectrum, taps }
+    }
+}
+
+/// Whether a pass writes outputs, and so may sum up some of them.
+pub(super) fn writes(pass: BlockPass) -> bool {
+    matches!(pass, BlockPass::Whole | BlockPass::Back)
+}
+
+/// Whether a pass multiplies by the spectrum.
+pub(super) fn multiplies(pass: BlockPass) -> bool {
+    matches!(pass, BlockPass::Whole | BlockPass::Columns)
+}
+
+/// Whether a pass reads samples.
+pub(super) fn loads(pass: BlockPass) -> bool {
+    pass != BlockPass::Columns
+}
+
+/// Quads of a table of twiddles: for each group of powers one for every rest.
+pub(super) fn table_quads((split, radix): (u32, u32), numbers: usize) -> usize {
+    ((1usize << radix) - 1).div_ceil(numbers) << (split - radix)
+}
+
+/// Complex numbers in a quad of elements.
+pub(super) fn numbers_of_quad(accumulator: DType) -> usize {
+    if accumulator.is_complex() { QUAD } else { QUAD / 2 }
+}
+
+/// All of a shader behind the parameters and what loads and stores.
+pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
+    let is_complex = variant.types.accumulator.is_complex();
+    let layout = Layout::of(transform);
+    let mut code = Code::new(transform, &layout, is_complex);
+    match transform.pass {
+        BlockPass::Whole => code.whole(),
+        BlockPass::Look => code.look(),
+        BlockPass::Rows => code.rows(),
+        BlockPass::Columns => code.columns(),
+        BlockPass::Back => code.back(),
+    }
+    let mut source = constants(transform, &code.sections, is_complex);
+    source += include_str!("../../shaders/fft.wgsl");
+    if loads(transform.pass) {
+        source += include_str!("../../shaders/fft_input.wgsl");
+    }
+    if writes(transform.pass) {
+        source += include_str!("../../shaders/fft_output.wgsl");
+    }
+    source += &levels(transform.pass);
+    let _ = write!(
+        source,
+        "
+@compute @workgroup_size(WORKGROUP_X)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {{
+    output_start = params.output_start;
+{}}}
+",
+        code.text
+    );
+    source
+}
+
+/// Sizes, and complex numbers in quads.
+fn constants(transform: &Transform, sections: &Sections, is_complex: bool) -> String {
+    let Block { values, .. } = transform.block;
+    let Sections { head, probes, taps, .. } = sections;
+    let packed = if is_complex { 1 } else { 2 };
+    let len = transform.block.samples();
+    let row_groups = if transform.block.is_whole() { 1 } else { transform.block.row_groups() };
+    let mut text = format!(
+        "const VALUES: u32 = {}u;
+const PACKED: u32 = {packed}u;
+const FOLDED: u32 = {FOLDED}u;
+const BLOCK_LEN: u32 = {len}u;
+const ROW_GROUPS: u32 = {row_groups}u;
+const HEAD: u32 = {head}u;
+const PROBED: u32 = {probes}u;
+const PROBES: u32 = {PROBES}u;
+const TAPS: u32 = {taps}u;
+
+// The complex numbers of a quad.
+",
+        1u32 << values
+    );
+    let numbers: &[&str] = match is_complex {
+        true => &["component0(q)", "component1(q)", "component2(q)", "component3(q)"],
+        false => &["q.xy", "q.zw"],
+    };
+    for (i, number) in numbers.iter().enumerate() {
+        let _ = writeln!(text, "fn number{i}(q: Quad) -> vec2<f32> {{\n    return {number};\n}}\n");
+    }
+    let size = if is_complex { "max(abs(value.x), abs(value.y))" } else { "abs(value)" };
+    let _ = writeln!(
+        text,
+        "// A magnitude, or less.\nfn size(value: Element) -> f32 {{\n    return {size};\n}}\n"
+    );
+    text
+}
+
+/// What is between passes: the values of all transforms, and behind them the levels of their rows.
+fn levels(pass: BlockPass) -> String {
+    let (binding, access) = match pass {
+        BlockPass::Whole => return String::new(),
+        BlockPass::Back => (4, "read"),
+        _ => (3, "read_write"),
+    };
+    format!(
+        "
+@group(0) @binding({binding}) var<storage, {access}> between: array<vec2<u32>>;
+
+fn level_at(transform: u32, group: u32) -> u32 {{
+    return transform_count() * BLOCK_LEN + 2u * (transform * ROW_GROUPS + group);
+}}
+
+// How loud all rows of a transform are.
+fn level_of(transform: u32, t: u32) -> Level {{
+    var own = Level();
+    for (var i = t; i < ROW_GROUPS; i += INVOCATIONS) {{
+        let at = level_at(transform, i);
+        own = joined(own, Level(between[at], bitcast<vec2<f32>>(between[at + 1u])));
+    }}
+    return of_workgroup(t, own);
+}}
+"
+    )
+}
+
+/// Straight-line code: every value has a name.
+struct Code<'a> {
+    transform: &'a Transform,
+    layout: &'a Layout,
+    is_complex: bool,
+    sections: Sections,
+    swizzle: Vec<u32>,
+    text: String,
+    next: usize,
+    /// Names of the registers.
+    values: Vec<String>,
+}
+
+/// The rows of a block from which the rows of a workgroup are counted; none where it has all.
+#[derive(Clone, Copy)]
+enum From {
+    Block,
+    Row,
+}
+
+impl<'a> Code<'a> {
+    fn new(transform: &'a Transform, layout: &'a Layout, is_complex: bool) -> Self {
+        let numbers = numbers_of_quad(if is_complex { DType::Complex32 } else { DType::F32 });
+        let sections = Sections::new(transform, numbers);
+        let swizzle = layout.swizzle();
+        let (text, values) = (String::new(), Vec::new());
+        let mut code =
+            Self { transform, layout, is_complex, sections, swizzle, text, next: 0, values };
+        for (s, step) in layout.steps.iter().enumerate() {
+            for axis in 0..2 {
+                let at = scatter("t", code.along(&step.invocations, axis));
+                code.line(&format!("let {}{s} = {at};", ["y", "x"][axis]));
+            }
+            let mut terms = vec![scatter("t", step.invocations.iter().map(|&bit| Some(bit)))];
+            for (i, &bit) in step.invocations.iter().enumerate() {
+                let to = code.swizzle[bit as usize];
+                if to != 0 {
+                    terms.push(format!("((t >> {i}u) & 1u) * {to}u"));
+                }
+            }
+            let terms: Vec<String> = terms.iter().map(|term| format!("({term})")).collect();
+            code.line(&format!("let a{s} = {};", terms.join(" ^ ")));
+        }
+        code
+    }
+
+    fn registers(&self) -> usize {
+        1 << self.layout.steps[0].registers.len()
+    }
+
+    /// Where bits of a position go in its row (axis 0) or column (axis 1).
+    fn along<'b>(
+        &self,
+        bits: &'b [u32],
+        axis: usize,
+    ) -> impl Iterator<Item = Option<u32>> + use<'b> {
+        let columns = self.layout.columns;
+        bits.iter().map(move |&bit| match axis {
+            0 => bit.checked_sub(columns),
+            _ => (bit < columns).then_some(bit),
+        })
+    }
+
+    /// The part of a register in the row and the column of a step.
+    fn of_register(&self, step: usize, register: usize) -> [usize; 2] {
+        let registers = &self.layout.steps[step].registers;
+        [0, 1].map(|axis| scattered(register, self.along(registers, axis)))
+    }
+
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.text, "    {line}");
+    }
+
+    fn named(&mut self, expression: &str) -> String {
+        let name = format!("v{}", self.next);
+        self.next += 1;
+        self.line(&format!("let {name} = {expression};"));
+        name
+    }
+
+    /// `v` times `W_n^e`, or its conjugate.
+    fn rotated(&mut self, v: &str, e: usize, n: usize, inverse: bool) -> String {
+        match (e * 4, inverse) {
+            (0, _) => v.into(),
+            (q, false) if q == n => self.named(&format!("vec2<f32>({v}.y, -{v}.x)")),
+            (q, true) if q == n => self.named(&format!("vec2<f32>(-{v}.y, {v}.x)")),
+            _ => {
+                let angle = 2.0 * PI * e as f64 / n as f64 * if inverse { 1.0 } else { -1.0 };
+                let [c, s] = [angle.cos() as f32, angle.sin() as f32];
+                self.named(&format!(
+                    "vec2<f32>({v}.x * {c:?}f - {v}.y * {s:?}f, {v}.x * {s:?}f + {v}.y * {c:?}f)"
+                ))
+            }
+        }
+    }
+
+    /// The transform of values, in the order of frequencies.
+    fn transformed(&mut self, v: Vec<String>, inverse: bool) -> Vec<String> {
+        let n = v.len();
+        match n {
+            1 => v,
+            2 => {
+                let [a, b] = [&v[0], &v[1]];
+                vec![self.named(&format!("{a} + {b}")), self.named(&format!("{a} - {b}"))]
+            }
+            4 => {
+                let [a, b, c, d] = [&v[0], &v[1], &v[2], &v[3]];
+                let s0 = self.named(&format!("{a} + {c}"));
+                let s1 = self.named(&format!("{a} - {c}"));
+                let s2 = self.named(&format!("{b} + {d}"));
+                let s3 = self.named(&format!("{b} - {d}"));
+                let minus = format!("vec2<f32>({s1}.x + {s3}.y, {s1}.y - {s3}.x)");
+                let plus = format!("vec2<f32>({s1}.x - {s3}.y, {s1}.y + {s3}.x)");
+                let (one, three) = if inverse { (plus, minus) } else { (minus, plus) };
+                vec![
+                    self.named(&format!("{s0} + {s2}")),
+                    self.named(&one),
+                    self.named(&format!("{s0} - {s2}")),
+                    self.named(&three),
+                ]
+            }
+            _ => {
+                let outer = if n == 8 { 2 } else { 4 };
+                let inner = n / outer;
+                let mut parts = vec![Vec::new(); outer];
+                for n2 in 0..inner {
+                    let column = (0..outer).map(|n1| v[inner * n1 + n2].clone()).collect();
+                    for (k1, value) in self.transformed(column, inverse).into_iter().enumerate() {
+                        parts[k1].push(self.rotated(&value, n2 * k1, n, inverse));
+                    }
+                }
+                let mut out = vec![String::new(); n];
+                for (k1, row) in parts.into_iter().enumerate() {
+                    for (k2, value) in self.transformed(row, inverse).into_iter().enumerate() {
+                        out[k1 + outer * k2] = value;
+                    }
+                }
+                out
+            }
+        }
+    }
+
+    /// The quads of so many numbers in weights, as complex numbers: quad `i` is where `at` says.
+    fn numbers(&mut self, count: usize, at: impl Fn(usize) -> String) -> Vec<String> {
+        let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
+        let mut numbers = Vec::with_capacity(count);
+        for i in 0..count.div_ceil(each) {
+            let quad = self.named(&format!("weights[{}]", at(i)));
+            for part in 0..each.min(count - i * each) {
+                numbers.push(self.named(&format!("number{part}({quad})")));
+            }
+        }
+        numbers
+    }
+
+    /// Butterflies and twiddles of one step along one range of bits.
+    fn butterflies(&mut self, step: usize, range: &Range<u32>, inverse: bool) {
+        let Step { registers, invocations, .. } = &self.layout.steps[step];
+        let start = self.layout.start(range);
+        let (split, radix) = (range.end - start, range.end - range.start);
+        // Bits of a register's number that are the digit.
+        let digit = |k: usize| -> usize {
+            let place = |bit: u32| registers.iter().position(|&b| b == bit).expect("a bit held");
+            (0..radix).map(|i| (k >> i & 1) << place(range.start + i)).sum()
+        };
+        let all = digit((1 << radix) - 1);
+        let mut powers: Vec<String> = Vec::new();
+        if split > radix {
+            let below = start..range.start;
+            let rest = invocations.iter().map(|&bit| below.contains(&bit).then(|| bit - start));
+            let r = format!("q{}", self.next);
+            self.line(&format!("let {r} = {};", scatter("t", rest)));
+            let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
+            let tables = self.layout.twiddles();
+            let before = tables.iter().take_while(|&&table| table != (split, radix));
+            let at = self.sections.twiddles
+                + before.map(|&table| table_quads(table, each)).sum::<usize>();
+            powers = self
+                .numbers((1 << radix) - 1, |i| format!("{}u + {r}", at + (i << (split - radix))));
+        }
+        for group in (0..self.values.len()).filter(|register| register & all == 0) {
+            let mut v: Vec<String> =
+                (0..1 << radix).map(|k| self.values[group | digit(k)].clone()).collect();
+            if inverse {
+                for (k, power) in powers.iter().enumerate() {
+                    v[k + 1] = self.named(&format!("times_conjugate({}, {power})", v[k + 1]));
+                }
+            }
+            let mut v = self.transformed(v, inverse);
+            if !inverse {
+                for (k, power) in powers.iter().enumerate() {
+                    v[k + 1] = self.named(&format!("times({}, {power})", v[k + 1]));
+                }
+            }
+            for (k, value) in v.into_iter().enumerate() {
+                self.values[group | digit(k)] = value;
+            }
+        }
+    }
+
+    /// Hands values from the invocations of one step to those of another. Values are written where their
+    /// invocation has read last, so that no barrier is needed before.
+    fn exchange(&mut self, from: usize, to: usize) {
+        let address = |code: &Self, step: usize, register: usize| -> String {
+            let registers = &code.layout.steps[step].registers;
+            let position = scattered(register, registers.iter().map(|&bit| Some(bit)));
+            let swizzled = code.swizzle.iter().enumerate().fold(position, |at, (bit, &to)| {
+                if position >> bit & 1 == 1 { at ^ to as usize } else { at }
+            });
+            if swizzled == 0 { format!("a{step}") } else { format!("a{step} ^ {swizzled}u") }
+        };
+        let count = self.values.len();
+        let mut parts = [Vec::new(), Vec::new()];
+        for (part, read) in ["x", "y"].into_iter().zip(&mut parts) {
+            if part == "y" {
+                self.line("workgroupBarrier();");
+            }
+            for register in 0..count {
+                let (at, value) = (address(self, from, register), &self.values[register]);
+                let line = format!("exchanged[{at}] = bitcast<u32>({value}.{part});");
+                self.line(&line);
+            }
+            self.line("workgroupBarrier();");
+            for register in 0..count {
+                let at = address(self, to, register);
+                read.push(self.named(&format!("bitcast<f32>(exchanged[{at}])")));
+            }
+        }
+        let [x, y] = parts;
+        for (register, (x, y)) in x.into_iter().zip(y).enumerate() {
+            self.values[register] = self.named(&format!("vec2<f32>({x}, {y})"));
+        }
+    }
+
+    fn forward(&mut self) {
+        for s in 0..self.layout.steps.len() {
+            if s > 0 {
+                self.exchange(s - 1, s);
+            }
+            for range in &self.layout.steps[s].transforms {
+                self.butterflies(s, range, false);
+            }
+        }
+    }
+
+    fn inverse(&mut self) {
+        for s in (0..self.layout.steps.len()).rev() {
+            for range in self.layout.steps[s].transforms.iter().rev() {
+                self.butterflies(s, range, true);
+            }
+            if s > 0 {
+                self.exchange(s, s - 1);
+            }
+        }
+    }
+
+    /// Multiplies by the spectrum, which lies as the invocations of a step read it.
+    fn times_spectrum(&mut self) {
+        let (start, invocations) = (self.sections.spectrum, self.transform.invocations() as usize);
+        let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
+        let count = self.values.len();
+        let group = match self.transform.pass {
+            BlockPass::Columns => format!("group.x * {}u + ", count / each * invocations),
+            _ => String::new(),
+        };
+        let spectrum = self.numbers(count, |i| format!("{group}{}u + t", start + i * invocations));
+        for (register, factor) in spectrum.into_iter().enumerate() {
+            self.values[register] =
+                self.named(&format!("times({}, {factor})", self.values[register]));
+        }
+    }
+
+    /// The row and the column of a register in a step, as sums.
+    fn place(&self, step: usize, register: usize, from: From) -> [String; 2] {
+        let [y, x] = self.of_register(step, register);
+        let sum =
+            |base: String, add: usize| if add == 0 { base } else { format!("{base} + {add}u") };
+        let row = match from {
+            From::Block => format!("y{step}"),
+            From::Row => format!("row + y{step}"),
+        };
+        [sum(row, y), sum(format!("x{step}"), x)]
+    }
+
+    /// Blocks that are packed into one transform.
+    fn blocks(&self) -> &'static [&'static str] {
+        if self.is_complex { &["one"] } else { &["one", "two"] }
+    }
+
+    fn find_blocks(&mut self) {
+        for (i, block) in self.blocks().iter().enumerate() {
+            self.line(&format!("let {block} = block_at(PACKED * transform + {i}u);"));
+        }
+    }
+
+    /// Names for what a function makes of each row and column of a block's registers, in their order.
+    fn coordinates(&mut self, block: &str, from: From, function: &str) -> Vec<[String; 2]> {
+        let mut all = vec![[String::new(), String::new()]; self.registers()];
+        for axis in 0..2 {
+            let mut known: Vec<(usize, String)> = Vec::new();
+            for (register, names) in all.iter_mut().enumerate() {
+                let part = self.of_register(0, register)[axis];
+                if let Some((_, name)) = known.iter().find(|(known, _)| *known == part) {
+                    names[axis] = name.clone();
+                    continue;
+                }
+                let place = &self.place(0, register, from)[axis];
+                let name =
+                    self.named(&format!("{function}_{}({block}, {place})", ["y", "x"][axis]));
+                known.push((part, name.clone()));
+                names[axis] = name;
+            }
+        }
+        all
+    }
+
+    /// Loads the samples of the blocks.
+    fn load(&mut self, from: From) {
+        let samples: Vec<Vec<String>> = self
+            .blocks()
+            .iter()
+            .map(|block| {
+                let at = self.coordinates(block, from, "source");
+                let of = |[y, x]: &[String; 2]| format!("sample({block}.corner, {y}, {x})");
+                at.iter().map(of).collect()
+            })
+            .collect();
+        self.values = (0..self.registers())
+            .map(|register| match &samples[..] {
+                [one] => self.named(&one[register]),
+                [one, two, ..] => {
+                    self.named(&format!("vec2<f32>({}, {})", one[register], two[register]))
+                }
+                [] => unreachable!("there is a block"),
+            })
+            .collect();
+    }
+
+    /// How loud the values of an invocation are, as `own`.
+    fn measure(&mut self) {
+        self.line("var largest = vec2<u32>();");
+        for value in self.values.clone() {
+            self.line(&format!("largest = max(largest, magnitude({value}));"));
+        }
+        if self.is_complex {
+            self.line("largest = vec2<u32>(max(largest.x, largest.y));");
+        }
+        self.line("let finer = shrinking(largest);");
+        self.line("var squares = vec2<f32>();");
+        for value in self.values.clone() {
+            let scaled = self.named(&format!("{value} * finer"));
+            self.line(&format!("squares += {scaled} * {scaled};"));
+        }
+        if self.is_complex {
+            self.line("squares = vec2<f32>(squares.x + squares.y, 0.0);");
+        }
+        self.line("let own = Level(largest, squares);");
+    }
+
+    /// Scales both parts to the same loudness, by powers of two; what is not finite becomes zeros.
+    fn scale(&mut self) {
+        self.line("let smaller = shrinking(loud.largest);");
+        self.line("let odd = loud.largest >= vec2<u32>(ODD);");
+        for register in 0..self.values.len() {
+            let value = &self.values[register];
+            self.values[register] =
+                self.named(&format!("select({value} * smaller, vec2<f32>(), odd)"));
+        }
+    }
+
+    /// Stores the outputs of the blocks, and sees to those that cannot be trusted.
+    fn store(&mut self, from: From) {
+        self.line("let need = need_of(loud);");
+        self.line("var doubts = 0u;");
+        let blocks = self.blocks();
+        for (i, block) in blocks.iter().enumerate() {
+            let part = ["x", "y"][i];
+            self.line(&format!("let judge_{block} = judge_of(loud.largest.{part}, need);"));
+            let at = self.coordinates(block, from, "output");
+            for (register, [y, x]) in at.iter().enumerate() {
+                let value = &self.values[register];
+                let value = if self.is_complex { value.clone() } else { format!("{value}.{part}") };
+                let bit = 1u32 << (register * blocks.len() + i);
+                self.line(&format!(
+                    "doubts |= put_output({block}, judge_{block}, {y}, {x}, {value}, {bit}u);"
+                ));
+            }
+        }
+        let registers = &self.layout.steps[0].registers;
+        let [y, x] = [0, 1].map(|axis| scatter("held", self.along(registers, axis)));
+        let row = match from {
+            From::Block => "y0",
+            From::Row => "row + y0",
+        };
+        let other = match blocks {
+            [_, two] => format!(
+                "        if doubt % PACKED == 1u {{
+            block = {two};
+            judge = judge_{two};
+        }}
+"
+            ),
+            _ => String::new(),
+        };
+        let _ = write!(
+            self.text,
+            "    // One bit less in every round.
+    while doubts != 0u {{
+        let doubt = firstTrailingBit(doubts);
+        doubts &= doubts - 1u;
+        let held = doubt / PACKED;
+        var block = one;
+        var judge = judge_one;
+{other}        let y = output_y(block, {row} + ({y}));
+        let x = output_x(block, x0 + ({x}));
+        look_again(block, judge, y, x);
+    }}
+"
+        );
+    }
+
+    fn whole(&mut self) {
+        self.line("let transform = group.y * groups.x + group.x;");
+        self.line("if transform >= transform_count() { return; }");
+        self.find_blocks();
+        self.load(From::Block);
+        self.measure();
+        self.line("let loud = of_workgroup(t, own);");
+        self.scale();
+        self.forward();
+        self.times_spectrum();
+        self.inverse();
+        self.store(From::Block);
+    }
+
+    /// The first row of a workgroup, and its transform.
+    fn start_rows(&mut self) {
+        let rows = self.transform.block.rows_of_group();
+        self.line("let transform = group.y;");
+        self.line(&format!("let row = group.x * {rows}u;"));
+        self.find_blocks();
+    }
+
+    fn look(&mut self) {
+        self.start_rows();
+        self.load(From::Row);
+        self.measure();
+        self.line("let loud = of_workgroup(t, own);");
+        self.line("if t == 0u {");
+        self.line("    let at = level_at(transform, group.x);");
+        self.line("    between[at] = loud.largest;");
+        self.line("    between[at + 1u] = bitcast<vec2<u32>>(loud.squares);");
+        self.line("}");
+    }
+
+    /// Where a register of the last step of rows is between passes.
+    fn between_of_rows(&mut self) -> Vec<String> {
+        let last = self.layout.steps.len() - 1;
+        let Step { registers, invocations, .. } = &self.layout.steps[last];
+        let slots = self.layout.slots();
+        let slot = |bits: &[u32]| -> Vec<Option<u32>> {
+            let place = |bit| slots.iter().position(|slot| *slot == bit).map(|place| place as u32);
+            bits.iter().map(|&bit| place(bit)).collect()
+        };
+        let [of_invocation, of_register] = [slot(invocations), slot(registers)];
+        self.line(&format!("let slot = {};", scatter("t", of_invocation)));
+        let (len, columns) = (self.transform.block.samples(), self.layout.columns);
+        (0..self.registers())
+            .map(|register| {
+                let add = scattered(register, of_register.iter().copied());
+                let [y, _] = self.place(last, register, From::Row);
+                format!("between[transform * {len}u + (({y}) << {columns}u) + slot + {add}u]")
+            })
+            .collect()
+    }
+
+    fn rows(&mut self) {
+        self.start_rows();
+        self.line("let loud = level_of(transform, t);");
+        self.load(From::Row);
+        self.scale();
+        self.forward();
+        for (register, at) in self.between_of_rows().into_iter().enumerate() {
+            let line = format!("{at} = bitcast<vec2<u32>>({});", self.values[register]);
+            self.line(&line);
+        }
+    }
+
+    fn columns(&mut self) {
+        let block = self.transform.block;
+        let (len, columns, own) = (block.samples(), block.bits[1], block.column_bits_of_group());
+        let places: Vec<String> = (0..self.registers())
+            .map(|register| {
+                let [y, x] = self.place(0, register, From::Block);
+                format!(
+                    "between[group.y * {len}u + (({y}) << {columns}u) + (group.x << {own}u) + {x}]"
+                )
+            })
+            .collect();
+        self.values = places
+            .iter()
+            .map(|place| self.named(&format!("bitcast<vec2<f32>>({place})")))
+            .collect();
+        self.forward();
+        self.times_spectrum();
+        self.inverse();
+        // Only rows with outputs are read again.
+        self.line("let stride = u32(params.axes[params.rank - 2u].stride);");
+        self.line("let rows = (params.chunk.x - 1u) * stride + 1u;");
+        for (register, place) in places.iter().enumerate() {
+            let [y, _] = self.place(0, register, From::Block);
+            let value = &self.values[register];
+            let line = format!("if {y} < rows {{ {place} = bitcast<vec2<u32>>({value}); }}");
+            self.line(&line);
+        }
+    }
+
+    fn back(&mut self) {
+        self.start_rows();
+        self.line("let loud = level_of(transform, t);");
+        let places = self.between_of_rows();
+        self.values = places
+            .iter()
+            .map(|place| self.named(&format!("bitcast<vec2<f32>>({place})")))
+            .collect();
+        self.inverse();
+        self.store(From::Row);
+    }
+}
+
+/// Bits of a variable sent to the places that `to` names, as an expression; `None` drops one.
+fn scatter(variable: &str, to: impl IntoIterator<Item = Option<u32>>) -> String {
+    let to: Vec<Option<u32>> = to.into_iter().collect();
+    let mut terms = Vec::new();
+    let mut i = 0;
+    while i < to.len() {
+        let Some(first) = to[i] else {
+            i += 1;
+            continue;
+        };
+        // Neighbours that stay neighbours go together.
+        let mut end = i + 1;
+        while end < to.len() && to[end] == Some(first + (end - i) as u32) {
+            end += 1;
+        }
+        let mut term = if i == 0 { variable.to_string() } else { format!("({variable} >> {i}u)") };
+        if end < to.len() {
+            term = format!("({term} & {}u)", (1u32 << (end - i)) - 1);
+        }
+        if first > 0 {
+            term = format!("({term} << {first}u)");
+        }
+        terms.push(term);
+        i = end;
+    }
+    if terms.is_empty() { "0u".into() } else { terms.join(" | ") }
+}
