@@ -75,8 +75,8 @@ fn put_output(block: Block, judge: Judge, y: u32, x: u32, value: Element, bit: u
     return select(bit, 0u, judge.silent || is_loud);
 }
 
-// The second look at an output that could not be trusted.
-fn look_again(block: Block, judge: Judge, y: u32, x: u32) {
+// The second look at an output that could not be trusted, of this part of a transform.
+fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: u32) {
     let outer = params.axes[params.rank - 2u];
     let inner = params.axes[params.rank - 1u];
     let start_y = block.y + i32(y) * outer.stride * outer.channels;
@@ -101,7 +101,11 @@ fn look_again(block: Block, judge: Judge, y: u32, x: u32) {
     }
     let quads = (inner.taps + 3u) / 4u;
     var sum = zero();
+    let dilation = u32(outer.tap_step / outer.channels);
     for (var tap_y = 0u; tap_y < outer.taps; tap_y++) {
+        if is_silent(transform, part, y * u32(outer.stride) + tap_y * dilation) {
+            continue;
+        }
         let source_y = resolve(outer, start_y + i32(tap_y) * outer.tap_step);
         for (var tap_x = 0u; tap_x < inner.taps; tap_x++) {
             let source_x = resolve(inner, start_x + i32(tap_x) * inner.tap_step);

@@ -115,13 +115,17 @@ fn constants(transform: &Transform, sections: &Sections, is_complex: bool) -> St
     let Sections { head, probes, taps, .. } = sections;
     let packed = if is_complex { 1 } else { 2 };
     let len = transform.block.samples();
-    let row_groups = if transform.block.is_whole() { 1 } else { transform.block.row_groups() };
+    let (row_groups, group_rows) = match transform.block {
+        block if block.is_whole() => (1, len >> block.bits[1]),
+        block => (block.row_groups(), block.rows_of_group()),
+    };
     let mut text = format!(
         "const VALUES: u32 = {}u;
 const PACKED: u32 = {packed}u;
 const FOLDED: u32 = {FOLDED}u;
 const BLOCK_LEN: u32 = {len}u;
 const ROW_GROUPS: u32 = {row_groups}u;
+const GROUP_ROWS: u32 = {group_rows}u;
 const HEAD: u32 = {head}u;
 const PROBED: u32 = {probes}u;
 const PROBES: u32 = {PROBES}u;
@@ -149,7 +153,15 @@ const TAPS: u32 = {taps}u;
 /// What is between passes: the values of all transforms, and behind them the levels of their rows.
 fn levels(pass: BlockPass) -> String {
     let (binding, access) = match pass {
-        BlockPass::Whole => return String::new(),
+        BlockPass::Whole => {
+            return "
+// Whether all of a block's row is known to be zero.
+fn is_silent(transform: u32, part: u32, row: u32) -> bool {
+    return false;
+}
+"
+            .into();
+        }
         BlockPass::Back => (4, "read"),
         _ => (3, "read_write"),
     };
@@ -159,6 +171,12 @@ fn levels(pass: BlockPass) -> String {
 
 fn level_at(transform: u32, group: u32) -> u32 {{
     return transform_count() * BLOCK_LEN + 2u * (transform * ROW_GROUPS + group);
+}}
+
+// Whether all of a block's row is known to be zero.
+fn is_silent(transform: u32, part: u32, row: u32) -> bool {{
+    let largest = between[level_at(transform, row / GROUP_ROWS)];
+    return select(largest.x, largest.y, part == 1u) == 0u;
 }}
 
 // How loud all rows of a transform are.
@@ -589,7 +607,7 @@ impl<'a> Code<'a> {
         var judge = judge_one;
 {other}        let y = output_y(block, {row} + ({y}));
         let x = output_x(block, x0 + ({x}));
-        look_again(block, judge, y, x);
+        look_again(block, judge, y, x, transform, doubt % PACKED);
     }}
 "
         );
