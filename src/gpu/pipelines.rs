@@ -244,13 +244,13 @@ impl Drop for Disk {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::element::DType;
     use crate::gpu::context::Context;
     use crate::plan::GpuSettings;
 
-    fn context() -> Option<Context> {
+    pub(crate) fn context() -> Option<Context> {
         let found = Context::find(&GpuSettings::default());
         let required = std::env::var_os("CONVOLVE_REQUIRE_GPU").is_some_and(|value| value == "1");
         if let (Err(error), true) = (&found, required) {

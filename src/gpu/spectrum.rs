@@ -56,6 +56,12 @@ impl Spectrum {
         let loudest = values.iter().map(|value| value.norm_sqr()).fold(0.0, f64::max).sqrt();
         Ok(Self { block, grid, values, loudest })
     }
+
+    /// The largest magnitude of a value.
+    #[cfg(test)]
+    pub(super) fn loudest(&self) -> f64 {
+        self.loudest
+    }
 }
 
 /// What a pass needs of the kernel `taps` besides the kernel itself, in whole quads.

@@ -242,6 +242,25 @@ fn small_limits_have_small_blocks() {
     }
 }
 
+/// Shaders that check every index give the same bits: no index was out of bounds.
+#[test]
+fn checked_shaders_give_the_same() {
+    let Some(convolver) = gpu() else { return };
+    let checked = Convolver::builder().calibrated(false).checked_shaders(true).build();
+    for (shape, taps) in [([75, 90], [9, 10]), ([40, 50], [66, 65])] {
+        let mut random = Random::new(37);
+        let mut x = random.array::<f32>(&shape);
+        // Some of it is summed up again.
+        x.indexed_iter_mut().for_each(|(at, x)| *x *= if at[0] < 20 { 1e-7 } else { 1.0 });
+        let k = random.array::<f32>(&taps);
+        let run = |convolver: &Convolver| {
+            let filter = convolver.filter(&k).device(Device::Gpu).method(Method::Fft);
+            filter.for_shape(x.raw_dim()).expect("admissible").apply(&x).expect("runs")
+        };
+        assert_eq!(run(&checked), run(convolver), "{taps:?}");
+    }
+}
+
 /// Arrays that stay, frames, and what all methods say of each other.
 #[test]
 fn everywhere_that_other_methods_are() {
