@@ -19,6 +19,26 @@ fn source_x(block: Block, i: u32) -> i32 {
     return source(params.axes[params.rank - 1u], block.x, i, block.columns);
 }
 
+// Whether every value of a block is a sample of the input, so that none needs the edge rule.
+fn is_inner(block: Block) -> bool {
+    let y = params.axes[params.rank - 2u];
+    let x = params.axes[params.rank - 1u];
+    let last_y = block.y + i32(BLOCK_ROWS - 1u) * y.channels;
+    let last_x = block.x + i32(BLOCK_COLUMNS - 1u) * x.channels;
+    return block.rows == BLOCK_ROWS && block.columns == BLOCK_COLUMNS && block.y >= 0
+        && block.x >= 0 && last_y < samples(y) && last_x < samples(x);
+}
+
+// Where a row of such a block begins, and a column of it.
+fn inner_y(block: Block, i: u32) -> u32 {
+    let y = block.corner + block.y + i32(i) * params.axes[params.rank - 2u].channels;
+    return u32(y * samples(params.axes[params.rank - 1u]));
+}
+
+fn inner_x(block: Block, i: u32) -> u32 {
+    return u32(block.x + i32(i) * params.axes[params.rank - 1u].channels);
+}
+
 // A sample of the extended input of a plane.
 fn sample(corner: i32, y: i32, x: i32) -> Element {
     if min(y, x) == UNNEEDED {

@@ -111,7 +111,8 @@ fn main(
 
 /// Sizes, and complex numbers in quads.
 fn constants(transform: &Transform, sections: &Sections, is_complex: bool) -> String {
-    let Block { values, .. } = transform.block;
+    let Block { bits, values, .. } = transform.block;
+    let [rows, columns] = bits.map(|bits| 1u32 << bits);
     let Sections { head, probes, taps, .. } = sections;
     let packed = if is_complex { 1 } else { 2 };
     let len = transform.block.samples();
@@ -124,6 +125,8 @@ fn constants(transform: &Transform, sections: &Sections, is_complex: bool) -> St
 const PACKED: u32 = {packed}u;
 const FOLDED: u32 = {FOLDED}u;
 const BLOCK_LEN: u32 = {len}u;
+const BLOCK_ROWS: u32 = {rows}u;
+const BLOCK_COLUMNS: u32 = {columns}u;
 const ROW_GROUPS: u32 = {row_groups}u;
 const GROUP_ROWS: u32 = {group_rows}u;
 const HEAD: u32 = {head}u;
@@ -508,26 +511,40 @@ impl<'a> Code<'a> {
         all
     }
 
-    /// Loads the samples of the blocks.
+    /// Loads the samples of the blocks; where all of them are in the input, without the edge rule.
     fn load(&mut self, from: From) {
-        let samples: Vec<Vec<String>> = self
-            .blocks()
-            .iter()
-            .map(|block| {
-                let at = self.coordinates(block, from, "source");
-                let of = |[y, x]: &[String; 2]| format!("sample({block}.corner, {y}, {x})");
-                at.iter().map(of).collect()
-            })
-            .collect();
-        self.values = (0..self.registers())
-            .map(|register| match &samples[..] {
-                [one] => self.named(&one[register]),
-                [one, two, ..] => {
-                    self.named(&format!("vec2<f32>({}, {})", one[register], two[register]))
-                }
-                [] => unreachable!("there is a block"),
-            })
-            .collect();
+        let (blocks, count) = (self.blocks(), self.registers());
+        self.values = (0..count).map(|register| format!("r{register}")).collect();
+        for register in 0..count {
+            self.line(&format!("var r{register}: vec2<f32>;"));
+        }
+        let inner: Vec<String> = blocks.iter().map(|block| format!("is_inner({block})")).collect();
+        self.line(&format!("if {} {{", inner.join(" && ")));
+        self.load_by(from, "inner", |_, [y, x]| format!("load({y} + {x})"));
+        self.line("} else {");
+        self.load_by(from, "source", |block, [y, x]| format!("sample({block}.corner, {y}, {x})"));
+        self.line("}");
+    }
+
+    /// Loads them from where a function puts each row and each column.
+    fn load_by(
+        &mut self,
+        from: From,
+        function: &str,
+        sample: impl Fn(&str, &[String; 2]) -> String,
+    ) {
+        let mut samples: Vec<Vec<String>> = vec![Vec::new(); self.registers()];
+        for block in self.blocks() {
+            let at = self.coordinates(block, from, function);
+            samples.iter_mut().zip(&at).for_each(|(of, at)| of.push(sample(block, at)));
+        }
+        for (register, samples) in samples.iter().enumerate() {
+            let value = match &samples[..] {
+                [one] => one.clone(),
+                samples => format!("vec2<f32>({})", samples.join(", ")),
+            };
+            self.line(&format!("r{register} = {value};"));
+        }
     }
 
     /// How loud the values of an invocation are, as `own`.
