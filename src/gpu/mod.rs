@@ -4,6 +4,7 @@ mod adapter;
 mod array;
 mod backlog;
 pub(crate) mod buffers;
+mod butterflies;
 pub(crate) mod chain;
 pub(crate) mod context;
 mod copy_rows;

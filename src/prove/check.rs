@@ -155,8 +155,11 @@ fn steps(recipe: &Recipe, geometry: &Geometry) -> Vec<usize> {
         Recipe::Gpu(schedule) => {
             let launch = schedule.stages().next().map(|stage| &stage.launch);
             if let Some(launch) = launch.filter(|launch| launch.is_tiled()) {
-                for (step, &tile) in steps.iter_mut().rev().zip(launch.tile.iter().rev()) {
-                    *step = tile;
+                let transformed = launch.variant.shader.transform().is_some();
+                let tiles = axes.iter().rev().zip(launch.tile.iter().rev());
+                for (step, (axis, &tile)) in steps.iter_mut().rev().zip(tiles) {
+                    // Blocks of transforms have positions, all others samples.
+                    *step = if transformed { tile * axis.channels } else { tile };
                 }
             }
         }

@@ -111,17 +111,12 @@ impl Launch {
         launch.groups = dispatched.ok_or_else(|| {
             format!("{transforms} transforms, more than a dispatch here has workgroups for")
         })?;
-        let accumulator = types.accumulator.size();
-        for (what, elements) in [
-            ("transformed rows take", launch.between()),
-            // The taps lie behind it.
-            ("spectrum and taps take", 2 * block.samples() + 2 * geometry.taps()),
-        ] {
-            let (bytes, most) =
-                ((elements * accumulator) as u64, gpu.max_binding.min(gpu.max_buffer));
-            if bytes > most {
-                return Err(format!("the {what} {bytes} bytes, a binding here at most {most}"));
-            }
+        let bytes = launch.between().saturating_mul(types.accumulator.size()) as u64;
+        let most = gpu.max_binding.min(gpu.max_buffer);
+        if bytes > most {
+            return Err(format!(
+                "transformed rows take {bytes} bytes, a binding here at most {most}"
+            ));
         }
         Ok(launch)
     }
