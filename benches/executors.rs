@@ -22,6 +22,7 @@ fn executors(criterion: &mut Criterion) {
         (Device::Cpu, Method::Separable),
         (Device::Cpu, Method::Fft),
         (Device::Gpu, Method::Direct),
+        (Device::Gpu, Method::Fft),
         (Device::Auto, Method::Auto),
     ] {
         let mut group = criterion.benchmark_group(format!("{device} {method}"));

@@ -223,18 +223,29 @@ fn limits(bench: &Bench, criterion: &mut Criterion) {
     group.finish();
 }
 
+const METHODS: [(Method, &str); 3] =
+    [(Method::Direct, "direct"), (Method::Separable, "separable"), (Method::Fft, "fft")];
+
+/// Multiply-adds for an output. Transforms have none: their throughput is in bytes.
+fn products(method: Method, taps: usize) -> usize {
+    match method {
+        Method::Separable => 2 * taps,
+        Method::Fft => 0,
+        _ => taps * taps,
+    }
+}
+
 /// From one array on the GPU to another.
 fn resident(bench: &Bench, criterion: &mut Criterion) {
     const GROUP: &str = "gpu resident";
     let mut group = group(criterion, GROUP);
     let x = bench.input();
     let [source, target] = [(); 2].map(|()| empty_like(bench, &x));
-    for (method, name) in [(Method::Direct, "direct"), (Method::Separable, "separable")] {
+    for (method, name) in METHODS {
         for taps in KERNELS {
-            let separable = method == Method::Separable;
-            let kernel = if separable { gaussian(taps) } else { random(taps, 2) };
+            let kernel = if method == Method::Separable { gaussian(taps) } else { random(taps, 2) };
             let Some(filter) = bench.filter(&kernel, method) else { continue };
-            let each = if separable { 2 * taps } else { taps * taps };
+            let each = products(method, taps);
             let work = Work { multiply_adds: (x.len() * each) as u64, ..bench.moved() };
             let case = Case { group: GROUP, name, taps, work };
             bench.device_time(&mut group, case, filter.plan().cost().work, |encoder| {
@@ -251,9 +262,9 @@ fn textures(bench: &Bench, criterion: &mut Criterion) {
     let mut group = group(criterion, GROUP);
     let side = bench.side as u32;
     let size = wgpu::Extent3d { width: side, height: side, depth_or_array_layers: 1 };
-    for (format, texel, names) in [
-        (wgpu::TextureFormat::Rgba8Unorm, 4, ["rgba8unorm direct", "rgba8unorm separable"]),
-        (wgpu::TextureFormat::Rgba16Float, 8, ["rgba16float direct", "rgba16float separable"]),
+    for (format, texel, format_name) in [
+        (wgpu::TextureFormat::Rgba8Unorm, 4, "rgba8unorm"),
+        (wgpu::TextureFormat::Rgba16Float, 8, "rgba16float"),
     ] {
         let view = |usage| {
             let texture = bench.gpu.device().create_texture(&wgpu::TextureDescriptor {
@@ -270,12 +281,13 @@ fn textures(bench: &Bench, criterion: &mut Criterion) {
         };
         let source = view(wgpu::TextureUsages::TEXTURE_BINDING);
         let target = view(wgpu::TextureUsages::STORAGE_BINDING);
-        for (method, name) in [Method::Direct, Method::Separable].into_iter().zip(names) {
+        for (method, name) in METHODS {
+            let name = &format!("{format_name} {name}");
             for taps in TRAVELLING {
-                let separable = method == Method::Separable;
-                let kernel = if separable { gaussian(taps) } else { random(taps, 2) };
+                let kernel =
+                    if method == Method::Separable { gaussian(taps) } else { random(taps, 2) };
                 let Some(filter) = bench.filter(&kernel, method) else { continue };
-                let each = if separable { 2 * taps } else { taps * taps };
+                let each = products(method, taps);
                 let texels = (bench.side * bench.side) as u64;
                 let multiply_adds = 4 * texels * each as u64;
                 let work = Work { bytes: 2 * texel * texels, multiply_adds };

@@ -8,6 +8,7 @@
 //! [peers]: crate::pages::peers
 //! [peers-how]: crate::pages::peers
 //! [gpu]: crate::pages::gpu
+//! [gpu_fft]: crate::pages::gpu_fft
 //! [executors]: crate::pages::executors
 //! [pictures]: crate::pages::picture_peers
 //! [coarse]: crate::pages::coarse
@@ -59,6 +60,7 @@ pub mod low_level {
     pub use crate::plan::gpu::parts::{Part, Section};
     pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
     pub use crate::plan::gpu::stored::{Stored, TexelFormat};
+    pub use crate::plan::gpu::transform::{Block, BlockPass, Transform};
     pub use crate::plan::passes::Pass;
 }
 

@@ -33,6 +33,9 @@ pub mod data {}
 #[doc = include_str!("../benches/results/gpu.md")]
 pub mod gpu {}
 
+#[doc = include_str!("../benches/results/gpu_fft.md")]
+pub mod gpu_fft {}
+
 /// A filter in the caller's own frame.
 ///
 /// ```ignore

@@ -13,12 +13,13 @@ use crate::report;
 
 const SIDES: [usize; 2] = [512, 2048];
 const TAPS: [usize; 5] = [3, 7, 15, 31, 63];
-const WAYS: [(Device, Method); 5] = [
+const WAYS: [(Device, Method); 6] = [
     (Device::Cpu, Method::Direct),
     (Device::Cpu, Method::Separable),
     (Device::Cpu, Method::Fft),
     (Device::Gpu, Method::Direct),
     (Device::Gpu, Method::Separable),
+    (Device::Gpu, Method::Fft),
 ];
 
 /// Of the time for one way, what a run may be expected to take: the rest of it are a first run that

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::fit::solve;
 use super::probe::{Prepared, samples};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{GpuArray, GpuDevice};
 use crate::machine::Devices;
 use crate::plan::cost::rates::Rates;
@@ -46,25 +46,34 @@ pub(super) fn measure(
     let samples = |work: f64| (LENGTH * work).min(most as f64);
     let side = |work: f64, axes: f64| (samples(work).powf(1.0 / axes) as usize).max(8);
     // In an order in which each leans on those before it.
-    let resident = |term, input: Vec<usize>, kernel: &[usize]| -> Result<Timed> {
-        let probe = probe(devices, gpu, &input, kernel)?;
+    let resident = |term, method, input: Vec<usize>, kernel: &[usize]| -> Result<Timed> {
+        let probe = probe(devices, gpu, method, &input, kernel)?;
         let seconds = time_resident(devices, &probe)?;
         Ok(Timed { term, part: |cost| cost.work, plan: probe.plan, seconds })
     };
     let from_host = |term, input: Vec<usize>, kernel: &[usize]| -> Result<Timed> {
-        let mut probe = probe(devices, gpu, &input, kernel)?;
+        let mut probe = probe(devices, gpu, Method::Direct, &input, kernel)?;
         let seconds = time_from_host(&mut probe)?;
         Ok(Timed { term, part: Cost::run, plan: probe.plan, seconds })
     };
     let tiled = side(standard.direct / 961.0, 2.0);
     let untiled = side(standard.direct_nd / 125.0, 3.0);
-    let timed = [
-        resident("bandwidth", vec![side(standard.bandwidth / 8.0, 1.0)], &[3])?,
-        resident("direct", vec![tiled; 2], &[31, 31])?,
-        resident("direct_nd", vec![untiled; 3], &[5, 5, 5])?,
+    // Shares of an output under 21 x 21 taps in blocks of 64 x 64.
+    let transformed = side(standard.fft / 25.0, 2.0);
+    let direct = Method::Direct;
+    let mut timed = vec![
+        resident("bandwidth", direct, vec![side(standard.bandwidth / 8.0, 1.0)], &[3])?,
+        resident("direct", direct, vec![tiled; 2], &[31, 31])?,
+        resident("direct_nd", direct, vec![untiled; 3], &[5, 5, 5])?,
         from_host("round_trip", vec![64], &[3])?,
         from_host("bus", vec![side(standard.bus / 8.0, 1.0)], &[3])?,
     ];
+    match resident("fft", Method::Fft, vec![transformed; 2], &[21, 21]) {
+        Ok(fft) => timed.push(fft),
+        // Not every adapter has workgroups that can transform.
+        Err(Error::Inadmissible { .. }) => {}
+        Err(error) => return Err(error),
+    }
     let mut rates = standard.clone();
     let mut measured: Vec<&'static str> = Vec::new();
     // Each leans on the others: the second round has all of them.
@@ -98,11 +107,12 @@ fn schedule(plan: &Plan) -> Option<&Schedule> {
 fn probe(
     devices: &Devices,
     gpu: &GpuCapabilities,
+    method: Method,
     input: &[usize],
     kernel: &[usize],
 ) -> Result<Prepared> {
     let weights = samples(kernel.iter().product())?;
-    let request = Request { method: Method::Direct, device: Device::Gpu, ..Request::default() };
+    let request = Request { method, device: Device::Gpu, ..Request::default() };
     let on = devices.with_gpu(Gpu::Present(gpu.clone()));
     Prepared::new((input, kernel), weights, &Options::default(), request, &on, devices)
 }

@@ -100,6 +100,7 @@ pub(super) fn capabilities(
             limits.max_compute_workgroup_size_y,
         ],
         max_groups: limits.max_compute_workgroups_per_dimension,
+        max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
         max_uniform_weights: match kind {
             GpuKind::Software => 0,
             _ => limits.max_uniform_buffer_binding_size,

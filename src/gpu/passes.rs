@@ -91,7 +91,7 @@ impl<A: Element> Passes<A> {
             });
             let mut steps = Vec::with_capacity(stages.len());
             for stage in stages {
-                let Stage { launch, taps, from, to, .. } = stage;
+                let Stage { launch, taps, from, to, also, .. } = stage;
                 let pipeline = context.pipelines.get(&launch.variant)?;
                 let weights = match uploaded.get(taps) {
                     _ if *taps == Taps::None => None,
@@ -111,8 +111,8 @@ impl<A: Element> Passes<A> {
                     bindings: LruCache::new(KEPT),
                 });
                 let layout = context.pipelines.layout(&launch.variant)?;
-                let (groups, from, to) = (launch.groups, *from, *to);
-                steps.push(Step { pipeline, layout, groups, weights, from, to, bound });
+                let (groups, from, to, also) = (launch.groups, *from, *to, *also);
+                steps.push(Step { pipeline, layout, groups, weights, from, to, also, bound });
             }
             parts.push(Recorded { steps, runs });
         }
@@ -272,6 +272,7 @@ impl<A: Element> Passes<A> {
                 Place::Output => Ok(output.clone()),
                 Place::Between(i) => self.between[i].span(&self.context).map(End::Buffer),
             };
+            let besides = step.also.map(end).transpose()?;
             let Bound { params, bindings } = &step.bound[way as usize];
             bindings.get([end(step.from)?, end(step.to)?], |[from, to]| {
                 let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -284,7 +285,11 @@ impl<A: Element> Passes<A> {
                     Some(weights) => weights.as_entire_binding(),
                     None => params.clone(),
                 };
-                self.context.bind(&step.layout, [params, from.binding(), weights, to.binding()])
+                // What is changed in place is bound once.
+                let from = if step.from == step.to { params.clone() } else { from.binding() };
+                let besides = besides.as_ref().map(End::binding);
+                let all = [params, from, weights, to.binding()].into_iter().chain(besides);
+                self.context.bind(&step.layout, all)
             })
         };
         part.steps.iter().map(group).collect()

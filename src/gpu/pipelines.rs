@@ -10,6 +10,7 @@ use crate::gpu::texture::texture_format;
 use crate::plan::GpuSettings;
 use crate::plan::gpu::launch::{Types, Variant};
 use crate::plan::gpu::stored::Stored;
+use crate::plan::gpu::transform::BlockPass;
 use crate::util::disk;
 use crate::util::lru::LruCache;
 
@@ -17,12 +18,13 @@ use crate::util::lru::LruCache;
 /// what can run.
 const MOST: usize = 128;
 
-/// Storage buffers that a shader needs at most: parameters, input, weights, output.
+/// Storage buffers that a shader needs at least: parameters, input, weights, output. One that reads what
+/// is between two passes of transforms besides is planned where there are more.
 pub(crate) const BINDINGS: u32 = 4;
 
-/// What the layout of a variant's bindings depends on: input and output, and whether weights are in
-/// uniform memory.
-type Layout = (Stored, bool, Stored);
+/// What the layout of a variant's bindings depends on: input and output, whether weights are in uniform
+/// memory, and whether something else is read.
+type Layout = (Stored, bool, Stored, bool);
 
 /// Layouts that are kept: about as many as there are.
 const LAYOUTS: usize = 32;
@@ -30,14 +32,17 @@ const LAYOUTS: usize = 32;
 /// What the shaders leave unchecked.
 ///
 /// Loops are not counted: all of them run over a range whose ends are fixed before the first round,
-/// with a step of at least one. Divisors are strides, lengths and periods, none of them zero, and no
-/// dividend is the lowest number.
+/// with a step of at least one, or clear a bit of a word in every round. Divisors are strides, lengths and
+/// periods, none of them zero, and no dividend is the lowest number.
 ///
 /// Indices are not checked: an input is read at a place that `resolve` found in it, or in a range that
-/// `is_inside` did; an output is written where its position is below the axis's length; of packed samples
-/// a word is read or written where one of the samples is in it that are asked for; a stage is
+/// `is_inside` or `is_inner` did; an output is written where its position is below the axis's length; of packed
+/// samples a word is read or written where one of the samples is in it that are asked for; a stage is
 /// written below the length that it is declared with, and read below it as `tests/it/planner/launches.rs`
-/// recounts for each launch; bindings are as long as the geometry says (`passes.rs`).
+/// recounts for each launch; bindings are as long as the geometry says (`passes.rs`). Values of transforms
+/// go through workgroup memory and between passes at places that are a value's number in its block
+/// (`registers.rs` tests that each has one), and weights are read where they were laid out for that
+/// (`fft.rs`, `spectrum.rs`).
 const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
     bounds_checks: false,
     force_loop_bounding: false,
@@ -71,9 +76,10 @@ impl Pipelines {
     /// How the bindings of a variant are laid out.
     pub(crate) fn layout(&self, variant: &Variant) -> Result<wgpu::BindGroupLayout> {
         let Types { input, output, .. } = variant.types;
-        self.layouts.get((input, variant.uniform.is_some(), output), |&layout| {
-            guarded(&self.device, || laid_out(&self.device, &bindings(layout)))
-        })
+        self.layouts
+            .get((input, variant.uniform.is_some(), output, reads_besides(variant)), |&layout| {
+                guarded(&self.device, || laid_out(&self.device, &bindings(layout)))
+            })
     }
 
     /// The pipeline of a variant; compiled where it is not kept.
@@ -151,8 +157,13 @@ pub(super) fn storage(read_only: bool) -> wgpu::BindingType {
     buffer(wgpu::BufferBindingType::Storage { read_only })
 }
 
-/// The bindings of a shader, in their order: parameters, input, weights, output.
-fn bindings((input, uniform, output): Layout) -> [wgpu::BindingType; 4] {
+/// Whether a shader reads what is between two passes, besides its input.
+fn reads_besides(variant: &Variant) -> bool {
+    variant.shader.transform().is_some_and(|transform| transform.pass == BlockPass::Back)
+}
+
+/// The bindings of a shader, in their order: parameters, input, weights, output, and what else it reads.
+fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType> {
     let view_dimension = wgpu::TextureViewDimension::D2;
     let input = match input {
         Stored::Elements(_) | Stored::Packed { .. } => storage(true),
@@ -172,7 +183,8 @@ fn bindings((input, uniform, output): Layout) -> [wgpu::BindingType; 4] {
         },
         _ => storage(false),
     };
-    [storage(true), input, weights, output]
+    let besides = besides.then(|| storage(true));
+    [storage(true), input, weights, output].into_iter().chain(besides).collect()
 }
 
 /// What the driver compiled, in a file from process to process.
@@ -232,13 +244,13 @@ impl Drop for Disk {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::element::DType;
     use crate::gpu::context::Context;
     use crate::plan::GpuSettings;
 
-    fn context() -> Option<Context> {
+    pub(crate) fn context() -> Option<Context> {
         let found = Context::find(&GpuSettings::default());
         let required = std::env::var_os("CONVOLVE_REQUIRE_GPU").is_some_and(|value| value == "1");
         if let (Err(error), true) = (&found, required) {
@@ -250,16 +262,19 @@ mod tests {
     #[test]
     fn shaders_are_bound_as_they_declare() {
         let f32s = shaders::tests::variants(DType::F32);
-        for variant in f32s.into_iter().chain(shaders::tests::stored_variants()) {
+        let transforms = shaders::tests::transforms(DType::F32);
+        let stored = shaders::tests::stored_variants();
+        for variant in f32s.into_iter().chain(stored).chain(transforms.into_iter().step_by(7)) {
             let needed = naga::valid::Capabilities::SHADER_FLOAT16;
             let Some(module) = shaders::tests::valid(&variant, needed) else { continue };
             let Types { input, output, .. } = variant.types;
-            let bound = bindings((input, variant.uniform.is_some(), output));
+            let besides = reads_besides(&variant);
+            let bound = bindings((input, variant.uniform.is_some(), output, besides));
             let declared = module.global_variables.iter().filter_map(|(_, variable)| {
                 let binding = variable.binding?.binding as usize;
                 Some((binding, variable.space, &module.types[variable.ty].inner))
             });
-            let mut seen = [false; 4];
+            let mut seen = vec![false; bound.len()];
             for (binding, space, ty) in declared {
                 seen[binding] = true;
                 let as_bound = match (bound[binding], space, ty) {
@@ -292,7 +307,10 @@ mod tests {
                 };
                 assert!(as_bound, "binding {binding} of {variant:?}: {space:?} {ty:?}");
             }
-            assert_eq!(seen, [true; 4], "{variant:?}");
+            let columns = variant.shader.transform().map(|transform| transform.pass);
+            // Only what is between two passes.
+            seen[1] |= columns == Some(BlockPass::Columns);
+            assert!(seen.iter().all(|&seen| seen), "{variant:?}");
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Step {
     pub weights: Option<wgpu::Buffer>,
     pub from: Place,
     pub to: Place,
+    /// Where it reads besides.
+    pub also: Option<Place>,
     pub bound: [Bound; 2],
 }
 

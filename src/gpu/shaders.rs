@@ -2,13 +2,13 @@
 //! the lines for each register, a method.
 
 use crate::element::DType;
-use crate::gpu::unrolled;
+use crate::gpu::{fft, unrolled};
 use crate::plan::gpu::launch::{Shader, Types, Variant, tap_quads};
 use crate::plan::gpu::stored::Stored;
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 23] = [
+pub(crate) const SOURCES: [&str; 26] = [
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),
@@ -20,6 +20,9 @@ pub(crate) const SOURCES: [&str; 23] = [
     include_str!("../../shaders/element_i32.wgsl"),
     include_str!("../../shaders/element_u32.wgsl"),
     include_str!("../../shaders/extended.wgsl"),
+    include_str!("../../shaders/fft.wgsl"),
+    include_str!("../../shaders/fft_input.wgsl"),
+    include_str!("../../shaders/fft_output.wgsl"),
     include_str!("../../shaders/load_elements.wgsl"),
     include_str!("../../shaders/load_packed.wgsl"),
     include_str!("../../shaders/load_texture.wgsl"),
@@ -37,7 +40,15 @@ pub(crate) const SOURCES: [&str; 23] = [
 /// The complete source of a variant, or `None` where no shader has its types.
 pub(crate) fn source(variant: &Variant) -> Option<String> {
     let accumulator = variant.types.accumulator;
-    let (load, store) = (load(variant)?, store(variant)?);
+    let transform = variant.shader.transform();
+    if transform.is_some() && !matches!(accumulator, DType::F32 | DType::Complex32) {
+        return None;
+    }
+    // What is between passes is neither loaded nor stored like samples.
+    let none = || Some(String::new());
+    let load = if transform.is_none_or(|t| fft::loads(t.pass)) { load(variant) } else { none() }?;
+    let store =
+        if transform.is_none_or(|t| fft::writes(t.pass)) { store(variant) } else { none() }?;
     let element = match accumulator {
         DType::F32 => include_str!("../../shaders/element_f32.wgsl"),
         DType::F64 => include_str!("../../shaders/element_f64.wgsl"),
@@ -52,10 +63,10 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
     };
     let staging = match variant.shader {
         Shader::Direct2d | Shader::Separable2d => include_str!("../../shaders/staging.wgsl"),
-        Shader::DirectStrided | Shader::DirectNd | Shader::Convert => "",
+        Shader::DirectStrided | Shader::DirectNd | Shader::Convert | Shader::Fft(_) => "",
     };
     let tiles = match variant.shader {
-        Shader::DirectNd | Shader::Convert => "",
+        Shader::DirectNd | Shader::Convert | Shader::Fft(_) => "",
         _ => include_str!("../../shaders/tiles.wgsl"),
     };
     let method = match variant.shader {
@@ -64,6 +75,7 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
         Shader::DirectNd => include_str!("../../shaders/direct_nd.wgsl"),
         Shader::Separable2d => include_str!("../../shaders/separable_2d.wgsl"),
         Shader::Convert => include_str!("../../shaders/convert.wgsl"),
+        Shader::Fft(transform) => &fft::source(variant, &transform),
     };
     let Types { input, output, .. } = variant.types;
     let half = Stored::Elements(DType::F16);
@@ -225,6 +237,7 @@ fn stage_rows() -> u32 {{
 pub(super) mod tests {
     use super::*;
     use crate::plan::gpu::launch::Launch;
+    use crate::plan::gpu::schedule::Schedule;
     use crate::plan::gpu::stored::TexelFormat;
     use crate::plan::{GpuCapabilities, GpuKind};
     use crate::problem::geometry::{Axis, Geometry};
@@ -290,6 +303,27 @@ pub(super) mod tests {
         all
     }
 
+    /// One of every pass of transforms, whose workgroups are large or small, of blocks and of lines.
+    pub(crate) fn transforms(dtype: DType) -> Vec<Variant> {
+        let axis = |n: usize, taps: usize, channels: usize| {
+            let (offset, out) = (-(taps as isize / 2), n);
+            Axis { n, channels, taps, out, offset, ..Axis::one_sample() }
+        };
+        let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
+        let small = GpuCapabilities { max_invocations: 64, ..gpu.clone() };
+        let mut all: Vec<Variant> = Vec::new();
+        for gpu in [gpu, small] {
+            for axes in [vec![axis(500, 9, 1), axis(500, 7, 3)], vec![axis(5_000, 30, 1)]] {
+                let geometry = Geometry { axes };
+                for block in Launch::blocks(dtype, &geometry, &gpu).expect("some") {
+                    let schedule = Schedule::fft(dtype, &geometry, block, &gpu).expect("fits");
+                    all.extend(schedule.stages().map(|stage| stage.launch.variant.clone()));
+                }
+            }
+        }
+        all
+    }
+
     /// The same from and to every way of storing samples of `f32`, even where no schedule has them.
     pub(crate) fn stored_variants() -> Vec<Variant> {
         let f16 = Stored::Elements(DType::F16);
@@ -340,6 +374,11 @@ pub(super) mod tests {
                 valid(&variant, needed).expect("a supported type");
                 seen.push((variant.shader, variant.uniform.is_some()));
             }
+            if matches!(dtype, DType::F16 | DType::F32 | DType::Complex32) {
+                for variant in transforms(dtype).iter().step_by(3) {
+                    valid(variant, needed).expect("a type that is transformed");
+                }
+            }
         }
         for shader in [
             Shader::Direct2d,
@@ -374,6 +413,35 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn transforms_load_and_store_samples_in_every_way() {
+        let needed = Capabilities::SHADER_FLOAT16;
+        let plain = Stored::Elements(DType::F32);
+        let ways = [
+            (Stored::Packed { bits: 8 }, plain),
+            (Stored::Texture { channels: 1 }, plain),
+            (plain, Stored::Packed { bits: 16 }),
+            (plain, Stored::StorageTexture(TexelFormat::R32Float)),
+        ];
+        let mut seen = Vec::new();
+        for variant in transforms(DType::F32) {
+            let pass = variant.shader.transform().expect("a transform").pass;
+            if seen.contains(&pass) {
+                continue;
+            }
+            seen.push(pass);
+            for (input, output) in ways {
+                let types = Types { input, output, ..variant.types };
+                assert!(valid(&Variant { types, ..variant.clone() }, needed).is_some());
+            }
+            let texel = Stored::StorageTexture(TexelFormat::Rgba32Float);
+            let types = Types { output: texel, ..variant.types };
+            let whole_texels = valid(&Variant { types, ..variant.clone() }, needed);
+            assert_eq!(whole_texels.is_none(), fft::writes(pass), "texels are written whole");
+        }
+        assert_eq!(seen.len(), 5, "{seen:?}");
+    }
+
+    #[test]
     fn other_types_have_no_shader() {
         let variant = variants(DType::F32).remove(0);
         for dtype in [DType::Complex64, DType::I8, DType::U16, DType::I64, DType::U64] {
@@ -385,7 +453,11 @@ pub(super) mod tests {
     #[test]
     fn workgroup_memory_is_what_was_counted() {
         for dtype in TYPES {
-            for variant in variants(dtype) {
+            let transforms = match dtype {
+                DType::F32 | DType::Complex32 => transforms(dtype),
+                _ => Vec::new(),
+            };
+            for variant in variants(dtype).into_iter().chain(transforms.into_iter().step_by(5)) {
                 let source = source(&variant).expect("a supported type");
                 let module = naga::front::wgsl::parse_str(&source).expect("valid");
                 let mut layouter = naga::proc::Layouter::default();

@@ -1,13 +1,18 @@
 //! Weights as the shaders read them: the values outside, then rows of taps in whole quads.
 
+use std::cell::OnceCell;
+
 use crate::element::wider::{Wider, widened};
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
+use crate::gpu::spectrum::{self, Spectrum};
 use crate::kernel::{Factors, Kernel};
 use crate::plan::gpu::launch::{MAX_RANK, QUAD};
 use crate::plan::gpu::schedule::Taps;
+use crate::plan::gpu::transform::Transform;
 use crate::problem::extension::Extension;
+use crate::problem::geometry::Axis;
 use crate::util::memory;
 
 /// What the weights of each stage are made of, in the type that sums are made in.
@@ -15,6 +20,8 @@ pub(super) struct Weights<'a, A> {
     extension: Extension<A>,
     kernel: Vec<A>,
     terms: &'a [Factors<A>],
+    /// Once some stage has asked for it.
+    spectrum: OnceCell<Spectrum>,
 }
 
 impl<'a, A: Element> Weights<'a, A> {
@@ -35,7 +42,7 @@ impl<'a, A: Element> Weights<'a, A> {
             });
         }
         let (extension, kernel) = (extension.widened()?, widened(&kernel.taps)?);
-        Ok(Self { extension, kernel, terms: found })
+        Ok(Self { extension, kernel, terms: found, spectrum: OnceCell::new() })
     }
 
     /// A buffer of weights.
@@ -55,6 +62,29 @@ impl<'a, A: Element> Weights<'a, A> {
                 // The shaders see two axes at least.
                 let one = &vec![A::default(); usize::from(axes.len() == 1)];
                 packed(&[one, &values[..]].concat(), &[(&self.kernel, inner)])
+            }
+            Taps::Transformed(transform) => {
+                let one = Axis::one_sample();
+                let (outer, inner) = match &axes[..] {
+                    [.., outer, inner] => (outer, inner),
+                    [.., inner] => (&one, inner),
+                    [] => unreachable!("a geometry has an axis"),
+                };
+                let ends = &vec![A::default(); usize::from(axes.len() == 1)];
+                let mut all = outside(&[ends, &values[..]].concat())?;
+                let Transform { block, pass } = transform;
+                // All passes have the same blocks.
+                if self.spectrum.get().is_none() {
+                    let made = Spectrum::new(block, [outer, inner], &self.kernel)?;
+                    let _ = self.spectrum.set(made);
+                }
+                let spectrum = self.spectrum.get().expect("it was set");
+                let constants = spectrum::constants(pass, spectrum, &self.kernel)?;
+                let rows = rows(&[(&self.kernel, inner.taps)])?;
+                memory::reserve(&mut all, constants.len() + rows.len(), WHAT)?;
+                all.extend(constants);
+                all.extend(rows);
+                as_bytes(&all)
             }
             Taps::Fused => {
                 // The shader sees the last two axes, and before them one that never leaves the input.
@@ -83,23 +113,42 @@ impl<'a, A: Element> Weights<'a, A> {
     }
 }
 
+const WHAT: &str = "the kernel for the GPU";
+
 /// The values, MAX_RANK of them, and then rows of this many taps each.
 fn packed<A: Element>(values: &[A], kernels: &[(&[A], usize)]) -> Result<Vec<u8>> {
-    let what = "the kernel for the GPU";
-    let quads = |(taps, row): &(&[A], usize)| taps.len() / row * row.next_multiple_of(QUAD);
-    let len = MAX_RANK + kernels.iter().map(quads).sum::<usize>();
-    let mut all = memory::room(len.next_multiple_of(QUAD), what)?;
-    all.extend_from_slice(values);
+    let (mut all, rows) = (outside(values)?, rows(kernels)?);
+    memory::reserve(&mut all, rows.len(), WHAT)?;
+    all.extend(rows);
+    as_bytes(&all)
+}
+
+/// The values that stand outside, MAX_RANK of them.
+fn outside<A: Element>(values: &[A]) -> Result<Vec<A>> {
+    let mut all = memory::copied(values, WHAT)?;
     all.resize(MAX_RANK, A::default());
+    Ok(all)
+}
+
+/// Rows of this many taps each, in whole quads.
+fn rows<A: Element>(kernels: &[(&[A], usize)]) -> Result<Vec<A>> {
+    let len = |(taps, row): &(&[A], usize)| taps.len() / row * row.next_multiple_of(QUAD);
+    let mut all = memory::room(kernels.iter().map(len).sum(), WHAT)?;
     for (taps, row) in kernels {
         for row in taps.chunks(*row) {
             all.extend_from_slice(row);
             all.resize(all.len().next_multiple_of(QUAD), A::default());
         }
     }
+    Ok(all)
+}
+
+/// Whole quads as the shaders read them.
+fn as_bytes<A: Element>(all: &[A]) -> Result<Vec<u8>> {
+    let what = WHAT;
     match A::DTYPE {
         DType::Complex32 => {
-            let parts: &[f32] = bytemuck::cast_slice(&all);
+            let parts: &[f32] = bytemuck::cast_slice(all);
             let quads = parts.chunks(2 * QUAD).flat_map(|quad| {
                 let real = quad.iter().step_by(2);
                 real.chain(quad.iter().skip(1).step_by(2)).copied()
@@ -107,6 +156,6 @@ fn packed<A: Element>(values: &[A], kernels: &[(&[A], usize)]) -> Result<Vec<u8>
             let quads = memory::collected(quads, parts.len(), what)?;
             memory::copied(bytemuck::cast_slice(&quads), what)
         }
-        _ => memory::copied(bytemuck::cast_slice(&all), what),
+        _ => memory::copied(bytemuck::cast_slice(all), what),
     }
 }

@@ -82,6 +82,8 @@ pub struct GpuCapabilities {
     pub max_workgroup_size: [u32; 2],
     /// Workgroups along one dimension of a dispatch.
     pub max_groups: u32,
+    /// Storage buffers that one shader can have.
+    pub max_storage_buffers: u32,
     /// The most weights, in bytes, that are worth keeping in uniform memory: the largest binding of a
     /// uniform buffer, or 0 on software adapters.
     pub max_uniform_weights: u64,
@@ -114,6 +116,7 @@ impl GpuCapabilities {
             max_invocations: 256,
             max_workgroup_size: [256, 256],
             max_groups: 65_535,
+            max_storage_buffers: 8,
             max_uniform_weights: if kind == GpuKind::Software { 0 } else { 64 << 10 },
             offset_alignment: 256,
             f16: false,

@@ -9,6 +9,7 @@ use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::kernel::KernelFacts;
 use crate::kernel::coarse::{Allowed, Coarsening};
+use crate::plan::gpu::launch::Launch;
 use crate::plan::gpu::schedule::Schedule;
 use crate::plan::{Candidate, Plan, Recipe, Verdict};
 use crate::problem::Problem;
@@ -142,6 +143,7 @@ pub fn design(
         judge.candidate(Device::Cpu, Method::Coarse, judge.cpu_coarse()),
         judge.candidate(Device::Gpu, Method::Direct, judge.gpu_direct()),
         judge.candidate(Device::Gpu, Method::Separable, judge.gpu_separable()),
+        judge.candidate(Device::Gpu, Method::Fft, judge.gpu_fft()),
     ];
     let candidates: Vec<_> = candidates.map(|candidate| candidate.on_at_most(threads)).into();
     let chosen = choose(&candidates, request, &capabilities.gpu, model.software_unasked)?;
@@ -393,6 +395,34 @@ impl Judge<'_> {
         let dtype = self.problem.dtype;
         let schedule = Schedule::separable(dtype, self.geometry, terms, repair, gpu)?;
         let cost = self.model.gpu(dtype, self.geometry, &schedule, gpu);
+        Ok((Recipe::Gpu(schedule), cost))
+    }
+
+    /// In blocks that take the least time.
+    fn gpu_fft(&self) -> Result<(Recipe, Cost), String> {
+        let gpu = self.gpu()?;
+        let dtype = self.problem.dtype;
+        if !matches!(self.dtype, DType::F32 | DType::Complex32) {
+            return Err(format!("the shaders transform f32 and complex f32, not {dtype}"));
+        }
+        if !self.kernel.finite {
+            return Err("the kernel has taps that are not finite".into());
+        }
+        let (mut best, mut reason): (Option<(Schedule, Cost)>, _) = (None, String::new());
+        for block in Launch::blocks(dtype, self.geometry, gpu)? {
+            let schedule = match Schedule::fft(dtype, self.geometry, block, gpu) {
+                Ok(schedule) => schedule,
+                Err(why) => {
+                    reason = why;
+                    continue;
+                }
+            };
+            let cost = self.model.gpu(dtype, self.geometry, &schedule, gpu);
+            if best.as_ref().is_none_or(|(_, least)| cost.total() < least.total()) {
+                best = Some((schedule, cost));
+            }
+        }
+        let (schedule, cost) = best.ok_or(reason)?;
         Ok((Recipe::Gpu(schedule), cost))
     }
 

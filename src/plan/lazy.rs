@@ -51,7 +51,7 @@ pub(crate) fn plan(
 fn gpu_could(problem: &Problem, request: Request) -> bool {
     request.device != Device::Cpu
         && request.precision.compute_dtype(problem.dtype) == problem.dtype.accumulator()
-        && !matches!(request.method, Method::Fft | Method::Coarse)
+        && request.method != Method::Coarse
 }
 
 /// A plan for where the GPU has failed, for this reason.

@@ -14,6 +14,7 @@ use crate::problem::geometry::Geometry;
 use crate::prove::reference::{Definition, Oracle};
 use crate::prove::verify;
 use crate::util::memory;
+use crate::words::Method;
 
 /// How much of a filter's results is checked: see [`FilterBuilder::check`](crate::FilterBuilder::check).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,8 +88,8 @@ impl<A: Element> Checker<A> {
         if let Some(definition) = &self.definition {
             // A transform's errors come from everywhere, and those of a coarser grid from beside the
             // window; those of sums from the window alone.
-            let far = match recipe(plan) {
-                Recipe::CpuFft { .. } | Recipe::CpuCoarse { .. } => {
+            let far = match (plan.method(), recipe(plan)) {
+                (Method::Fft, _) | (_, Recipe::CpuCoarse { .. }) => {
                     let all = x.iter().map(|x| x.to_element().magnitude());
                     verify::largest_finite(all).max(result.outside)
                 }
@@ -154,8 +155,11 @@ fn steps(recipe: &Recipe, geometry: &Geometry) -> Vec<usize> {
         Recipe::Gpu(schedule) => {
             let launch = schedule.stages().next().map(|stage| &stage.launch);
             if let Some(launch) = launch.filter(|launch| launch.is_tiled()) {
-                for (step, &tile) in steps.iter_mut().rev().zip(launch.tile.iter().rev()) {
-                    *step = tile;
+                let transformed = launch.variant.shader.transform().is_some();
+                let tiles = axes.iter().rev().zip(launch.tile.iter().rev());
+                for (step, (axis, &tile)) in steps.iter_mut().rev().zip(tiles) {
+                    // Blocks of transforms have positions, all others samples.
+                    *step = if transformed { tile * axis.channels } else { tile };
                 }
             }
         }

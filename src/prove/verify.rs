@@ -352,6 +352,11 @@ pub(crate) fn bound(
         (_, Recipe::CpuFft { blocks, .. }) => {
             bounds::fft_output(dtype, blocks.spread(), taps, kernel, largest, window)
         }
+        (Method::Fft, Recipe::Gpu(schedule)) => {
+            let transformed = schedule.block().map_or(1, |block| block.transformed());
+            let spread = bounds::Spread::of(transformed);
+            bounds::fft_output(dtype, spread, taps, kernel, largest, window)
+        }
         (_, Recipe::CpuCoarse { grid, .. }) => {
             bounds::coarse(dtype, kernel, grid.bounded(geometry), largest)
         }

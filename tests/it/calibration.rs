@@ -151,7 +151,7 @@ fn a_gpu_is_measured_too() {
     let convolver = Convolver::builder().cache_directory(place.0.clone()).build();
     let calibration = convolver.calibrate().expect("measures");
     let [_, gpu] = &calibration.devices[..] else { panic!("two devices: {calibration}") };
-    assert!(gpu.kind.is_some() && gpu.rates.len() == 5, "{calibration}");
+    assert!(gpu.kind.is_some() && gpu.rates.len() == 6, "{calibration}");
     let next = Convolver::builder().cache_directory(place.0.clone()).build();
     let model = next.cost_model();
     assert_eq!(next.calibrations(), calibration.devices);
@@ -160,6 +160,7 @@ fn a_gpu_is_measured_too() {
         let value = match rate.name {
             "direct" => rates.direct,
             "direct_nd" => rates.direct_nd,
+            "fft" => rates.fft,
             "bandwidth" => rates.bandwidth,
             "bus" => rates.bus,
             "round_trip" => rates.round_trip,

@@ -130,6 +130,23 @@ fn encoded<A: Value>(
     Ok(())
 }
 
+#[test]
+fn transforms_are_recorded_too() {
+    let Some(convolver) = gpu() else { return };
+    for taps in [[9, 10], [66, 65]] {
+        let mut random = Random::new(31);
+        let (x, k) = (random.array::<f32>(&[40, 50]), random.array(&taps));
+        let subject = Subject::new(x, k, Options::default());
+        let filter = subject.filter(convolver, GPU_FFT).expect("admissible");
+        for places in [[DENSE; 2], [Place { before: 3, gap: 5, after: 2, axis: 0 }; 2]] {
+            let tolerance = subject.tolerance(filter.plan());
+            let checked =
+                subject.check(tolerance, |x, _, _, y| encoded(convolver, &filter, places, x, y, 0));
+            checked.unwrap_or_else(|e| panic!("{taps:?} {places:?} {e}"));
+        }
+    }
+}
+
 fn parity<A: Value>(every: usize) {
     let Some(convolver) = gpu_with(A::DTYPE) else { return };
     let alignment = 256 / size_of::<A>();

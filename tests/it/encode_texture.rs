@@ -2,7 +2,7 @@
 
 use convolve::reference::Oracle;
 use convolve::wgpu::{self, TextureFormat, TextureUsages};
-use convolve::{Boundary, Convolver, Error, Filter, Mode, Options};
+use convolve::{Boundary, Convolver, Device, Error, Filter, Method, Mode, Options};
 use ndarray::{Array2, Array3, Ix2, s};
 
 use crate::common::cases::{EDGES, of_type};
@@ -210,6 +210,30 @@ fn every_format_every_boundary_and_every_mode() {
         }
     }
     assert!(runs > 10_000, "only {runs} texels were compared");
+}
+
+#[test]
+fn transforms_read_and_write_textures() {
+    let Some(convolver) = gpu() else { return };
+    let mut random = Random::new(11);
+    let kernel = Array2::from_shape_fn((5, 4), |(i, j)| (1 + (i * 5 + j * 3) % 4) as f32 / 64.0);
+    let options = options(Boundary::Mirror, Mode::Same, 1);
+    let filter = convolver.filter(&kernel).options(options.clone());
+    let filter = filter.device(Device::Gpu).method(Method::Fft).for_shape((19, 23));
+    let filter = filter.expect("admissible");
+    for format in [FORMATS[0], FORMATS[2]] {
+        let x =
+            Array3::from_shape_simple_fn((19, 23, format.channels), || format.exact(&mut random));
+        let y = filtered(convolver, &filter, [format; 2], &x);
+        for channel in 0..format.channels {
+            let x = x.slice(s![.., .., channel]).into_dyn();
+            let exact = Oracle::new(x, kernel.view().into_dyn(), &options).expect("valid").wide();
+            for (at, y) in y.slice(s![.., .., channel]).indexed_iter() {
+                let exact = exact[[at.0, at.1]] as f32;
+                assert!((y - exact).abs() <= format.error + 1e-5, "{format:?} {at:?} {y} {exact}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod formats;
 mod geometry;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "gpu")]
+mod gpu_fft;
 #[cfg(feature = "f16")]
 mod half;
 mod harness;

@@ -421,7 +421,7 @@ fn work_that_would_cost_the_device_is_an_error_unless_forced() {
     // A device of so many multiply-adds per second.
     let planned = |rate, device| {
         let mut model = CostModel::default();
-        model.discrete.direct = rate;
+        (model.discrete.direct, model.discrete.fft) = (rate, rate);
         let builder = Convolver::builder().cost_model(model);
         let builder = narrowed(builder, |gpu| gpu.kind = GpuKind::Discrete);
         let convolver = builder.build_with_device(gpu.0.clone(), gpu.1.clone()).expect("compute");

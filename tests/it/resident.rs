@@ -141,8 +141,6 @@ fn what_cannot_be_done_is_said() {
     let on_cpu = planned(convolver.filter(&kernel).device(Device::Cpu)).expect("a filter");
     let error = on_cpu.apply_gpu(&on_gpu).expect_err("the CPU was asked for").to_string();
     assert!(error.contains("device cpu") && error.contains("on the GPU"), "{error}");
-    let fft = planned(convolver.filter(&kernel).method(Method::Fft)).expect("a filter");
-    assert!(fft.apply_gpu(&on_gpu).expect_err("no such method").to_string().contains("fft"));
     let high = planned(convolver.filter(&kernel).precision(Precision::High)).expect("a filter");
     if let Err(error) = high.apply_gpu(&on_gpu) {
         assert!(error.to_string().contains("f64"), "{error}");

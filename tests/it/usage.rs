@@ -156,7 +156,7 @@ fn verify_agrees_and_covers_every_method() {
         let filter = convolver().filter(&kernel()).mode(mode).for_shape(x.dim()).expect("valid");
         let report = verified(&filter, &x);
         let ran = report.methods.iter().filter(|method| method.outcome.is_ok()).count();
-        assert_eq!(ran, if gpu().is_some() { 5 } else { 3 }, "{report}");
+        assert_eq!(ran, if gpu().is_some() { 6 } else { 3 }, "{report}");
     }
 }
 

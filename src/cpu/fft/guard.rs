@@ -11,11 +11,10 @@ use super::along::{Along, floor, support};
 use super::core::{Core, Level};
 use super::doubts::Doubts;
 use super::outcome::{Outcome, rows};
-use super::range::{Gain, Samples, error};
 use super::silence::Silence;
 use super::survey::{Slab, Survey};
 use super::windows::Scratch;
-use crate::bounds::{Spread, share};
+use crate::bounds::{Gain, Samples, Spread, of_transforms, share};
 use crate::element::DType;
 use crate::element::transform::{MOST_PACKED, Real};
 use crate::error::Result;
@@ -195,7 +194,7 @@ impl Guard {
         let lost = self.smallest * self.spread.transformed as f64;
         let error = |Loud { squares, largest }: Loud| {
             let samples = Samples { squares: squares + lost, largest };
-            error(self.epsilon, self.spread, samples, self.gain)
+            of_transforms(self.epsilon, self.spread, samples, self.gain)
         };
         match self.summed {
             Some((axis, reach)) => {

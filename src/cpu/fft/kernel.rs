@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::block::{Real, Workspace};
 use super::guard::Guard;
-use super::range::{Gain, exponent_into_range};
+use super::range::exponent_into_range;
 use super::transform::{Space, Transform};
+use crate::bounds::Gain;
 use crate::element::compute::Compute;
 use crate::element::transform::Sample;
 use crate::error::Result;

@@ -1,41 +1,6 @@
 //! How loud blocks are, what error that leaves, and the powers of two that keep them in range.
 
-use crate::bounds::Spread;
 use crate::element::transform::Sample;
-
-/// What the error of an output is at most, in units of [`error`]'s terms without it. Measured over
-/// noise, impulses, combs, steps, sines, constants and their mixtures under kernels of the same kinds,
-/// in blocks of up to 2^18 samples: 1.7 at most
-/// (`the_error_of_a_transform_is_what_the_guard_takes_it_for`). The rest is for what was not tried.
-pub(super) const SAFETY: f64 = 8.0;
-
-/// How the samples that become of one output are known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Samples {
-    /// The sum of their squares.
-    pub squares: f64,
-    /// The largest magnitude.
-    pub largest: f64,
-}
-
-/// How a kernel is known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Gain {
-    /// How much larger the mean square of a result can be than that of the samples, as a root.
-    pub mean: f64,
-    /// The largest tap.
-    pub largest: f64,
-}
-
-/// What a transform may be off by at any output.
-///
-/// Rounding errors of transforms are as good as independent (Schatzman, SIAM J. Sci. Comput. 17, 1996:
-/// they grow with the root of the stages), and spread evenly over all outputs; but those of a single
-/// loud sample under a single loud tap, whose spectra are both even, may meet in one.
-pub(super) fn error(epsilon: f64, spread: Spread, samples: Samples, gain: Gain) -> f64 {
-    let even = (spread.depth() * samples.squares / spread.transformed as f64).sqrt() * gain.mean;
-    SAFETY * epsilon * (even + samples.largest * gain.largest)
-}
 
 /// Partners whose levels differ by more than this factor are scaled to the same power of two, where
 /// that leaves fewer doubts.

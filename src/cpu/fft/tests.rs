@@ -1,7 +1,7 @@
 //! The error of transforms against what it is taken for.
 
 use super::block::Fft;
-use super::range;
+use crate::bounds;
 use crate::cpu::direct::Direct;
 use crate::format::rows::{Input, Output};
 use crate::plan::cpu::{Blocks, Summed, Tile};
@@ -111,10 +111,11 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
                         let first = if summed { o / columns } else { 0 };
                         let squares = rows[first..first + reach].iter().sum();
                         let spread = fft.blocks.spread();
-                        let samples = range::Samples { squares, largest };
+                        let samples = bounds::Samples { squares, largest };
                         let gain = fft.kernel.guard.gain();
-                        let unit = range::error(f32::EPSILON.into(), spread, samples, gain)
-                            / range::SAFETY;
+                        let unit =
+                            bounds::of_transforms(f32::EPSILON.into(), spread, samples, gain)
+                                / bounds::SAFETY;
                         let share = ((f64::from(*y) - sum).abs() - own) / (unit + 1e-30);
                         most = most.max(share);
                     }
@@ -122,6 +123,6 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
             }
         }
     }
-    assert!(most < range::SAFETY / 2.0, "{most}");
-    assert!(most > range::SAFETY / 100.0, "{most}: nothing was measured");
+    assert!(most < bounds::SAFETY / 2.0, "{most}");
+    assert!(most > bounds::SAFETY / 100.0, "{most}: nothing was measured");
 }

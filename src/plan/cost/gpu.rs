@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Cost, CostModel, bytes, search};
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::gpu::launch::Shader;
 use crate::plan::gpu::schedule::Schedule;
 use crate::problem::geometry::Geometry;
 
@@ -24,7 +25,10 @@ impl CostModel {
         let work = schedule.stages().map(|stage| {
             let launch = &stage.launch;
             let rate = if launch.is_tiled() { rates.direct } else { rates.direct_nd };
-            let seconds = stage.multiply_adds() * complex * width / rate;
+            let seconds = match stage.launch.variant.shader {
+                Shader::Fft(_) => stage.shares() / rates.fft,
+                _ => stage.multiply_adds() * complex * width / rate,
+            };
             seconds.max(stage.bytes() / rates.bandwidth)
         });
         let trips = if schedule.resident.is_ok() { 1 } else { schedule.parts.len() };

@@ -104,6 +104,8 @@ pub struct GpuRates {
     pub direct: f64,
     /// Multiply-adds per second of the N-dimensional shader.
     pub direct_nd: f64,
+    /// Butterflies' shares per second: a transform of `N` complex numbers has `N log2 N` of them.
+    pub fft: f64,
     /// Bytes per second of device memory.
     pub bandwidth: f64,
     /// Bytes per second over the bus, each way.
@@ -119,6 +121,7 @@ terms! {
     GpuRates:
     direct, Unit::PerSecond("MAC"), probed;
     direct_nd, Unit::PerSecond("MAC"), probed;
+    fft, Unit::PerSecond("share"), probed;
     bandwidth, Unit::PerSecond("B"), probed;
     bus, Unit::PerSecond("B"), probed;
     round_trip, Unit::Seconds, probed;
@@ -148,10 +151,12 @@ impl GpuRates {
     /// `direct` and `bandwidth` are what a small card (10 TFLOP/s, 300 GB/s) should do by what compilers
     /// make of the shaders; an H200 does 4 to 9 times as much (benches/results/gpu.md), and has the
     /// `bus`, from and to memory that is not pinned. The round trip is the upper end of what wgpu's users
-    /// report.
+    /// report. `fft` is as far below the 2.9e12 of an H200's prototype (benches/results/gpu_fft.md) as
+    /// `direct` is below what that card does.
     pub(super) const DISCRETE: Self = Self {
         direct: 2.5e12,
         direct_nd: 0.15e12,
+        fft: 0.55e12,
         bandwidth: 200e9,
         bus: 6e9,
         round_trip: 300e-6,
@@ -162,6 +167,7 @@ impl GpuRates {
     pub(super) const INTEGRATED: Self = Self {
         direct: 0.125e12,
         direct_nd: 0.015e12,
+        fft: 0.03e12,
         bandwidth: 10e9,
         bus: 5e9,
         round_trip: 300e-6,
@@ -169,10 +175,12 @@ impl GpuRates {
     };
 
     /// `direct` and `bandwidth` are from single runs of Mesa lavapipe on the same machine as the CPU's
-    /// rates, which hardly gets beyond its cost per sample; the others are estimates.
+    /// rates, which hardly gets beyond its cost per sample; the others are estimates. `fft` is as cautious as
+    /// `direct`: there the method was ahead from some 12 x 12 taps on (2026-11-28, 512 x 512 samples).
     pub(super) const SOFTWARE: Self = Self {
         direct: 0.4e9,
         direct_nd: 0.05e9,
+        fft: 0.06e9,
         bandwidth: 0.15e9,
         bus: 2e9,
         round_trip: 1e-3,

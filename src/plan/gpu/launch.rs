@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::element::DType;
 use crate::plan::gpu::stored::Stored;
+use crate::plan::gpu::transform::{BlockPass, Transform};
 
 /// The shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,8 @@ pub enum Shader {
     DirectNd,
     /// Two axes of an outer product, or of a sum of a few, in one pass.
     Separable2d,
+    /// Transforms of blocks of samples, and of what they become; two blocks of real samples at a time.
+    Fft(Transform),
     /// No method: every sample as it is, from one way of storing it to another.
     Convert,
 }
@@ -27,7 +30,15 @@ impl Shader {
     pub(crate) fn takes_quads(self) -> bool {
         match self {
             Self::Direct2d | Self::Separable2d | Self::Convert => true,
-            Self::DirectStrided | Self::DirectNd => false,
+            Self::DirectStrided | Self::DirectNd | Self::Fft(_) => false,
+        }
+    }
+
+    /// What it transforms.
+    pub(crate) fn transform(self) -> Option<Transform> {
+        match self {
+            Self::Fft(transform) => Some(transform),
+            _ => None,
         }
     }
 }
@@ -107,7 +118,7 @@ pub struct Launch {
     /// Outputs of a workgroup along the outer and the inner axis.
     pub tile: [usize; 2],
     /// Taps per chunk along the outer and the inner axis: the input under one chunk is staged at a
-    /// time.
+    /// time. In [`Shader::Fft`] outputs of a block along them, in positions.
     pub chunk: [usize; 2],
     /// Rows of input that are staged at a time.
     pub stage_rows: usize,
@@ -120,9 +131,12 @@ pub struct Launch {
 impl Variant {
     /// Bytes of workgroup memory.
     pub fn workgroup_memory(&self) -> usize {
+        if let Shader::Fft(transform) = self.shader {
+            return transform.workgroup_memory();
+        }
         let element = self.types.accumulator.size();
         let elements = match self.shader {
-            Shader::DirectNd | Shader::Convert => 0,
+            Shader::DirectNd | Shader::Convert | Shader::Fft(_) => 0,
             Shader::DirectStrided => self.stage,
             Shader::Direct2d => self.stage * QUAD,
             Shader::Separable2d => (self.stage + self.between()) * QUAD,
@@ -172,6 +186,11 @@ pub(crate) fn tap_quads(taps: usize) -> usize {
     taps.div_ceil(QUAD)
 }
 
+/// Blocks of samples of a type that are transformed at a time: of real ones two.
+pub(super) fn packed(dtype: DType) -> usize {
+    if dtype.is_complex() { 1 } else { 2 }
+}
+
 impl Launch {
     /// The same, added to what is in the output already.
     pub fn accumulating(mut self) -> Self {
@@ -182,6 +201,25 @@ impl Launch {
     /// Whether input is staged in workgroup memory.
     pub fn is_tiled(&self) -> bool {
         !matches!(self.variant.shader, Shader::DirectNd | Shader::Convert)
+    }
+
+    /// Complex transforms of blocks that [`Shader::Fft`] makes: of a block of complex samples each, or of
+    /// two blocks of real ones.
+    pub(crate) fn transforms(&self) -> usize {
+        self.tiles.iter().product::<usize>().div_ceil(packed(self.variant.types.accumulator))
+    }
+
+    /// Elements of the accumulator's type that [`Shader::Fft`] leaves to the next pass: of every
+    /// transform its values, and how loud its rows are (two numbers of each part for each workgroup of
+    /// them).
+    pub(crate) fn between(&self) -> usize {
+        let Some(Transform { block, .. }) = self.variant.shader.transform() else { return 0 };
+        if block.is_whole() {
+            return 0;
+        }
+        let numbers = 2 * block.samples() + 4 * block.row_groups();
+        let parts = if self.variant.types.accumulator.is_complex() { 2 } else { 1 };
+        self.transforms().saturating_mul(numbers / parts)
     }
 
     /// Outputs that are computed, those of tiles that stick out included.
@@ -198,6 +236,18 @@ impl fmt::Display for Launch {
             Shader::DirectNd if self.variant.repair => write!(f, "repair of what is not finite"),
             Shader::DirectNd => write!(f, "N-D, untiled"),
             Shader::Convert => write!(f, "conversion"),
+            Shader::Fft(Transform { block, pass }) => {
+                let [rows, columns] = block.bits.map(|bits| 1usize << bits);
+                match pass {
+                    BlockPass::Whole => {
+                        write!(f, "blocks of {rows} x {columns} for {outer} x {inner} each")
+                    }
+                    BlockPass::Look => write!(f, "a look at blocks of {rows} x {columns}"),
+                    BlockPass::Rows => write!(f, "their rows"),
+                    BlockPass::Columns => write!(f, "columns, there and back"),
+                    BlockPass::Back => write!(f, "rows back to {outer} x {inner} outputs each"),
+                }
+            }
             Shader::Separable2d => {
                 if *terms > 1 {
                     write!(f, "{terms} terms, ")?;

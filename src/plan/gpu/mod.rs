@@ -5,3 +5,4 @@ pub(crate) mod parts;
 pub(crate) mod schedule;
 pub(crate) mod stored;
 mod tiling;
+pub(crate) mod transform;

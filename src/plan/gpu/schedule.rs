@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
-use crate::plan::gpu::launch::{Launch, Types};
+use crate::plan::gpu::launch::{Launch, Shader, Types};
 use crate::plan::gpu::parts;
 use crate::plan::gpu::parts::Part;
 use crate::plan::gpu::stored::Stored;
+use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::plan::passes::{Pass, around};
 use crate::problem::geometry::{Axis, Geometry};
 use crate::words::Method;
@@ -55,6 +56,8 @@ pub struct Stage {
     pub from: Place,
     /// Where it writes.
     pub to: Place,
+    /// Where it reads besides, what an earlier stage has left there.
+    pub also: Option<Place>,
 }
 
 /// The weights of a stage.
@@ -65,6 +68,8 @@ pub enum Taps {
     None,
     /// The kernel.
     All,
+    /// The kernel, and what a pass of transforms needs of it: its spectrum among others.
+    Transformed(Transform),
     /// The factors of all terms along the last two axes.
     Fused,
     /// The factor of one term along one axis.
@@ -100,8 +105,19 @@ impl Schedule {
     ) -> Result<Self, String> {
         Self::new(Method::Direct, dtype, geometry, 0, gpu, |geometry| {
             let launch = Launch::direct(dtype, geometry, gpu)?;
-            let (from, to) = (Place::Input, Place::Output);
-            Ok(vec![Stage { geometry: geometry.clone(), launch, taps: Taps::All, from, to }])
+            Ok(vec![Stage::new(geometry, launch, Taps::All, [Place::Input, Place::Output])])
+        })
+    }
+
+    /// Transforms of blocks of this size.
+    pub fn fft(
+        dtype: DType,
+        geometry: &Geometry,
+        block: Block,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        Self::new(Method::Fft, dtype, geometry, 0, gpu, |geometry| {
+            transforms(dtype, geometry, block, gpu)
         })
     }
 
@@ -118,9 +134,8 @@ impl Schedule {
             let mut stages = passes(dtype, geometry, terms, gpu)?;
             if repair {
                 let launch = Launch::repair(dtype, geometry, gpu)?;
-                let (from, to) = (Place::Input, Place::Output);
-                let geometry = geometry.clone();
-                stages.push(Stage { geometry, launch, taps: Taps::All, from, to });
+                let ends = [Place::Input, Place::Output];
+                stages.push(Stage::new(geometry, launch, Taps::All, ends));
             }
             Ok(stages)
         })
@@ -274,9 +289,8 @@ impl Schedule {
         let accumulator = DType::F32;
         let types = Types { input, output, accumulator };
         Self::new(Method::Direct, accumulator, &Geometry { axes: vec![axis] }, 0, gpu, |geometry| {
-            let (geometry, launch) = (geometry.clone(), Launch::convert(types, geometry, gpu)?);
-            let (from, to) = (Place::Input, Place::Output);
-            Ok(vec![Stage { geometry, launch, taps: Taps::None, from, to }])
+            let launch = Launch::convert(types, geometry, gpu)?;
+            Ok(vec![Stage::new(geometry, launch, Taps::None, [Place::Input, Place::Output])])
         })
     }
 
@@ -289,11 +303,19 @@ impl Schedule {
     ) -> Result<Self, String> {
         let mut geometry = self.geometry.clone();
         geometry.axes.last_mut().expect("an axis").channels *= channels;
+        if let Some(block) = self.block() {
+            return Self::fft(dtype, &geometry, block, gpu);
+        }
         if self.terms == 0 {
             return Self::direct(dtype, &geometry, gpu);
         }
         let repair = self.stages().any(|stage| stage.launch.variant.repair);
         Self::separable(dtype, &geometry, self.terms, repair, gpu)
+    }
+
+    /// What is transformed together, where anything is.
+    pub fn block(&self) -> Option<Block> {
+        self.stages().find_map(|stage| Some(stage.launch.variant.shader.transform()?.block))
     }
 
     /// All dispatches.
@@ -310,20 +332,47 @@ impl Schedule {
 }
 
 impl Stage {
-    /// Bytes of input and output.
-    pub fn bytes(&self) -> f64 {
-        let Types { input, output, .. } = self.launch.variant.types;
-        let (samples, outputs) = (self.geometry.input_len(), self.geometry.output_len());
-        input.bytes(samples) as f64 + output.bytes(outputs) as f64
+    fn new(geometry: &Geometry, launch: Launch, taps: Taps, [from, to]: [Place; 2]) -> Self {
+        Self { geometry: geometry.clone(), launch, taps, from, to, also: None }
     }
 
-    /// Multiplications with additions, those of tiles that stick out included.
+    /// Bytes of input and output, and of what is between two passes of transforms.
+    pub fn bytes(&self) -> f64 {
+        let Types { input, output, accumulator } = self.launch.variant.types;
+        let samples = input.bytes(self.geometry.input_len()) as f64;
+        let outputs = output.bytes(self.geometry.output_len()) as f64;
+        let between = (self.launch.between() * accumulator.size()) as f64;
+        match self.launch.variant.shader.transform().map(|transform| transform.pass) {
+            None | Some(BlockPass::Whole) => samples + outputs,
+            Some(BlockPass::Look) => samples,
+            Some(BlockPass::Rows) => samples + between,
+            Some(BlockPass::Columns) => 2.0 * between,
+            Some(BlockPass::Back) => between + outputs,
+        }
+    }
+
+    /// Shares of butterflies: a transform of `N` complex numbers has `N log2 N` of them.
+    pub fn shares(&self) -> f64 {
+        let Some(transform) = self.launch.variant.shader.transform() else { return 0.0 };
+        let stride = match &self.geometry.axes[..] {
+            [.., outer, _] => outer.stride,
+            _ => 1,
+        };
+        let rows = (self.launch.tile[0] - 1) * stride + 1;
+        self.launch.transforms() as f64 * transform.shares(rows)
+    }
+
+    /// Multiplications with additions, those of tiles that stick out included. In transforms these are
+    /// not what is expected, but the most: of samples that no transform can be trusted with.
     pub fn multiply_adds(&self) -> f64 {
         let outputs = self.launch.computed_outputs() as f64;
         let axes = &self.geometry.axes;
         match (&self.taps, &axes[..]) {
             // What is repaired is next to nothing; it is looked at.
             _ if self.launch.variant.repair => 0.0,
+            _ if self.to != Place::Output && self.launch.variant.shader.transform().is_some() => {
+                0.0
+            }
             (Taps::Fused, [.., outer, inner]) => {
                 // Rows above and below a tile are filtered for each of them.
                 let tall = self.launch.tile[0] as f64;
@@ -339,7 +388,11 @@ impl Stage {
 impl Scheduled {
     fn between(&self, place: usize) -> usize {
         let written = self.stages.iter().filter(|stage| stage.to == Place::Between(place));
-        written.map(|stage| stage.geometry.output_len()).max().unwrap_or(0)
+        let elements = written.map(|stage| match stage.launch.variant.shader {
+            Shader::Fft(_) => stage.launch.between(),
+            _ => stage.geometry.output_len(),
+        });
+        elements.max().unwrap_or(0)
     }
 
     /// What it takes on the device to run it from and to host memory: input and output with their
@@ -351,6 +404,33 @@ impl Scheduled {
         let accumulator = dtype.accumulator().size() as f64;
         (POOLED * (2.0 * (input + output) * dtype.size() as f64 + between * accumulator)) as u64
     }
+}
+
+/// The passes over blocks, which hand what is transformed from one to the next in one place.
+fn transforms(
+    dtype: DType,
+    geometry: &Geometry,
+    block: Block,
+    gpu: &GpuCapabilities,
+) -> Result<Vec<Stage>, String> {
+    let accumulator = dtype.accumulator();
+    let stage = |&pass: &BlockPass| {
+        let between = Place::Between(0);
+        let (from, to, also) = match pass {
+            BlockPass::Whole => (Place::Input, Place::Output, None),
+            BlockPass::Look | BlockPass::Rows => (Place::Input, between, None),
+            BlockPass::Columns => (between, between, None),
+            BlockPass::Back => (Place::Input, Place::Output, Some(between)),
+        };
+        let stored = |place, end| if place == end { dtype } else { accumulator }.into();
+        let (input, output) = (stored(from, Place::Input), stored(to, Place::Output));
+        let types = Types { input, output, accumulator };
+        let transform = Transform { block, pass };
+        let launch = Launch::fft(types, geometry, transform, gpu)?;
+        let stage = Stage::new(geometry, launch, Taps::Transformed(transform), [from, to]);
+        Ok(Stage { also, ..stage })
+    };
+    block.passes().iter().map(stage).collect()
 }
 
 /// The innermost axis first: later passes then run over whole rows of its outputs. The last two at
@@ -395,7 +475,7 @@ fn passes(
             let launch = if last && term > 0 { launch.accumulating() } else { launch };
             let between = Place::Between(usize::from(from == Place::Between(0)));
             let to = if last { Place::Output } else { between };
-            stages.push(Stage { geometry: geometry.clone(), launch, taps, from, to });
+            stages.push(Stage::new(geometry, launch, taps, [from, to]));
             from = to;
         }
     }

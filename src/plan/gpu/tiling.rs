@@ -4,8 +4,9 @@
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::launch::{
-    LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, tap_quads,
+    LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, packed, tap_quads,
 };
+use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::problem::geometry::{Axis, Geometry};
 
 /// Outputs of an invocation in [`Shader::DirectStrided`].
@@ -69,6 +70,65 @@ impl Launch {
         let mut launch = Self::nd(types, geometry, gpu)?;
         launch.variant.repair = true;
         Ok(launch)
+    }
+
+    /// One pass of the FFT method over all blocks of a geometry, or why there is none.
+    pub(crate) fn fft(
+        types: Types,
+        geometry: &Geometry,
+        transform: Transform,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        check_sizes(types, geometry, gpu)?;
+        let Transform { block, pass } = transform;
+        let Planes { batch, outer, inner } = Planes::transformed(geometry)?;
+        let [rows, columns] = block.kept([&outer, &inner]).ok_or_else(|| {
+            format!("a block of {} samples does not hold the kernel", block.samples())
+        })?;
+        let tile = [rows.min(outer.out), columns.min(inner.out)];
+        let planes = batch * outer.channels * inner.channels;
+        let tiles = [planes, outer.out.div_ceil(tile[0]), inner.out.div_ceil(tile[1])];
+        let variant = Variant {
+            shader: Shader::Fft(transform),
+            workgroup: [transform.invocations(), 1],
+            ..Variant::new(types)
+        };
+        let mut launch = Self { variant, tile, chunk: tile, stage_rows: 0, tiles, groups: [1, 1] };
+        let transforms = launch.transforms();
+        let of_a_block = |groups: usize| {
+            let most = gpu.max_groups as usize;
+            (groups <= most && transforms <= most).then_some([groups as u32, transforms as u32])
+        };
+        let dispatched = match pass {
+            BlockPass::Whole => groups(transforms, gpu),
+            BlockPass::Look | BlockPass::Rows => of_a_block(block.row_groups()),
+            BlockPass::Columns => of_a_block(1 << (block.bits[1] - block.column_bits_of_group())),
+            BlockPass::Back => {
+                let rows = (tile[0] - 1) * outer.stride + 1;
+                of_a_block(rows.div_ceil(block.rows_of_group()))
+            }
+        };
+        launch.groups = dispatched.ok_or_else(|| {
+            format!("{transforms} transforms, more than a dispatch here has workgroups for")
+        })?;
+        let bytes = launch.between().saturating_mul(types.accumulator.size()) as u64;
+        let most = gpu.max_binding.min(gpu.max_buffer);
+        if bytes > most {
+            return Err(format!(
+                "transformed rows take {bytes} bytes, a binding here at most {most}"
+            ));
+        }
+        Ok(launch)
+    }
+
+    /// Blocks in which samples of a type can be transformed along a geometry.
+    pub(crate) fn blocks(
+        dtype: DType,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Vec<Block>, String> {
+        let Planes { outer, inner, .. } = Planes::transformed(geometry)?;
+        Block::all([&outer, &inner], packed(dtype), gpu)
     }
 
     /// Samples of one axis from one way of storing them to another.
@@ -143,6 +203,16 @@ impl Planes {
             _ => return None,
         };
         Some(Self { batch, outer, inner })
+    }
+
+    /// The same for transforms, which join the samples of two axes, or why not.
+    fn transformed(geometry: &Geometry) -> Result<Self, String> {
+        Self::of(geometry).ok_or_else(|| {
+            format!(
+                "its transforms join two axes, and the kernel has taps or strides on {}",
+                geometry.rank()
+            )
+        })
     }
 
     /// Whether neighbouring outputs read neighbouring samples, along both axes.

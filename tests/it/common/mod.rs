@@ -37,11 +37,12 @@ pub const CPU_SEPARABLE: Way = (Device::Cpu, Method::Separable);
 pub const CPU_FFT: Way = (Device::Cpu, Method::Fft);
 pub const GPU_DIRECT: Way = (Device::Gpu, Method::Direct);
 pub const GPU_SEPARABLE: Way = (Device::Gpu, Method::Separable);
+pub const GPU_FFT: Way = (Device::Gpu, Method::Fft);
 
-/// The ways that are open to any `f32` kernel; the GPU's where there is one.
+/// The ways that are open to any `f32` kernel along one or two axes; the GPU's where there is one.
 pub fn ways() -> Vec<Way> {
     let mut ways = vec![CPU_DIRECT, CPU_FFT];
-    ways.extend(gpu().map(|_| GPU_DIRECT));
+    ways.extend(gpu().into_iter().flat_map(|_| [GPU_DIRECT, GPU_FFT]));
     ways
 }
 

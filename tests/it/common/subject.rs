@@ -100,6 +100,11 @@ impl<A: Value> Subject<A> {
                 (_, Recipe::CpuFft { blocks, .. }) => {
                     bounds::fft_output(dtype, blocks.spread(), taps, &facts, largest, window)
                 }
+                (Method::Fft, Recipe::Gpu(schedule)) => {
+                    let block = schedule.block().expect("blocks are transformed");
+                    let spread = bounds::Spread::of(block.transformed());
+                    bounds::fft_output(dtype, spread, taps, &facts, largest, window)
+                }
                 (_, Recipe::CpuCoarse { grid, .. }) => {
                     bounds::coarse(dtype, &facts, grid.bounded(&plan.geometry), largest)
                 }

@@ -14,7 +14,13 @@ fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
     let one_core = with!(with(discrete()), threads: 1);
     let large = design(&large, &dense, &one_core, &CostModel::default(), Request::default());
     let large = large.expect("valid");
-    assert_eq!((large.device(), large.method()), GPU_DIRECT, "{large}");
+    assert_eq!((large.device(), large.method()), GPU_FFT, "{large}");
+    let few = problem::<f32>(&[8192, 8192], &[5, 5]);
+    let dense = with!(facts(&[5, 5]), terms: 0);
+    let resident = with!(Request::default(), resident: true);
+    let few = design(&few, &dense, &one_core, &CostModel::default(), resident);
+    let few = few.expect("valid");
+    assert_eq!((few.device(), few.method()), GPU_DIRECT, "{few}");
     let small = auto(&problem::<f32>(&[64, 64], &[3, 3]), &with(discrete()));
     assert_eq!(small.device(), Device::Cpu, "{small}");
     assert!(small.to_string().contains("1 thread,"), "no other thread is woken: {small}");
@@ -110,6 +116,7 @@ fn a_small_gain_moves_nothing() {
             model.discrete,
             direct: 1e30,
             direct_nd: 1e30,
+            fft: 1e30,
             bandwidth: 1e30,
             round_trip: 0.0,
             pipeline: 0.0,

@@ -1,7 +1,8 @@
 //! Tiles and workgroups on invented limits.
 
 use crate::common::with;
-use convolve::low_level::{Launch, Shader, Variant};
+use convolve::low_level::{BlockPass, Launch, Shader, Variant};
+use convolve::plan::Recipe;
 use convolve::{DType, Geometry, Mode};
 use num_complex::Complex;
 
@@ -80,7 +81,7 @@ fn keeps_within(launch: &Launch, geometry: &Geometry, limits: &GpuCapabilities) 
         return false;
     }
     assert!(launch.stage_rows * pitch <= stage, "{}", about());
-    let one = problem::<f32>(&[1], &[1]).geometry().axes.remove(0);
+    let one = one_axis();
     let [.., inner] = &geometry.axes[..] else { panic!("an axis") };
     let outer = match &geometry.axes[..] {
         [.., outer, _] => outer,
@@ -145,6 +146,90 @@ fn keeps_within(launch: &Launch, geometry: &Geometry, limits: &GpuCapabilities) 
     assert!(staged.is_none_or(|rows| rows == launch.stage_rows), "{}", about());
     assert!(staged.is_none() || launch.chunk == [outer.taps, inner.taps], "{}", about());
     launch.chunk != [outer.taps, inner.taps]
+}
+
+/// The same of transforms: the outputs of a block are under it as a whole, no value is out of a workgroup's
+/// memory or of what is between passes, and that fits a binding.
+#[test]
+fn transforms_keep_within_limits() {
+    let (mut whole, mut in_passes) = (0, 0);
+    let large = |limits: &GpuCapabilities| {
+        limits.max_invocations >= 64 && limits.max_workgroup_memory >= 1000
+    };
+    for limits in invented_limits().into_iter().filter(large) {
+        let every = if limits.max_groups > 100 { 3 } else { 47 };
+        for (dtype, problem) in problems().into_iter().step_by(every) {
+            let request = with!(Request::default(), device: Device::Gpu, method: Method::Fft);
+            let facts = KernelFacts::unknown(problem.kernel.iter().product());
+            let on = with(limits.clone());
+            let plan = design(&problem, &facts, &on, &CostModel::default(), request);
+            let Ok(plan) = plan else { continue };
+            let Some((Recipe::Gpu(schedule), _)) = plan.chosen().admitted() else {
+                panic!("{plan}")
+            };
+            for scheduled in &schedule.parts {
+                for stage in &scheduled.stages {
+                    let about = || format!("{dtype} {stage:?}\n{limits:?}");
+                    let launch = &stage.launch;
+                    let Shader::Fft(transform) = launch.variant.shader else {
+                        panic!("{}", about())
+                    };
+                    let block = transform.block;
+                    let [wide, high] = launch.variant.workgroup;
+                    // Sixteen values for each invocation.
+                    assert_eq!((16 * wide, high), (1 << block.values, 1), "{}", about());
+                    assert!(wide <= limits.max_invocations, "{}", about());
+                    assert!(wide <= limits.max_workgroup_size[0], "{}", about());
+                    let bytes = launch.variant.workgroup_memory();
+                    assert_eq!(bytes, 4 << block.values, "{}", about());
+                    assert!(bytes <= limits.max_workgroup_memory as usize, "{}", about());
+                    let groups = launch.groups.map(|n| n as usize);
+                    assert!(groups.iter().all(|&n| n <= limits.max_groups as usize), "{}", about());
+                    let one = one_axis();
+                    let [.., inner] = &stage.geometry.axes[..] else { panic!("an axis") };
+                    let outer = match &stage.geometry.axes[..] {
+                        [.., outer, _] => outer,
+                        _ => &one,
+                    };
+                    for (i, axis) in [outer, inner].into_iter().enumerate() {
+                        let side = 1 << block.bits[i];
+                        let reach = (axis.taps - 1) * axis.dilation;
+                        let under = (launch.tile[i] - 1) * axis.stride + reach + 1;
+                        assert!(under <= side, "{}", about());
+                        assert!(launch.tiles[i + 1] * launch.tile[i] >= axis.out, "{}", about());
+                    }
+                    let packed = if dtype.is_complex() { 1 } else { 2 };
+                    let blocks: usize = launch.tiles.iter().product();
+                    let transforms = blocks.div_ceil(packed);
+                    let values = 1usize << block.values;
+                    let samples = block.samples();
+                    let rows = |n: usize| (n << block.bits[1]).div_ceil(values);
+                    let expected = match transform.pass {
+                        BlockPass::Whole => {
+                            assert_eq!(values, samples, "{}", about());
+                            whole += 1;
+                            assert!(groups[0] * groups[1] >= transforms, "{}", about());
+                            continue;
+                        }
+                        BlockPass::Look | BlockPass::Rows => rows(1 << block.bits[0]),
+                        BlockPass::Columns => samples / values,
+                        BlockPass::Back => rows((launch.tile[0] - 1) * outer.stride + 1),
+                        other => panic!("{other:?}"),
+                    };
+                    assert_eq!(groups, [expected, transforms], "{}", about());
+                    let all_rows = rows(1 << block.bits[0]);
+                    let bytes = (transforms * (samples + 2 * all_rows) * 8) as u64;
+                    assert!(bytes <= limits.max_binding, "{}", about());
+                    in_passes += 1;
+                }
+            }
+        }
+    }
+    assert!(whole > 200 && in_passes > 200, "{whole} {in_passes}");
+}
+
+fn one_axis() -> convolve::Axis {
+    problem::<f32>(&[1], &[1]).geometry().axes.remove(0)
 }
 
 fn invented_limits() -> Vec<GpuCapabilities> {

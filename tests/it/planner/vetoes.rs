@@ -18,7 +18,14 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
         }
     };
     says(plan(&plain, &without(), Device::Gpu, Method::Auto), &["device gpu", "no adapter"]);
-    says(plan(&plain, &gpu, Device::Gpu, Method::Fft), &["fft", "gpu"]);
+    let volume = problem::<f32>(&[10, 10, 10], &[3, 3, 3]);
+    says(plan(&volume, &gpu, Device::Gpu, Method::Fft), &["fft", "gpu", "two axes", "3"]);
+    let long = problem::<f32>(&[100_000], &[5000]);
+    says(plan(&long, &gpu, Device::Gpu, Method::Fft), &["spans 1 x 5000 samples"]);
+    let whole = problem::<i32>(&[100, 100], &[5, 5]);
+    says(plan(&whole, &gpu, Device::Gpu, Method::Fft), &["complex f32", "i32"]);
+    let narrow = with(with!(discrete(), max_invocations: 8));
+    says(plan(&plain, &narrow, Device::Gpu, Method::Fft), &["8 invocations"]);
     let double = problem::<f64>(&[100, 100], &[5, 5]);
     says(plan(&double, &gpu, Device::Gpu, Method::Direct), &["gpu", "f64"]);
     let small = with!(discrete(), max_binding: 1 << 10);

@@ -1,0 +1,55 @@
+// Blocks of samples of the extended input, for transforms.
+
+// Nothing is needed there.
+const UNNEEDED: i32 = -2;
+
+// The stored sample that position `i` of a block stands at along an axis, as `resolve` says.
+fn source(axis: Axis, start: i32, i: u32, needed: u32) -> i32 {
+    if i >= needed {
+        return UNNEEDED;
+    }
+    return resolve(axis, start + i32(i) * axis.channels);
+}
+
+fn source_y(block: Block, i: u32) -> i32 {
+    return source(params.axes[params.rank - 2u], block.y, i, block.rows);
+}
+
+fn source_x(block: Block, i: u32) -> i32 {
+    return source(params.axes[params.rank - 1u], block.x, i, block.columns);
+}
+
+// Whether every value of a block is a sample of the input, so that none needs the edge rule.
+fn is_inner(block: Block) -> bool {
+    let y = params.axes[params.rank - 2u];
+    let x = params.axes[params.rank - 1u];
+    let last_y = block.y + i32(BLOCK_ROWS - 1u) * y.channels;
+    let last_x = block.x + i32(BLOCK_COLUMNS - 1u) * x.channels;
+    return block.rows == BLOCK_ROWS && block.columns == BLOCK_COLUMNS && block.y >= 0
+        && block.x >= 0 && last_y < samples(y) && last_x < samples(x);
+}
+
+// Where a row of such a block begins, and a column of it.
+fn inner_y(block: Block, i: u32) -> u32 {
+    let y = block.corner + block.y + i32(i) * params.axes[params.rank - 2u].channels;
+    return u32(y * samples(params.axes[params.rank - 1u]));
+}
+
+fn inner_x(block: Block, i: u32) -> u32 {
+    return u32(block.x + i32(i) * params.axes[params.rank - 1u].channels);
+}
+
+// A sample of the extended input of a plane.
+fn sample(corner: i32, y: i32, x: i32) -> Element {
+    if min(y, x) == UNNEEDED {
+        return zero();
+    }
+    if x < 0 {
+        // The later axis has the last word.
+        return outside(params.rank - 1u);
+    }
+    if y < 0 {
+        return outside(params.rank - 2u);
+    }
+    return load(u32((corner + y) * samples(params.axes[params.rank - 1u]) + x));
+}

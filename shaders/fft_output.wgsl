@@ -1,0 +1,117 @@
+// Outputs of transforms, and those that no transform can be trusted with: they are summed up directly.
+//
+// A transform spreads its rounding errors over all of its outputs, so that what is quiet would drown in what
+// is loud. An output that is itself large beside the error tells so; of the others a few of the largest taps
+// may show that what is under their window is loud enough; what is left is computed again, and so is all of
+// a block with a sample that is not finite.
+
+// How the outputs of a block are judged.
+struct Judge {
+    // The error of a result over the share of its window that it may be: results are as good as that.
+    need: f32,
+    // What brings results back to the scale of the samples, in two steps: their product may be beyond the
+    // type.
+    up: vec2<f32>,
+    // Whether a sample is not finite, and whether all of them are zero.
+    odd: bool,
+    silent: bool,
+}
+
+// What the values of a transform must reach.
+fn need_of(loud: Level) -> f32 {
+    // Of the squares, and of the largest sample.
+    let gains = number0(weights[HEAD]);
+    let odd = vec2<u32>(ODD);
+    let is_in = loud.largest < odd;
+    let squares = select(vec2<f32>(), loud.squares, is_in);
+    let scaled = bitcast<vec2<f32>>(loud.largest) * shrinking(loud.largest);
+    let largest = select(vec2<f32>(), scaled, is_in);
+    return gains.x * sqrt(squares.x + squares.y) + gains.y * max(largest.x, largest.y);
+}
+
+fn power_of_two(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(clamp(exponent, -126, 127) + 127) << 23u);
+}
+
+// The judge of a block with this largest magnitude.
+fn judge_of(largest: u32, need: f32) -> Judge {
+    let of_samples = i32(exponents(vec2<u32>(largest)).x) - 127;
+    let exponent = of_samples + i32(number1(weights[HEAD]).x);
+    let half = exponent / 2;
+    let up = vec2<f32>(power_of_two(half), power_of_two(exponent - half));
+    return Judge(need, up, largest >= ODD, largest == 0u);
+}
+
+// The output at position `i` of a block, of which every `stride`-th has one.
+fn output_at(i: u32, stride: i32, outputs: u32) -> u32 {
+    let output = i / u32(stride);
+    return select(NONE, output, output < outputs && output * u32(stride) == i);
+}
+
+fn output_y(block: Block, i: u32) -> u32 {
+    return output_at(i, params.axes[params.rank - 2u].stride, block.output_rows);
+}
+
+fn output_x(block: Block, i: u32) -> u32 {
+    return output_at(i, params.axes[params.rank - 1u].stride, block.output_columns);
+}
+
+// Where an output of a block is stored.
+fn place(block: Block, y: u32, x: u32) -> u32 {
+    let outer = params.axes[params.rank - 2u];
+    let inner = params.axes[params.rank - 1u];
+    let row = block.output_row + y * u32(outer.channels);
+    return row * inner.outputs + block.output_column + x * u32(inner.channels);
+}
+
+// Stores a result. Returns `bit` where it cannot be trusted.
+fn put_output(block: Block, judge: Judge, y: u32, x: u32, value: Element, bit: u32) -> u32 {
+    if max(y, x) == NONE {
+        return 0u;
+    }
+    let result = select(value * judge.up.x * judge.up.y, zero(), judge.silent);
+    store(place(block, y, x), result);
+    let is_loud = !judge.odd && size(value) >= judge.need && is_finite(result);
+    return select(bit, 0u, judge.silent || is_loud);
+}
+
+// The second look at an output that could not be trusted, of this part of a transform.
+fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: u32) {
+    let outer = params.axes[params.rank - 2u];
+    let inner = params.axes[params.rank - 1u];
+    let start_y = block.y + i32(y) * outer.stride * outer.channels;
+    let start_x = block.x + i32(x) * inner.stride * inner.channels;
+    if !judge.odd {
+        let need = judge.need * judge.up.x * judge.up.y;
+        var sum = 0.0;
+        for (var i = 0u; i < PROBES; i++) {
+            let probe = weights[PROBED + i];
+            // Small kernels have fewer.
+            if number0(probe).x == 0.0 {
+                break;
+            }
+            let tap = vec2<i32>(number1(probe));
+            let source_y = resolve(outer, start_y + tap.x * outer.tap_step);
+            let source_x = resolve(inner, start_x + tap.y * inner.tap_step);
+            sum += number0(probe).x * size(sample(block.corner, source_y, source_x));
+            if sum >= need {
+                return;
+            }
+        }
+    }
+    let quads = (inner.taps + 3u) / 4u;
+    var sum = zero();
+    let dilation = u32(outer.tap_step / outer.channels);
+    for (var tap_y = 0u; tap_y < outer.taps; tap_y++) {
+        if is_silent(transform, part, y * u32(outer.stride) + tap_y * dilation) {
+            continue;
+        }
+        let source_y = resolve(outer, start_y + i32(tap_y) * outer.tap_step);
+        for (var tap_x = 0u; tap_x < inner.taps; tap_x++) {
+            let source_x = resolve(inner, start_x + i32(tap_x) * inner.tap_step);
+            let w = component(weights[TAPS + tap_y * quads + tap_x / 4u], tap_x % 4u);
+            sum = mul_add(sum, w, sample(block.corner, source_y, source_x));
+        }
+    }
+    store(place(block, y, x), sum);
+}

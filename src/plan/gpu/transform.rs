@@ -1,0 +1,241 @@
+//! Transforms of blocks in the registers of workgroups: which blocks, and in which passes.
+
+use crate::plan::capabilities::GpuCapabilities;
+use crate::problem::geometry::Axis;
+
+/// Log2 of the complex numbers that an invocation holds. More lose (benches/results/gpu_fft.md).
+pub(crate) const REGISTERS: u32 = 4;
+
+/// Log2 of the complex numbers of the largest workgroup: more lose, and these fit WebGPU's default limits.
+const MOST_VALUES: u32 = 12;
+
+/// Log2 of those of the smallest.
+const FEWEST_VALUES: u32 = 8;
+
+/// Log2 of the longest side of a block, and of the shortest one of a block in several passes.
+const LONGEST: u32 = 12;
+const SHORTEST: u32 = 6;
+
+/// Log2 of how many times as long as the other one a side of a block in several passes may be.
+const MOST_UNEVEN: u32 = 2;
+
+/// Storage buffers of a block in several passes: what is between them comes to the usual four.
+const BUFFERS: u32 = 5;
+
+/// A block of samples that are transformed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Block {
+    /// Log2 of its rows and columns.
+    pub bits: [u32; 2],
+    /// Whether its rows are transformed alone, each for itself.
+    pub lines: bool,
+    /// Log2 of the complex numbers of a workgroup.
+    pub values: u32,
+}
+
+/// What a dispatch does with its blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BlockPass {
+    /// All of it.
+    Whole,
+    /// Finds out how loud the samples of a block are.
+    Look,
+    /// Transforms rows, and leaves them to the next pass.
+    Rows,
+    /// Transforms columns, multiplies them by the kernel's spectrum, and transforms them back.
+    Columns,
+    /// Transforms rows back to outputs.
+    Back,
+}
+
+/// A dispatch of the FFT method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Transform {
+    /// Of which blocks.
+    pub block: Block,
+    /// What it does with them.
+    pub pass: BlockPass,
+}
+
+impl Block {
+    /// The blocks that this GPU can transform, so many at a time, and that hold the kernel along these axes;
+    /// or why there are none.
+    pub(crate) fn all(
+        [outer, inner]: [&Axis; 2],
+        packed: usize,
+        gpu: &GpuCapabilities,
+    ) -> Result<Vec<Self>, String> {
+        let invocations = gpu.max_invocations.min(gpu.max_workgroup_size[0]).max(1);
+        let values = (invocations.ilog2() + REGISTERS)
+            .min((gpu.max_workgroup_memory / 4).max(1).ilog2())
+            .min(MOST_VALUES);
+        if values < FEWEST_VALUES {
+            return Err(format!(
+                "{} has workgroups of {invocations} invocations and {} bytes, too few to transform in",
+                gpu.name, gpu.max_workgroup_memory
+            ));
+        }
+        let lines = outer.taps == 1;
+        let in_passes = gpu.max_storage_buffers >= BUFFERS && !lines;
+        // Few shapes: each is a shader to compile. Rows that are transformed alone have two samples at least.
+        let whole = (0..=values - u32::from(lines)).step_by(2).map(|rows| [rows, values - rows]);
+        let longest = LONGEST.min(values);
+        let sides = SHORTEST..=longest;
+        let in_passes = sides
+            .clone()
+            .flat_map(|rows| sides.clone().map(move |columns| [rows, columns]))
+            // Others have fewer outputs for what they transform.
+            .filter(|[rows, columns]| rows.abs_diff(*columns) <= MOST_UNEVEN)
+            .filter(|[rows, columns]| in_passes && rows + columns > values);
+        let mut all: Vec<Self> = whole
+            .chain(in_passes)
+            .map(|bits| Self { bits, lines, values })
+            .filter(|block| {
+                block.kept([outer, inner]).is_some() && block.binds([outer, inner], packed, gpu)
+            })
+            .collect();
+        // Of those that cost the same the first is taken: few pipelines serve many problems.
+        all.sort_by_key(|block| {
+            let [rows, columns] = block.bits;
+            (!block.is_whole(), if lines { rows } else { rows.abs_diff(columns) })
+        });
+        if all.is_empty() {
+            let [rows, columns] = [outer, inner].map(Self::reach);
+            return Err(format!(
+                "the kernel spans {} x {} samples, more than the blocks that {} can transform",
+                rows + 1,
+                columns + 1,
+                gpu.name
+            ));
+        }
+        Ok(all)
+    }
+
+    /// Positions from the first tap to the last.
+    fn reach(axis: &Axis) -> usize {
+        (axis.taps - 1).saturating_mul(axis.dilation)
+    }
+
+    /// Output positions of a block along both axes, where there are any.
+    pub(crate) fn kept(&self, axes: [&Axis; 2]) -> Option<[usize; 2]> {
+        let kept = |i: usize| {
+            let free = (1usize << self.bits[i]).checked_sub(1 + Self::reach(axes[i]))?;
+            Some(free / axes[i].stride + 1)
+        };
+        Some([kept(0)?, kept(1)?])
+    }
+
+    /// Whether what transforms leave to the next pass fits a binding, and what they multiply with. The
+    /// components of a position are in one part of a problem, however small that is.
+    fn binds(&self, [outer, inner]: [&Axis; 2], packed: usize, gpu: &GpuCapabilities) -> bool {
+        const NUMBER: usize = 8;
+        // Rows of taps are filled up, and tables are short.
+        let taps = outer.taps.saturating_mul(inner.taps + 4) + (1 << self.values);
+        let weights = self.samples().saturating_add(taps);
+        let between = match self.is_whole() {
+            true => 0,
+            false => {
+                let transforms = (outer.channels * inner.channels).div_ceil(packed);
+                transforms.saturating_mul(self.samples() + 2 * self.row_groups())
+            }
+        };
+        let bytes = NUMBER.saturating_mul(weights.max(between)) as u64;
+        bytes <= gpu.max_binding.min(gpu.max_buffer)
+    }
+
+    /// Samples of a block.
+    pub fn samples(&self) -> usize {
+        1 << (self.bits[0] + self.bits[1])
+    }
+
+    /// Samples that one transform joins.
+    pub fn transformed(&self) -> usize {
+        if self.lines { 1 << self.bits[1] } else { self.samples() }
+    }
+
+    /// Whether one dispatch does all of it.
+    pub fn is_whole(&self) -> bool {
+        self.bits[0] + self.bits[1] == self.values
+    }
+
+    /// Workgroups that the rows of a block are shared out to, in several passes.
+    pub(crate) fn row_groups(&self) -> usize {
+        1 << (self.bits[0] + self.bits[1] - self.values)
+    }
+
+    /// Rows of a block that one workgroup has, in several passes.
+    pub(crate) fn rows_of_group(&self) -> usize {
+        1 << (self.values - self.bits[1])
+    }
+
+    /// Log2 of the columns of a block that one workgroup has, in several passes.
+    pub(crate) fn column_bits_of_group(&self) -> u32 {
+        self.values - self.bits[0]
+    }
+
+    /// The dispatches, in their order.
+    pub(crate) fn passes(&self) -> &'static [BlockPass] {
+        match self.is_whole() {
+            true => &[BlockPass::Whole],
+            false => &[BlockPass::Look, BlockPass::Rows, BlockPass::Columns, BlockPass::Back],
+        }
+    }
+}
+
+impl Transform {
+    /// Invocations of a workgroup.
+    pub(crate) fn invocations(&self) -> u32 {
+        1 << (self.block.values - REGISTERS)
+    }
+
+    /// Bytes of workgroup memory: values go from invocation to invocation real parts first.
+    pub(crate) fn workgroup_memory(&self) -> usize {
+        4 << self.block.values
+    }
+
+    /// Shares of butterflies for a block: each of `N` values has a share in `log2 N` of them. The last pass
+    /// goes over so many rows.
+    pub(crate) fn shares(&self, kept_rows: usize) -> f64 {
+        let Block { bits: [rows, columns], lines, .. } = self.block;
+        let all = self.block.samples() as f64;
+        match self.pass {
+            BlockPass::Whole if lines => 2.0 * all * f64::from(columns),
+            BlockPass::Whole => 2.0 * all * f64::from(rows + columns),
+            BlockPass::Look => 0.0,
+            BlockPass::Rows => all * f64::from(columns),
+            BlockPass::Columns => 2.0 * all * f64::from(rows),
+            BlockPass::Back => (kept_rows << columns) as f64 * f64::from(columns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::GpuKind;
+
+    fn axis(taps: usize) -> Axis {
+        Axis { n: 100, out: 100, taps, ..Axis::one_sample() }
+    }
+
+    #[test]
+    fn what_holds_no_kernel_is_no_block() {
+        let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
+        let blocks = Block::all([&axis(300), &axis(300)], 2, &gpu).expect("some");
+        assert!(blocks.iter().all(|block| !block.is_whole() && block.bits.iter().all(|&n| n >= 9)));
+        assert!(
+            Block::all([&axis(1), &axis(5000)], 2, &gpu).expect_err("too long").contains("5000")
+        );
+        let few = GpuCapabilities { max_storage_buffers: 4, ..gpu.clone() };
+        assert!(Block::all([&axis(300), &axis(300)], 2, &few).is_err());
+        let narrow = GpuCapabilities { max_invocations: 8, ..gpu };
+        assert!(
+            Block::all([&axis(3), &axis(3)], 2, &narrow)
+                .expect_err("narrow")
+                .contains("8 invocations")
+        );
+    }
+}
