@@ -17,6 +17,9 @@ struct Judge {
     silent: bool,
 }
 
+// Results of an invocation that are not finite, a bit for each: no window shows that these are right.
+var<private> overflowed: u32;
+
 // What the values of a transform must reach.
 fn need_of(loud: Level) -> f32 {
     // Of the squares, and of the largest sample.
@@ -39,7 +42,9 @@ fn judge_of(largest: u32, need: f32) -> Judge {
     let exponent = of_samples + i32(number1(weights[HEAD]).x);
     let half = exponent / 2;
     let up = vec2<f32>(power_of_two(half), power_of_two(exponent - half));
-    return Judge(need, up, largest >= ODD, largest == 0u);
+    // What is far below a level of the result needs no second look.
+    let bearable = need * up.x * up.y <= BEARABLE;
+    return Judge(select(need, 0.0, bearable), up, largest >= ODD, largest == 0u);
 }
 
 // The output at position `i` of a block, of which every `stride`-th has one.
@@ -71,17 +76,19 @@ fn put_output(block: Block, judge: Judge, y: u32, x: u32, value: Element, bit: u
     }
     let result = select(value * judge.up.x * judge.up.y, zero(), judge.silent);
     store(place(block, y, x), result);
+    overflowed |= select(bit, 0u, is_finite(result));
     let is_loud = !judge.odd && size(value) >= judge.need && is_finite(result);
     return select(bit, 0u, judge.silent || is_loud);
 }
 
-// The second look at an output that could not be trusted, of this part of a transform.
-fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: u32) {
+// The second look at an output that could not be trusted, of this part of a transform, which its window may
+// yet show to be right.
+fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: u32, shows: bool) {
     let outer = params.axes[params.rank - 2u];
     let inner = params.axes[params.rank - 1u];
     let start_y = block.y + i32(y) * outer.stride * outer.channels;
     let start_x = block.x + i32(x) * inner.stride * inner.channels;
-    if !judge.odd {
+    if shows && !judge.odd {
         let need = judge.need * judge.up.x * judge.up.y;
         var sum = 0.0;
         for (var i = 0u; i < PROBES; i++) {
@@ -100,6 +107,7 @@ fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: 
         }
     }
     let quads = (inner.taps + 3u) / 4u;
+    // Sums of rows are added up: one long sum of a million equal taps would be off by a hundredth of itself.
     var sum = zero();
     let dilation = u32(outer.tap_step / outer.channels);
     for (var tap_y = 0u; tap_y < outer.taps; tap_y++) {
@@ -107,11 +115,13 @@ fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: 
             continue;
         }
         let source_y = resolve(outer, start_y + i32(tap_y) * outer.tap_step);
+        var row = zero();
         for (var tap_x = 0u; tap_x < inner.taps; tap_x++) {
             let source_x = resolve(inner, start_x + i32(tap_x) * inner.tap_step);
             let w = component(weights[TAPS + tap_y * quads + tap_x / 4u], tap_x % 4u);
-            sum = mul_add(sum, w, sample(block.corner, source_y, source_x));
+            row = mul_add(row, w, sample(block.corner, source_y, source_x));
         }
+        sum += row;
     }
     store(place(block, y, x), sum);
 }

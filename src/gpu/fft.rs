@@ -3,10 +3,12 @@
 
 use std::fmt::Write;
 
+use crate::bounds;
 use crate::element::DType;
 use crate::gpu::butterflies::{Code, scatter};
 use crate::gpu::registers::{Layout, Step, scattered};
 use crate::plan::gpu::launch::{MAX_RANK, QUAD, Variant};
+use crate::plan::gpu::stored::Stored;
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 
 /// Largest taps that are looked at before an output that could not be trusted is summed up again.
@@ -81,6 +83,7 @@ pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
         BlockPass::Back => code.back(),
     }
     let mut source = constants(transform, &code.sections, is_complex);
+    let _ = writeln!(source, "const BEARABLE: f32 = {:?};\n", bearable(variant.types.output));
     source += include_str!("../../shaders/fft.wgsl");
     if loads(transform.pass) {
         source += include_str!("../../shaders/fft_input.wgsl");
@@ -104,6 +107,15 @@ fn main(
         code.text
     );
     source
+}
+
+/// What the estimated error of an output may be of the share of its window that it may be, where it is stored so:
+/// whole levels are rounded to.
+fn bearable(output: Stored) -> f64 {
+    match output {
+        Stored::Packed { .. } => bounds::LEVEL / bounds::share(f64::from(f32::EPSILON)),
+        _ => 0.0,
+    }
 }
 
 /// Sizes, and complex numbers in quads.
@@ -373,7 +385,8 @@ impl Code<'_> {
         var judge = judge_one;
 {other}        let y = output_y(block, {row} + ({y}));
         let x = output_x(block, x0 + ({x}));
-        look_again(block, judge, y, x, transform, doubt % PACKED);
+        let shows = (overflowed >> doubt & 1u) == 0u;
+        look_again(block, judge, y, x, transform, doubt % PACKED, shows);
     }}
 "
         );

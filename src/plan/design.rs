@@ -1,6 +1,6 @@
 //! From a problem to a plan: vetoes first, then cost.
 
-use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
+use super::capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind};
 use super::cost::{Cost, CostModel};
 use super::cpu::strips::{WIDEST, can_fuse};
 use super::cpu::{CoarseGrid, Passing, Tile, sizes};
@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::kernel::KernelFacts;
 use crate::kernel::coarse::{Allowed, Coarsening};
 use crate::plan::gpu::launch::Launch;
-use crate::plan::gpu::schedule::Schedule;
+use crate::plan::gpu::schedule::{Schedule, Scheduled, Stage};
 use crate::plan::{Candidate, Plan, Recipe, Verdict};
 use crate::problem::Problem;
 use crate::problem::geometry::Geometry;
-use crate::words::{Device, Method, Precision, Tolerance};
+use crate::words::{Device, Method, Precision, Seconds, Tolerance};
 
 /// What the caller insists on, and what for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,6 +104,10 @@ const GAIN_TO_MOVE: f64 = 0.15;
 /// A transform that is exact only for usual samples must gain more than this share: others cost the
 /// look at them, and then the direct method.
 const GAIN_TO_TRUST_SAMPLES: f64 = 0.3;
+
+/// Seconds of direct sums that one submission may come to where nobody has asked for it: drivers take a device
+/// that is busy for two for hung.
+const LONGEST_SUMS: f64 = 0.5;
 
 /// What integers of 32 and 64 bits seldom exceed: samples of 16 bits.
 const USUAL_INTEGER: f64 = 65_535.0;
@@ -211,6 +215,7 @@ fn choose(
             false => cost.total(),
         };
         let gain = match recipe {
+            Recipe::Gpu(schedule) if schedule.block().is_some() => GAIN_TO_TRUST_SAMPLES,
             _ if candidate.device != home => GAIN_TO_MOVE,
             Recipe::CpuFft { proved: false, .. } => GAIN_TO_TRUST_SAMPLES,
             _ => 0.0,
@@ -423,7 +428,31 @@ impl Judge<'_> {
             }
         }
         let (schedule, cost) = best.ok_or(reason)?;
+        let request = self.request;
+        let asked =
+            request.method == Method::Fft && (request.device == Device::Gpu || request.resident);
+        let longest = self.longest_sums(&schedule, gpu);
+        if !asked && longest > LONGEST_SUMS {
+            return Err(format!(
+                "outputs that samples let no transform answer are summed directly, up to {} of it in one submission, \
+                 which a device may not wait for: only where device and method are asked for",
+                Seconds(longest)
+            ));
+        }
         Ok((Recipe::Gpu(schedule), cost))
+    }
+
+    /// How long a submission takes if no output of transforms can be trusted; software waits for ever.
+    fn longest_sums(&self, schedule: &Schedule, gpu: &GpuCapabilities) -> f64 {
+        if gpu.kind == GpuKind::Software {
+            return 0.0;
+        }
+        let sums = |part: &Scheduled| part.stages.iter().map(Stage::multiply_adds).sum::<f64>();
+        let most = match schedule.resident {
+            Ok(()) => schedule.parts.iter().map(sums).sum(),
+            Err(_) => schedule.parts.iter().map(sums).fold(0.0, f64::max),
+        };
+        most / self.model.gpu_rates(gpu.kind).direct_nd
     }
 
     /// The GPU, where there is one that has the type.

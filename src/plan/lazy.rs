@@ -5,6 +5,7 @@ use super::Plan;
 use super::capabilities::{Capabilities, Gpu};
 use super::cost::CostModel;
 use super::design::{Request, TRIED_WITHIN, design};
+use crate::element::DType;
 use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::problem::Problem;
@@ -51,7 +52,11 @@ pub(crate) fn plan(
 fn gpu_could(problem: &Problem, request: Request) -> bool {
     request.device != Device::Cpu
         && request.precision.compute_dtype(problem.dtype) == problem.dtype.accumulator()
-        && request.method != Method::Coarse
+        && match request.method {
+            Method::Coarse => false,
+            Method::Fft => matches!(problem.dtype.accumulator(), DType::F32 | DType::Complex32),
+            _ => true,
+        }
 }
 
 /// A plan for where the GPU has failed, for this reason.

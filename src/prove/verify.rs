@@ -355,7 +355,9 @@ pub(crate) fn bound(
         (Method::Fft, Recipe::Gpu(schedule)) => {
             let transformed = schedule.block().map_or(1, |block| block.transformed());
             let spread = bounds::Spread::of(transformed);
-            bounds::fft_output(dtype, spread, taps, kernel, largest, window)
+            // What is summed directly is a sum of sums of rows.
+            let terms = geometry.axes.iter().map(|axis| axis.taps).sum();
+            bounds::fft_output(dtype, spread, terms, kernel, largest, window)
         }
         (_, Recipe::CpuCoarse { grid, .. }) => {
             bounds::coarse(dtype, kernel, grid.bounded(geometry), largest)
