@@ -434,8 +434,8 @@ impl Judge<'_> {
         let longest = self.longest_sums(&schedule, gpu);
         if !asked && longest > LONGEST_SUMS {
             return Err(format!(
-                "outputs that samples let no transform answer are summed directly, up to {} of it in one submission, \
-                 which a device may not wait for: only where device and method are asked for",
+                "should samples be such that no transform can be trusted, direct sums take {} of one submission, which \
+                 a driver may not wait for: expected both device and method to be asked for",
                 Seconds(longest)
             ));
         }

@@ -133,6 +133,12 @@ impl Plan {
             )
         } else if is_free && other.device == Device::Gpu && self.gpu.is_software() {
             format!("{name}: {by} would run on the CPU too, and is used only where it is asked for")
+        } else if matches!(other.admitted(), Some((Recipe::Gpu(schedule), _)) if schedule.block().is_some())
+        {
+            format!(
+                "{name}: {by}, which sums directly what samples make doubtful, is {expected} to gain too \
+                 little for that"
+            )
         } else if is_free {
             let home = if self.request.resident { Device::Gpu } else { Device::Cpu };
             format!("{name}: {by} is {expected} to gain too little to leave the {home} for")

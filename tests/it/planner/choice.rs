@@ -14,13 +14,26 @@ fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
     let one_core = with!(with(discrete()), threads: 1);
     let large = design(&large, &dense, &one_core, &CostModel::default(), Request::default());
     let large = large.expect("valid");
-    assert_eq!((large.device(), large.method()), GPU_FFT, "{large}");
+    assert_eq!((large.device(), large.method()), GPU_DIRECT, "{large}");
     let few = problem::<f32>(&[8192, 8192], &[5, 5]);
     let dense = with!(facts(&[5, 5]), terms: 0);
     let resident = with!(Request::default(), resident: true);
     let few = design(&few, &dense, &one_core, &CostModel::default(), resident);
     let few = few.expect("valid");
     assert_eq!((few.device(), few.method()), GPU_DIRECT, "{few}");
+    let many = problem::<f32>(&[4096, 4096], &[31, 31]);
+    let dense = with!(facts(&[31, 31]), terms: 0);
+    let many = design(&many, &dense, &one_core, &CostModel::default(), resident);
+    let many = many.expect("valid");
+    assert_eq!((many.device(), many.method()), GPU_FFT, "{many}");
+    // Should samples be such that all of it is summed directly, a driver may not wait for so much.
+    let most = problem::<f32>(&[4096, 4096], &[255, 255]);
+    let dense = with!(facts(&[255, 255]), terms: 0);
+    let plan = |request| design(&most, &dense, &one_core, &CostModel::default(), request);
+    let free = plan(resident).expect("valid");
+    assert_ne!((free.device(), free.method()), GPU_FFT, "{free}");
+    let asked = plan(with!(resident, method: Method::Fft)).expect("as asked");
+    assert_eq!((asked.device(), asked.method()), GPU_FFT, "{asked}");
     let small = auto(&problem::<f32>(&[64, 64], &[3, 3]), &with(discrete()));
     assert_eq!(small.device(), Device::Cpu, "{small}");
     assert!(small.to_string().contains("1 thread,"), "no other thread is woken: {small}");
