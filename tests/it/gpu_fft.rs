@@ -221,6 +221,35 @@ fn any_scale() {
     }
 }
 
+/// A result that has become infinite is no more right for being large.
+#[test]
+fn samples_at_the_end_of_the_type_stay_what_they_are() {
+    let Some(convolver) = gpu() else { return };
+    let mut random = Random::new(23);
+    let x = Array2::from_shape_simple_fn((64, 64), || {
+        if random.below(2) == 0 { f32::MAX } else { -f32::MAX }
+    });
+    let mut k = Array2::<f32>::zeros((9, 9));
+    k[[4, 4]] = 1.0;
+    let y = fft(convolver, [64, 64], &k).apply(&x).expect("runs");
+    assert!(y.iter().zip(&x).all(|(y, x)| (y / x - 1.0).abs() < 1e-5));
+}
+
+/// One long sum of so many equal taps would be off by a thousandth of itself.
+#[test]
+fn second_looks_at_large_windows_keep_their_digits() {
+    let Some(convolver) = gpu() else { return };
+    let k = Array2::<f32>::from_elem((511, 511), 1.0 / (511.0 * 511.0));
+    let mut x = Array2::<f32>::from_elem((513, 515), 0.1);
+    // In the window of the first output alone, and loud enough to drown all others.
+    x[[0, 0]] = 1e9;
+    let filter = convolver.filter(&k).device(Device::Gpu).method(Method::Fft).mode(Mode::Valid);
+    let y = filter.for_shape(x.dim()).expect("admissible").apply(&x).expect("runs");
+    for (at, &y) in y.indexed_iter().filter(|(at, _)| *at != (0, 0)) {
+        assert!((y / 0.1 - 1.0).abs() < 1e-5, "{at:?}: {y}");
+    }
+}
+
 #[test]
 fn small_limits_have_small_blocks() {
     for narrow in [

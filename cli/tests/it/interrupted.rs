@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,14 @@ use crate::common::Place;
 /// command prints: it waits with a full pipe, and cannot end before the signal.
 fn interrupted(place: &Place, signal: &str, number: i32) -> Option<Vec<String>> {
     let mut command = place.command("apply in -k box:3 -o out --device cpu --explain");
+    // Whoever started the tests may ignore signals, as a shell does for what runs in the background.
+    // SAFETY: `signal` may be called between `fork` and `exec`.
+    unsafe {
+        command.pre_exec(move || match libc::signal(number, libc::SIG_DFL) {
+            libc::SIG_ERR => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        })
+    };
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let names = || -> Option<Vec<String>> {
         let entries = std::fs::read_dir(place.file("out")).ok()?;
@@ -28,7 +37,6 @@ fn interrupted(place: &Place, signal: &str, number: i32) -> Option<Vec<String>> 
     let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
     assert!(kill.unwrap().success());
     let status = child.wait().unwrap();
-    use std::os::unix::process::ExitStatusExt;
     assert_eq!(status.signal(), Some(number), "{status:?}");
     names()
 }
