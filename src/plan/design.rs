@@ -109,6 +109,10 @@ const GAIN_TO_TRUST_SAMPLES: f64 = 0.3;
 /// that is busy for two for hung.
 const LONGEST_SUMS: f64 = 0.5;
 
+/// Rounds after which Mesa's software drivers end all loops of a shader, without a word (`LP_MAX_TGSI_LOOP_ITERATIONS`,
+/// 65,535 of them), less those of other loops.
+const MOST_ROUNDS: usize = 60_000;
+
 /// What integers of 32 and 64 bits seldom exceed: samples of 16 bits.
 const USUAL_INTEGER: f64 = 65_535.0;
 
@@ -412,6 +416,13 @@ impl Judge<'_> {
         }
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
+        }
+        let taps = self.geometry.taps();
+        if gpu.kind == GpuKind::Software && taps > MOST_ROUNDS {
+            return Err(format!(
+                "{taps} taps may have to be summed directly, and software adapters such as Mesa's end a loop after \
+                 {MOST_ROUNDS} rounds"
+            ));
         }
         let (mut best, mut reason): (Option<(Schedule, Cost)>, _) = (None, String::new());
         for block in Launch::blocks(dtype, self.geometry, gpu)? {

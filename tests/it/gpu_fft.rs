@@ -235,12 +235,12 @@ fn samples_at_the_end_of_the_type_stay_what_they_are() {
     assert!(y.iter().zip(&x).all(|(y, x)| (y / x - 1.0).abs() < 1e-5));
 }
 
-/// One long sum of so many equal taps would be off by a thousandth of itself.
+/// One long sum of so many equal taps would be off by more.
 #[test]
 fn second_looks_at_large_windows_keep_their_digits() {
     let Some(convolver) = gpu() else { return };
-    let k = Array2::<f32>::from_elem((511, 511), 1.0 / (511.0 * 511.0));
-    let mut x = Array2::<f32>::from_elem((513, 515), 0.1);
+    let k = Array2::<f32>::from_elem((241, 241), 1.0 / (241.0 * 241.0));
+    let mut x = Array2::<f32>::from_elem((243, 245), 0.1);
     // In the window of the first output alone, and loud enough to drown all others.
     x[[0, 0]] = 1e9;
     let filter = convolver.filter(&k).device(Device::Gpu).method(Method::Fft).mode(Mode::Valid);
