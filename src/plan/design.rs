@@ -1,6 +1,6 @@
 //! From a problem to a plan: vetoes first, then cost.
 
-use super::capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind};
+use super::capabilities::{Capabilities, Gpu, GpuCapabilities};
 use super::cost::{Cost, CostModel};
 use super::cpu::strips::{WIDEST, can_fuse};
 use super::cpu::{CoarseGrid, Passing, Tile, sizes};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel::KernelFacts;
 use crate::kernel::coarse::{Allowed, Coarsening};
 use crate::plan::gpu::launch::Launch;
-use crate::plan::gpu::schedule::{Schedule, Scheduled, Stage};
+use crate::plan::gpu::schedule::Schedule;
 use crate::plan::{Candidate, Plan, Recipe, Verdict};
 use crate::problem::Problem;
 use crate::problem::geometry::Geometry;
@@ -108,10 +108,6 @@ const GAIN_TO_TRUST_SAMPLES: f64 = 0.3;
 /// Seconds of direct sums that one submission may come to where nobody has asked for it: drivers take a device
 /// that is busy for two for hung.
 const LONGEST_SUMS: f64 = 0.5;
-
-/// Rounds after which Mesa's software drivers end all loops of a shader, without a word (`LP_MAX_TGSI_LOOP_ITERATIONS`,
-/// 65,535 of them), less those of other loops.
-const MOST_ROUNDS: usize = 60_000;
 
 /// What integers of 32 and 64 bits seldom exceed: samples of 16 bits.
 const USUAL_INTEGER: f64 = 65_535.0;
@@ -417,13 +413,6 @@ impl Judge<'_> {
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
         }
-        let taps = self.geometry.taps();
-        if gpu.kind == GpuKind::Software && taps > MOST_ROUNDS {
-            return Err(format!(
-                "{taps} taps may have to be summed directly, and software adapters such as Mesa's end a loop after \
-                 {MOST_ROUNDS} rounds"
-            ));
-        }
         let (mut best, mut reason): (Option<(Schedule, Cost)>, _) = (None, String::new());
         for block in Launch::blocks(dtype, self.geometry, gpu)? {
             let schedule = match Schedule::fft(dtype, self.geometry, block, gpu) {
@@ -442,7 +431,7 @@ impl Judge<'_> {
         let request = self.request;
         let asked =
             request.method == Method::Fft && (request.device == Device::Gpu || request.resident);
-        let longest = self.longest_sums(&schedule, gpu);
+        let longest = self.model.longest_sums(&schedule, gpu);
         if !asked && longest > LONGEST_SUMS {
             return Err(format!(
                 "should samples be such that no transform can be trusted, direct sums take {} of one submission, which \
@@ -451,19 +440,6 @@ impl Judge<'_> {
             ));
         }
         Ok((Recipe::Gpu(schedule), cost))
-    }
-
-    /// How long a submission takes if no output of transforms can be trusted; software waits for ever.
-    fn longest_sums(&self, schedule: &Schedule, gpu: &GpuCapabilities) -> f64 {
-        if gpu.kind == GpuKind::Software {
-            return 0.0;
-        }
-        let sums = |part: &Scheduled| part.stages.iter().map(Stage::multiply_adds).sum::<f64>();
-        let most = match schedule.resident {
-            Ok(()) => schedule.parts.iter().map(sums).sum(),
-            Err(_) => schedule.parts.iter().map(sums).fold(0.0, f64::max),
-        };
-        most / self.model.gpu_rates(gpu.kind).direct_nd
     }
 
     /// The GPU, where there is one that has the type.

@@ -6,7 +6,7 @@ use super::{Cost, CostModel, bytes, search};
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::launch::Shader;
-use crate::plan::gpu::schedule::Schedule;
+use crate::plan::gpu::schedule::{Schedule, Scheduled, Stage};
 use crate::problem::geometry::Geometry;
 
 impl CostModel {
@@ -56,5 +56,20 @@ impl CostModel {
             rates.round_trip + bytes(dtype, geometry) / rates.bus + once
         });
         each.fold(f64::INFINITY, f64::min)
+    }
+
+    /// How long a submission takes if no output of transforms can be trusted and each is summed directly; software
+    /// waits for ever.
+    pub(crate) fn longest_sums(&self, schedule: &Schedule, gpu: &GpuCapabilities) -> f64 {
+        if gpu.kind == GpuKind::Software {
+            return 0.0;
+        }
+        let sums = |part: &Scheduled| part.stages.iter().map(Stage::multiply_adds).sum::<f64>();
+        let parts = schedule.parts.iter().map(sums);
+        let most: f64 = match schedule.resident {
+            Ok(()) => parts.sum(),
+            Err(_) => parts.fold(0.0, f64::max),
+        };
+        most / self.gpu_rates(gpu.kind).direct_nd
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::element::DType;
-use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::launch::{Launch, Shader, Types};
 use crate::plan::gpu::parts;
 use crate::plan::gpu::parts::Part;
@@ -96,6 +96,10 @@ pub enum Place {
 /// A pooled buffer may be larger than what is in it by a quarter.
 const POOLED: f64 = 1.25;
 
+/// Rounds after which Mesa's software drivers end all loops of a shader, without a word (65,535 of them,
+/// `LP_MAX_TGSI_LOOP_ITERATIONS`), less those of loops beside the one over taps.
+const MOST_ROUNDS: usize = 60_000;
+
 impl Schedule {
     /// The direct method.
     pub fn direct(
@@ -172,8 +176,21 @@ impl Schedule {
         let parts = parts.iter().map(scheduled).collect::<Result<_, _>>()?;
         let mut schedule =
             Self { method, terms, geometry: geometry.clone(), resident: Ok(()), parts };
+        schedule.check_rounds(gpu)?;
         schedule.resident = schedule.stays(dtype, gpu);
         Ok(schedule)
+    }
+
+    /// Whether no invocation goes through loops more often than this device lets it.
+    fn check_rounds(&self, gpu: &GpuCapabilities) -> Result<(), String> {
+        let rounds = self.stages().map(|stage| stage.launch.rounds(&stage.geometry)).max();
+        match rounds {
+            Some(rounds) if gpu.kind == GpuKind::Software && rounds > MOST_ROUNDS => Err(format!(
+                "it would take {rounds} rounds of a loop, and software adapters such as Mesa's end loops after \
+                 {MOST_ROUNDS}"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether all of the input and of the output stay on this device, or why not.

@@ -151,6 +151,26 @@ impl Launch {
         Self::in_line(Shader::DirectNd, 1, types, geometry, gpu)
     }
 
+    /// About how often an invocation goes through loops over taps, at most.
+    pub(crate) fn rounds(&self, geometry: &Geometry) -> usize {
+        let (taps, inner) = (geometry.taps(), geometry.axes.last().map_or(1, |axis| axis.taps));
+        let outer = taps / inner;
+        match self.variant.shader {
+            // Rows of a tile read those of their neighbours in every chunk.
+            Shader::Direct2d => {
+                let chunks = outer.div_ceil(self.chunk[0]);
+                let rows = outer + chunks * (self.variant.registers[0] - 1);
+                rows * inner.div_ceil(self.variant.unrolled)
+            }
+            // Rows and columns are code without loops over them, or short.
+            Shader::Separable2d | Shader::Convert => 0,
+            // Transforms sum what cannot be trusted.
+            Shader::Fft(Transform { pass: BlockPass::Whole | BlockPass::Back, .. }) => taps,
+            Shader::Fft(_) => 0,
+            Shader::DirectStrided | Shader::DirectNd => taps,
+        }
+    }
+
     /// So many neighbouring outputs for each invocation, and a line of these.
     fn in_line(
         shader: Shader,

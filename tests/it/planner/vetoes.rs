@@ -7,6 +7,32 @@ use convolve::{Boundary, Mode};
 
 use super::*;
 
+/// Mesa's software drivers end all loops of a shader after 65,535 rounds, and what is summed by then is the result.
+#[test]
+fn software_is_not_asked_for_more_rounds_than_it_goes() {
+    let software = with(with!(discrete(), kind: GpuKind::Software));
+    let volume = |n: usize| problem::<f32>(&[4, 400, 400], &[2, n, n]);
+    let (few, many) = (volume(160), volume(200));
+    let flat = problem::<f32>(&[600, 600], &[300, 300]);
+    for (problem, method, ends) in [
+        (&few, Method::Direct, false),
+        (&many, Method::Direct, true),
+        // Tiles take sixteen taps a round.
+        (&flat, Method::Direct, false),
+        (&flat, Method::Fft, true),
+    ] {
+        plan(problem, &with(discrete()), Device::Gpu, method).expect("a GPU goes all rounds");
+        let planned = plan(problem, &software, Device::Gpu, method);
+        match ends {
+            true => {
+                let reason = reason(planned);
+                assert!(reason.contains("rounds"), "{reason}");
+            }
+            false => assert!(planned.is_ok(), "{planned:?}"),
+        }
+    }
+}
+
 #[test]
 fn forced_choices_that_cannot_be_done_name_the_reason() {
     let plain = problem::<f32>(&[100, 100], &[5, 5]);
