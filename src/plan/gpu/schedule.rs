@@ -114,7 +114,7 @@ impl Schedule {
     }
 
     /// Transforms of blocks of this size.
-    pub fn fft(
+    pub(crate) fn fft(
         dtype: DType,
         geometry: &Geometry,
         block: Block,
