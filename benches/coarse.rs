@@ -10,16 +10,21 @@ use convolve::{Convolver, Method, Tolerance, filters};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use image::{DynamicImage, Rgb, RgbImage};
 
+#[path = "common/size.rs"]
+mod size;
+use size::sized;
+
 const SIZE: (u32, u32) = (3840, 2160);
 
 fn pictures() -> [(&'static str, DynamicImage); 2] {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png");
     let photograph = image::open(path).expect("the repository's picture").into_rgb8();
     let (width, height) = photograph.dimensions();
-    let tiled =
-        RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| *photograph.get_pixel(x % width, y % height));
+    let tiled = RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |x, y| {
+        *photograph.get_pixel(x % width, y % height)
+    });
     let mut state = 1u32;
-    let noise = RgbImage::from_fn(SIZE.0, SIZE.1, |_, _| {
+    let noise = RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         Rgb([state >> 24, state >> 16, state >> 8].map(|bits| bits as u8))
     });

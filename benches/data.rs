@@ -11,6 +11,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use image::{DynamicImage, Rgb32FImage, RgbImage};
 use ndarray::Array2;
 
+#[path = "common/size.rs"]
+mod size;
+use size::sized;
+
 const SIZE: (u32, u32) = (1920, 1080);
 const TAPS: usize = 15;
 
@@ -54,7 +58,7 @@ const DATA: [(&str, bool, Shown); 13] = [
 fn picture(shown: Shown, photograph: &RgbImage) -> Rgb32FImage {
     let (width, height) = photograph.dimensions();
     let mut state = 1u32;
-    Rgb32FImage::from_fn(SIZE.0, SIZE.1, |x, y| {
+    Rgb32FImage::from_fn(sized(SIZE.0), sized(SIZE.1), |x, y| {
         let pixel = photograph.get_pixel(x % width, y % height).0;
         image::Rgb([0, 1, 2].map(|channel| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

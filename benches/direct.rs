@@ -19,6 +19,8 @@ use ndarray::Array2;
 
 #[path = "common/limits.rs"]
 mod limits;
+#[path = "common/size.rs"]
+mod size;
 
 const SIZES: [usize; 3] = [512, 2048, 4096];
 /// The size that narrower instructions than the widest are measured in.
@@ -53,7 +55,7 @@ fn direct<A: Element + From<u8>>(
         group.bench_function("peak", |bencher| {
             limits::bench_peak(bencher, threads, || multiply_adds(proof));
         });
-        for &size in sizes {
+        for size in sizes.iter().copied().map(size::sized) {
             direct_of_size::<A>(&mut group, &convolver, size);
         }
         group.finish();

@@ -10,6 +10,10 @@ use convolve::{Convolver, Device, Method};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
 
+#[path = "common/size.rs"]
+mod size;
+use size::sized;
+
 const SIZES: [usize; 2] = [512, 2048];
 const KERNELS: [usize; 8] = [3, 5, 7, 11, 15, 31, 63, 127];
 /// A run that is expected to take longer than this is left out.
@@ -28,7 +32,7 @@ fn executors(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("{device} {method}"));
         group.sample_size(10).warm_up_time(Duration::from_millis(200));
         group.measurement_time(Duration::from_secs(1));
-        for size in SIZES {
+        for size in SIZES.map(sized) {
             let x = Array2::from_shape_fn((size, size), |(i, j)| ((i * 31 + j * 17) % 251) as f32);
             group.throughput(Throughput::Elements(x.len() as u64));
             for taps in KERNELS {

@@ -11,6 +11,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use image::{DynamicImage, ImageBuffer, Rgb, RgbImage};
 use ndarray::Array2;
 
+#[path = "common/size.rs"]
+mod size;
+use size::sized;
+
 const SIZE: (u32, u32) = (3840, 2160);
 
 /// The photograph in `assets/`, side by side with itself.
@@ -18,12 +22,14 @@ fn photograph() -> RgbImage {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png");
     let photograph = image::open(path).expect("the repository's picture").into_rgb8();
     let (width, height) = photograph.dimensions();
-    RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| *photograph.get_pixel(x % width, y % height))
+    RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |x, y| {
+        *photograph.get_pixel(x % width, y % height)
+    })
 }
 
 fn noise() -> RgbImage {
     let mut state = 1u32;
-    RgbImage::from_fn(SIZE.0, SIZE.1, |_, _| {
+    RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         Rgb([state >> 24, state >> 16, state >> 8].map(|bits| bits as u8))
     })
