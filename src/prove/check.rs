@@ -59,10 +59,7 @@ impl<A: Element> Checker<A> {
         let Check::Sampled(samples) = check else { return Ok(None) };
         let definition = match plan.problem.swapped {
             true => None,
-            false => {
-                let kernel = memory::copied_array(kernel, "a copy of the kernel")?;
-                Some(Definition::new(&plan.problem.input, kernel, options)?)
-            }
+            false => Some(Definition::new(&plan.problem.input, &kernel.view(), options)?),
         };
         Ok(Some(Self { definition, samples: samples as u64, calls: AtomicU64::new(0) }))
     }
@@ -95,7 +92,7 @@ impl<A: Element> Checker<A> {
                 }
                 _ => 0.0,
             };
-            let sample = |at: &[usize]| x[flat(at, &plan.problem.input)].to_element();
+            let sample = |at: usize| x[at].to_element();
             for place in flats {
                 let at = Odometer::starting_at(shape.clone(), place);
                 let (exact, window) = definition.with_window(sample, at.at());

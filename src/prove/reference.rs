@@ -3,7 +3,7 @@
 //! Slow, never tuned, and deliberately not built on the canonical form that the executors share:
 //! it follows the formula of `full` and `start` directly, so that an error in the geometry shows.
 
-use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, Dimension};
 
 use crate::bounds::Window;
 use crate::element::Element;
@@ -26,14 +26,17 @@ use crate::words::{Mode, Operation};
 /// # Ok::<(), convolve::Error>(())
 /// ```
 pub struct Oracle<A: Element> {
-    x: ArrayD<A>,
+    /// In standard order.
+    x: Vec<A>,
     definition: Definition<A>,
 }
 
 /// What is computed, for inputs of one shape.
 pub(crate) struct Definition<A: Element> {
-    /// The kernel of a convolution: reversed and conjugated already where a correlation is wanted.
-    k: ArrayD<A>,
+    /// The kernel of a convolution, in standard order: reversed and conjugated already where a
+    /// correlation is wanted.
+    k: Vec<A>,
+    taps: Vec<usize>,
     /// Shape of the input.
     input: Vec<usize>,
     boundary: Vec<Boundary<A>>,
@@ -50,10 +53,12 @@ impl<A: Element> Oracle<A> {
     /// Those of [`Problem::new`].
     pub fn new(x: ArrayViewD<A>, k: ArrayViewD<A>, options: &Options<A>) -> Result<Self> {
         let problem = Problem::new(x.shape(), k.shape(), options)?;
-        let [x, k] = [x, k].map(|array| memory::copied_array(&array, "a copy for the definition"));
-        let (x, k) = (x?, of_a_convolution(k?, options.operation));
-        let (x, k) = if problem.swapped { (k, x) } else { (x, k) };
-        let definition = Definition::of(&problem, x.shape(), k, options)?;
+        let (input, taps) = (x.shape(), k.shape());
+        let x = memory::collected(x.iter().copied(), x.len(), COPY)?;
+        let k = of_a_convolution(&k, options.operation)?;
+        let (x, input, k, taps) =
+            if problem.swapped { (k, taps, x, input) } else { (x, input, k, taps) };
+        let definition = Definition::of(&problem, input, (k, taps), options)?;
         Ok(Self { x, definition })
     }
 
@@ -66,7 +71,7 @@ impl<A: Element> Oracle<A> {
     pub fn at(&self, o: &[usize]) -> A::Wide {
         let mut sum = A::Wide::default();
         self.definition.window(
-            |at| self.x[IxDyn(at)],
+            |at| self.x[at],
             o,
             |k, x| {
                 sum = sum.mul_add(k.widen(), x.widen());
@@ -78,7 +83,7 @@ impl<A: Element> Oracle<A> {
     /// One sample of the result, as [`Oracle::at`], and the sums over its window that error bounds are
     /// made of.
     pub fn with_window(&self, o: &[usize]) -> (A::Wide, Window) {
-        self.definition.with_window(|at| self.x[IxDyn(at)], o)
+        self.definition.with_window(|at| self.x[at], o)
     }
 
     /// The whole result, in the oracle's own type.
@@ -92,30 +97,39 @@ impl<A: Element> Oracle<A> {
     }
 }
 
+const COPY: &str = "a copy for the definition";
+
 /// The kernel whose convolution is meant.
-fn of_a_convolution<A: Element>(mut k: ArrayD<A>, operation: Operation) -> ArrayD<A> {
+fn of_a_convolution<A: Element>(k: &ArrayViewD<A>, operation: Operation) -> Result<Vec<A>> {
+    let mut taps = memory::collected(k.iter().copied(), k.len(), COPY)?;
     if operation == Operation::Correlate {
-        k.slice_each_axis_inplace(|_| ndarray::Slice::new(0, None, -1));
-        k.mapv_inplace(A::conj);
+        taps.reverse();
+        taps.iter_mut().for_each(|tap| *tap = tap.conj());
     }
-    k
+    Ok(taps)
 }
 
 impl<A: Element> Definition<A> {
     /// The definition for inputs of this shape, which do not change places with the kernel.
-    pub(crate) fn new(input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
+    pub(crate) fn new(input: &[usize], k: &ArrayViewD<A>, options: &Options<A>) -> Result<Self> {
         let problem = Problem::new(input, k.shape(), options)?;
-        Self::of(&problem, input, of_a_convolution(k, options.operation), options)
+        let taps = of_a_convolution(k, options.operation)?;
+        Self::of(&problem, input, (taps, k.shape()), options)
     }
 
-    fn of(problem: &Problem, input: &[usize], k: ArrayD<A>, options: &Options<A>) -> Result<Self> {
+    fn of(
+        problem: &Problem,
+        input: &[usize],
+        (k, taps): (Vec<A>, &[usize]),
+        options: &Options<A>,
+    ) -> Result<Self> {
         let rank = input.len();
         let stride = options.stride.resolve("stride", rank)?;
         let dilation = options.dilation.resolve("dilation", rank)?;
         let origin = options.origin.resolve("origin", rank)?;
         let start = (0..rank)
             .map(|axis| {
-                let length = (k.shape()[axis] - 1) * dilation[axis] + 1;
+                let length = (taps[axis] - 1) * dilation[axis] + 1;
                 match options.mode {
                     Mode::Full => 0,
                     Mode::Same => ((length - 1) / 2) as isize + origin[axis],
@@ -124,12 +138,13 @@ impl<A: Element> Definition<A> {
             })
             .collect();
         let boundary = options.boundary.resolve("boundary", rank)?;
-        let (input, output) = (input.to_vec(), problem.output.clone());
-        Ok(Self { k, input, boundary, start, stride, dilation, output })
+        let (input, taps, output) = (input.to_vec(), taps.to_vec(), problem.output.clone());
+        Ok(Self { k, taps, input, boundary, start, stride, dilation, output })
     }
 
-    /// One sample of the result, and what its error is judged by.
-    pub(crate) fn with_window(&self, x: impl Fn(&[usize]) -> A, o: &[usize]) -> (A::Wide, Window) {
+    /// One sample of the result, and what its error is judged by. The input's samples are asked for by
+    /// their place in standard order.
+    pub(crate) fn with_window(&self, x: impl Fn(usize) -> A, o: &[usize]) -> (A::Wide, Window) {
         let (mut sum, mut window) = (A::Wide::default(), Window::default());
         self.window(x, o, |k, x| {
             sum = sum.mul_add(k.widen(), x.widen());
@@ -139,19 +154,41 @@ impl<A: Element> Definition<A> {
     }
 
     /// Visits the taps and samples that make one sample of the result.
-    fn window(&self, x: impl Fn(&[usize]) -> A, o: &[usize], mut visit: impl FnMut(A, A)) {
-        let mut source = vec![0; o.len()];
-        for (t, k) in self.k.indexed_iter() {
-            let mut outside = None;
-            for axis in 0..o.len() {
+    fn window(&self, x: impl Fn(usize) -> A, o: &[usize], mut visit: impl FnMut(A, A)) {
+        // Where each tap of an axis meets the input; nowhere where the boundary's own value stands.
+        let met = |axis: usize| -> Vec<Option<usize>> {
+            let tap = |t: usize| {
                 let i = self.start[axis] + (o[axis] * self.stride[axis]) as isize
-                    - (t[axis] * self.dilation[axis]) as isize;
-                match self.boundary[axis].edge().resolve(i, self.input[axis]) {
-                    Some(inside) => source[axis] = inside,
-                    None => outside = Some(self.boundary[axis].value()),
-                }
-            }
-            visit(*k, outside.unwrap_or_else(|| x(&source)));
+                    - (t * self.dilation[axis]) as isize;
+                self.boundary[axis].edge().resolve(i, self.input[axis])
+            };
+            (0..self.taps[axis]).map(tap).collect()
+        };
+        let met: Vec<_> = (0..o.len()).map(met).collect();
+        let mut k = self.k.iter();
+        self.window_from(0, &met, Ok(0), &mut |at| {
+            let tap = k.next().expect("as many taps as places");
+            visit(*tap, at.map_or_else(|outside| outside, &x));
+        });
+    }
+
+    /// The places of all taps along the axes from one on, in order: where these meet the input, or
+    /// the value outside.
+    fn window_from(
+        &self,
+        axis: usize,
+        met: &[Vec<Option<usize>>],
+        at: std::result::Result<usize, A>,
+        visit: &mut impl FnMut(std::result::Result<usize, A>),
+    ) {
+        let Some(places) = met.get(axis) else { return visit(at) };
+        for place in places {
+            let at = match place {
+                Some(place) => at.map(|at| at * self.input[axis] + place),
+                // The last axis that is outside says with what.
+                None => Err(self.boundary[axis].value()),
+            };
+            self.window_from(axis + 1, met, at, visit);
         }
     }
 }

@@ -46,8 +46,8 @@ impl<A: Value> Subject<A> {
     /// A subject whose result comes from the definition.
     pub fn new(x: ArrayD<A>, k: ArrayD<A>, options: Options<A>) -> Self {
         let oracle = Oracle::new(x.view(), k.view(), &options).expect("a valid problem");
-        let windows = ArrayD::from_shape_fn(oracle.shape(), |o| oracle.with_window(o.slice()).1);
-        let exact = oracle.wide();
+        let both = ArrayD::from_shape_fn(oracle.shape(), |o| oracle.with_window(o.slice()));
+        let (exact, windows) = (both.mapv(|(exact, _)| exact), both.mapv(|(_, window)| window));
         Self { x, k, options, precision: Precision::Native, exact, windows }
     }
 
