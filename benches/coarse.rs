@@ -8,32 +8,22 @@ use std::time::Duration;
 
 use convolve::{Convolver, Method, Tolerance, filters};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use image::{DynamicImage, Rgb, RgbImage};
+use image::DynamicImage;
 
+#[path = "common/pictures.rs"]
+mod pictures;
 #[path = "common/size.rs"]
 mod size;
+use pictures::{noise, photograph};
 use size::sized;
 
 const SIZE: (u32, u32) = (3840, 2160);
 
-fn pictures() -> [(&'static str, DynamicImage); 2] {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png");
-    let photograph = image::open(path).expect("the repository's picture").into_rgb8();
-    let (width, height) = photograph.dimensions();
-    let tiled = RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |x, y| {
-        *photograph.get_pixel(x % width, y % height)
-    });
-    let mut state = 1u32;
-    let noise = RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |_, _| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        Rgb([state >> 24, state >> 16, state >> 8].map(|bits| bits as u8))
-    });
-    [("photograph", tiled.into()), ("noise", noise.into())]
-}
-
 fn widths(criterion: &mut Criterion) {
     let convolver = Convolver::builder().gpu(false).calibrated(false).build();
-    for (name, picture) in pictures() {
+    let size = (sized(SIZE.0), sized(SIZE.1));
+    let pictures = [("photograph", photograph(size)), ("noise", noise(size))];
+    for (name, picture) in pictures.map(|(name, picture)| (name, DynamicImage::from(picture))) {
         let wide = DynamicImage::from(picture.to_rgb32f());
         for (kind, picture) in [("u8", picture), ("f32", wide)] {
             let mut group = criterion.benchmark_group(format!("{name} {kind}"));

@@ -1,7 +1,9 @@
 //! What the planner's choice costs: every candidate over a grid of problems, and the time of the choice
 //! over the time of the best.
 //!
-//! `cargo bench --bench crossover` calibrates, measures for some minutes, and writes
+//! Arrays of noise, and photographs as `image` has them, in 8 and 16 bits and floating point, dark ones too.
+//!
+//! `cargo bench --features image --bench crossover` calibrates, measures for some minutes, and writes
 //! `benches/results/crossover.md` and `crossover.svg`; `-- --quick` takes few problems and writes to
 //! the target directory. Times are medians of runs that take turns with those of the other candidates.
 //! A candidate that is expected to take more than [`HOPELESS`] times as long as the best is left out.
@@ -10,9 +12,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use convolve::{Convolver, Device, Element, Filter, Method};
-use ndarray::{ArrayD, IxDyn};
+use convolve::{Convolver, Device, Element, Method, Plan, filters};
+use image::DynamicImage;
+use ndarray::{Array2, ArrayD, IxDyn};
 
+#[path = "common/pictures.rs"]
+mod pictures;
 #[path = "common/regions.rs"]
 mod regions;
 
@@ -115,6 +120,23 @@ fn types_grid(group: &'static str, quick: bool) -> Vec<Problem> {
     sizes.iter().flat_map(of).collect()
 }
 
+/// Three channels of a photograph, and of noise.
+fn photographs(quick: bool) -> Vec<(&'static str, DynamicImage)> {
+    let size = if quick { (96, 64) } else { (1920, 1080) };
+    let photograph = DynamicImage::from(pictures::photograph(size));
+    let dark = |picture: DynamicImage| picture.brighten(-200);
+    vec![
+        ("noise in 8 bits", pictures::noise(size).into()),
+        ("photograph in 8 bits", photograph.clone()),
+        ("dark photograph in 8 bits", dark(photograph.clone())),
+        ("photograph in 16 bits", photograph.to_rgb16().into()),
+        ("dark photograph in 16 bits", dark(photograph.clone()).to_rgb16().into()),
+        ("photograph in f32", photograph.to_rgb32f().into()),
+        ("dark photograph in f32", dark(photograph.clone()).to_rgb32f().into()),
+        ("grey photograph in 8 bits", photograph.to_luma8().into()),
+    ]
+}
+
 fn array<A: Element>(shape: &[usize], value: impl Fn(usize) -> i64) -> ArrayD<A> {
     let len = shape.iter().product();
     let values = (0..len).map(|i| A::from_integer(value(i))).collect();
@@ -132,30 +154,73 @@ fn measure<A: Element>(convolver: &Convolver, problem: Problem) -> Outcome {
         false => 1 + (i * i * 7 % 13) as i64,
     });
     let plan = convolver.filter(&k).for_shape(x.raw_dim()).expect("a right problem").plan().clone();
+    compared(&plan, problem, |device, method| {
+        let filter = convolver.filter(&k).device(device).method(method).for_shape(x.raw_dim());
+        let filter = filter.expect("what the plan admits");
+        let (x, mut y) = (&x, ArrayD::from_elem(x.raw_dim(), A::default()));
+        Box::new(move || filter.apply_into(x, &mut y).expect("a planned run"))
+    })
+}
+
+/// Kernels over one picture: some that are no outer products, and Gaussians.
+fn measure_picture(
+    convolver: &Convolver,
+    group: &'static str,
+    picture: &DynamicImage,
+    quick: bool,
+    tell: &mut impl FnMut(Outcome),
+) {
+    let (general, sigmas): (&[usize], &[f64]) = match quick {
+        true => (&[3], &[1.0]),
+        false => (&[3, 5, 7, 9, 11, 13, 15, 21, 31, 63], &[0.8, 2.0, 5.0, 10.0, 20.0]),
+    };
+    let tap = |(i, j): (usize, usize)| (1 + (i * i * 7 + j * 5) % 13) as f32;
+    let general = general.iter().map(|&taps| {
+        let kernel = Array2::from_shape_fn((taps, taps), tap);
+        (&kernel / kernel.sum(), false)
+    });
+    let gaussians = sigmas.iter().map(|&sigma| (filters::gaussian(sigma).expect("a sigma"), true));
+    for (kernel, separable) in general.chain(gaussians) {
+        let shape = vec![picture.height() as usize, picture.width() as usize];
+        let problem = Problem { group, shape, kernel: kernel.shape().to_vec(), separable };
+        let filter = convolver.picture_filter(&kernel);
+        let plan = filter.for_picture(picture).expect("a right problem").plan().clone();
+        tell(compared(&plan, problem, |device, method| {
+            let filter = convolver.picture_filter(&kernel).device(device).method(method);
+            let filter = filter.for_picture(picture).expect("what the plan admits");
+            let mut result = picture.clone();
+            Box::new(move || filter.apply_into(picture, &mut result).expect("a planned run"))
+        }));
+    }
+}
+
+/// What is measured: one call of it.
+type Run<'a> = Box<dyn FnMut() + 'a>;
+
+/// Measures the candidates of a plan; `run` makes them.
+fn compared<'a>(plan: &Plan, problem: Problem, run: impl Fn(Device, Method) -> Run<'a>) -> Outcome {
     let admitted: Vec<_> = plan
         .candidates
         .iter()
         .filter_map(|candidate| Some((candidate, candidate.admitted()?.1.total())))
         .collect();
     let best = admitted.iter().map(|(_, cost)| *cost).fold(f64::INFINITY, f64::min);
-    let mut filters: Vec<(Trial, Filter<A, IxDyn>)> = Vec::new();
+    let mut runs: Vec<(Trial, Run<'a>)> = Vec::new();
     for (candidate, expected) in admitted {
         let chosen = std::ptr::eq(candidate, plan.chosen());
         if !chosen && expected > HOPELESS * best {
             continue;
         }
         let (device, method) = (candidate.device, candidate.method);
-        let filter = convolver.filter(&k).device(device).method(method).for_shape(x.raw_dim());
-        let filter = filter.expect("what the plan admits");
-        filters.push((Trial { device, method, chosen, expected, seconds: 0.0 }, filter));
+        let trial = Trial { device, method, chosen, expected, seconds: 0.0 };
+        runs.push((trial, run(device, method)));
     }
-    let mut y = ArrayD::from_elem(x.raw_dim(), A::default());
-    let mut times = vec![Vec::new(); filters.len()];
+    let mut times = vec![Vec::new(); runs.len()];
     let mut spent = Duration::ZERO;
     for round in 0..=*RUNS.end() {
-        for ((_, filter), times) in filters.iter().zip(&mut times) {
+        for ((_, run), times) in runs.iter_mut().zip(&mut times) {
             let start = Instant::now();
-            filter.apply_into(&x, &mut y).expect("a planned run");
+            run();
             let elapsed = start.elapsed();
             // The first run allocates.
             if round > 0 {
@@ -163,7 +228,7 @@ fn measure<A: Element>(convolver: &Convolver, problem: Problem) -> Outcome {
                 spent += elapsed;
             }
         }
-        if round >= *RUNS.start() && spent > BUDGET * filters.len() as u32 {
+        if round >= *RUNS.start() && spent > BUDGET * runs.len() as u32 {
             break;
         }
     }
@@ -171,7 +236,7 @@ fn measure<A: Element>(convolver: &Convolver, problem: Problem) -> Outcome {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
     };
-    let trials = filters.into_iter().zip(times);
+    let trials = runs.into_iter().zip(times);
     let trials = trials.map(|((trial, _), times)| Trial { seconds: median(times), ..trial });
     Outcome { problem, trials: trials.collect() }
 }
@@ -185,9 +250,9 @@ fn summary(mut regrets: Vec<f64>) -> String {
 
 fn table(outcomes: &[Outcome], title: &str) -> String {
     let mut text = format!(
-        "# What the choice costs\n\n`cargo bench --bench crossover`. {title}\n\nTime of the planner's \
-         choice over that of the fastest candidate, after calibration. Mode same, zeros outside, host \
-         memory, plans for many runs. The regions: `crossover.svg`.\n\n\
+        "# What the choice costs\n\n`cargo bench --features image --bench crossover`. {title}\n\nTime of the planner's \
+         choice over that of the fastest candidate, after calibration. Mode same, zeros outside (of \
+         pictures mirrored), host memory, plans for many runs. The regions: `crossover.svg`.\n\n\
          | group | problems | median | 95 % | worst |\n| --- | --- | --- | --- | --- |\n"
     );
     let mut groups: Vec<&str> = Vec::new();
@@ -231,13 +296,16 @@ fn main() {
     let convolver = Convolver::builder().cache_directory(None).build();
     let calibration = convolver.calibrate().expect("probes run everywhere");
     let mut outcomes = Vec::new();
+    let mut tell = |outcome: Outcome| {
+        let Problem { group, shape, kernel, .. } = &outcome.problem;
+        println!("{group} {shape:?} x {kernel:?}: regret {:.2}", outcome.regret());
+        outcomes.push(outcome);
+    };
+    for (group, picture) in photographs(quick) {
+        measure_picture(&convolver, group, &picture, quick, &mut tell);
+    }
     let mut run = |problems: Vec<Problem>, measure: fn(&Convolver, Problem) -> Outcome| {
-        for problem in problems {
-            let outcome = measure(&convolver, problem);
-            let Problem { group, shape, kernel, .. } = &outcome.problem;
-            println!("{group} {shape:?} x {kernel:?}: regret {:.2}", outcome.regret());
-            outcomes.push(outcome);
-        }
+        problems.into_iter().for_each(|problem| tell(measure(&convolver, problem)));
     };
     run(grid(quick), measure::<f32>);
     run(types_grid("f64", quick), measure::<f64>);

@@ -8,50 +8,36 @@ use std::time::Duration;
 
 use convolve::{Convolver, Light, filters};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use image::{DynamicImage, ImageBuffer, Rgb, RgbImage};
+use image::{DynamicImage, ImageBuffer, Rgb};
 use ndarray::Array2;
 
+#[path = "common/pictures.rs"]
+mod pictures;
 #[path = "common/size.rs"]
 mod size;
+use pictures::{noise, photograph};
 use size::sized;
 
 const SIZE: (u32, u32) = (3840, 2160);
 
-/// The photograph in `assets/`, side by side with itself.
-fn photograph() -> RgbImage {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png");
-    let photograph = image::open(path).expect("the repository's picture").into_rgb8();
-    let (width, height) = photograph.dimensions();
-    RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |x, y| {
-        *photograph.get_pixel(x % width, y % height)
-    })
-}
-
-fn noise() -> RgbImage {
-    let mut state = 1u32;
-    RgbImage::from_fn(sized(SIZE.0), sized(SIZE.1), |_, _| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        Rgb([state >> 24, state >> 16, state >> 8].map(|bits| bits as u8))
-    })
-}
-
 /// Opaque and more or less transparent squares.
-fn cut_out() -> DynamicImage {
-    let mut picture = DynamicImage::from(photograph()).into_rgba8();
+fn cut_out(size: (u32, u32)) -> DynamicImage {
+    let mut picture = DynamicImage::from(photograph(size)).into_rgba8();
     for (x, y, pixel) in picture.enumerate_pixels_mut() {
         pixel.0[3] = if (x / 200 + y / 200) % 2 == 0 { 255 } else { (x % 256) as u8 };
     }
     picture.into()
 }
 
-fn pictures(criterion: &mut Criterion) {
-    let deep: ImageBuffer<Rgb<u16>, _> = DynamicImage::from(photograph()).into_rgb16();
+fn measured(criterion: &mut Criterion) {
+    let size = (sized(SIZE.0), sized(SIZE.1));
+    let deep: ImageBuffer<Rgb<u16>, _> = DynamicImage::from(photograph(size)).into_rgb16();
     let all: [(&str, DynamicImage, Light); 5] = [
-        ("photograph", photograph().into(), Light::AsStored),
-        ("noise", noise().into(), Light::AsStored),
-        ("cut-out", cut_out(), Light::AsStored),
+        ("photograph", photograph(size).into(), Light::AsStored),
+        ("noise", noise(size).into(), Light::AsStored),
+        ("cut-out", cut_out(size), Light::AsStored),
         ("16 bits", deep.into(), Light::AsStored),
-        ("linear light", photograph().into(), Light::Linear),
+        ("linear light", photograph(size).into(), Light::Linear),
     ];
     let gaussian = |sigma: f64| filters::gaussian::<f32>(sigma).expect("a sigma");
     let blurs = [0.8, 2.0, 5.0, 10.0].map(|sigma| (format!("gaussian {sigma}"), gaussian(sigma)));
@@ -84,5 +70,5 @@ fn pictures(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, pictures);
+criterion_group!(benches, measured);
 criterion_main!(benches);
