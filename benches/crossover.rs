@@ -5,7 +5,7 @@
 //!
 //! `cargo bench --features image --bench crossover` calibrates, measures for some minutes, and writes
 //! `benches/results/crossover.md` and `crossover.svg`; `-- --quick` takes few problems and writes to
-//! the target directory. Times are medians of runs that take turns with those of the other candidates.
+//! the target directory, and so does `-- GROUP`, which takes the groups that have this in their name. Times are medians of runs that take turns with those of the other candidates.
 //! A candidate that is expected to take more than [`HOPELESS`] times as long as the best is left out.
 
 use std::fmt::Write as _;
@@ -292,6 +292,8 @@ fn table(outcomes: &[Outcome], title: &str) -> String {
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let wanted = |group: &str| only.as_ref().is_none_or(|only| group.contains(only.as_str()));
     // What is measured here is not for the user's other programs.
     let convolver = Convolver::builder().cache_directory(None).build();
     let calibration = convolver.calibrate().expect("probes run everywhere");
@@ -301,11 +303,12 @@ fn main() {
         println!("{group} {shape:?} x {kernel:?}: regret {:.2}", outcome.regret());
         outcomes.push(outcome);
     };
-    for (group, picture) in photographs(quick) {
+    for (group, picture) in photographs(quick).into_iter().filter(|(group, _)| wanted(group)) {
         measure_picture(&convolver, group, &picture, quick, &mut tell);
     }
     let mut run = |problems: Vec<Problem>, measure: fn(&Convolver, Problem) -> Outcome| {
-        problems.into_iter().for_each(|problem| tell(measure(&convolver, problem)));
+        let problems = problems.into_iter().filter(|problem| wanted(problem.group));
+        problems.for_each(|problem| tell(measure(&convolver, problem)));
     };
     run(grid(quick), measure::<f32>);
     run(types_grid("f64", quick), measure::<f64>);
@@ -314,7 +317,7 @@ fn main() {
     let cpu = &calibration.devices[0];
     let title = format!("{}, {}; convolve {}.", cpu.name, cpu.detail, env!("CARGO_PKG_VERSION"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = folder.join(if quick { "target" } else { "benches/results" });
+    let folder = folder.join(if quick || only.is_some() { "target" } else { "benches/results" });
     std::fs::write(folder.join("crossover.md"), table(&outcomes, &title))
         .expect("a place to write");
     regions::draw(&outcomes, &folder.join("crossover.svg")).expect("a place to write");

@@ -131,12 +131,12 @@ pub(super) fn measure(
 fn expected(model: &CostModel, plan: &Plan, on: &Capabilities) -> f64 {
     let dtype = plan.problem.dtype;
     let cost = match plan.chosen().admitted() {
-        Some((Recipe::CpuDirect { .. }, _)) => model.cpu_direct(dtype, &plan.geometry, on).1,
+        Some((Recipe::CpuDirect { .. }, _)) => model.cpu_direct(dtype, dtype, &plan.geometry, on).1,
         Some((Recipe::CpuSeparable { terms, passes, .. }, _)) => {
-            model.cpu_separable(dtype, &plan.geometry, *terms, passes, on).1
+            model.cpu_separable(dtype, dtype, &plan.geometry, *terms, passes, on).1
         }
         Some((Recipe::CpuFft { blocks, .. }, _)) => {
-            model.cpu_fft(dtype, &plan.geometry, blocks, on).1
+            model.cpu_fft(dtype, dtype, &plan.geometry, blocks, on).1
         }
         _ => return f64::NAN,
     };

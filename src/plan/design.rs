@@ -38,6 +38,8 @@ pub struct Request {
     pub tolerance: Option<Tolerance>,
     /// Between what the samples of a picture of levels lie, and what stands outside of it.
     pub levels: Option<[f64; 2]>,
+    /// What samples are stored in, where that is not the kernel's type: bytes of a picture.
+    pub stored: Option<DType>,
 }
 
 /// Runs of a filter of which nobody said how often it will run: whoever plans once has many inputs,
@@ -55,6 +57,7 @@ impl Default for Request {
             reproducible: false,
             tolerance: None,
             levels: None,
+            stored: None,
         }
     }
 }
@@ -278,7 +281,7 @@ impl Judge<'_> {
                     cost.work += self.model.conversion(stored, self.dtype, self.geometry);
                 }
                 if !self.request.resident {
-                    cost.setup += self.model.first_touch(self.problem.dtype, self.geometry);
+                    cost.setup += self.model.first_touch(self.stored(), self.geometry);
                 }
                 cost.setup /= self.request.runs.max(1) as f64;
                 self.travel(device, &mut cost);
@@ -301,8 +304,15 @@ impl Judge<'_> {
         }
     }
 
+    /// What samples are stored in.
+    fn stored(&self) -> DType {
+        self.request.stored.unwrap_or(self.problem.dtype)
+    }
+
     fn cpu_direct(&self) -> Result<(Recipe, Cost), String> {
-        let (threads, cost) = self.model.cpu_direct(self.dtype, self.geometry, self.capabilities);
+        let (dtype, stored) = (self.dtype, self.stored());
+        let (threads, cost) =
+            self.model.cpu_direct(dtype, stored, self.geometry, self.capabilities);
         let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
         let tile = self.tile();
         Ok((Recipe::CpuDirect { tile, threads, instructions, by_shape }, cost))
@@ -319,8 +329,9 @@ impl Judge<'_> {
         }
         let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
         let passes = Passing::all(self.geometry, self.kernel, self.dtype, instructions);
+        let (dtype, stored, geometry) = (self.dtype, self.stored(), self.geometry);
         let (threads, cost) =
-            self.model.cpu_separable(self.dtype, self.geometry, terms, &passes, self.capabilities);
+            self.model.cpu_separable(dtype, stored, geometry, terms, &passes, self.capabilities);
         let tile = self.tile();
         Ok((Recipe::CpuSeparable { terms, passes, tile, threads, instructions, by_shape }, cost))
     }
@@ -347,7 +358,8 @@ impl Judge<'_> {
                 "its rounding error is not proved to leave {dtype} samples up to {usual} exact"
             ));
         }
-        let (threads, cost) = self.model.cpu_fft(dtype, self.geometry, &blocks, self.capabilities);
+        let (threads, cost) =
+            self.model.cpu_fft(dtype, self.stored(), self.geometry, &blocks, self.capabilities);
         let (tile, instructions) = (self.tile(), self.capabilities.instructions);
         Ok((Recipe::CpuFft { blocks, proved, tile, threads, instructions }, cost))
     }
@@ -377,7 +389,8 @@ impl Judge<'_> {
         let grid = grid.ok_or("no axis is long beside the samples of its coarser grid")?;
         let exact = self.cpu_separable().or_else(|_| self.cpu_direct());
         let (exact, _) = exact.expect("the direct method does everything");
-        let (threads, cost) = self.model.cpu_coarse(dtype, self.geometry, &grid, self.capabilities);
+        let (threads, cost) =
+            self.model.cpu_coarse(dtype, self.stored(), self.geometry, &grid, self.capabilities);
         let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
         let exact = Box::new(exact);
         Ok((Recipe::CpuCoarse { grid, exact, threads, instructions, by_shape }, cost))

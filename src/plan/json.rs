@@ -19,7 +19,7 @@ impl Plan {
     /// | `problem` | `operation`, `dtype`, `compute_dtype` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped` |
     /// | `geometry` | the folded axes: `input`, `kernel`, `output`, `edges` |
     /// | `kernel` | `finite`, `terms` (outer products whose sum it is; 0 where none are known) |
-    /// | `request` | `method`, `device`, `precision`, `runs`, `resident`, `reproducible`, `tolerance` (`relative` or `levels`) or `null` |
+    /// | `request` | `method`, `device`, `precision`, `runs`, `resident`, `reproducible`, `tolerance` (`relative` or `levels`) or `null`, `stored` (a type) or `null` |
     /// | `gpu` | `name`, `backend`, `driver`, `kind`; or `absent` with the reason; `null` where nobody looked |
     /// | `candidates` | for each `device`, `method`, `chosen`, `admissible`, `veto` or `null`, `recipe` or `null`, `seconds` or `null` (`total`, `work`, `fixed`, `transfer`, `setup`), `measured_seconds` or `null`, and `coarse` or `null`: `axes` (for each folded axis `factor`, `down`, `taps`, `up` (numbers of taps) and `error`, or `null`), `error` (proved, of `max \|x\| * sum \|k\|`), `proved` (the same in the tolerance's unit) |
     /// | `chosen` | `device`, `method`, `reason` |
@@ -57,6 +57,7 @@ impl Plan {
                 "reproducible": request.reproducible,
                 "resident": request.resident,
                 "tolerance": request.tolerance.map(tolerance),
+                "stored": request.stored.map(|dtype| dtype.to_string()),
             },
             "gpu": gpu(&self.gpu),
             "candidates": self

@@ -17,6 +17,7 @@ use crate::element::transform::{MOST_PACKED, Sample};
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
 use crate::problem::geometry::Axis;
+use crate::simd::InstructionSet;
 use crate::util::memory;
 
 impl<A: Compute> Fft<A> {
@@ -104,7 +105,8 @@ impl<A: Compute> Fft<A> {
     /// outputs of both. Not where these sums could overflow.
     pub(super) fn is_lost(&self, workspace: &Workspace<A>) -> bool {
         let most = 1.0 / A::DTYPE.smallest_normal() / 4.0 / self.kernel.guard.taps;
-        self.kernel.weights.len() as f64 <= PRODUCTS && workspace.survey.has_nan(most)
+        self.kernel.weights.len() as f64 <= products(self.instructions)
+            && workspace.survey.has_nan(most)
     }
 
     /// Computes again the outputs that are not proved by their own size, where that takes no longer than a look
@@ -134,7 +136,7 @@ impl<A: Compute> Fft<A> {
             unproven(slot, workspace)?;
             let scratch = &workspace.scratch;
             let share = if scratch.is_mostly_unknown() { 1.0 } else { scratch.unknown() };
-            if share * self.kernel.weights.len() as f64 > PRODUCTS {
+            if share * self.kernel.weights.len() as f64 > products(self.instructions) {
                 return Ok(false);
             }
             found = Some(slot);
@@ -311,9 +313,15 @@ impl<A: Compute> Fft<A> {
 }
 
 /// Multiply-adds of the direct method, for each sample of a block, in the time that a look at its windows and
-/// what comes of it take: they took 69 ms where direct sums of 225 taps take 25 (1 % sparse, RGB of `f32`, 1920 x
-/// 1080; Zen 3, AVX2, two threads, 2026-11-27), and take less where tiles are larger.
-const PRODUCTS: f64 = 300.0;
+/// what comes of it take. With AVX2 they took 69 ms where direct sums of 225 taps take 25 (1 % sparse, RGB of
+/// `f32`, 1920 x 1080; Zen 3, two threads, 2026-11-27), and take less where tiles are larger; with AVX-512 44 and
+/// 12 (Zen 5, 2026-11-28), and of a dark photograph the most that was tried, 1600, was best.
+fn products(instructions: InstructionSet) -> f64 {
+    match instructions {
+        InstructionSet::Avx512 => 1600.0,
+        _ => 300.0,
+    }
+}
 
 /// Whether blocks of these levels can be transformed as they are.
 fn all_fit<A: Compute>(levels: &[Option<Level>]) -> bool {

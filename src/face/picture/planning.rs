@@ -6,6 +6,7 @@ use ndarray::{Axis, Ix2, Ix3};
 use super::carried::Carried;
 use super::colours::{Colours, edges_are_inside, with_constants};
 use super::{AlphaRule, PictureFilter, too_large};
+use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
 use crate::format::transfer::{Channel, decoded};
@@ -56,6 +57,8 @@ impl FilterBuilder<f32, Ix2> {
         };
         if opaque != f32::OPAQUE {
             builder.request.levels = Some(between(&builder, opaque, lit)?);
+            builder.request.stored =
+                Some(if opaque == u8::OPAQUE { DType::U8 } else { DType::U16 });
             // As the caller gave it.
             builder.request.check_tolerance()?;
             if let (Some(Tolerance::Levels(levels)), Light::Linear) =

@@ -66,10 +66,12 @@ impl CostModel {
             .clamp(1, capabilities.threads.max(1))
     }
 
-    /// The direct method on the CPU, with the number of threads that suits it.
+    /// The direct method on the CPU, computed in one type and stored in another, with the number of threads
+    /// that suits it.
     pub fn cpu_direct(
         &self,
         dtype: DType,
+        stored: DType,
         geometry: &Geometry,
         capabilities: &Capabilities,
     ) -> (usize, Cost) {
@@ -91,13 +93,14 @@ impl CostModel {
             compute += outputs * samples / self.cpu.gather;
         }
         let threads = self.threads(capabilities, compute);
-        (threads, self.on_cpu(compute, bytes(dtype, geometry), threads))
+        (threads, self.on_cpu(compute, bytes(stored, geometry), threads))
     }
 
     /// These passes on the CPU, for each of `terms` outer products.
     pub fn cpu_separable(
         &self,
         dtype: DType,
+        stored: DType,
         geometry: &Geometry,
         terms: usize,
         passes: &[Passing],
@@ -153,7 +156,7 @@ impl CostModel {
             compute += samples * inner.stride.min(inner.taps) as f64 / self.cpu.gather;
         }
         let threads = self.threads(capabilities, compute);
-        let mut cost = self.on_cpu(compute, passes as f64 * bytes(dtype, geometry), threads);
+        let mut cost = self.on_cpu(compute, passes as f64 * bytes(stored, geometry), threads);
         cost.setup = search(geometry, terms);
         (threads, cost)
     }
@@ -177,6 +180,7 @@ impl CostModel {
     pub fn cpu_fft(
         &self,
         dtype: DType,
+        stored: DType,
         geometry: &Geometry,
         blocks: &Blocks,
         capabilities: &Capabilities,
@@ -201,7 +205,7 @@ impl CostModel {
         // Blocks of several axes are gathered from rows far apart, one after another: three times what
         // rows in turn take (2048² and 4096², f32 and f64, the bench `crossover`).
         let apart = if geometry.rank() > 1 { 3.0 } else { 1.0 };
-        let work = rounds * block + apart * self.memory(self::bytes(dtype, geometry));
+        let work = rounds * block + apart * self.memory(self::bytes(stored, geometry));
         (threads, Cost { fixed, work, transfer: 0.0, setup: block * spectrum })
     }
 
@@ -209,6 +213,7 @@ impl CostModel {
     pub fn cpu_coarse(
         &self,
         dtype: DType,
+        stored: DType,
         geometry: &Geometry,
         grid: &CoarseGrid,
         capabilities: &Capabilities,
@@ -262,7 +267,7 @@ impl CostModel {
             }
         }
         let threads = self.threads(capabilities, compute);
-        let mut cost = self.on_cpu(compute, bytes(dtype, geometry), threads);
+        let mut cost = self.on_cpu(compute, bytes(stored, geometry), threads);
         cost.fixed *= 2.0 * grid.axes.len() as f64;
         cost.setup = search(geometry, 1) + DESIGN;
         (threads, cost)
