@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use crate::builtin;
 use crate::dtype::{DType, Value};
+use crate::jpeg::Subsampling;
 use crate::number::Number;
 use crate::report;
 
@@ -109,6 +110,12 @@ pub struct Apply {
     /// Filter the light that the levels of 8-bit and 16-bit pictures stand for (sRGB), not the levels
     #[arg(long)]
     pub linear: bool,
+    /// Quality of JPEGs, 1 to 100 [default: the input's; 92 where that is no JPEG]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+    /// Colours of JPEGs, for each pixel or for 2 or 4 together [default: as the input; 444]
+    #[arg(long, value_enum)]
+    pub subsampling: Option<Subsampling>,
     /// Largest picture that is read, in pixels of a page
     #[arg(long, value_name = "N", default_value_t = 1 << 28)]
     pub max_pixels: u64,

@@ -15,8 +15,10 @@ use tiff::tags::{CompressionMethod, ExtraSamples, PhotometricInterpretation, Tag
 
 use super::Alpha;
 use super::palette::{Colours, Palette, Patched};
-use crate::decode::{self, Picture};
+use crate::about::{About, Density};
+use crate::decode::{self, Decoded, Picture};
 use crate::raster::{Raster, collected, real, stored};
+use crate::room;
 
 /// The pages of a file that are filtered.
 pub struct Pages {
@@ -66,7 +68,7 @@ impl Pages {
 
     /// The picture on a page, the way up that it should be seen; its colours do not have alpha
     /// multiplied in.
-    pub fn read(&mut self, page: usize) -> Result<Picture> {
+    pub fn read(&mut self, page: usize) -> Result<Decoded> {
         let page = self.pages[page];
         let several = self.len() > 1;
         self.page(page).map_err(decode::explained).with_context(|| match several {
@@ -75,7 +77,7 @@ impl Pages {
         })
     }
 
-    fn page(&mut self, page: usize) -> Result<Picture> {
+    fn page(&mut self, page: usize) -> Result<Decoded> {
         let decoder = &mut self.decoder;
         decoder.seek_to_image(page)?;
         let (width, height) = decoder.dimensions()?;
@@ -87,6 +89,7 @@ impl Pages {
         let turned = orientation.is_some_and(|way| way != Orientation::NoTransforms);
         let photometric: u16 = decoder.get_tag_unsigned(Tag::PhotometricInterpretation)?;
         let samples: u16 = decoder.find_tag_unsigned(Tag::SamplesPerPixel)?.unwrap_or(1);
+        let mut about = about(decoder)?;
         check_meaning(decoder, PhotometricInterpretation::from_u16(photometric), samples)?;
         let palette = match PhotometricInterpretation::from_u16(photometric) {
             Some(PhotometricInterpretation::RGBPalette) => {
@@ -110,6 +113,7 @@ impl Pages {
         let layout = decoder.image_buffer_layout()?;
         // A picture is turned into another one.
         let bytes = layout.complete_len as u64 * if turned { 2 } else { 1 };
+        let room = room::take(bytes + layout.complete_len as u64);
         self.limits.check_bytes(bytes, width, height)?;
         let mut samples = DecodingResult::U8(Vec::new());
         let layout = decoder.read_image_to_buffer(&mut samples)?;
@@ -118,14 +122,45 @@ impl Pages {
             "not all of its planes fit into memory"
         );
         let mut page = Page { width, height, color, extra, planes: layout.planes };
-        if let Some(palette) = palette {
-            return Ok(page.with_palette(&palette, samples)?.oriented(orientation));
-        }
-        if color.bit_depth() < 8 {
-            samples = page.bytes(samples)?;
-        }
-        Ok(page.picture(samples)?.oriented(orientation))
+        let picture = match palette {
+            Some(palette) => page.with_palette(&palette, samples)?,
+            None => {
+                if color.bit_depth() < 8 {
+                    samples = page.bytes(samples)?;
+                }
+                page.picture(samples)?
+            }
+        };
+        about.turn(orientation.unwrap_or(Orientation::NoTransforms));
+        Ok(Decoded { picture: picture.oriented(orientation), about, smaller: 0, room })
     }
+}
+
+/// What a page says besides its pixels.
+fn about<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<About> {
+    const XMP: u16 = 700;
+    const CENTIMETRE: u16 = 3;
+    let bytes = |decoder: &mut Decoder<R>, tag| -> Result<Option<Vec<u8>>> {
+        let found = decoder.find_tag(tag)?.map(|value| value.into_u8_vec());
+        // What has another type is not what it should be.
+        Ok(found.and_then(Result::ok))
+    };
+    let number = |decoder: &mut Decoder<R>, tag| -> Result<Option<f64>> {
+        let found = decoder.find_tag(tag)?.map(|value| value.into_f64());
+        Ok(found.and_then(Result::ok).filter(|number| number.is_finite() && *number > 0.0))
+    };
+    let x = number(decoder, Tag::XResolution)?;
+    let y = number(decoder, Tag::YResolution)?;
+    let unit: Option<u16> = decoder.find_tag_unsigned(Tag::ResolutionUnit)?;
+    let density = x.zip(y).and_then(|(x, y)| match unit {
+        Some(CENTIMETRE) => Some(Density::per_centimetre(x, y)),
+        Some(1) if x != y => Some(Density::of_aspect(x, y)),
+        Some(1) => None,
+        _ => Some(Density::per_inch(x, y)),
+    });
+    let profile = bytes(decoder, Tag::IccProfile)?;
+    let xmp = bytes(decoder, Tag::Unknown(XMP))?;
+    Ok(About { profile, xmp, density, ..About::default() })
 }
 
 /// What matters of a page before its pixels do.
