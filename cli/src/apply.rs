@@ -90,11 +90,12 @@ fn one(session: &Session, pictures: &Pictures, job: &Job) -> Result<()> {
 /// Where a caller asks what happens with a file, the files come one after another.
 fn all(session: &Session, pictures: &Pictures, jobs: &[Job]) -> Vec<(PathBuf, Error)> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let take = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        jobs.get(number).map(|job| (number, job))
+    };
     let work = || {
-        while let Some((number, job)) = {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            jobs.get(number).map(|job| (number, job))
-        } {
+        while let Some((number, job)) = take() {
             session.bar.set_message(job.input.display().to_string());
             if let Err(error) = one(session, pictures, job) {
                 lock(&failed).insert(number, error);

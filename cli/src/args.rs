@@ -66,9 +66,14 @@ filtered, into a TIFF; smaller copies of them are left out. Animations are refus
 Arrays keep dtype and rank, by default in mode same with boundary zero; integers wrap;
 booleans are taken as 0 and 1 in f32. All axes are filtered: --channels last leaves the
 last one alone, for H x W x 3.
-Nothing is written unless all succeeds. Files in the outputs' places are replaced (of a
-link, the file that it points to); pipes and devices are refused. In a folder, what does
-not end like a picture is passed over, and named.
+Colour profile, Exif, XMP and resolution stay with a picture where the output's format has
+a place for them; what has none is named. A picture on its side is turned upright. A JPEG
+is compressed as its input was, with the same tables and chroma.
+A file is put in its place when it is whole, or not at all. Of several files each is
+filtered on its own, many at one time: those that fail are named at the end (status 2), the
+others are written. Files in the outputs' places are replaced (of a link, the file that it
+points to); pipes and devices are refused. In a folder, what does not end like a picture is
+passed over, and named.
 
 Examples:
   convolve apply photo.png --kernel gaussian:4 -o blurred.png

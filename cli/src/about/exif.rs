@@ -1,6 +1,7 @@
 //! Exif, changed where it stands: makers' notes have offsets that no other program knows.
 
 use super::Density;
+use super::fields::EXIF_DIRECTORY;
 
 const IMAGE_WIDTH: u16 = 0x100;
 const IMAGE_HEIGHT: u16 = 0x101;
@@ -12,7 +13,6 @@ const Y_RESOLUTION: u16 = 0x11b;
 const RESOLUTION_UNIT: u16 = 0x128;
 const THUMBNAIL_OFFSET: u16 = 0x201;
 const THUMBNAIL_LENGTH: u16 = 0x202;
-const EXIF_DIRECTORY: u16 = 0x8769;
 const PIXEL_WIDTH: u16 = 0xa002;
 const PIXEL_HEIGHT: u16 = 0xa003;
 
@@ -22,22 +22,24 @@ const RATIONAL: u16 = 5;
 
 /// Where things are in a block, and the order of its bytes.
 #[derive(Clone, Copy)]
-struct Reader<'a> {
-    bytes: &'a [u8],
-    big: bool,
+pub struct Reader<'a> {
+    pub bytes: &'a [u8],
+    pub big: bool,
 }
 
 /// An entry of a directory.
 #[derive(Clone, Copy)]
-struct Entry {
-    tag: u16,
-    kind: u16,
+pub struct Entry {
+    pub tag: u16,
+    pub kind: u16,
+    /// How many values it has.
+    pub count: usize,
     /// Where its value stands, or the offset of that.
-    at: usize,
+    pub at: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(bytes: &'a [u8]) -> Option<Self> {
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
         let big = match bytes.get(..4)? {
             b"MM\0*" => true,
             b"II*\0" => false,
@@ -51,7 +53,7 @@ impl<'a> Reader<'a> {
         Some(if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
     }
 
-    fn long(self, at: usize) -> Option<usize> {
+    pub fn long(self, at: usize) -> Option<usize> {
         let bytes = self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
         let long = if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
         usize::try_from(long).ok()
@@ -65,7 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The number that an entry has itself.
-    fn number(self, entry: Entry) -> Option<usize> {
+    pub fn number(self, entry: Entry) -> Option<usize> {
         match entry.kind {
             SHORT => self.short(entry.at).map(usize::from),
             LONG => self.long(entry.at),
@@ -74,22 +76,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Entries of the directory at an offset, and where the next directory's offset stands.
-    fn directory(self, at: usize) -> Option<(Vec<Entry>, usize)> {
+    pub fn directory(self, at: usize) -> Option<(Vec<Entry>, usize)> {
         let count = usize::from(self.short(at)?);
         let entry = |number: usize| {
             let at = at + 2 + 12 * number;
-            Some(Entry { tag: self.short(at)?, kind: self.short(at + 2)?, at: at + 8 })
+            let (tag, kind) = (self.short(at)?, self.short(at + 2)?);
+            Some(Entry { tag, kind, count: self.long(at + 4)?, at: at + 8 })
         };
         let entries = (0..count).map(entry).collect::<Option<_>>()?;
         Some((entries, at + 2 + 12 * count))
     }
 
-    fn first(self) -> Option<(Vec<Entry>, usize)> {
+    pub fn first(self) -> Option<(Vec<Entry>, usize)> {
         self.directory(self.long(4)?)
     }
 }
 
-fn find(entries: &[Entry], tag: u16) -> Option<Entry> {
+pub fn find(entries: &[Entry], tag: u16) -> Option<Entry> {
     entries.iter().find(|entry| entry.tag == tag).copied()
 }
 

@@ -3,6 +3,7 @@
 mod curve;
 mod density;
 mod exif;
+pub mod fields;
 pub mod png;
 
 pub use curve::curve_unlike_srgb;
@@ -98,15 +99,13 @@ impl About {
             density: self.density().and_then(Density::as_jfif).unwrap_or_default(),
             segments: Vec::new(),
         };
-        let names: [(u8, &[u8], &Option<Vec<u8>>); 3] = [
-            (1, b"Exif\0\0", &self.exif),
-            (1, b"http://ns.adobe.com/xap/1.0/\0", &self.xmp),
-            (13, b"", &self.captions),
-        ];
-        for (number, name, content) in names {
-            head.segments
-                .extend(content.as_ref().map(|content| (number, [name, content].concat())));
-        }
+        let mut add = |number: u8, name: &[u8], content: &Option<Vec<u8>>| {
+            let fitting = content.as_ref().filter(|content| fits_segment(content));
+            head.segments.extend(fitting.map(|content| (number, [name, content].concat())));
+        };
+        add(1, b"Exif\0\0", &self.exif);
+        add(1, b"http://ns.adobe.com/xap/1.0/\0", &self.xmp);
+        add(13, b"", &self.captions);
         // A segment has its number, and how many there are.
         let parts: Vec<&[u8]> = self.profile.iter().flat_map(|all| all.chunks(65_519)).collect();
         for (number, part) in (1..=u8::MAX).zip(&parts) {

@@ -13,6 +13,7 @@ use jpeg_encoder::{
 use rayon::prelude::*;
 
 use super::read::{File, Style};
+use super::rows::Rows;
 
 /// What is written before the picture.
 #[derive(Clone, Debug, Default)]
@@ -113,7 +114,6 @@ fn in_strips(
             style.steps.map(|steps| QuantizationTableType::Custom(Box::new(steps)));
         encoder.set_quantization_tables(luma, chroma);
         encoder.set_sampling_factor(sampling);
-        encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
         encoder.set_density(head.density);
         if let Some(blocks) = strips.blocks {
             encoder.set_restart_interval(blocks);
@@ -124,7 +124,16 @@ fn in_strips(
             }
         }
         let pixels = &pixels[first * line..][..rows * line];
-        encoder.encode(pixels, width, u16::try_from(rows)?, color)?;
+        let height = u16::try_from(rows)?;
+        match (color, means(sampling)) {
+            (ColorType::Rgb, Some([across, down])) => {
+                encoder.encode_image(Rows { pixels, width, height, across, down })?;
+            }
+            _ => {
+                encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
+                encoder.encode(pixels, width, height, color)?;
+            }
+        }
         Ok(strip)
     };
     let mut encoded: Vec<Vec<u8>> = match strips.count {
@@ -136,6 +145,17 @@ fn in_strips(
     }
     encoded.iter().try_for_each(|strip| file.write_all(strip))?;
     Ok(())
+}
+
+/// How many columns and rows share a sample of chroma; none where they are more than two.
+fn means(sampling: SamplingFactor) -> Option<[usize; 2]> {
+    match sampling {
+        SamplingFactor::F_1_1 => Some([1, 1]),
+        SamplingFactor::F_2_1 => Some([2, 1]),
+        SamplingFactor::F_1_2 => Some([1, 2]),
+        SamplingFactor::F_2_2 => Some([2, 2]),
+        _ => None,
+    }
 }
 
 /// How a picture is cut into strips.
@@ -150,13 +170,10 @@ struct Strips {
 impl Strips {
     fn new(width: u16, height: u16, sampling: SamplingFactor, pixels: usize) -> Self {
         let whole = Self { count: 1, rows: height.into(), blocks: None };
-        let [across, down] = match sampling {
-            SamplingFactor::F_1_1 => [8, 8],
-            SamplingFactor::F_2_1 => [16, 8],
-            SamplingFactor::F_1_2 => [8, 16],
-            SamplingFactor::F_2_2 => [16, 16],
-            // Others have a scan for each component.
-            _ => return whole,
+        let Some([across, down]) = means(sampling).map(|means| means.map(|pixels| 8 * pixels))
+        else {
+            // A scan for each component.
+            return whole;
         };
         let lines = (pixels / (usize::from(width.max(1)) * down)).max(1);
         let blocks = usize::from(width).div_ceil(across) * lines;
@@ -225,26 +242,24 @@ mod tests {
 
     #[test]
     fn strips_make_one_picture() {
-        // More strips than there are restart markers, and a last one of an odd height.
-        let rgb = picture(130, 301);
-        let grey = GrayImage::from_fn(130, 301, |x, y| Luma([rgb[(x, y)].0[2]]));
-        for (picture, sampling) in [
-            (DynamicImage::from(rgb.clone()), SamplingFactor::F_1_1),
-            (DynamicImage::from(rgb.clone()), SamplingFactor::F_2_1),
-            (DynamicImage::from(rgb.clone()), SamplingFactor::F_1_2),
-            (DynamicImage::from(rgb.clone()), SamplingFactor::F_2_2),
-            (DynamicImage::from(rgb), SamplingFactor::F_4_1),
-            (DynamicImage::from(grey), SamplingFactor::F_2_2),
-        ] {
-            let mut file = Vec::new();
-            let style = Style::of(95, sampling);
-            in_strips(&mut file, &picture, &style, &Head::default(), 1 << 12).unwrap();
-            let found = decoded(&file);
-            assert_eq!(found.color(), picture.color(), "{sampling:?}");
-            assert_eq!((found.width(), found.height()), (130, 301), "{sampling:?}");
-            let pairs = found.as_bytes().iter().zip(picture.as_bytes());
-            let most = pairs.map(|(x, y)| x.abs_diff(*y)).max();
-            assert!(most < Some(12), "{sampling:?}: {most:?}");
+        use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
+        // More strips than there are restart markers, and last ones that end within a block.
+        for (width, height) in [(130, 301), (121, 300), (137, 310)] {
+            let rgb = picture(width, height);
+            let grey = GrayImage::from_fn(width, height, |x, y| Luma([rgb[(x, y)].0[2]]));
+            let rgb = DynamicImage::from(rgb);
+            let cases = [F_1_1, F_2_1, F_1_2, F_2_2, F_4_1].map(|sampling| (&rgb, sampling));
+            for (picture, sampling) in cases.into_iter().chain([(&grey.into(), F_2_2)]) {
+                let mut file = Vec::new();
+                let style = Style::of(95, sampling);
+                in_strips(&mut file, picture, &style, &Head::default(), 1 << 11).unwrap();
+                let found = decoded(&file);
+                assert_eq!(found.color(), picture.color(), "{sampling:?}");
+                assert_eq!((found.width(), found.height()), (width, height), "{sampling:?}");
+                let pairs = found.as_bytes().iter().zip(picture.as_bytes());
+                let most = pairs.map(|(x, y)| x.abs_diff(*y)).max();
+                assert!(most < Some(12), "{width} x {height}, {sampling:?}: {most:?}");
+            }
         }
     }
 

@@ -10,11 +10,18 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer};
 use ndarray::Array3;
 use tiff::ColorType;
-use tiff::decoder::{Decoder, DecodingResult, Limits};
-use tiff::tags::{CompressionMethod, ExtraSamples, PhotometricInterpretation, Tag};
+use tiff::decoder::ifd::Value;
+use tiff::decoder::{Decoder, DecodingResult, IfdDecoder, Limits};
+use tiff::tags::{
+    ByteOrder, CompressionMethod, ExtraSamples, IfdPointer, PhotometricInterpretation, Tag, Type,
+    ValueBuffer,
+};
 
 use super::Alpha;
 use super::palette::{Colours, Palette, Patched};
+use crate::about::fields::{
+    EXIF_DIRECTORY, Field, Fields, GPS_DIRECTORY, PICTURE, RESOLUTION, is_kept,
+};
 use crate::about::{About, Density};
 use crate::decode::{self, Decoded, Picture};
 use crate::raster::{Raster, collected, real, stored};
@@ -146,8 +153,13 @@ fn about<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<About> {
         Ok(found.and_then(Result::ok))
     };
     let number = |decoder: &mut Decoder<R>, tag| -> Result<Option<f64>> {
-        let found = decoder.find_tag(tag)?.map(|value| value.into_f64());
-        Ok(found.and_then(Result::ok).filter(|number| number.is_finite() && *number > 0.0))
+        let found = decoder.find_tag(tag)?.and_then(|value| match value {
+            Value::Rational(numerator, denominator) => {
+                Some(f64::from(numerator) / f64::from(denominator))
+            }
+            _ => None,
+        });
+        Ok(found.filter(|number| number.is_finite() && *number > 0.0))
     };
     let x = number(decoder, Tag::XResolution)?;
     let y = number(decoder, Tag::YResolution)?;
@@ -160,7 +172,40 @@ fn about<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<About> {
     });
     let profile = bytes(decoder, Tag::IccProfile)?;
     let xmp = bytes(decoder, Tag::Unknown(XMP))?;
-    Ok(About { profile, xmp, density, ..About::default() })
+    let exif = fields(decoder)?.block();
+    Ok(About { profile, xmp, density, exif, ..About::default() })
+}
+
+/// Exif, of which a page has a part among its own tags.
+fn fields<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Fields> {
+    let mut page = decoder.image_ifd();
+    let picture = PICTURE.into_iter().filter_map(|tag| field(&mut page, tag)).collect();
+    let resolution = RESOLUTION.into_iter().filter_map(|tag| field(&mut page, tag));
+    let resolution: Vec<Field> = resolution.collect();
+    let mut beside = |tag| -> Option<Vec<Field>> {
+        let at: u64 = decoder.find_tag_unsigned(Tag::from_u16_exhaustive(tag)).ok()??;
+        // What cannot be read is not there: the picture may be read all the same.
+        let directory = decoder.read_directory(IfdPointer(at)).ok()?;
+        let tags: Vec<u16> = directory.iter().map(|(tag, _)| tag.to_u16()).collect();
+        let mut values = decoder.read_directory_tags(&directory);
+        let kept = tags.into_iter().filter(|&tag| is_kept(tag));
+        Some(kept.filter_map(|tag| field(&mut values, tag)).collect())
+    };
+    let exif = beside(EXIF_DIRECTORY).unwrap_or_default();
+    let mut fields = Fields { picture, exif, gps: beside(GPS_DIRECTORY).unwrap_or_default() };
+    // By itself it is no Exif.
+    if !fields.is_empty() {
+        fields.picture.extend(resolution);
+    }
+    Ok(fields)
+}
+
+fn field(values: &mut IfdDecoder, tag: u16) -> Option<Field> {
+    let mut value = ValueBuffer::empty(Type::BYTE);
+    values.find_tag_buf(Tag::from_u16_exhaustive(tag), &mut value).ok()??;
+    value.set_byte_order(ByteOrder::native());
+    let bytes = value.as_bytes().to_vec();
+    Some(Field { tag, kind: value.data_type().to_u16(), bytes })
 }
 
 /// What matters of a page before its pixels do.

@@ -2,15 +2,19 @@
 
 use std::io::{Seek, Write};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use image::DynamicImage;
 use ndarray::{Array3, ArrayView3};
+use tiff::Directory;
 use tiff::encoder::colortype::ColorType;
-use tiff::encoder::{Rational, TiffEncoder, TiffValue};
-use tiff::tags::{ExtraSamples, PhotometricInterpretation, ResolutionUnit, SampleFormat, Tag};
+use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKind, TiffValue};
+use tiff::tags::{
+    ExtraSamples, PhotometricInterpretation, ResolutionUnit, SampleFormat, Tag, Type,
+};
 
 use super::Alpha;
 use crate::about::About;
+use crate::about::fields::{EXIF_DIRECTORY, Field, Fields, GPS_DIRECTORY};
 
 /// A TIFF that is being written.
 pub struct Output<W: Write + Seek>(TiffEncoder<W>);
@@ -84,7 +88,20 @@ fn page<W: Write + Seek, C: ColorType>(
 where
     [C::Inner]: TiffValue,
 {
+    let fields = about.exif.as_deref().map(Fields::of).unwrap_or_default();
+    // They stand before the page, which says where.
+    let beside = [(EXIF_DIRECTORY, &fields.exif), (GPS_DIRECTORY, &fields.gps)];
+    let mut directories = Vec::new();
+    for (tag, fields) in beside.into_iter().filter(|(_, fields)| !fields.is_empty()) {
+        let mut directory = encoder.extra_directory()?;
+        put(&mut directory, fields)?;
+        directories.push((tag, directory.finish_with_offsets()?.offset));
+    }
     let mut page = encoder.new_image::<C>(width, height)?;
+    put(page.encoder(), &fields.picture)?;
+    for (tag, offset) in directories {
+        page.encoder().write_tag(Tag::from_u16_exhaustive(tag), offset)?;
+    }
     if !extra.is_empty() {
         page.extra_samples(extra)?;
     }
@@ -100,6 +117,20 @@ where
         }
     }
     Ok(page.write_data(samples)?)
+}
+
+fn put<W: Write + Seek, K: TiffKind>(
+    directory: &mut DirectoryEncoder<W, K>,
+    fields: &[Field],
+) -> Result<()> {
+    let mut entries = Directory::empty();
+    for field in fields {
+        let kind = Type::from_u16(field.kind).context("a field of no kind")?;
+        let entry = directory.write_entry_bytes(kind, &field.bytes)?;
+        entries.extend([(Tag::from_u16_exhaustive(field.tag), entry)]);
+    }
+    directory.extend_from(&entries);
+    Ok(())
 }
 
 const XMP: u16 = 700;
