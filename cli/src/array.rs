@@ -13,6 +13,7 @@ use crate::kernel::read_taps;
 use crate::npy::{self, Npy};
 use crate::output;
 use crate::report;
+use crate::room;
 use crate::with_dtype;
 
 /// Convolves one array.
@@ -27,6 +28,9 @@ pub fn run(session: &Session, input: &Path, output: &Path) -> Result<()> {
 fn typed<A: Value>(session: &Session, npy: Npy, input: &Path, output: &Path) -> Result<()> {
     ensure!(!session.args.linear, "--linear goes with pictures, got an array");
     let filter = planner::<A>(session, &npy.shape, input)?;
+    // With its result.
+    let both = 2 * size_of::<A>() as u64;
+    let _room = room::take(npy.shape.iter().fold(both, |bytes, &n| bytes.saturating_mul(n as u64)));
     let x = read::<A>(npy)?;
     let y = if session.args.ignore_nan {
         let filter = filter.for_shape_ignoring_nan(x.raw_dim())?;

@@ -181,8 +181,8 @@ fn read(
     let orientation = decoder.orientation()?;
     let mut about = About::of(&mut decoder)?.with(given);
     let copies = if orientation == Orientation::NoTransforms { 2 } else { 3 };
-    let room = room::take(bytes.saturating_mul(copies));
     limits.check_bytes(bytes, width, height)?;
+    let room = room::take(bytes.saturating_mul(copies));
     let mut picture = DynamicImage::from_decoder(decoder)?;
     let bytes = picture.as_bytes().len() as u64;
     if orientation != Orientation::NoTransforms {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::sync::LazyLock;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Luma, Rgb, RgbImage};
@@ -40,7 +41,10 @@ fn exif() -> Vec<u8> {
 }
 
 fn profile() -> Vec<u8> {
-    ColorProfile::new_display_p3().encode().unwrap()
+    // It has the time in it.
+    static ONCE: LazyLock<Vec<u8>> =
+        LazyLock::new(|| ColorProfile::new_display_p3().encode().unwrap());
+    ONCE.clone()
 }
 
 /// A PNG with all of it; grows brighter to the right as its rows stand.
