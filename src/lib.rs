@@ -13,6 +13,7 @@
 //! [pictures]: crate::pages::picture_peers
 //! [coarse]: crate::pages::coarse
 //! [data]: crate::pages::data
+//! [folders]: crate::pages::folder
 #![cfg_attr(doc, doc = include_str!("../assets/readme/in-docs.md"))]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -30,6 +30,9 @@ pub mod coarse {}
 #[doc = include_str!("../benches/results/data.md")]
 pub mod data {}
 
+#[doc = include_str!("../benches/results/folder.md")]
+pub mod folder {}
+
 #[doc = include_str!("../benches/results/gpu.md")]
 pub mod gpu {}
 

@@ -1,9 +1,12 @@
 //! `convolve apply`.
 
-use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use convolve::plan::MANY_RUNS;
 use convolve::{Convolver, FilterBuilder};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,10 +15,11 @@ use ndarray::Dimension;
 use crate::args::Apply;
 use crate::array;
 use crate::dtype::Value;
-use crate::jobs::{Jobs, Kind};
+use crate::formats;
+use crate::jobs::{Job, Jobs, Kind};
 use crate::kernel::Kernel;
 use crate::leftovers;
-use crate::output::Outputs;
+use crate::output;
 use crate::picture::Pictures;
 use crate::report;
 
@@ -27,39 +31,113 @@ pub struct Session<'a> {
     /// Files to filter.
     files: usize,
     bar: ProgressBar,
-    /// What is said once all went well: an error says what is wrong in one line.
-    remarks: RefCell<Vec<String>>,
+    /// What is said at the end, of files that were written: an error says what is wrong in one line.
+    remarks: Mutex<Vec<(PathBuf, String)>>,
+    /// Held while a GPU filters: it has memory for one file, and does one thing at a time.
+    gpu: Mutex<()>,
 }
 
 pub fn run(args: &Apply) -> Result<()> {
     let Jobs { jobs, folder, passed_over } = Jobs::new(&args.inputs, &args.output)?;
+    let compressed = args.quality.is_some() || args.subsampling.is_some();
+    ensure!(
+        !compressed || jobs.iter().any(|job| formats::is_jpeg(&job.output)),
+        "--quality and --subsampling go with JPEGs: expected an output that ends in jpg"
+    );
     let kernel = Kernel::load(&args.kernel)?;
-    let bar = progress_bar(jobs.len());
-    let remarks = RefCell::new(passed_over);
-    let session =
-        Session { args, convolver: Convolver::new(), kernel, files: jobs.len(), bar, remarks };
+    let session = Session {
+        args,
+        convolver: Convolver::new(),
+        kernel,
+        files: jobs.len(),
+        bar: progress_bar(jobs.len()),
+        remarks: Mutex::default(),
+        gpu: Mutex::default(),
+    };
     leftovers::remove_on_signals()?;
-    let mut outputs = Outputs::default();
-    if let Some(folder) = &folder {
-        outputs.make_folder(folder)?;
+    let pictures = Pictures::new(&session);
+    if jobs.iter().any(|job| job.kind == Kind::Picture) {
+        pictures.check_kernel()?;
     }
-    let mut pictures = Pictures::new(&session);
-    for job in &jobs {
-        session.bar.set_message(job.input.display().to_string());
-        let done = match job.kind {
-            Kind::Picture => pictures.run(&job.input, &job.output, &mut outputs),
-            Kind::Array => array::run(&session, &job.input, &job.output, &mut outputs),
-        };
-        done.with_context(|| match jobs.len() {
-            1 => job.input.display().to_string(),
-            several => format!("nothing of {several} was written: {}", job.input.display()),
-        })?;
-        session.bar.inc(1);
-    }
+    // Kept to the end: it goes again if it stays empty.
+    let _folder = folder.as_deref().map(output::Folder::make).transpose()?;
+    let failed = match jobs.as_slice() {
+        [job] => {
+            one(&session, &pictures, job).with_context(|| job.input.display().to_string())?;
+            Vec::new()
+        }
+        jobs => all(&session, &pictures, jobs),
+    };
     session.bar.finish_and_clear();
-    outputs.commit()?;
-    session.remarks.borrow().iter().for_each(|text| report::note(text));
-    Ok(())
+    passed_over.iter().for_each(|text| report::note(text));
+    let failed_inputs: Vec<&Path> = failed.iter().map(|(input, _)| input.as_path()).collect();
+    let mut remarks = session.remarks.into_inner().unwrap_or_else(PoisonError::into_inner);
+    remarks.retain(|(input, _)| !failed_inputs.contains(&input.as_path()));
+    grouped(&remarks).iter().for_each(|text| report::note(text));
+    if failed.is_empty() { Ok(()) } else { Err(report::failed(failed, jobs.len())) }
+}
+
+fn one(session: &Session, pictures: &Pictures, job: &Job) -> Result<()> {
+    match job.kind {
+        Kind::Picture => pictures.run(&job.input, &job.output),
+        Kind::Array => array::run(session, &job.input, &job.output),
+    }
+}
+
+/// Works on all files, on all threads: each has a file of its own, and helps others with theirs when
+/// there is no file left. Gives those that failed, in their order.
+///
+/// Where a caller asks what happens with a file, the files come one after another.
+fn all(session: &Session, pictures: &Pictures, jobs: &[Job]) -> Vec<(PathBuf, Error)> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let take = || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        jobs.get(number).map(|job| (number, job))
+    };
+    let work = || {
+        while let Some((number, job)) = take() {
+            session.bar.set_message(job.input.display().to_string());
+            if let Err(error) = one(session, pictures, job) {
+                lock(&failed).insert(number, error);
+            }
+            session.bar.inc(1);
+        }
+    };
+    let args = session.args;
+    match args.explain || args.verify || args.profile || !has_threads() {
+        true => work(),
+        false => drop(rayon::broadcast(|_| work())),
+    }
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.into_iter().map(|(number, error)| (jobs[number].input.clone(), error)).collect()
+}
+
+/// Whether rayon's threads could be started: it panics at every use where they could not.
+fn has_threads() -> bool {
+    use std::error::Error;
+    match rayon::ThreadPoolBuilder::new().build_global() {
+        Ok(()) => true,
+        // That they have been started before is an error without a cause.
+        Err(error) => error.source().is_none(),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Remarks with the files that they are about; the same remark about several files is one.
+fn grouped(remarks: &[(PathBuf, String)]) -> Vec<String> {
+    let mut files: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
+    for (file, text) in remarks {
+        files.entry(text).or_default().push(file);
+    }
+    let in_words = |(text, mut files): (&str, Vec<&Path>)| {
+        files.sort();
+        files.dedup();
+        format!("{}: {text}", report::names(files.iter().map(|file| file.display().to_string())))
+    };
+    files.into_iter().map(in_words).collect()
 }
 
 /// Shown for more than one input, and only on a terminal.
@@ -78,9 +156,9 @@ impl Session<'_> {
         self.bar.suspend(|| report::note(text));
     }
 
-    /// Prints to standard error once everything has been written.
-    pub fn remark(&self, text: String) {
-        self.remarks.borrow_mut().push(text);
+    /// Prints to standard error, with the file's name, once the file has been written.
+    pub fn remark(&self, file: &Path, text: String) {
+        lock(&self.remarks).push((file.into(), text));
     }
 
     /// The filter of these taps with the method, the device and the checks that were asked for.
@@ -115,6 +193,7 @@ impl Session<'_> {
         plan: &convolve::Plan,
         run: impl FnOnce() -> convolve::Result<T>,
     ) -> convolve::Result<T> {
+        let _alone = (plan.device() == convolve::Device::Gpu).then(|| lock(&self.gpu));
         let start = Instant::now();
         let result = run()?;
         if self.args.explain {

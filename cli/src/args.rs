@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use crate::builtin;
 use crate::dtype::{DType, Value};
+use crate::jpeg::Subsampling;
 use crate::number::Number;
 use crate::report;
 
@@ -65,9 +66,14 @@ filtered, into a TIFF; smaller copies of them are left out. Animations are refus
 Arrays keep dtype and rank, by default in mode same with boundary zero; integers wrap;
 booleans are taken as 0 and 1 in f32. All axes are filtered: --channels last leaves the
 last one alone, for H x W x 3.
-Nothing is written unless all succeeds. Files in the outputs' places are replaced (of a
-link, the file that it points to); pipes and devices are refused. In a folder, what does
-not end like a picture is passed over, and named.
+Colour profile, Exif, XMP and resolution stay with a picture where the output's format has
+a place for them; what has none is named. A picture on its side is turned upright. A JPEG
+is compressed as its input was, with the same tables and chroma.
+A file is put in its place when it is whole, or not at all. Of several files each is
+filtered on its own, many at one time: those that fail are named at the end (status 2), the
+others are written. Files in the outputs' places are replaced (of a link, the file that it
+points to); pipes and devices are refused. In a folder, what does not end like a picture is
+passed over, and named.
 
 Examples:
   convolve apply photo.png --kernel gaussian:4 -o blurred.png
@@ -109,6 +115,12 @@ pub struct Apply {
     /// Filter the light that the levels of 8-bit and 16-bit pictures stand for (sRGB), not the levels
     #[arg(long)]
     pub linear: bool,
+    /// Quality of JPEGs, 1 to 100 [default: the input's; 92 where that is no JPEG]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+    /// Colours of JPEGs, for each pixel or for 2 or 4 together [default: as the input; 444]
+    #[arg(long, value_enum)]
+    pub subsampling: Option<Subsampling>,
     /// Largest picture that is read, in pixels of a page
     #[arg(long, value_name = "N", default_value_t = 1 << 28)]
     pub max_pixels: u64,

@@ -11,27 +11,26 @@ use crate::args::Channels;
 use crate::dtype::{DType, Value};
 use crate::kernel::read_taps;
 use crate::npy::{self, Npy};
-use crate::output::Outputs;
+use crate::output;
 use crate::report;
+use crate::room;
 use crate::with_dtype;
 
 /// Convolves one array.
-pub fn run(session: &Session, input: &Path, output: &Path, outputs: &mut Outputs) -> Result<()> {
+pub fn run(session: &Session, input: &Path, output: &Path) -> Result<()> {
     let npy = Npy::open(input)?;
     // A mean of booleans is none.
     let own = if npy.boolean { DType::F32 } else { npy.dtype };
     let dtype = session.args.dtype.unwrap_or(own);
-    with_dtype!(dtype, typed(session, npy, output, outputs))
+    with_dtype!(dtype, typed(session, npy, input, output))
 }
 
-fn typed<A: Value>(
-    session: &Session,
-    npy: Npy,
-    output: &Path,
-    outputs: &mut Outputs,
-) -> Result<()> {
+fn typed<A: Value>(session: &Session, npy: Npy, input: &Path, output: &Path) -> Result<()> {
     ensure!(!session.args.linear, "--linear goes with pictures, got an array");
-    let filter = planner::<A>(session, &npy.shape)?;
+    let filter = planner::<A>(session, &npy.shape, input)?;
+    // With its result.
+    let both = 2 * size_of::<A>() as u64;
+    let _room = room::take(npy.shape.iter().fold(both, |bytes, &n| bytes.saturating_mul(n as u64)));
     let x = read::<A>(npy)?;
     let y = if session.args.ignore_nan {
         let filter = filter.for_shape_ignoring_nan(x.raw_dim())?;
@@ -49,21 +48,29 @@ fn typed<A: Value>(
         }
         y
     };
-    outputs.write(output, |file| npy::write(file, &y))
+    drop(x);
+    output::write(output, |file| npy::write(file, &y))
 }
 
 /// The kernel and its options, for an array of this shape.
-fn planner<A: Value>(session: &Session, shape: &[usize]) -> Result<FilterBuilder<A, IxDyn>> {
+fn planner<A: Value>(
+    session: &Session,
+    shape: &[usize],
+    input: &Path,
+) -> Result<FilterBuilder<A, IxDyn>> {
     let meaning = &session.args.meaning;
     let rank = shape.len();
     let (kernel, options) = match session.args.channels {
         Channels::None => {
             let kernel = session.kernel.cast::<A>(rank)?;
             if let ([_, _, 1 | 3 | 4], Some(2..)) = (shape, kernel.shape().last()) {
-                session.remark(format!(
-                    "all 3 axes of {shape:?} are filtered, the last one too: if that has \
+                session.remark(
+                    input,
+                    format!(
+                        "all 3 axes of {shape:?} are filtered, the last one too: if that has \
                      channels, --channels last filters each on its own"
-                ));
+                    ),
+                );
             }
             (kernel, meaning.options(Boundary::Zero)?)
         }

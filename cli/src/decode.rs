@@ -1,14 +1,17 @@
 //! Pictures from files: whole ones, within limits, and as many as there are.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
+use crate::about::{About, Density, png};
+use crate::jpeg;
 use crate::raster::Raster;
+use crate::room::{self, Taken};
 use crate::tiff;
 
 /// A picture, or samples that no picture of the `image` crate can have.
@@ -33,10 +36,19 @@ impl Picture {
     }
 }
 
+/// A picture, and what its file says of it.
+pub struct Decoded {
+    pub picture: Picture,
+    pub about: About,
+    /// Smaller pictures that follow it, which are left out.
+    pub smaller: usize,
+    /// Of this picture and of its result.
+    pub room: Taken,
+}
+
 /// What is in a file.
 pub enum Contents {
-    /// A picture, and how many smaller ones follow it, which are left out.
-    One(Picture, usize),
+    One(Box<Decoded>),
     Tiff(Box<tiff::Pages>),
 }
 
@@ -111,19 +123,37 @@ fn contents(path: &Path, pixels: u64) -> Result<Contents> {
     let limits = Limits::new(fs::metadata(path)?.len(), pixels);
     let format = ImageReader::open(path)?.with_guessed_format()?.format();
     let format = format.context("it starts as no format that is known")?;
-    let mut smaller = 0;
+    let (mut smaller, mut about) = (0, About::default());
+    let mut jpeg = Vec::new();
     match format {
         ImageFormat::Tiff => {
             return Ok(Contents::Tiff(Box::new(tiff::Pages::open(path, limits)?)));
         }
-        ImageFormat::Png => check_frames(path, png_frames)?,
+        ImageFormat::Png => {
+            check_frames(path, png_frames)?;
+            (about.png, about.density) = png::Chunks::read(BufReader::new(File::open(path)?));
+        }
         ImageFormat::WebP => check_frames(path, webp_frames)?,
-        ImageFormat::Jpeg => smaller = smaller_jpegs(&fs::read(path)?)?,
+        ImageFormat::Jpeg => {
+            jpeg = fs::read(path)?;
+            let file = jpeg::File::find(&jpeg);
+            smaller = smaller_jpegs(&jpeg, &file)?;
+            about.density = file.jfif.and_then(Density::of_jfif);
+            about.captions = file.captions.map(Vec::from);
+            about.style = file.style;
+        }
         ImageFormat::OpenExr => check_parts(path)?,
+        ImageFormat::Bmp => about.density = bmp_density(&mut File::open(path)?)?,
         _ => {}
     }
     let mut file = BufReader::new(File::open(path)?);
-    let picture = read(ImageReader::with_format(&mut file, format), limits)?;
+    let decoded = match format {
+        ImageFormat::Jpeg => {
+            read(ImageReader::with_format(Cursor::new(jpeg), format), about, limits)
+        }
+        _ => read(ImageReader::with_format(&mut file, format), about, limits),
+    };
+    let (picture, about, room) = decoded?;
     ensure!(
         format != ImageFormat::Pnm || !starts_as_pnm(&mut file)?,
         "several pictures, one after another: expected one"
@@ -132,26 +162,49 @@ fn contents(path: &Path, pixels: u64) -> Result<Contents> {
         ImageFormat::OpenExr if picture.color().has_alpha() => Picture::Premultiplied(picture),
         _ => Picture::Image(picture),
     };
-    Ok(Contents::One(picture, smaller))
+    Ok(Contents::One(Box::new(Decoded { picture, about, smaller, room })))
 }
 
 /// Reads a picture, the way up that its file says it should be seen.
-fn read(mut reader: ImageReader<&mut BufReader<File>>, limits: Limits) -> Result<DynamicImage> {
+fn read(
+    mut reader: ImageReader<impl BufRead + Seek>,
+    given: About,
+    limits: Limits,
+) -> Result<(DynamicImage, About, Taken)> {
     let mut allowed = image::Limits::no_limits();
     allowed.max_alloc = Some(limits.bytes);
     reader.limits(allowed);
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
-    limits.check_bytes(decoder.total_bytes(), width, height)?;
+    let bytes = decoder.total_bytes();
     let orientation = decoder.orientation()?;
+    let mut about = About::of(&mut decoder)?.with(given);
+    let copies = if orientation == Orientation::NoTransforms { 2 } else { 3 };
+    limits.check_bytes(bytes, width, height)?;
+    let room = room::take(bytes.saturating_mul(copies));
     let mut picture = DynamicImage::from_decoder(decoder)?;
     let bytes = picture.as_bytes().len() as u64;
     if orientation != Orientation::NoTransforms {
         limits.check_bytes(bytes, width, height)?;
     }
     picture.apply_orientation(orientation);
-    Ok(picture)
+    about.turn(orientation);
+    Ok((picture, about, room))
+}
+
+/// Pixels per metre stand in the header of a BMP.
+fn bmp_density(file: &mut File) -> Result<Option<Density>> {
+    let mut header = [0; 46];
+    match file.read_exact(&mut header) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let number = |at: usize| i32::from_le_bytes([0, 1, 2, 3].map(|i| header[at + i]));
+    // Those of OS/2 are shorter, and have none.
+    let (has_them, x, y) = (number(14) >= 40, number(38), number(42));
+    let density = Density::per_centimetre(f64::from(x) / 100.0, f64::from(y) / 100.0);
+    Ok((has_them && x > 0 && y > 0).then_some(density))
 }
 
 /// Refuses an OpenEXR with several parts, or with channels besides those of a picture.
@@ -244,8 +297,7 @@ fn starts_as_pnm(file: &mut Chunks) -> Result<bool> {
 
 /// How many smaller pictures follow a JPEG, as cameras' previews do. Larger ones or another of that
 /// size are errors.
-fn smaller_jpegs(file: &[u8]) -> Result<usize> {
-    let first = Jpeg::find(file);
+fn smaller_jpegs(file: &[u8], first: &jpeg::File) -> Result<usize> {
     // Decoders make up what is missing, in grey.
     let Some(mut rest) = first.rest else {
         bail!("truncated: the file of {} bytes ends before the picture does", file.len());
@@ -258,55 +310,13 @@ fn smaller_jpegs(file: &[u8]) -> Result<usize> {
         if !rest.starts_with(&[0xff, 0xd8, 0xff]) {
             return Ok(smaller);
         }
-        let next = Jpeg::find(rest);
+        let next = jpeg::File::find(rest);
         ensure!(
             next.pixels < first.pixels,
             "several pictures, one after another: expected one, and no others but previews"
         );
         smaller += 1;
         rest = next.rest.unwrap_or_default();
-    }
-}
-
-/// What stands at the start of a file.
-struct Jpeg<'a> {
-    /// 0 where it does not say.
-    pixels: u32,
-    /// What comes after its end; none where it has no end.
-    rest: Option<&'a [u8]>,
-}
-
-impl<'a> Jpeg<'a> {
-    fn find(file: &'a [u8]) -> Self {
-        const END: u8 = 0xd9;
-        let (mut rest, mut pixels) = (file, 0);
-        // Compressed data goes on up to the next marker; in it, 0xff is followed by 0, or by one of the
-        // eight restart markers.
-        while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
-            rest = &rest[at + 1..];
-            let Some(&marker) = rest.first() else { break };
-            let length = match marker {
-                END => return Self { pixels, rest: Some(&rest[1..]) },
-                // The next one may be the marker.
-                0xff => continue,
-                0 | 0x01 | 0xd0..=0xd8 => 0,
-                // A segment that says how long it is: nothing in it is a marker.
-                _ => match rest.get(1..3) {
-                    Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
-                    None => break,
-                },
-            };
-            // A frame: the number of bits, then height and width.
-            if let (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf, Some(size)) =
-                (marker, rest.get(4..8))
-            {
-                let [height, width] =
-                    [0, 2].map(|at| u32::from(u16::from_be_bytes([size[at], size[at + 1]])));
-                pixels = height * width;
-            }
-            rest = rest.get(1 + length..).unwrap_or_default();
-        }
-        Self { pixels, rest: None }
     }
 }
 
@@ -323,8 +333,10 @@ mod tests {
         let path = place.path().join(name);
         fs::write(&path, content)?;
         match open(&path, pixels)? {
-            Contents::One(picture, _) => Ok(vec![picture]),
-            Contents::Tiff(mut pages) => (0..pages.len()).map(|page| pages.read(page)).collect(),
+            Contents::One(decoded) => Ok(vec![decoded.picture]),
+            Contents::Tiff(mut pages) => {
+                (0..pages.len()).map(|page| Ok(pages.read(page)?.picture)).collect()
+            }
         }
     }
 
@@ -346,7 +358,7 @@ mod tests {
         };
         let name = format!("x.{extension}");
         let mut file = Cursor::new(Vec::new());
-        write(&mut file, Path::new(&name), &picture).unwrap();
+        write(&mut file, Path::new(&name), &picture, &About::default()).unwrap();
         (name, file.into_inner())
     }
 
@@ -413,7 +425,8 @@ mod tests {
         let (name, mut content) = written("jpg");
         content.extend(b"trailing");
         assert!(pages(&name, &content, 1 << 20).is_ok());
-        let error = smaller_jpegs(&content[..content.len() - 10]).unwrap_err().to_string();
+        let cut = &content[..content.len() - 10];
+        let error = smaller_jpegs(cut, &jpeg::File::find(cut)).unwrap_err().to_string();
         assert!(error.contains("truncated"), "{error}");
     }
 }

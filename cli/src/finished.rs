@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use image::{DynamicImage, ImageBuffer};
 use ndarray::{Array3, Axis};
 
+use crate::about::About;
 use crate::dtype::{DType, Value};
 use crate::formats::{is_array, is_tiff, write};
 use crate::tiff::{self, Alpha};
@@ -30,14 +31,24 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Writes a file with one picture.
-    pub fn write(&self, file: &mut (impl Write + Seek), path: &Path) -> Result<()> {
+    /// Width and height.
+    pub fn size(&self) -> Result<(u32, u32)> {
+        let of = |(height, width, _)| Ok((u32::try_from(width)?, u32::try_from(height)?));
         match &self.filtered {
-            _ if is_tiff(path) => self.write_page(&mut tiff::Output::new(file)?),
-            Filtered::Picture(picture) => write(file, path, picture),
+            Filtered::Picture(picture) => Ok((picture.width(), picture.height())),
+            Filtered::Single(samples) => of(samples.dim()),
+            Filtered::Double(samples) => of(samples.dim()),
+        }
+    }
+
+    /// Writes a file with one picture.
+    pub fn write(&self, file: &mut (impl Write + Seek), path: &Path, about: &About) -> Result<()> {
+        match &self.filtered {
+            _ if is_tiff(path) => self.write_page(&mut tiff::Output::new(file)?, about),
+            Filtered::Picture(picture) => write(file, path, picture, about),
             Filtered::Single(samples) if is_array(path) => self.write_array(file, samples),
             Filtered::Double(samples) if is_array(path) => self.write_array(file, samples),
-            Filtered::Single(samples) => write(file, path, &picture_of(samples)?),
+            Filtered::Single(samples) => write(file, path, &picture_of(samples)?, about),
             Filtered::Double(_) => bail!("expected a name that ends in tif or .npy"),
         }
     }
@@ -55,11 +66,15 @@ impl Finished {
         with_dtype!(self.dtype, stored[C, F](file, samples))
     }
 
-    pub fn write_page<W: Write + Seek>(&self, pages: &mut tiff::Output<W>) -> Result<()> {
+    pub fn write_page<W: Write + Seek>(
+        &self,
+        pages: &mut tiff::Output<W>,
+        about: &About,
+    ) -> Result<()> {
         match &self.filtered {
-            Filtered::Picture(picture) => pages.picture(picture, self.alpha),
-            Filtered::Single(samples) => self.write_samples(pages, samples),
-            Filtered::Double(samples) => self.write_samples(pages, samples),
+            Filtered::Picture(picture) => pages.picture(picture, self.alpha, about),
+            Filtered::Single(samples) => self.write_samples(pages, samples, about),
+            Filtered::Double(samples) => self.write_samples(pages, samples, about),
         }
     }
 
@@ -67,23 +82,25 @@ impl Finished {
         &self,
         pages: &mut tiff::Output<W>,
         samples: &Array3<C>,
+        about: &About,
     ) -> Result<()> {
         fn page<A: Value + tiff::Sample, C: Value, W: Write + Seek>(
             pages: &mut tiff::Output<W>,
             samples: &Array3<C>,
             alpha: Alpha,
+            about: &About,
         ) -> Result<()> {
-            pages.samples(&raster::stored_in::<C, A>(samples)?, alpha)
+            pages.samples(&raster::stored_in::<C, A>(samples)?, alpha, about)
         }
         match self.dtype {
-            DType::I8 => page::<i8, C, W>(pages, samples, self.alpha),
-            DType::I16 => page::<i16, C, W>(pages, samples, self.alpha),
-            DType::I32 => page::<i32, C, W>(pages, samples, self.alpha),
-            DType::U8 => page::<u8, C, W>(pages, samples, self.alpha),
-            DType::U16 => page::<u16, C, W>(pages, samples, self.alpha),
-            DType::U32 => page::<u32, C, W>(pages, samples, self.alpha),
-            DType::F32 => page::<f32, C, W>(pages, samples, self.alpha),
-            DType::F64 => page::<f64, C, W>(pages, samples, self.alpha),
+            DType::I8 => page::<i8, C, W>(pages, samples, self.alpha, about),
+            DType::I16 => page::<i16, C, W>(pages, samples, self.alpha, about),
+            DType::I32 => page::<i32, C, W>(pages, samples, self.alpha, about),
+            DType::U8 => page::<u8, C, W>(pages, samples, self.alpha, about),
+            DType::U16 => page::<u16, C, W>(pages, samples, self.alpha, about),
+            DType::U32 => page::<u32, C, W>(pages, samples, self.alpha, about),
+            DType::F32 => page::<f32, C, W>(pages, samples, self.alpha, about),
+            DType::F64 => page::<f64, C, W>(pages, samples, self.alpha, about),
             _ => bail!("{TIFF_TYPES}"),
         }
     }

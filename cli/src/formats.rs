@@ -1,14 +1,16 @@
 //! Formats of picture files: what their names say, and what they keep.
 
-use std::io::{Cursor, Seek, Write};
+use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use image::codecs::hdr::HdrEncoder;
-use image::codecs::jpeg::JpegEncoder;
 use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
 use image::{ColorType, DynamicImage, GrayImage, ImageFormat, Luma, Rgb, Rgb32FImage};
+use jpeg_encoder::SamplingFactor;
 
+use crate::about::{About, png};
+use crate::jpeg;
 use crate::kernel::has_extension;
 use crate::raster::{self, Raster};
 use crate::report;
@@ -32,6 +34,10 @@ pub fn format(path: &Path) -> Option<ImageFormat> {
 
 pub fn is_tiff(path: &Path) -> bool {
     format(path) == Some(ImageFormat::Tiff)
+}
+
+pub fn is_jpeg(path: &Path) -> bool {
+    format(path) == Some(ImageFormat::Jpeg)
 }
 
 pub fn is_exr(path: &Path) -> bool {
@@ -85,7 +91,7 @@ fn keeps(path: &Path, color: ColorType) -> bool {
     let Some(format) = format(path) else { return false };
     // Not black, which even formats of black and white have.
     let grey = DynamicImage::ImageLuma8(GrayImage::from_pixel(1, 1, Luma([100])));
-    if write(&mut file, path, &in_type(grey, color)).is_err() {
+    if write(&mut file, path, &in_type(grey, color), &About::default()).is_err() {
         return false;
     }
     let Ok(found) = image::load_from_memory_with_format(file.get_ref(), format) else {
@@ -121,11 +127,31 @@ pub fn in_words(color: ColorType) -> String {
     format!("{bits}-bit {channels}{alpha}")
 }
 
-/// JPEG's quality: the usual default, 75, would show more than many filters do.
+/// JPEG's quality where the input has none: the usual default, 75, would show more than many filters do.
 const JPEG_QUALITY: u8 = 92;
 
-/// Writes a picture in the format that its name says.
-pub fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage) -> Result<()> {
+/// How a JPEG is compressed: as the input was, but for what the caller says.
+pub fn style(
+    input: Option<jpeg::Style>,
+    quality: Option<u8>,
+    subsampling: Option<jpeg::Subsampling>,
+) -> jpeg::Style {
+    let kept = input.as_ref().map_or(SamplingFactor::F_1_1, |style| style.sampling);
+    let sampling = subsampling.map_or(kept, SamplingFactor::from);
+    match (quality, input) {
+        (None, Some(input)) => jpeg::Style { sampling, ..input },
+        (quality, _) => jpeg::Style::of(quality.unwrap_or(JPEG_QUALITY), sampling),
+    }
+}
+
+/// Writes a picture in the format that its name says, with what its file said of it and the format has
+/// a place for.
+pub fn write(
+    file: &mut (impl Write + Seek),
+    path: &Path,
+    picture: &DynamicImage,
+    about: &About,
+) -> Result<()> {
     let encoding = SampleEncoding::Binary;
     let subtype = [
         ("pbm", PnmSubtype::Bitmap(encoding)),
@@ -137,13 +163,25 @@ pub fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage
     .find(|(extension, _)| has_extension(path, extension));
     match (format(path), subtype) {
         (Some(ImageFormat::Jpeg), _) => {
-            picture.write_with_encoder(JpegEncoder::new_with_quality(file, JPEG_QUALITY))?;
+            let style = style(about.style.clone(), None, None);
+            jpeg::write(file, picture, &style, &about.jpeg_head()?)?;
+        }
+        (Some(ImageFormat::Png), _) => png::write(file, picture, about)?,
+        (Some(ImageFormat::WebP), _) => write_webp(file, picture, about)?,
+        (Some(ImageFormat::Bmp), _) => {
+            picture.write_to(&mut *file, ImageFormat::Bmp)?;
+            if let Some(density) = about.density().filter(|density| density.absolute) {
+                let (x, y) = density.per_metre();
+                file.seek(SeekFrom::Start(38))?;
+                file.write_all(&[x, y].map(|value| (value.round() as i32).to_le_bytes()).concat())?;
+                file.seek(SeekFrom::End(0))?;
+            }
         }
         (_, Some((_, subtype))) => {
             picture.write_with_encoder(PnmEncoder::new(file).with_subtype(subtype))?;
         }
         (Some(ImageFormat::Tiff), _) => {
-            tiff::Output::new(file)?.picture(picture, tiff::Alpha::Straight)?
+            tiff::Output::new(file)?.picture(picture, tiff::Alpha::Straight, about)?
         }
         (Some(ImageFormat::Hdr), None) => match picture {
             DynamicImage::ImageRgb32F(picture) => write_hdr(file, picture)?,
@@ -153,6 +191,29 @@ pub fn write(file: &mut (impl Write + Seek), path: &Path, picture: &DynamicImage
         (None, None) => bail!("expected a name that ends in {}", extensions()),
     }
     Ok(())
+}
+
+/// Writes a WebP, which this encoder does without loss.
+fn write_webp(file: &mut impl Write, picture: &DynamicImage, about: &About) -> Result<()> {
+    use image_webp::ColorType::{L8, La8, Rgb8, Rgba8};
+    let color = match picture {
+        DynamicImage::ImageLuma8(_) => L8,
+        DynamicImage::ImageLumaA8(_) => La8,
+        DynamicImage::ImageRgb8(_) => Rgb8,
+        DynamicImage::ImageRgba8(_) => Rgba8,
+        other => bail!("a WebP has samples of 8 bits, got {:?}", other.color()),
+    };
+    let mut encoder = image_webp::WebPEncoder::new(file);
+    if let Some(profile) = &about.profile {
+        encoder.set_icc_profile(profile.clone());
+    }
+    if let Some(exif) = &about.exif {
+        encoder.set_exif_metadata(exif.clone());
+    }
+    if let Some(xmp) = &about.xmp {
+        encoder.set_xmp_metadata(xmp.clone());
+    }
+    Ok(encoder.encode(picture.as_bytes(), picture.width(), picture.height(), color)?)
 }
 
 /// Writes a Radiance picture. Its encoder wraps exponents around where they leave their byte.

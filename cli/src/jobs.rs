@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::formats;
 use crate::kernel::has_extension;
+use crate::report;
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +129,28 @@ impl Jobs {
             check_place(&output)?;
             jobs.push(Job { input, output, kind });
         }
+        check_inputs_stay(&jobs)?;
         Ok(Self { jobs, folder: Some(folder.into()), passed_over })
     }
+}
+
+/// Checks that no output replaces what another input is still to be read from. Its own it may.
+fn check_inputs_stay(jobs: &[Job]) -> Result<()> {
+    let file = |path: &Path| fs::canonicalize(path).ok();
+    let inputs: HashMap<PathBuf, &Job> =
+        jobs.iter().filter_map(|job| Some((file(&job.input)?, job))).collect();
+    for job in jobs {
+        let Some(other) = file(&job.output).and_then(|output| inputs.get(&output)) else {
+            continue;
+        };
+        ensure!(
+            file(&other.input) == file(&job.input),
+            "{} would replace {}, which is an input too: expected another folder as output",
+            job.output.display(),
+            other.input.display()
+        );
+    }
+    Ok(())
 }
 
 fn check_parent(output: &Path) -> Result<()> {
@@ -188,15 +209,9 @@ fn pictures_in(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>)> {
 
 /// What is passed over in a folder; nothing where that is nothing.
 fn in_words(folder: &Path, others: &[String]) -> Option<String> {
-    /// More names than these hide what matters.
-    const MOST_NAMES: usize = 20;
-    let names = others.get(..MOST_NAMES).unwrap_or(others).join(", ");
-    let more = match others.len().saturating_sub(MOST_NAMES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     let folder = folder.display();
     let count = others.len();
+    let names = report::names(others.iter().cloned());
     let what = "no regular files whose names end like a picture's";
-    (count > 0).then(|| format!("{folder}: passed over {count}, {what}: {names}{more}"))
+    (count > 0).then(|| format!("{folder}: passed over {count}, {what}: {names}"))
 }

@@ -29,7 +29,7 @@ enum Source {
 }
 
 /// An array of numbers of any type.
-pub trait Taps {
+pub trait Taps: Send + Sync {
     fn shape(&self) -> &[usize];
     fn numbers(&self) -> Box<dyn Iterator<Item = Number> + '_>;
 }

@@ -20,7 +20,7 @@ pub struct Leftovers {
 static LEFTOVERS: Mutex<Option<Leftovers>> = Mutex::new(None);
 
 /// Keeps a signal waiting for as long as this lives.
-pub fn hold() -> MutexGuard<'static, Option<Leftovers>> {
+fn hold() -> MutexGuard<'static, Option<Leftovers>> {
     LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -45,9 +45,12 @@ impl Temporary {
         Ok((file, Self(Some(path))))
     }
 
-    /// The file's path. No signal removes it from now on, which is for the time of a [`hold`].
-    pub fn into_path(mut self) -> TempPath {
-        self.0.take().expect("taken once")
+    /// Puts the file in its place. A signal waits for the end of this.
+    pub fn persist(mut self, target: &Path) -> io::Result<()> {
+        let mut held = hold();
+        let path = self.0.take().expect("taken once");
+        held.get_or_insert_default().files.remove(&*path);
+        path.persist(target).map_err(|error| error.error)
     }
 }
 

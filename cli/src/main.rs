@@ -1,5 +1,6 @@
 //! The command `convolve`.
 
+mod about;
 mod apply;
 mod args;
 mod array;
@@ -12,6 +13,7 @@ mod dtype;
 mod finished;
 mod formats;
 mod jobs;
+mod jpeg;
 mod kernel;
 mod leftovers;
 mod matrix;
@@ -22,6 +24,7 @@ mod picture;
 mod plan;
 mod raster;
 mod report;
+mod room;
 mod tiff;
 
 use std::process::ExitCode;

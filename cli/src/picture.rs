@@ -2,35 +2,43 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use convolve::{Boundary, Filter, Light, NanFilter, PictureFilter};
 use image::{ColorType, DynamicImage, Rgba32FImage};
 use ndarray::{Array2, Array3, Ix2};
 
+use crate::about::{About, curve_unlike_srgb};
 use crate::apply::Session;
-use crate::decode::{self, Contents, Picture};
+use crate::decode::{self, Contents, Decoded, Picture};
 use crate::dtype::{DType, Value};
 use crate::finished::{Filtered, Finished, check_dtype};
-use crate::formats::{check_format, check_raster_format, in_words, is_array, is_exr, is_tiff};
-use crate::output::Outputs;
+use crate::formats::{
+    self, check_format, check_raster_format, in_words, is_array, is_exr, is_tiff,
+};
+use crate::output::{self, Unfinished};
 use crate::raster::{self, Raster};
 use crate::report;
+use crate::room::Taken;
 use crate::tiff;
 use crate::with_samples;
 
-/// Filters that are kept: for the sizes and types that came last.
-const MOST_FILTERS: usize = 4;
+/// Filters that are kept: for the sizes and types that came last. A folder of photographs has a few, by
+/// the cameras and the ways up that these were held.
+const MOST_FILTERS: usize = 16;
 
-/// Filters pictures; plans once for pictures of the same size and type that follow each other.
+/// Filters pictures; plans once for all pictures of a size and type.
 pub struct Pictures<'a> {
     session: &'a Session<'a>,
     /// Taps of the kernel, once the first picture has asked for them.
-    kernel: Option<Array2<f32>>,
-    /// The one used last stands at the front.
-    filters: VecDeque<(Key, Rc<Planned>)>,
+    kernel: OnceLock<Array2<f32>>,
+    /// The one used last stands at the front. Whoever plans one holds it.
+    filters: Mutex<VecDeque<(Key, Slot)>>,
 }
+
+/// A filter, once it is planned.
+type Slot = Arc<Mutex<Option<Arc<Planned>>>>;
 
 /// What a filter is planned for.
 #[derive(Clone, Copy, PartialEq)]
@@ -53,26 +61,38 @@ enum Plane<A: Value> {
 
 impl<'a> Pictures<'a> {
     pub fn new(session: &'a Session<'a>) -> Self {
-        Self { session, kernel: None, filters: VecDeque::new() }
+        Self { session, kernel: OnceLock::new(), filters: Mutex::default() }
+    }
+
+    /// An error where no picture can be filtered with the kernel.
+    pub fn check_kernel(&self) -> Result<()> {
+        self.kernel().map(drop)
+    }
+
+    fn kernel(&self) -> Result<&Array2<f32>> {
+        if let Some(kernel) = self.kernel.get() {
+            return Ok(kernel);
+        }
+        let kernel = kernel_of(self.session)?;
+        Ok(self.kernel.get_or_init(|| kernel))
     }
 
     /// Filters the picture in a file, or all its pages.
-    pub fn run(&mut self, input: &Path, output: &Path, outputs: &mut Outputs) -> Result<()> {
+    pub fn run(&self, input: &Path, output: &Path) -> Result<()> {
         let args = self.session.args;
         check_dtype(output, args.dtype)?;
         let contents =
             decode::open(input, args.max_pixels).context("could not be read as a picture")?;
         let mut pages = match contents {
-            Contents::One(picture, smaller) => {
+            Contents::One(decoded) => {
+                let smaller = decoded.smaller;
                 if smaller > 0 {
-                    self.session.remark(format!(
-                        "{}: left out {smaller} smaller picture{} after the first (previews)",
-                        input.display(),
-                        if smaller == 1 { "" } else { "s" }
-                    ));
+                    let s = if smaller == 1 { "" } else { "s" };
+                    let text =
+                        format!("left out {smaller} smaller picture{s} after the first (previews)");
+                    self.session.remark(input, text);
                 }
-                let finished = self.finish(picture, output)?;
-                return outputs.write(output, |file| finished.write(file, output));
+                return self.one(*decoded, input, output);
             }
             Contents::Tiff(pages) => pages,
         };
@@ -85,31 +105,63 @@ impl<'a> Pictures<'a> {
         if pages.smaller_copies > 0 {
             let copies = pages.smaller_copies;
             let s = if copies == 1 { "y" } else { "ies" };
-            self.session.remark(format!(
-                "{}: left out {copies} smaller cop{s} of a page (thumbnails)",
-                input.display()
-            ));
+            self.session
+                .remark(input, format!("left out {copies} smaller cop{s} of a page (thumbnails)"));
         }
-        let mut page = |number| -> Result<Finished> {
-            let picture = pages.read(number).context("could not be read as a picture")?;
-            self.finish(picture, output)
-        };
+        let mut page = |number| pages.read(number).context("could not be read as a picture");
         if !is_tiff(output) {
-            let finished = page(0)?;
-            return outputs.write(output, |file| finished.write(file, output));
+            return self.one(page(0)?, input, output);
         }
-        let mut file = outputs.start(output)?;
-        let mut pages =
+        let mut file = Unfinished::start(output)?;
+        let mut written =
             tiff::Output::new(file.writer()).with_context(|| output.display().to_string())?;
         for number in 0..count {
-            let finished = page(number)?;
-            finished.write_page(&mut pages).with_context(|| output.display().to_string())?;
+            let (finished, about, _room) = self.finished(page(number)?, input, output)?;
+            let page = finished.write_page(&mut written, &about);
+            page.with_context(|| output.display().to_string())?;
         }
-        outputs.finish(file)
+        file.finish()
+    }
+
+    /// Filters the only picture of a file.
+    fn one(&self, decoded: Decoded, input: &Path, output: &Path) -> Result<()> {
+        let (finished, about, _room) = self.finished(decoded, input, output)?;
+        output::write(output, |file| finished.write(file, output, &about))
+    }
+
+    /// Filters a picture, and says what becomes of what its file says besides.
+    fn finished(
+        &self,
+        decoded: Decoded,
+        input: &Path,
+        output: &Path,
+    ) -> Result<(Finished, About, Taken)> {
+        let Decoded { picture, mut about, room, .. } = decoded;
+        let args = self.session.args;
+        if let (true, Some(curve)) = (args.linear, curve_unlike_srgb(&about)) {
+            self.session.remark(
+                input,
+                format!(
+                    "--linear takes levels by the curve of sRGB, its levels are said to be {curve}"
+                ),
+            );
+        }
+        let finished = self.finish(picture, output)?;
+        if let Some(space) = about.take_foreign_profile() {
+            let text = format!("left out its {space} profile: what is filtered and written is RGB");
+            self.session.remark(input, text);
+        }
+        if let Some(lost) = about.lost(output) {
+            self.session.remark(input, lost);
+        }
+        let (width, height) = finished.size()?;
+        about.filtered(width, height);
+        about.style = Some(formats::style(about.style, args.quality, args.subsampling));
+        Ok((finished, about, room))
     }
 
     /// Filters one picture.
-    fn finish(&mut self, picture: Picture, output: &Path) -> Result<Finished> {
+    fn finish(&self, picture: Picture, output: &Path) -> Result<Finished> {
         let args = self.session.args;
         let picture = match picture {
             // Only floating-point samples can be NaN.
@@ -128,12 +180,7 @@ impl<'a> Pictures<'a> {
         }
     }
 
-    fn image(
-        &mut self,
-        picture: &DynamicImage,
-        alpha: tiff::Alpha,
-        output: &Path,
-    ) -> Result<Finished> {
+    fn image(&self, picture: &DynamicImage, alpha: tiff::Alpha, output: &Path) -> Result<Finished> {
         let session = self.session;
         let args = session.args;
         let color = picture.color();
@@ -186,7 +233,7 @@ impl<'a> Pictures<'a> {
         Ok(Finished { filtered, dtype, alpha })
     }
 
-    fn raster(&mut self, raster: &Raster, output: &Path) -> Result<Finished> {
+    fn raster(&self, raster: &Raster, output: &Path) -> Result<Finished> {
         let own = raster.dtype();
         let (height, width, channels) = raster.dim();
         if !is_array(output) && !is_tiff(output) {
@@ -257,27 +304,34 @@ impl<'a> Pictures<'a> {
 
     /// The filter of a key: one of those that were used last, or a new one.
     fn planned(
-        &mut self,
+        &self,
         key: Key,
         plan: impl FnOnce(&Array2<f32>) -> Result<Planned>,
-    ) -> Result<Rc<Planned>> {
-        let kept = self.filters.iter().position(|(other, _)| *other == key);
-        let planned = match kept.and_then(|at| self.filters.remove(at)) {
-            Some((_, planned)) => planned,
+    ) -> Result<Arc<Planned>> {
+        let slot = self.slot(key);
+        // Others that want the same one wait until it is there.
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(planned) = &*slot {
+            return Ok(planned.clone());
+        }
+        let planned = Arc::new(plan(self.kernel()?)?);
+        self.session.explain_plan(planned.plan());
+        *slot = Some(planned.clone());
+        Ok(planned)
+    }
+
+    fn slot(&self, key: Key) -> Slot {
+        let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = filters.iter().position(|(other, _)| *other == key);
+        let slot = match kept.and_then(|at| filters.remove(at)) {
+            Some((_, slot)) => slot,
             None => {
-                // Before a new one is made: the largest filter sets how much memory is needed.
-                self.filters.truncate(MOST_FILTERS - 1);
-                let kernel = match &mut self.kernel {
-                    Some(kernel) => kernel,
-                    none => none.insert(kernel_of(self.session)?),
-                };
-                let planned = plan(kernel)?;
-                self.session.explain_plan(planned.plan());
-                Rc::new(planned)
+                filters.truncate(MOST_FILTERS - 1);
+                Slot::default()
             }
         };
-        self.filters.push_front((key, planned.clone()));
-        Ok(planned)
+        filters.push_front((key, slot.clone()));
+        slot
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the command says on the terminal, and how it ends.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use convolve::{Error, Verification};
@@ -41,21 +42,76 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Prints an error in one line, and gives the exit status.
+/// What went wrong with some of several files.
+#[derive(Debug)]
+struct Failed {
+    files: Vec<(PathBuf, anyhow::Error)>,
+    of: usize,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let failed = self.files.len();
+        match self.of - failed {
+            0 => write!(f, "none of {} files was written", self.of),
+            written => write!(f, "{failed} of {} files failed, {written} were written", self.of),
+        }
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// An error of these files, of so many.
+pub fn failed(files: Vec<(PathBuf, anyhow::Error)>, of: usize) -> anyhow::Error {
+    Failed { files, of }.into()
+}
+
+/// Prints an error in one line, and gives the exit status. Of several files each has a line, but that
+/// those with the same error share one; the last line counts them.
 pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => say(&error).into(),
+    }
+}
+
+fn say(error: &anyhow::Error) -> u8 {
+    if let Some(Failed { files, .. }) = error.downcast_ref() {
+        let mut status = FAILURE;
+        let mut said: Vec<(String, Vec<String>)> = Vec::new();
+        for (file, error) in files {
+            let (message, code) = message(error);
+            // Wrong results are worse news than missing ones.
+            status = status.min(code);
+            let file = file.display().to_string();
+            match said.iter_mut().find(|(other, _)| *other == message) {
+                Some((_, files)) => files.push(file),
+                None => said.push((message, vec![file])),
+            }
+        }
+        for (message, files) in said {
+            fail(&format!("{}: {message}", files.join(", ")));
+        }
+        fail(&error.to_string());
+        return status;
+    }
+    let (message, status) = message(error);
+    fail(&message);
+    status
+}
+
+/// What an error says in one line, and its exit status. What methods say that disagree is printed.
+fn message(error: &anyhow::Error) -> (String, u8) {
     if let Some(Disagreement(report)) = error.downcast_ref() {
+        note(&report.to_string());
         // What stands before the error itself is the input's name.
         let input: String = error
             .chain()
             .map(|cause| format!("{cause}: "))
             .take(error.chain().count() - 1)
             .collect();
-        note(&report.to_string());
-        note(&format!(
-            "convolve: {input}methods disagree by more than their error bounds; nothing was written"
-        ));
-        return DISAGREEMENT.into();
+        let what = "methods disagree by more than their error bounds; nothing was written";
+        return (format!("{input}{what}"), DISAGREEMENT);
     }
     let wrong = matches!(error.downcast_ref(), Some(Error::FailedCheck { .. }));
     let mut message = String::new();
@@ -66,8 +122,7 @@ pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
             message += &cause;
         }
     }
-    let status = fail(&message);
-    if wrong { DISAGREEMENT.into() } else { status }
+    (message, if wrong { DISAGREEMENT } else { FAILURE })
 }
 
 /// Prints `convolve: ...` in one line, and gives the exit status.
@@ -77,6 +132,17 @@ pub fn fail(message: &str) -> ExitCode {
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     note(&format!("convolve: {}", words.join(" ")));
     FAILURE.into()
+}
+
+/// `a, b, c`, and how many more there are than anybody reads.
+pub fn names(names: impl Iterator<Item = String>) -> String {
+    /// More names than these hide what matters.
+    const MOST: usize = 20;
+    let names: Vec<String> = names.collect();
+    match names.len().saturating_sub(MOST) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..MOST].join(", ")),
+    }
 }
 
 /// `a, b and c`.

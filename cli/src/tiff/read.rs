@@ -10,13 +10,22 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer};
 use ndarray::Array3;
 use tiff::ColorType;
-use tiff::decoder::{Decoder, DecodingResult, Limits};
-use tiff::tags::{CompressionMethod, ExtraSamples, PhotometricInterpretation, Tag};
+use tiff::decoder::ifd::Value;
+use tiff::decoder::{Decoder, DecodingResult, IfdDecoder, Limits};
+use tiff::tags::{
+    ByteOrder, CompressionMethod, ExtraSamples, IfdPointer, PhotometricInterpretation, Tag, Type,
+    ValueBuffer,
+};
 
 use super::Alpha;
 use super::palette::{Colours, Palette, Patched};
-use crate::decode::{self, Picture};
+use crate::about::fields::{
+    EXIF_DIRECTORY, Field, Fields, GPS_DIRECTORY, PICTURE, RESOLUTION, is_kept,
+};
+use crate::about::{About, Density};
+use crate::decode::{self, Decoded, Picture};
 use crate::raster::{Raster, collected, real, stored};
+use crate::room;
 
 /// The pages of a file that are filtered.
 pub struct Pages {
@@ -66,7 +75,7 @@ impl Pages {
 
     /// The picture on a page, the way up that it should be seen; its colours do not have alpha
     /// multiplied in.
-    pub fn read(&mut self, page: usize) -> Result<Picture> {
+    pub fn read(&mut self, page: usize) -> Result<Decoded> {
         let page = self.pages[page];
         let several = self.len() > 1;
         self.page(page).map_err(decode::explained).with_context(|| match several {
@@ -75,7 +84,7 @@ impl Pages {
         })
     }
 
-    fn page(&mut self, page: usize) -> Result<Picture> {
+    fn page(&mut self, page: usize) -> Result<Decoded> {
         let decoder = &mut self.decoder;
         decoder.seek_to_image(page)?;
         let (width, height) = decoder.dimensions()?;
@@ -87,6 +96,7 @@ impl Pages {
         let turned = orientation.is_some_and(|way| way != Orientation::NoTransforms);
         let photometric: u16 = decoder.get_tag_unsigned(Tag::PhotometricInterpretation)?;
         let samples: u16 = decoder.find_tag_unsigned(Tag::SamplesPerPixel)?.unwrap_or(1);
+        let mut about = about(decoder)?;
         check_meaning(decoder, PhotometricInterpretation::from_u16(photometric), samples)?;
         let palette = match PhotometricInterpretation::from_u16(photometric) {
             Some(PhotometricInterpretation::RGBPalette) => {
@@ -110,6 +120,7 @@ impl Pages {
         let layout = decoder.image_buffer_layout()?;
         // A picture is turned into another one.
         let bytes = layout.complete_len as u64 * if turned { 2 } else { 1 };
+        let room = room::take(bytes + layout.complete_len as u64);
         self.limits.check_bytes(bytes, width, height)?;
         let mut samples = DecodingResult::U8(Vec::new());
         let layout = decoder.read_image_to_buffer(&mut samples)?;
@@ -118,14 +129,83 @@ impl Pages {
             "not all of its planes fit into memory"
         );
         let mut page = Page { width, height, color, extra, planes: layout.planes };
-        if let Some(palette) = palette {
-            return Ok(page.with_palette(&palette, samples)?.oriented(orientation));
-        }
-        if color.bit_depth() < 8 {
-            samples = page.bytes(samples)?;
-        }
-        Ok(page.picture(samples)?.oriented(orientation))
+        let picture = match palette {
+            Some(palette) => page.with_palette(&palette, samples)?,
+            None => {
+                if color.bit_depth() < 8 {
+                    samples = page.bytes(samples)?;
+                }
+                page.picture(samples)?
+            }
+        };
+        about.turn(orientation.unwrap_or(Orientation::NoTransforms));
+        Ok(Decoded { picture: picture.oriented(orientation), about, smaller: 0, room })
     }
+}
+
+/// What a page says besides its pixels.
+fn about<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<About> {
+    const XMP: u16 = 700;
+    const CENTIMETRE: u16 = 3;
+    let bytes = |decoder: &mut Decoder<R>, tag| -> Result<Option<Vec<u8>>> {
+        let found = decoder.find_tag(tag)?.map(|value| value.into_u8_vec());
+        // What has another type is not what it should be.
+        Ok(found.and_then(Result::ok))
+    };
+    let number = |decoder: &mut Decoder<R>, tag| -> Result<Option<f64>> {
+        let found = decoder.find_tag(tag)?.and_then(|value| match value {
+            Value::Rational(numerator, denominator) => {
+                Some(f64::from(numerator) / f64::from(denominator))
+            }
+            _ => None,
+        });
+        Ok(found.filter(|number| number.is_finite() && *number > 0.0))
+    };
+    let x = number(decoder, Tag::XResolution)?;
+    let y = number(decoder, Tag::YResolution)?;
+    let unit: Option<u16> = decoder.find_tag_unsigned(Tag::ResolutionUnit)?;
+    let density = x.zip(y).and_then(|(x, y)| match unit {
+        Some(CENTIMETRE) => Some(Density::per_centimetre(x, y)),
+        Some(1) if x != y => Some(Density::of_aspect(x, y)),
+        Some(1) => None,
+        _ => Some(Density::per_inch(x, y)),
+    });
+    let profile = bytes(decoder, Tag::IccProfile)?;
+    let xmp = bytes(decoder, Tag::Unknown(XMP))?;
+    let exif = fields(decoder)?.block();
+    Ok(About { profile, xmp, density, exif, ..About::default() })
+}
+
+/// Exif, of which a page has a part among its own tags.
+fn fields<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Fields> {
+    let mut page = decoder.image_ifd();
+    let picture = PICTURE.into_iter().filter_map(|tag| field(&mut page, tag)).collect();
+    let resolution = RESOLUTION.into_iter().filter_map(|tag| field(&mut page, tag));
+    let resolution: Vec<Field> = resolution.collect();
+    let mut beside = |tag| -> Option<Vec<Field>> {
+        let at: u64 = decoder.find_tag_unsigned(Tag::from_u16_exhaustive(tag)).ok()??;
+        // What cannot be read is not there: the picture may be read all the same.
+        let directory = decoder.read_directory(IfdPointer(at)).ok()?;
+        let tags: Vec<u16> = directory.iter().map(|(tag, _)| tag.to_u16()).collect();
+        let mut values = decoder.read_directory_tags(&directory);
+        let kept = tags.into_iter().filter(|&tag| is_kept(tag));
+        Some(kept.filter_map(|tag| field(&mut values, tag)).collect())
+    };
+    let exif = beside(EXIF_DIRECTORY).unwrap_or_default();
+    let mut fields = Fields { picture, exif, gps: beside(GPS_DIRECTORY).unwrap_or_default() };
+    // By itself it is no Exif.
+    if !fields.is_empty() {
+        fields.picture.extend(resolution);
+    }
+    Ok(fields)
+}
+
+fn field(values: &mut IfdDecoder, tag: u16) -> Option<Field> {
+    let mut value = ValueBuffer::empty(Type::BYTE);
+    values.find_tag_buf(Tag::from_u16_exhaustive(tag), &mut value).ok()??;
+    value.set_byte_order(ByteOrder::native());
+    let bytes = value.as_bytes().to_vec();
+    Some(Field { tag, kind: value.data_type().to_u16(), bytes })
 }
 
 /// What matters of a page before its pixels do.

@@ -236,9 +236,15 @@ fn places() {
     apply("x.png ragged.txt -o out", "ends in .npy or in png");
     apply("x.png missing.png -o out", "missing.png: No such file");
     apply("x.png x.npy -o occupied", "is a folder");
-    // Two good pictures and then one that is none: neither a folder nor files are left.
-    apply("folder -o out", "folder/z.png: could not be read as a picture");
-    apply("folder -o other", "folder/z.png: could not be read as a picture");
+    apply("x.png -o y.png --quality 80", "--quality and --subsampling go with JPEGs");
+    apply("folder -o out --subsampling 420", "--quality and --subsampling go with JPEGs");
+    apply("x.png -o y.jpg --quality 101", "101 is not in 1..=100");
+    // What is wrong with all files is said once, before any of them is read.
+    refused(
+        &place,
+        "apply folder -k volume.npy -o out --device cpu",
+        "kernel volume.npy has 3 axes",
+    );
 }
 
 #[test]

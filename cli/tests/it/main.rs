@@ -11,3 +11,4 @@ mod misread;
 mod openexr;
 mod pictures;
 mod tiffs;
+mod whole;

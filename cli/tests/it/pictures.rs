@@ -171,7 +171,7 @@ fn a_folder_is_planned_once_for_each_size() {
 }
 
 #[test]
-fn four_filters_are_kept_and_no_more() {
+fn sixteen_filters_are_kept_and_no_more() {
     let place = Place::new();
     let plans = |sizes: u32| {
         let input = format!("of{sizes}");
@@ -184,7 +184,7 @@ fn four_filters_are_kept_and_no_more() {
         let arguments = format!("apply {input} -k box:3 -o out{sizes} --device cpu --explain");
         place.succeed(&arguments).matches("chosen: ").count()
     };
-    assert_eq!([plans(4), plans(5)], [4, 10]);
+    assert_eq!([plans(16), plans(17)], [16, 34]);
 }
 
 #[test]
