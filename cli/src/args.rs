@@ -431,7 +431,8 @@ mod tests {
     fn the_help_lists_kernels_in_columns() {
         let help = kernels();
         let rows = || help.lines().skip(1).take_while(|line| line.starts_with("  "));
-        assert!(rows().all(|row| row.len() > 25 && row.as_bytes()[24] == b' '), "{help}");
+        let long = |row: &str| row.len() > 26 && !row.trim_start().contains(' ');
+        assert!(rows().all(|row| long(row) || row.as_bytes()[24] == b' '), "{help}");
         assert!(rows().any(|row| row.starts_with("  disk:RADIUS            blur")), "{help}");
         assert!(rows().any(|row| row.starts_with("  FILE.npy               an array")), "{help}");
     }

@@ -14,6 +14,7 @@ mod encode_texture;
 mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
+mod filters;
 mod folding;
 mod formats;
 mod geometry;
