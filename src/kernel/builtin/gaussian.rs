@@ -270,10 +270,7 @@ pub(super) fn difference(sigma: f64, wider: f64, rank: usize) -> Result<ArrayD<f
 /// deviation `sigma` takes from it, `(1 + amount) - amount * gaussian`. Sums to one.
 ///
 /// What `skimage.filters.unsharp_mask(radius=sigma, amount=amount)` computes before it clips.
-#[cfg_attr(
-    feature = "image",
-    doc = "With a threshold it is no convolution: [`Convolver::unsharp_mask`](crate::Convolver::unsharp_mask)."
-)]
+/// With a threshold it is no convolution: [`FilterBuilder::unsharp`](crate::FilterBuilder::unsharp).
 ///
 /// ```
 /// let kernel = convolve::filters::unsharp::<f64>(1.0, 0.8)?;

@@ -55,6 +55,7 @@
 
 mod aperture;
 mod built_in;
+mod derivatives;
 mod differences;
 mod gabor;
 mod gaussian;
@@ -68,6 +69,7 @@ use crate::error::Error;
 pub use aperture::{disk, polygon};
 use built_in::Taps::{Any, Plane};
 pub use built_in::{BuiltIn, Parameter};
+pub use derivatives::Derivatives;
 pub use differences::{
     emboss, identity, laplacian, prewitt_x, prewitt_y, roberts_left, roberts_right, scharr_x,
     scharr_y, sharpen, sobel_x, sobel_y,
