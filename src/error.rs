@@ -139,7 +139,7 @@ pub enum Error {
         reason: String,
     },
     /// A text that is no kernel: see [`filters::Named`](crate::filters::Named) and
-    /// [`filters::from_text`](crate::filters::from_text).
+    /// [`filters::TextKernel`](crate::filters::TextKernel).
     #[error("kernel {text:?}: {reason}")]
     KernelText {
         /// What was given, or the first line of it that is wrong.

@@ -33,7 +33,7 @@ pub struct Session<'a> {
 
 pub fn run(args: &Apply) -> Result<()> {
     let Jobs { jobs, folder, passed_over } = Jobs::new(&args.inputs, &args.output)?;
-    let kernel = Kernel::load(&args.kernel)?;
+    let kernel = Kernel::load(&args.kernel, args.scale)?;
     let bar = progress_bar(jobs.len());
     let remarks = RefCell::new(passed_over);
     let session =

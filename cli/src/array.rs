@@ -9,10 +9,10 @@ use ndarray::{ArrayD, Axis, Dimension, IxDyn};
 use crate::apply::Session;
 use crate::args::Channels;
 use crate::dtype::{DType, Value};
-use crate::kernel::read_taps;
+use crate::kernel::{Kernel, read_taps};
 use crate::npy::{self, Npy};
+use crate::operation::Planned;
 use crate::output::Outputs;
-use crate::report;
 use crate::with_dtype;
 
 /// Convolves one array.
@@ -31,29 +31,24 @@ fn typed<A: Value>(
     outputs: &mut Outputs,
 ) -> Result<()> {
     ensure!(!session.args.linear, "--linear goes with pictures, got an array");
-    let filter = planner::<A>(session, &npy.shape)?;
+    let (filter, rank) = planner::<A>(session, &npy.shape)?;
     let x = read::<A>(npy)?;
-    let y = if session.args.ignore_nan {
-        let filter = filter.for_shape_ignoring_nan(x.raw_dim())?;
-        session.explain_plan(filter.plan());
-        session.timed(filter.plan(), || filter.apply(&x))?
-    } else {
-        let filter = filter.for_shape(x.raw_dim())?;
-        session.explain_plan(filter.plan());
-        let y = session.timed(filter.plan(), || filter.apply(&x))?;
-        if session.args.verify {
-            session.note(&report::agreed(filter.verify(&x)?)?.to_string());
-        }
-        if session.args.profile {
-            session.note(&filter.profile(&x)?.to_string());
-        }
-        y
+    let taps = |kernel: &Kernel| {
+        let taps = kernel.cast::<A>(rank)?;
+        // The axis of the channels.
+        Ok(if rank < x.ndim() { taps.insert_axis(Axis(rank)) } else { taps })
     };
+    let planned = Planned::new(session, filter, x.raw_dim(), taps)?;
+    session.explain_plan(planned.plan());
+    let y = planned.run(session, &x)?;
     outputs.write(output, |file| npy::write(file, &y))
 }
 
-/// The kernel and its options, for an array of this shape.
-fn planner<A: Value>(session: &Session, shape: &[usize]) -> Result<FilterBuilder<A, IxDyn>> {
+/// The kernel and its options, for an array of this shape, and how many axes it has before the channels.
+fn planner<A: Value>(
+    session: &Session,
+    shape: &[usize],
+) -> Result<(FilterBuilder<A, IxDyn>, usize)> {
     let meaning = &session.args.meaning;
     let rank = shape.len();
     let (kernel, options) = match session.args.channels {
@@ -75,7 +70,8 @@ fn planner<A: Value>(session: &Session, shape: &[usize]) -> Result<FilterBuilder
             (kernel.insert_axis(axis), options)
         }
     };
-    Ok(session.planned(session.convolver.filter(&kernel).options(options)))
+    let axes = if session.args.channels == Channels::Last { rank - 1 } else { rank };
+    Ok((session.planned(session.convolver.filter(&kernel).options(options)), axes))
 }
 
 /// The array in the type that is computed in, where digits may be rounded, and no more.

@@ -14,7 +14,7 @@ use crate::format::pixels::{Pixels, input};
 use crate::format::transfer::Channel;
 use crate::plan::Plan;
 use crate::util::memory;
-use crate::words::Light;
+use crate::words::{Alpha, Light};
 
 impl UnsharpBuilder<f32, Ix2> {
     /// Plans for pictures of the size and the channels of this one. The threshold is in the picture's own
@@ -76,6 +76,12 @@ impl PictureUnsharp {
     /// The filter that blurs, which can be verified and profiled.
     pub fn blur(&self) -> &PictureFilter {
         &self.blur
+    }
+
+    /// How the blur treats alpha: as [`PictureFilter::alpha`] says.
+    pub fn alpha(mut self, alpha: Alpha) -> Self {
+        self.blur = self.blur.alpha(alpha);
+        self
     }
 
     /// What will run to blur.

@@ -14,7 +14,8 @@
 //! # Ok::<(), convolve::Error>(())
 //! ```
 //!
-//! [`BUILT_IN`] has them by name, as the command takes them, and [`Named`] reads them. Those of "any" axes have as many as what is
+//! [`BUILT_IN`] has them by name, as the command takes them, and [`Named`] reads them; [`TextKernel`] reads
+//! kernels of one's own. Those of "any" axes have as many as what is
 //! filtered, and take one value for all axes or one per axis.
 //!
 //! | name | axes | values | what it is |
@@ -62,7 +63,10 @@ mod gaussian;
 mod motion;
 mod named;
 mod optics;
+#[cfg(feature = "image")]
+mod picture;
 mod smooth;
+mod text;
 
 use crate::error::Error;
 
@@ -82,7 +86,10 @@ pub use gaussian::{
 pub use motion::motion;
 pub use named::Named;
 pub use optics::{airy, moffat};
+#[cfg(feature = "image")]
+pub use picture::from_picture;
 pub use smooth::{binomial, box_mean, tent};
+pub use text::TextKernel;
 
 /// All built-in kernels. The command takes its names, its help and its messages from here: a new kernel
 /// is a function, an entry here and a line of the table above, which a test compares with the entries.
