@@ -79,6 +79,7 @@ pub use face::normalized::NanFilter;
 #[cfg(feature = "image")]
 pub use face::picture::{PictureFilter, gradient::PictureGradient, unsharp::PictureUnsharp};
 pub use face::stream::{Results, Stream};
+pub use face::template::{TemplateBuilder, TemplateFilter};
 pub use face::unsharp::{UnsharpBuilder, UnsharpFilter};
 pub use format::FrameSample;
 #[cfg(feature = "gpu")]

@@ -9,4 +9,5 @@ pub(crate) mod normalized;
 pub(crate) mod picture;
 mod pointwise;
 pub(crate) mod stream;
+pub(crate) mod template;
 pub(crate) mod unsharp;

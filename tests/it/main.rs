@@ -34,6 +34,7 @@ mod memory;
 #[cfg(feature = "gpu")]
 mod misuse;
 mod nonfinite;
+mod operations;
 mod parity;
 mod planner;
 mod precision;
