@@ -1,6 +1,7 @@
 // The README's links lead to files of the repository. The first definition of a link holds: here are
 // those for the documentation, with small pictures that need no file.
 //! [in-frame]: crate::pages::in_frame
+//! [gallery]: crate::filters
 //! [correctness]: crate::pages::correctness
 //! [how-it-chooses]: crate::pages::how_it_chooses
 //! [crossover]: crate::pages::crossover

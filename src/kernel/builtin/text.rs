@@ -47,12 +47,7 @@ impl TextKernel {
     }
 
     /// What is to be added to results, in levels of pictures of 8 bits, of which 255 is the brightest.
-    /// Default: 0. The kernel alone cannot do it
-    #[cfg_attr(
-        feature = "image",
-        doc = "(pictures can: [`Signed::Offset`](crate::Signed::Offset))."
-    )]
-    #[cfg_attr(not(feature = "image"), doc = "(pictures can).")]
+    /// Default: 0. The kernel alone cannot do it; pictures can, by `Signed::Offset`.
     pub fn offset(&self) -> f64 {
         self.offset
     }
