@@ -11,7 +11,7 @@ use crate::face::pointwise::{self, real};
 use crate::plan::Plan;
 use crate::problem::boundary::Boundary;
 use crate::util::memory;
-use crate::words::{Mode, Operation};
+use crate::words::Mode;
 
 impl Convolver {
     /// Finds a pattern: the normalised cross-correlation of a template with every window of an array, between
@@ -118,11 +118,8 @@ impl<D: Dimension> TemplateBuilder<D> {
         // Sums over the same windows: means that are left away.
         let ones = self.taps.map(|_| 1.0);
         let plan = |taps: &ArrayRef<f64, D>| {
-            let mut options = crate::problem::Options::default();
-            options.operation = Operation::Correlate;
-            options.mode = self.mode;
-            options.boundary = Boundary::Zero.into();
-            self.convolver.filter(taps).options(options)
+            let filter = self.convolver.filter(taps).boundary(Boundary::Zero);
+            filter.correlate().mode(self.mode)
         };
         let products = plan(&self.taps).for_shape(shape.clone())?;
         Ok(TemplateFilter { products, sums: accurate(plan(&ones), &shape)?, length: self.length })

@@ -198,7 +198,7 @@ fn a_picture_may_be_a_kernel() {
         "apply point.png -k black.png -o z.png",
         "expected something that is not black",
     );
-    place.write("cut.png", std::fs::read(place.file("l.png")).expect("a file")[..40].to_vec());
+    place.write("cut.png", &std::fs::read(place.file("l.png")).expect("a file")[..40]);
     refused(&place, "apply point.png -k cut.png -o z.png", "could not be read as a picture");
 }
 

@@ -316,7 +316,7 @@ fn minus(a: ArrayD<f64>, b: ArrayD<f64>) -> ArrayD<f64> {
 ///
 /// ```
 /// let kernel = convolve::filters::gaussian_rotated::<f64>([4.0, 1.0], 30.0)?;
-/// assert_eq!(kernel.dim(), (17, 29));
+/// assert_eq!(kernel.dim(), (19, 29));
 /// assert!((kernel.sum() - 1.0).abs() < 1e-12);
 /// # Ok::<(), convolve::Error>(())
 /// ```
