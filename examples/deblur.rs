@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Beside the edges nobody knows what was outside.
     let off = |x: &Array2<f32>| {
-        let inner = ndarray::s![16..-16, 16..-16];
+        let inner = ndarray::s![16..shape.0 - 16, 16..shape.1 - 16];
         let off = &x.slice(inner) - &original.slice(inner);
         off.mapv(|x| x * x).mean().unwrap_or_default().sqrt()
     };
