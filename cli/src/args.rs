@@ -40,7 +40,7 @@ pub enum Command {
 /// What kernels there are.
 fn kernels() -> String {
     format!(
-        "Kernels:\n{}{OPERATIONS}{KERNEL_FILES}{} {KERNEL_AXES}",
+        "Kernels:\n{}{OPERATIONS}{KERNEL_FILES}{}\n{KERNEL_AXES}",
         builtin::help(),
         builtin::of_any_rank()
     )
@@ -48,7 +48,8 @@ fn kernels() -> String {
 
 // Not after a backslash, which would take the blanks of the first line.
 const OPERATIONS: &str = "  unsharp:SIGMA,AMOUNT,THRESHOLD
-                         the same where it takes more than THRESHOLD (apply only)
+                         unsharp mask where that takes more than THRESHOLD, in units
+                         of the samples (apply only)
   gradient:NAME          strength of edges: length of the vector of both derivatives by
                          sobel, scharr, prewitt, roberts or gaussian:SIGMA (apply only)
 ";
@@ -63,8 +64,9 @@ const KERNEL_FILES: &str = "  FILE.npy               an array
 ";
 
 const KERNEL_AXES: &str = "\
-have as many axes as what is filtered: one value holds for
-all of them, gaussian:2,0.5 and box:3,5 have one per axis. The others have two.
+have as many axes as what is filtered: a value holds for all of them, or there is
+one per axis where a kernel takes a single one, as gaussian:2,0.5 and box:3,5. The
+others have two axes.
 A kernel takes the input's type (f32 for pictures). Digits may be rounded, and tails
 may vanish that the largest tap hides; a tap that would lose more is an error: its
 fraction in an integer, its imaginary part, or all of it where it would become infinite.";

@@ -181,7 +181,7 @@ pub fn gaussian<A: Element>(sigma: f64) -> Result<Array2<A>> {
 ///
 /// Along each axis it is the [`gaussian`] times the polynomial of its derivative, which is not
 /// scaled again: its sum is zero for odd orders, and nearly so for even ones, the more so the wider
-/// it is. A slope of 1 gives nearly 1, from `sigma` 1 on within 1 %.
+/// it is. A slope of 1 gives nearly 1, from `sigma` 1 on within 0.01 %.
 ///
 /// ```
 /// use convolve::{Mode, convolve, filters};
@@ -208,8 +208,8 @@ pub(super) fn derivative_in_plane(sigma: f64, order: [f64; 2]) -> Result<Array2<
 /// The Laplacian of a blurred picture, the sum of its second derivatives: negative on bright spots
 /// about as wide as `sigma`. The kernel of `scipy.ndimage.gaussian_laplace`.
 ///
-/// As there it is not scaled: its sum is nearly zero, the more so the wider it is (1e-2 for a `sigma`
-/// of 1, of taps that sum to 0.9 in magnitude). Times `sigma^2` its answers can be compared between
+/// As there it is not scaled, and its sum is nearly zero from a `sigma` of 1 on: -1.4e-4 there, of taps whose
+/// magnitudes sum to 1.4. A narrower one is cut too coarsely into samples: for 0.5 it sums to -1.1. Times `sigma^2` its answers can be compared between
 /// scales.
 ///
 /// ```
