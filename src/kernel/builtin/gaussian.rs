@@ -209,8 +209,8 @@ pub(super) fn derivative_in_plane(sigma: f64, order: [f64; 2]) -> Result<Array2<
 /// about as wide as `sigma`. The kernel of `scipy.ndimage.gaussian_laplace`.
 ///
 /// As there it is not scaled, and its sum is nearly zero from a `sigma` of 1 on: -1.4e-4 there, of taps whose
-/// magnitudes sum to 1.4. A narrower one is cut too coarsely into samples: for 0.5 it sums to -1.1. Times `sigma^2` its answers can be compared between
-/// scales.
+/// magnitudes sum to 1.4. A narrower one is cut too coarsely into samples: for 0.5 it sums to -1.1. Times
+/// `sigma^2` its answers can be compared between scales.
 ///
 /// ```
 /// let kernel = convolve::filters::laplacian_of_gaussian::<f64>(2.0)?;
