@@ -1,35 +1,35 @@
-//! The strength of the edges in a photograph: the length of its gradient, from two Sobel kernels.
+//! The edges of a photograph: their strength, and their slopes to the right about mid-grey.
 //!
-//! `cargo run --release --features image --example edges -- [IN] [OUT]`
+//! `cargo run --release --features image --example edges -- [IN] [OUT] [SLOPES]`
 
 use std::env;
 use std::error::Error;
 use std::path::PathBuf;
 
-use convolve::{Boundary, Convolver, filters};
-use image::GrayImage;
-use ndarray::{Array2, Zip};
+use convolve::filters::Derivatives;
+use convolve::{Convolver, Signed};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args_os().skip(1).map(PathBuf::from);
     let input = args.next().unwrap_or_else(|| "assets/camera.png".into());
-    let output = args.next().unwrap_or_else(|| env::temp_dir().join("edges.png"));
+    let mut output =
+        |name: &str| args.next().unwrap_or_else(|| env::temp_dir().join(format!("{name}.png")));
+    let (edges_file, slopes_file) = (output("edges"), output("slopes"));
 
-    let picture = image::open(input)?.into_luma8();
-    let (width, height) = picture.dimensions();
-    let shape = (height as usize, width as usize);
-    let x = Array2::from_shape_vec(shape, picture.into_raw())?.mapv(f32::from);
-
+    let picture = image::open(input)?;
     let convolver = Convolver::new();
-    let gradient = |kernel: &Array2<f32>| {
-        convolver.filter(kernel).boundary(Boundary::Mirror).for_shape(shape)?.apply(&x)
-    };
-    let (across, down) = (gradient(&filters::sobel_x()?)?, gradient(&filters::sobel_y()?)?);
-    let strength = Zip::from(&across).and(&down).map_collect(|dx, dy| dx.hypot(*dy) as u8);
+    // A slope of one level a pixel gives 8 by Sobel's kernels: a quarter of that shows the faint ones too.
+    let kernels = Derivatives::Sobel.kernels::<f32>()?;
+    let [right, down] = kernels.map(|kernel| kernel / 4.0);
 
-    let edges = GrayImage::from_raw(width, height, strength.into_raw_vec_and_offset().0)
-        .ok_or("a picture of the same size")?;
-    edges.save(&output)?;
-    println!("{}", output.display());
+    // The length of the vector of both derivatives: whatever the direction of an edge.
+    let edges = convolver.picture_filter(&right).gradient(&down).for_picture(&picture)?;
+    edges.apply(&picture)?.save(&edges_file)?;
+
+    // One derivative has a sign.
+    let slopes = convolver.picture_filter(&right).for_picture(&picture)?;
+    slopes.signed(Signed::MID_GREY).apply(&picture)?.save(&slopes_file)?;
+
+    println!("{}\n{}", edges_file.display(), slopes_file.display());
     Ok(())
 }

@@ -138,6 +138,15 @@ pub enum Error {
         /// What was expected and what was got.
         reason: String,
     },
+    /// A text that is no kernel: see [`filters::Named`](crate::filters::Named) and
+    /// [`filters::TextKernel`](crate::filters::TextKernel).
+    #[error("kernel {text:?}: {reason}")]
+    KernelText {
+        /// What was given, or the first line of it that is wrong.
+        text: String,
+        /// What was expected.
+        reason: String,
+    },
     /// An output is not what it must be: see [`FilterBuilder::check`](crate::FilterBuilder::check).
     #[error(
         "check failed: {device} {method} gave {value} at output {output:?}, expected {expected}: off by {off:.1e}, {bound:.1e} allowed"

@@ -1,6 +1,7 @@
 // The README's links lead to files of the repository. The first definition of a link holds: here are
 // those for the documentation, with small pictures that need no file.
 //! [in-frame]: crate::pages::in_frame
+//! [gallery]: crate::filters
 //! [correctness]: crate::pages::correctness
 //! [how-it-chooses]: crate::pages::how_it_chooses
 //! [crossover]: crate::pages::crossover
@@ -75,10 +76,13 @@ pub use face::builder::FilterBuilder;
 pub use face::convolver::{Convolver, ConvolverBuilder, convolve, correlate};
 pub use face::filter::Filter;
 pub use face::filter::profile::{DeviceTimes, Profile};
+pub use face::gradient::{GradientBuilder, GradientFilter};
 pub use face::normalized::NanFilter;
 #[cfg(feature = "image")]
-pub use face::picture::PictureFilter;
+pub use face::picture::{PictureFilter, gradient::PictureGradient, unsharp::PictureUnsharp};
 pub use face::stream::{Results, Stream};
+pub use face::template::{TemplateBuilder, TemplateFilter};
+pub use face::unsharp::{UnsharpBuilder, UnsharpFilter};
 pub use format::FrameSample;
 #[cfg(feature = "gpu")]
 pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
@@ -93,7 +97,7 @@ pub use prove::check::Check;
 pub use prove::reference;
 pub use prove::verify::{Deviation, Difference, Verification, Verified};
 #[cfg(feature = "image")]
-pub use words::{Alpha, Light};
+pub use words::{Alpha, Light, Signed};
 pub use words::{Device, Method, Mode, Operation, Precision, Tolerance};
 
 // What stands in this library's own signatures.

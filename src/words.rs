@@ -171,6 +171,30 @@ pub enum Light {
     Linear,
 }
 
+/// How results of a filter that may be below zero are shown in a picture.
+///
+/// [`Signed::Absolute`] and [`Signed::Offset`] show numbers, not light: with [`Light::Linear`] differences
+/// of light are stored as they come out, and not encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+#[cfg(feature = "image")]
+pub enum Signed {
+    /// As they are: what is below zero becomes zero where levels are stored.
+    #[default]
+    Clip,
+    /// Without their sign.
+    Absolute,
+    /// With a level added to them, as a part of the brightest: 0.5 is mid-grey. In pictures of 8 and of 16
+    /// bits it is rounded to a whole level, 128 or 32,768 for 0.5.
+    Offset(f32),
+}
+
+#[cfg(feature = "image")]
+impl Signed {
+    /// About mid-grey: what is darker is below zero, what is brighter above.
+    pub const MID_GREY: Self = Self::Offset(0.5);
+}
+
 /// A time with a unit that suits it.
 pub(crate) struct Seconds(pub f64);
 

@@ -44,7 +44,7 @@ pub fn run(args: &Apply) -> Result<()> {
         !compressed || jobs.iter().any(|job| formats::is_jpeg(&job.output)),
         "--quality and --subsampling go with JPEGs: expected an output that ends in jpg"
     );
-    let kernel = Kernel::load(&args.kernel)?;
+    let kernel = Kernel::load(&args.kernel, args.scale)?;
     let session = Session {
         args,
         convolver: Convolver::new(),

@@ -28,6 +28,8 @@ pub enum Command {
     Apply(Apply),
     /// Explain what would run, without running it
     Plan(Plan),
+    /// Show a kernel: its taps as text, or as a picture
+    Kernel(ShowKernel),
     /// Show the CPU, the GPUs, which of them would be used, and what was measured of them
     Devices,
     /// Measure this machine, and keep the result for later plans
@@ -38,19 +40,34 @@ pub enum Command {
 
 /// What kernels there are.
 fn kernels() -> String {
-    format!("Kernels:\n{}{KERNEL_FILES}{} {KERNEL_AXES}", builtin::help(), builtin::of_any_rank())
+    format!(
+        "Kernels:\n{}{OPERATIONS}{KERNEL_FILES}{}\n{KERNEL_AXES}",
+        builtin::help(),
+        builtin::of_any_rank()
+    )
 }
 
 // Not after a backslash, which would take the blanks of the first line.
+const OPERATIONS: &str = "  unsharp:SIGMA,AMOUNT,THRESHOLD
+                         unsharp mask where that takes more than THRESHOLD, in units
+                         of the samples (apply only)
+  gradient:NAME          strength of edges: length of the vector of both derivatives by
+                         sobel, scharr, prewitt, roberts or gaussian:SIGMA (apply only)
+";
+
 const KERNEL_FILES: &str = "  FILE.npy               an array
+  FILE.png               a picture (of any format): its grey levels, which sum to 1 then
   FILE                   text: rows on lines, numbers separated by blanks, commas or
                          semicolons, # starts a comment (./NAME where NAME is a kernel
-                         above)
+                         above); lines before the first row may be: divisor 24 or
+                         scale 1/24, for all taps, and offset 128, which is added to
+                         results (in levels of 8 bits)
 ";
 
 const KERNEL_AXES: &str = "\
-have as many axes as what is filtered: one value holds for
-all of them, gaussian:2,0.5 and box:3,5 have one per axis. The others have two.
+have as many axes as what is filtered: a value holds for all of them, or there is
+one per axis where a kernel takes a single one, as gaussian:2,0.5 and box:3,5. The
+others have two axes.
 A kernel takes the input's type (f32 for pictures). Digits may be rounded, and tails
 may vanish that the largest tap hides; a tap that would lose more is an error: its
 fraction in an integer, its imaginary part, or all of it where it would become infinite.";
@@ -81,6 +98,8 @@ Examples:
   convolve apply a.jpg b.jpg --kernel motion:21,30 --boundary nearest -o moved/
   convolve apply night.jpg --kernel disk:9 --linear -o out-of-focus.jpg
   convolve apply photo.png --kernel sobel-x --dtype i16 -o edges.npy
+  convolve apply photo.png --kernel gradient:scharr --scale 1/8 -o edges.png
+  convolve apply photo.png --kernel sobel-y --scale 1/4 --signed offset -o slopes.png
   convolve apply rgb.npy --kernel gaussian:2 --channels last --dtype f32 -o y.npy
   convolve apply volume.npy --kernel k.npy --mode valid --explain --verify -o y.npy";
 
@@ -101,6 +120,13 @@ pub struct Apply {
     /// A file; a folder for several inputs or a folder
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// Multiply the kernel, with a number or a fraction such as 1/8
+    #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true)]
+    #[arg(value_parser = factor)]
+    pub scale: f64,
+    /// How a picture shows results below zero
+    #[arg(long, value_enum, default_value_t = Signed::Clip)]
+    pub signed: Signed,
     #[command(flatten)]
     pub meaning: Meaning,
     /// Compute arrays in this type and write it; write results of pictures (to .npy or tif) in it
@@ -163,6 +189,31 @@ pub struct Plan {
     pub meaning: Meaning,
 }
 
+const SHOW_HELP: &str = "\
+Examples:
+  convolve kernel unsharp:1,0.5
+  convolve kernel polygon:20,6,0 -o iris.png
+  convolve kernel log:2 --axes 3 -o log.npy";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{}\n\n{SHOW_HELP}", kernels()))]
+pub struct ShowKernel {
+    /// The kernel: a built-in or a file, see below
+    #[arg(allow_hyphen_values = true)]
+    pub kernel: String,
+    /// Where to write it, instead of printing it: a .npy of f64, or a picture, in which small kernels are
+    /// enlarged and zero is mid-grey where taps have both signs
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Multiply the kernel, with a number or a fraction such as 1/8
+    #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true)]
+    #[arg(value_parser = factor)]
+    pub scale: f64,
+    /// Axes of what it would filter
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub axes: u8,
+}
+
 #[derive(Debug, Args)]
 pub struct Bench {
     /// Time for all of it, in seconds; what takes too long for its share of that is left out
@@ -215,6 +266,15 @@ pub struct Meaning {
     pub tolerance: Option<Tolerance>,
 }
 
+/// `0.125` or `1/8`.
+fn factor(text: &str) -> Result<f64, String> {
+    let (above, below) = text.split_once('/').unwrap_or((text, "1"));
+    let [above, below] = [above, below].map(|part| part.trim().parse().unwrap_or(f64::NAN));
+    let factor: f64 = above / below;
+    let sane = factor.is_finite() && factor != 0.0;
+    sane.then_some(factor).ok_or_else(|| "expected a number such as 0.125 or 1/8".to_string())
+}
+
 fn tolerance(text: &str) -> Result<Tolerance, String> {
     let (number, of): (_, fn(f64) -> Tolerance) =
         match text.strip_suffix("-levels").or_else(|| text.strip_suffix("-level")) {
@@ -244,6 +304,17 @@ choices! {
     Method { Auto, Direct, Separable, Fft, Coarse, Measured }
     Device { Auto, Cpu, Gpu }
     Precision { Native, High }
+}
+
+/// How results below zero are shown.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Signed {
+    /// They are black
+    Clip,
+    /// Without their sign
+    Absolute,
+    /// Darker than mid-grey; what is above zero is brighter
+    Offset,
 }
 
 /// Whether the last axis of an array has channels.
@@ -443,9 +514,19 @@ mod tests {
     fn the_help_lists_kernels_in_columns() {
         let help = kernels();
         let rows = || help.lines().skip(1).take_while(|line| line.starts_with("  "));
-        assert!(rows().all(|row| row.len() > 25 && row.as_bytes()[24] == b' '), "{help}");
+        let long = |row: &str| row.len() > 26 && !row.trim_start().contains(' ');
+        assert!(rows().all(|row| long(row) || row.as_bytes()[24] == b' '), "{help}");
         assert!(rows().any(|row| row.starts_with("  disk:RADIUS            blur")), "{help}");
         assert!(rows().any(|row| row.starts_with("  FILE.npy               an array")), "{help}");
+    }
+
+    #[test]
+    fn factors() {
+        assert_eq!(factor("1/8"), Ok(0.125));
+        assert_eq!(factor("-2.5"), Ok(-2.5));
+        for wrong in ["", "0", "1/0", "x", "1/2/3", "nan", "inf"] {
+            assert!(factor(wrong).is_err_and(|error| error.contains("1/8")), "{wrong}");
+        }
     }
 
     #[test]

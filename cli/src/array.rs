@@ -9,10 +9,10 @@ use ndarray::{ArrayD, Axis, Dimension, IxDyn};
 use crate::apply::Session;
 use crate::args::Channels;
 use crate::dtype::{DType, Value};
-use crate::kernel::read_taps;
+use crate::kernel::{Kernel, read_taps};
 use crate::npy::{self, Npy};
+use crate::operation::Planned;
 use crate::output;
-use crate::report;
 use crate::room;
 use crate::with_dtype;
 
@@ -27,37 +27,29 @@ pub fn run(session: &Session, input: &Path, output: &Path) -> Result<()> {
 
 fn typed<A: Value>(session: &Session, npy: Npy, input: &Path, output: &Path) -> Result<()> {
     ensure!(!session.args.linear, "--linear goes with pictures, got an array");
-    let filter = planner::<A>(session, &npy.shape, input)?;
+    let (filter, rank) = planner::<A>(session, &npy.shape, input)?;
     // With its result.
     let both = 2 * size_of::<A>() as u64;
     let _room = room::take(npy.shape.iter().fold(both, |bytes, &n| bytes.saturating_mul(n as u64)));
     let x = read::<A>(npy)?;
-    let y = if session.args.ignore_nan {
-        let filter = filter.for_shape_ignoring_nan(x.raw_dim())?;
-        session.explain_plan(filter.plan());
-        session.timed(filter.plan(), || filter.apply(&x))?
-    } else {
-        let filter = filter.for_shape(x.raw_dim())?;
-        session.explain_plan(filter.plan());
-        let y = session.timed(filter.plan(), || filter.apply(&x))?;
-        if session.args.verify {
-            session.note(&report::agreed(filter.verify(&x)?)?.to_string());
-        }
-        if session.args.profile {
-            session.note(&filter.profile(&x)?.to_string());
-        }
-        y
+    let taps = |kernel: &Kernel| {
+        let taps = kernel.cast::<A>(rank)?;
+        // The axis of the channels.
+        Ok(if rank < x.ndim() { taps.insert_axis(Axis(rank)) } else { taps })
     };
+    let planned = Planned::new(session, filter, x.raw_dim(), taps)?;
+    session.explain_plan(planned.plan());
+    let y = planned.run(session, &x)?;
     drop(x);
     output::write(output, |file| npy::write(file, &y))
 }
 
-/// The kernel and its options, for an array of this shape.
+/// The kernel and its options, for an array of this shape, and how many axes it has before the channels.
 fn planner<A: Value>(
     session: &Session,
     shape: &[usize],
     input: &Path,
-) -> Result<FilterBuilder<A, IxDyn>> {
+) -> Result<(FilterBuilder<A, IxDyn>, usize)> {
     let meaning = &session.args.meaning;
     let rank = shape.len();
     let (kernel, options) = match session.args.channels {
@@ -82,7 +74,8 @@ fn planner<A: Value>(
             (kernel.insert_axis(axis), options)
         }
     };
-    Ok(session.planned(session.convolver.filter(&kernel).options(options)))
+    let axes = if session.args.channels == Channels::Last { rank - 1 } else { rank };
+    Ok((session.planned(session.convolver.filter(&kernel).options(options)), axes))
 }
 
 /// The array in the type that is computed in, where digits may be rounded, and no more.

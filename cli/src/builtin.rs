@@ -1,50 +1,34 @@
 //! Built-in kernels as they are written on the command line.
 
-use anyhow::{Result, anyhow, ensure};
-use convolve::filters;
+use anyhow::{Result, bail, ensure};
+use convolve::Error;
+use convolve::filters::{self, Named};
 use ndarray::ArrayD;
 
 use crate::dtype::Value;
 use crate::report;
 
 /// A built-in kernel and its values, before it has met an array.
-pub struct BuiltIn {
-    kernel: filters::BuiltIn,
-    values: Vec<f64>,
-}
+pub struct BuiltIn(Named);
 
 impl BuiltIn {
     /// The built-in kernel of this name, if there is one.
     pub fn parse(spec: &str) -> Result<Option<Self>> {
-        let (name, given) = match spec.split_once(':') {
-            Some((name, given)) => (name, given.split(',').map(str::trim).collect()),
-            None => (spec, Vec::new()),
-        };
-        let Some(&kernel) = filters::BUILT_IN.iter().find(|kernel| kernel.name == name) else {
+        let name = spec.split(':').next().unwrap_or_default();
+        if !filters::BUILT_IN.iter().any(|kernel| kernel.name == name) {
             return Ok(None);
-        };
-        let wrong = || match kernel.parameters {
-            [value] if kernel.is_per_axis() => {
-                anyhow!("expected {kernel}, or {kernel},{},... with one per axis", value.name)
-            }
-            _ => anyhow!("expected {kernel}"),
-        };
-        let taken = kernel.parameters.len();
-        ensure!(given.len() == taken || kernel.is_per_axis() && given.len() > taken, wrong());
-        // A value beyond the parameters is the same one on another axis.
-        let parameters = kernel.parameters.iter().cycle();
-        let parse = |(text, parameter): (&&str, &filters::Parameter)| match parameter.whole {
-            // Beyond 2^53 rounded, and an error all the same.
-            true => text.parse::<usize>().map(|value| value as f64).map_err(|_| wrong()),
-            false => text.parse().map_err(|_| wrong()),
-        };
-        let values = given.iter().zip(parameters).map(parse).collect::<Result<_>>()?;
-        Ok(Some(Self { kernel, values }))
+        }
+        match spec.parse() {
+            Ok(named) => Ok(Some(Self(named))),
+            // Whoever calls says which kernel it is.
+            Err(Error::KernelText { reason, .. }) => bail!(reason),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The taps for an input with so many axes.
     pub fn taps<A: Value>(&self, rank: usize) -> Result<ArrayD<A>> {
-        if let Some(axes) = self.kernel.rank() {
+        if let Some(axes) = self.0.built_in().rank() {
             ensure!(
                 axes == rank,
                 "this kernel has {axes} axes, and what is filtered has {rank}: {} have any number \
@@ -52,7 +36,7 @@ impl BuiltIn {
                 of_any_rank()
             );
         }
-        Ok(self.kernel.kernel(&self.values, rank)?)
+        Ok(self.0.kernel(rank)?)
     }
 }
 
@@ -64,7 +48,15 @@ pub fn known() -> String {
 /// A line per kernel.
 pub fn help() -> String {
     let kernels = filters::BUILT_IN.iter();
-    kernels.map(|kernel| format!("  {:<22} {}\n", kernel.to_string(), kernel.meaning)).collect()
+    kernels.map(|kernel| row(&kernel.to_string(), kernel.meaning)).collect()
+}
+
+/// A row of the help: a long name has a line of its own.
+pub fn row(name: &str, meaning: &str) -> String {
+    match name.len() {
+        ..=22 => format!("  {name:<22} {meaning}\n"),
+        _ => format!("  {name}\n{:<25}{meaning}\n", ""),
+    }
 }
 
 /// The names of the kernels that have the axes of what is filtered.
@@ -113,10 +105,10 @@ mod tests {
         assert_eq!(error("motion:5", 2), "expected motion:LENGTH,DEGREES");
         assert_eq!(error("sobel-x:3", 2), "expected sobel-x");
         assert!(error("gaussian:1,2", 3).contains("expected one value, or 3"));
-        let axes = "this kernel has 2 axes, and what is filtered has 3: gaussian, box and identity";
+        let axes = "this kernel has 2 axes, and what is filtered has 3: gaussian, box, tent,";
         assert!(error("sobel-x", 3).starts_with(axes));
         let known = known();
-        assert!(known.starts_with("gaussian:SIGMA, box:N, disk:RADIUS, motion:LENGTH,DEGREES"));
-        assert!(known.ends_with("sharpen, emboss or identity"), "{known}");
+        assert!(known.starts_with("gaussian:SIGMA, box:N, tent:R, binomial:N, disk:RADIUS"));
+        assert!(known.ends_with("emboss or identity"), "{known}");
     }
 }

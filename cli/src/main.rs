@@ -19,12 +19,14 @@ mod leftovers;
 mod matrix;
 mod npy;
 mod number;
+mod operation;
 mod output;
 mod picture;
 mod plan;
 mod raster;
 mod report;
 mod room;
+mod show;
 mod tiff;
 
 use std::process::ExitCode;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         args::Command::Apply(args) => apply::run(args),
         args::Command::Plan(args) => plan::run(args),
+        args::Command::Kernel(args) => show::run(args),
         args::Command::Devices => devices::run(),
         args::Command::Calibrate => calibrate::run(),
         args::Command::Bench(args) => bench::run(args),

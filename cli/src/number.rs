@@ -121,6 +121,16 @@ impl Number {
         Ok(half)
     }
 
+    /// Multiplied with a factor; an integer with 1 stays one.
+    pub fn times(self, factor: f64) -> Self {
+        match self {
+            same if factor == 1.0 => same,
+            Self::Integer(value) => Self::Real(value as f64 * factor),
+            Self::Real(value) => Self::Real(value * factor),
+            Self::Complex(re, im) => Self::Complex(re * factor, im * factor),
+        }
+    }
+
     /// Real and imaginary part, one by one.
     pub fn parts(self) -> (Self, Self) {
         match self {

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
-use convolve::{Boundary, Filter, Light, NanFilter, PictureFilter};
+use convolve::{Boundary, Light};
 use image::{ColorType, DynamicImage, Rgba32FImage};
-use ndarray::{Array2, Array3, Ix2};
+use ndarray::{Array2, Array3, Dim, Ix2};
 
 use crate::about::{About, curve_unlike_srgb};
 use crate::apply::Session;
@@ -17,6 +17,8 @@ use crate::finished::{Filtered, Finished, check_dtype};
 use crate::formats::{
     self, check_format, check_raster_format, in_words, is_array, is_exr, is_tiff,
 };
+use crate::kernel::Kernel;
+use crate::operation::{self, PicturePlanned};
 use crate::output::{self, Unfinished};
 use crate::raster::{self, Raster};
 use crate::report;
@@ -48,16 +50,13 @@ enum Key {
 }
 
 enum Planned {
-    Picture(Box<PictureFilter>),
+    Picture(PicturePlanned),
     Single(Plane<f32>),
     Double(Plane<f64>),
 }
 
 /// A filter of one channel.
-enum Plane<A: Value> {
-    Plain(Box<Filter<A, Ix2>>),
-    WithoutNan(Box<NanFilter<A, Ix2>>),
-}
+type Plane<A> = operation::Planned<A, Ix2>;
 
 impl<'a> Pictures<'a> {
     pub fn new(session: &'a Session<'a>) -> Self {
@@ -202,12 +201,14 @@ impl<'a> Pictures<'a> {
             let options = args.meaning.options(Boundary::Mirror)?;
             let light = if args.linear { Light::Linear } else { Light::AsStored };
             let filter = session.convolver.picture_filter(kernel).options(options).light(light);
-            let filter = session.planned(filter).for_picture(picture)?.alpha(match alpha {
+            let alpha = match alpha {
                 // Sums of colours that have alpha in them are right as they are.
                 tiff::Alpha::Premultiplied => convolve::Alpha::AsChannel,
                 _ => convolve::Alpha::Straight,
-            });
-            Ok(Planned::Picture(Box::new(filter)))
+            };
+            let filter = session.planned(filter);
+            let planned = PicturePlanned::new(session, filter, picture, alpha, taps_of)?;
+            Ok(Planned::Picture(planned))
         })?;
         let Planned::Picture(filter) = &*planned else { bail!("a filter for other pictures") };
         let mut filtered = match as_numbers {
@@ -216,11 +217,13 @@ impl<'a> Pictures<'a> {
             }
             false => Filtered::Picture(session.timed(filter.plan(), || filter.apply(picture))?),
         };
-        if args.verify {
-            session.note(&report::agreed(filter.verify(picture)?)?.to_string());
-        }
-        if args.profile {
-            session.note(&filter.profile(picture)?.to_string());
+        for filter in filter.filters() {
+            if args.verify {
+                session.note(&report::agreed(filter.verify(picture)?)?.to_string());
+            }
+            if args.profile {
+                session.note(&filter.profile(picture)?.to_string());
+            }
         }
         if let Filtered::Picture(DynamicImage::ImageRgba32F(pixels)) = &mut filtered
             && is_exr(output)
@@ -280,18 +283,7 @@ impl<'a> Pictures<'a> {
         let (mut result, mut shape) = (Vec::new(), (0, 0, channels));
         for number in 0..channels {
             let x = with_samples!(raster, |samples| raster::channel::<_, A>(samples, number)?);
-            let y = match plane {
-                Plane::Plain(filter) => session.timed(filter.plan(), || filter.apply(&x))?,
-                Plane::WithoutNan(filter) => session.timed(filter.plan(), || filter.apply(&x))?,
-            };
-            if let Plane::Plain(filter) = plane {
-                if session.args.verify {
-                    session.note(&report::agreed(filter.verify(&x)?)?.to_string());
-                }
-                if session.args.profile {
-                    session.note(&filter.profile(&x)?.to_string());
-                }
-            }
+            let y = plane.run(session, &x)?;
             if number == 0 {
                 shape = (y.nrows(), y.ncols(), channels);
                 result = raster::allocate(y.len() * channels)?;
@@ -339,10 +331,8 @@ impl Planned {
     fn plan(&self) -> &convolve::Plan {
         match self {
             Self::Picture(filter) => filter.plan(),
-            Self::Single(Plane::Plain(filter)) => filter.plan(),
-            Self::Single(Plane::WithoutNan(filter)) => filter.plan(),
-            Self::Double(Plane::Plain(filter)) => filter.plan(),
-            Self::Double(Plane::WithoutNan(filter)) => filter.plan(),
+            Self::Single(plane) => plane.plan(),
+            Self::Double(plane) => plane.plan(),
         }
     }
 }
@@ -363,15 +353,16 @@ fn plane<A: Value>(
 ) -> Result<Plane<A>> {
     let options = session.args.meaning.options(Boundary::Mirror)?;
     let filter = session.planned(session.convolver.filter(kernel).options(options));
-    Ok(match session.args.ignore_nan {
-        true => Plane::WithoutNan(Box::new(filter.for_shape_ignoring_nan(size)?)),
-        false => Plane::Plain(Box::new(filter.for_shape(size)?)),
-    })
+    Plane::new(session, filter, Dim([size.0, size.1]), taps_of)
 }
 
 fn kernel_of<A: Value>(session: &Session) -> Result<Array2<A>> {
-    let name = session.kernel.name();
-    let taps = session.kernel.cast::<A>(2)?;
+    taps_of(&session.kernel)
+}
+
+fn taps_of<A: Value>(kernel: &Kernel) -> Result<Array2<A>> {
+    let name = kernel.name();
+    let taps = kernel.cast::<A>(2)?;
     ensure!(taps.iter().all(|tap| tap.is_finite()), "kernel {name}: expected finite taps");
     let shape = taps.shape().to_vec();
     match taps.into_dimensionality::<Ix2>() {

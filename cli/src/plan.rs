@@ -7,7 +7,7 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::args::Plan;
 use crate::dtype::Value;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Operation};
 use crate::number::Number;
 use crate::{report, with_dtype};
 
@@ -28,8 +28,14 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
     let convolver = Convolver::new();
     let shape = &args.shape.0;
     if let Some(spec) = &args.kernel {
+        let kernel = Kernel::load(spec, 1.0)?;
+        ensure!(
+            matches!(kernel.operation, Operation::Convolution),
+            "kernel {spec}: a plan is one of a single kernel: expected gaussian:SIGMA or sobel-x, for \
+             instance (apply --explain prints those of operations)"
+        );
         let mut filter = convolver
-            .filter(&Kernel::load(spec)?.cast::<A>(shape.len())?)
+            .filter(&kernel.cast::<A>(shape.len())?)
             .options(options)
             .method(request.method)
             .device(request.device)

@@ -1,6 +1,6 @@
 //! A kernel and its options, and the planning for a shape.
 
-use ndarray::{ArcArray, Dimension, IntoDimension};
+use ndarray::{ArcArray, ArrayRef, Dimension, IntoDimension};
 use std::sync::Arc;
 
 use crate::element::Element;
@@ -56,6 +56,17 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             #[cfg(feature = "image")]
             light: Light::default(),
         }
+    }
+
+    /// Another kernel with the same options.
+    pub(super) fn with_kernel(&self, kernel: &ArrayRef<A, D>) -> Self {
+        let mut other = self.convolver.filter(kernel).options(self.options.clone());
+        (other.request, other.check) = (self.request, self.check);
+        #[cfg(feature = "image")]
+        {
+            other.light = self.light;
+        }
+        other
     }
 
     /// Which part of the result is kept. Default: [`Mode::Same`].

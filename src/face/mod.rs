@@ -3,7 +3,11 @@
 pub(crate) mod builder;
 pub(crate) mod convolver;
 pub(crate) mod filter;
+pub(crate) mod gradient;
 pub(crate) mod normalized;
 #[cfg(feature = "image")]
 pub(crate) mod picture;
+mod pointwise;
 pub(crate) mod stream;
+pub(crate) mod template;
+pub(crate) mod unsharp;

@@ -6,6 +6,7 @@ use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
 use crate::face::filter::Filter;
+use crate::face::pointwise::{from_real, real};
 use crate::plan::Plan;
 use crate::problem::PerAxis;
 use crate::problem::boundary::Boundary;
@@ -25,6 +26,9 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// the ordinary filter, within rounding. An output is NaN where no sample with a positive tap is
     /// there. Samples past the ends come from the boundary like any others: a zero or a constant is
     /// there (unless it is NaN), and what is repeated from inside is there where its source is.
+    ///
+    /// With means for a kernel (taps that sum to 1) it is `astropy.convolution.convolve` with
+    /// `nan_treatment="interpolate"`. [`NanFilter::apply_weighted`] takes weights or a mask besides.
     ///
     /// Small sums of taps must keep their digits, so this runs directly, or in separable passes
     /// where the kernel is one outer product.
@@ -111,9 +115,58 @@ impl<A: Element, D: Dimension> NanFilter<A, D> {
             return self.values.apply(x);
         }
         let shown = mapped(x, |x| if is_nan(x) { A::default() } else { x })?;
-        let mut y = self.values.apply(&shown)?;
         let there = mapped(x, |x| if is_nan(x) { A::default() } else { one() })?;
-        let weights = self.weights.apply(&there)?;
+        self.means(&shown, &there)
+    }
+
+    /// The same with a weight for each sample, besides the taps: normalised convolution (H. Knutsson and
+    /// C.-F. Westin, Normalized and Differential Convolution, 1993).
+    ///
+    /// ```text
+    /// y = sum(k * w * x) * sum(k) / sum(k * w)
+    /// ```
+    ///
+    /// A weight of 0 is a sample that is missing, as NaN in `x` is whatever its weight: a mask is an array
+    /// of ones and zeros. All weights times a constant change nothing where the boundary comes from inside;
+    /// constants outside have a weight of 1.
+    ///
+    /// ```
+    /// use convolve::{Boundary, Convolver};
+    /// use ndarray::arr1;
+    ///
+    /// let mean = Convolver::new().filter(&arr1(&[0.5f32, 0.0, 0.5])).boundary(Boundary::Nearest);
+    /// let mean = mean.for_shape_ignoring_nan(4)?;
+    /// let y = mean.apply_weighted(&arr1(&[1.0, 2.0, 9.0, 4.0]), &arr1(&[3.0, 1.0, 1.0, 0.0]))?;
+    /// assert_eq!(y[1], 3.0); // (3 * 1 + 1 * 9) / (3 + 1)
+    /// assert_eq!(y[2], 2.0);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply`], for `weights` too; [`Error::Inadmissible`] where a weight is negative or
+    /// not finite.
+    pub fn apply_weighted(
+        &self,
+        x: &ArrayRef<A, D>,
+        weights: &ArrayRef<A, D>,
+    ) -> Result<Array<A, D>> {
+        self.values.check_shape("input", self.values.input(), &x.raw_dim())?;
+        self.values.check_shape("weights", self.values.input(), &weights.raw_dim())?;
+        let wrong = |weight: &&A| !(0.0..f64::INFINITY).contains(&real(**weight));
+        if let Some(&weight) = weights.iter().find(wrong) {
+            let got = real(weight);
+            return Err(refused(format!("expected finite weights of at least 0, got {got}")));
+        }
+        let there = paired(x, weights, |x, weight| if x.is_nan() { 0.0 } else { weight })?;
+        // What is missing may be anything, infinite for instance.
+        let shown = paired(x, &there, |x, weight| if weight > 0.0 { x * weight } else { 0.0 })?;
+        self.means(&shown, &there)
+    }
+
+    /// From samples times their weights, and from these.
+    fn means(&self, shown: &ArrayRef<A, D>, there: &ArrayRef<A, D>) -> Result<Array<A, D>> {
+        let mut y = self.values.apply(shown)?;
+        let weights = self.weights.apply(there)?;
         y.zip_mut_with(&weights, |y, &weight| {
             let weight = real(weight);
             // Taps are not negative, so that a sum of 0 is one of none.
@@ -125,7 +178,7 @@ impl<A: Element, D: Dimension> NanFilter<A, D> {
 }
 
 /// A filter of a method whose small sums have all their digits.
-fn accurate<A: Element, D: Dimension>(
+pub(super) fn accurate<A: Element, D: Dimension>(
     builder: FilterBuilder<A, D>,
     shape: &D,
 ) -> Result<Filter<A, D>> {
@@ -167,8 +220,16 @@ fn mapped<A: Element, D: Dimension>(
     Ok(Array::from_shape_vec(x.raw_dim(), samples).expect("the length is the shape's"))
 }
 
-fn real<A: Element>(value: A) -> f64 {
-    value.to_complex().re
+fn paired<A: Element, D: Dimension>(
+    x: &ArrayRef<A, D>,
+    weights: &ArrayRef<A, D>,
+    of: impl Fn(f64, f64) -> f64,
+) -> Result<Array<A, D>> {
+    let mut samples = memory::zeros(x.len(), "the samples with their weights")?;
+    for ((to, &x), &weight) in samples.iter_mut().zip(x).zip(weights) {
+        *to = from_real(of(real(x), real(weight)));
+    }
+    Ok(Array::from_shape_vec(x.raw_dim(), samples).expect("the length is the shape's"))
 }
 
 fn one<A: Element>() -> A {
@@ -262,6 +323,45 @@ mod tests {
                 assert_eq!(holes > 0, which != 0, "kernel {which}, {edge:?}");
             }
         }
+    }
+
+    #[test]
+    fn weights_count_like_taps() {
+        let x = with_gaps();
+        let weights = Array2::from_shape_fn(x.dim(), |(i, j)| ((i * 3 + j * 5) % 4) as f64 * 0.75);
+        let kernel = filters::gaussian::<f64>(1.0).unwrap();
+        for edge in [Boundary::Nearest, Boundary::Mirror, Boundary::Wrap] {
+            let filter = cpu().filter(&kernel).boundary(edge);
+            let filter = filter.for_shape_ignoring_nan(x.dim()).unwrap();
+            let y = filter.apply_weighted(&x, &weights).unwrap();
+            // A weight of 2 is a sample that is there twice.
+            let there =
+                Array2::from_shape_fn(x.dim(), |at| if x[at].is_nan() { 0.0 } else { weights[at] });
+            let plain = cpu().filter(&kernel).boundary(edge).for_shape(x.dim()).unwrap();
+            let shown = Array2::from_shape_fn(x.dim(), |at| {
+                if there[at] > 0.0 { x[at] * there[at] } else { 0.0 }
+            });
+            let [above, below] = [shown, there].map(|of| plain.apply(&of).unwrap());
+            for (place, y) in y.indexed_iter() {
+                let expected = above[place] / below[place];
+                assert!((y - expected).abs() < 1e-12 || below[place] == 0.0, "{edge:?} {place:?}");
+            }
+            // Ones change nothing, a mask is the same as NaN, and a factor does not count.
+            let ones = filter.apply_weighted(&x, &Array2::ones(x.dim())).unwrap();
+            let mask = x.mapv(|x| f64::from(u8::from(!x.is_nan())) * 3.0);
+            let masked = filter.apply_weighted(&x.mapv(|x| x.min(f64::INFINITY)), &mask).unwrap();
+            for ((a, b), c) in filter.apply(&x).unwrap().iter().zip(&ones).zip(&masked) {
+                assert!(a == b || (a.is_nan() && b.is_nan()));
+                assert!((a - c).abs() < 1e-12 || (a.is_nan() && c.is_nan()));
+            }
+        }
+        let filter = cpu().filter(&kernel).for_shape_ignoring_nan(x.dim()).unwrap();
+        for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+            let error = filter.apply_weighted(&x, &Array2::from_elem(x.dim(), wrong)).unwrap_err();
+            assert!(error.to_string().contains("expected finite weights of at least 0"), "{error}");
+        }
+        let error = filter.apply_weighted(&x, &Array2::ones((2, 2))).unwrap_err();
+        assert!(matches!(error, Error::Shape { what: "weights", .. }), "{error}");
     }
 
     #[test]

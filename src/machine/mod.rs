@@ -83,6 +83,11 @@ impl Devices {
         &self.model
     }
 
+    /// Threads of the CPU that a convolution may use.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Memory that calls share, one after the other.
     pub(crate) fn scratch(&self) -> &Arc<SharedScratch> {
         &self.scratch

@@ -54,6 +54,11 @@ pub(crate) fn reserve<T>(of: &mut Vec<T>, more: usize, what: &'static str) -> Re
     of.try_reserve_exact(more).map_err(|_| refused::<T>(of.len().saturating_add(more), what))
 }
 
+/// Makes room for one more, and for others that may follow.
+pub(crate) fn reserve_one<T>(of: &mut Vec<T>, what: &'static str) -> Result<()> {
+    of.try_reserve(1).map_err(|_| refused::<T>(of.len().saturating_add(1), what))
+}
+
 /// A copy.
 pub(crate) fn copied<T: Copy>(values: &[T], what: &'static str) -> Result<Vec<T>> {
     let mut copy = room(values.len(), what)?;

@@ -14,6 +14,7 @@ mod encode_texture;
 mod extremes;
 #[cfg(feature = "gpu")]
 mod faults;
+mod filters;
 mod folding;
 mod formats;
 mod geometry;
@@ -33,6 +34,7 @@ mod memory;
 #[cfg(feature = "gpu")]
 mod misuse;
 mod nonfinite;
+mod operations;
 mod parity;
 mod planner;
 mod precision;

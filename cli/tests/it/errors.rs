@@ -133,8 +133,8 @@ fn kernels() {
     kernel("nan.txt", "line 1: expected a finite number");
     kernel("words.txt", "line 1: expected a finite number");
     kernel("blank.txt", "found none");
-    kernel("binary.dat", "expected a .npy or a text matrix");
-    kernel("folder", "expected a .npy or a text matrix");
+    kernel("binary.dat", "expected a .npy, a picture or a text matrix");
+    kernel("folder", "expected a .npy, a picture or a text matrix");
     kernel("nan.npy", "finite");
     kernel("volume.npy", "3 axes");
     kernel("gaussian", "expected gaussian:SIGMA");
@@ -348,8 +348,8 @@ fn kernels_without_an_end() {
     let apply = |kernel: &str, words: &str| {
         refused(&place, &format!("apply x.png -o out.png --device cpu -k {kernel}"), words);
     };
-    apply("/dev/zero", "expected a .npy or a text matrix: a text of more than 16 MiB");
-    apply("./long.txt", "expected a .npy or a text matrix: a text of more than 16 MiB");
+    apply("/dev/zero", "expected a .npy, a picture or a text matrix: a text of more than 16 MiB");
+    apply("./long.txt", "expected a .npy, a picture or a text matrix: a text of more than 16 MiB");
     apply("zero.npy", "not a regular file");
 }
 

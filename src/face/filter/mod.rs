@@ -97,6 +97,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         &self.output
     }
 
+    /// Threads of the CPU that may be used beside it.
+    pub(in crate::face) fn threads(&self) -> usize {
+        self.convolver.devices().threads()
+    }
+
     /// Whether results are checked.
     #[cfg(feature = "gpu")]
     pub(in crate::face) fn is_checked(&self) -> bool {

@@ -17,13 +17,15 @@ use crate::problem::boundary::Boundary;
 use crate::prove::verify::Verification;
 use crate::simd::vectorized;
 use crate::util::memory;
-use crate::words::{Alpha, Light};
+use crate::words::{Alpha, Light, Signed};
 use carried::Carried;
 use colours::Colours;
+use store::{show, store};
 
 mod carried;
 mod colours;
 mod planning;
+mod store;
 
 impl Convolver {
     /// A filter for pictures: mode `same`, and pictures continue past their edges by
@@ -81,6 +83,9 @@ macro_rules! typed {
     };
 }
 
+pub(crate) mod gradient;
+pub(crate) mod unsharp;
+
 /// A planned filter for pictures of one size and number of channels.
 ///
 /// Every channel is filtered on its own, in `f32` (with [`Precision::High`](crate::Precision) in
@@ -104,6 +109,7 @@ pub struct PictureFilter {
     /// What alpha is where nothing shows through, in the pictures that this was planned for.
     opaque: f32,
     colours: Colours,
+    signed: Signed,
 }
 
 /// What becomes of alpha.
@@ -139,6 +145,28 @@ impl PictureFilter {
         if let (AlphaRule::Straight { .. }, Alpha::AsChannel) = (&self.alpha, alpha) {
             self.alpha = AlphaRule::Filtered;
         }
+        self
+    }
+
+    /// How results below zero, such as those of derivatives, are shown in a picture. Default:
+    /// [`Signed::Clip`]. What [`PictureFilter::apply_unrounded`] gives is not changed by this, and alpha
+    /// never is.
+    ///
+    /// ```
+    /// use convolve::{Convolver, Signed, filters};
+    /// use image::{DynamicImage, GrayImage, Luma};
+    ///
+    /// let ramp = GrayImage::from_fn(9, 9, |x, _| Luma([255 - 10 * x as u8]));
+    /// let ramp = DynamicImage::from(ramp);
+    /// for (signed, level) in [(Signed::Clip, 0), (Signed::Absolute, 80), (Signed::MID_GREY, 48)] {
+    ///     let slope = Convolver::new().picture_filter(&filters::sobel_x()?).for_picture(&ramp)?;
+    ///     let shown = slope.signed(signed).apply(&ramp)?.into_luma8();
+    ///     assert_eq!(shown[(4, 4)].0, [level]);
+    /// }
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn signed(mut self, signed: Signed) -> Self {
+        self.signed = signed;
         self
     }
 
@@ -254,6 +282,14 @@ impl PictureFilter {
         f32: Wider<T>,
         f64: Wider<T>,
     {
+        if self.signed != Signed::Clip {
+            let (sums, channels) = (self.unrounded(x)?, self.filter.input()[2]);
+            let pixels = Pixels::plain(channels);
+            return store::<T, T>(y, pixels, self.filter.threads(), |start, block| {
+                block.copy_from_slice(&sums[start..][..block.len()]);
+                show::<T>(self.signed, block, channels);
+            });
+        }
         match self.pixels(x)? {
             Some(pixels) => self.run(x, y, pixels)?,
             None => self.filter.run(x, y)?,
@@ -426,5 +462,7 @@ fn too_large(what: &str) -> Error {
     Error::TooLarge { what: "picture", detail: format!("{what} exceed what a picture can hold") }
 }
 
+#[cfg(test)]
+mod signed_tests;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::face::builder::FilterBuilder;
 use crate::format::transfer::{Channel, decoded};
 use crate::problem::boundary::Boundary;
 use crate::problem::{Options, PerAxis, Problem};
-use crate::words::{Light, Mode, Tolerance};
+use crate::words::{Light, Mode, Signed, Tolerance};
 
 impl FilterBuilder<f32, Ix2> {
     /// Plans for pictures of the size and the channels of this one.
@@ -97,7 +97,8 @@ impl FilterBuilder<f32, Ix2> {
             true => Colours::new(&builder, shape, light, [&lit, &|v| lit(v) * (v / opaque)])?,
             false => Colours::default(),
         };
-        Ok(PictureFilter { filter, light, lit_outside, alpha, opaque, colours })
+        let signed = Signed::default();
+        Ok(PictureFilter { filter, light, lit_outside, alpha, opaque, colours, signed })
     }
 
     /// In which light pictures of 8 and of 16 bits are filtered. Default: [`Light::AsStored`].

@@ -46,7 +46,8 @@ pub struct BuiltIn {
 pub(super) enum Taps {
     /// For a plane, from as many values as there are parameters.
     Plane(fn(&[f64]) -> Result<Array2<f64>>),
-    /// For any number of axes, from one value for each of them if there is a parameter.
+    /// For any number of axes, from one value for each of them if there is one parameter, else from as
+    /// many as there are.
     Any(fn(&[f64], usize) -> Result<ArrayD<f64>>),
 }
 
@@ -139,6 +140,10 @@ impl Parameter {
         Self { name, least: Some(least), whole: false, expected }
     }
 
+    pub(super) const fn any(name: &'static str, expected: &'static str) -> Self {
+        Self { name, least: None, whole: false, expected }
+    }
+
     /// The value, where it makes sense.
     pub(super) fn check(&self, kernel: &'static str, value: f64) -> Result<f64> {
         if value.is_finite() && self.least.is_none_or(|least| value >= least) {
@@ -161,6 +166,62 @@ pub(super) fn build<A: Element>(
         *cell = rounded_tap(kernel, tap(i, j))?;
     }
     Ok(taps)
+}
+
+/// The kernel of a plane whose taps, at so many samples up and to the right of its centre, are scaled to
+/// sum to one; its lengths are odd.
+pub(super) fn normalised(
+    kernel: &'static str,
+    shape: [usize; 2],
+    tap: impl Fn(f64, f64) -> f64,
+) -> Result<Array2<f64>> {
+    let [middle_y, middle_x] = shape.map(|n| (n / 2) as f64);
+    let taps = build::<f64>(kernel, shape, |i, j| tap(middle_y - i as f64, j as f64 - middle_x))?;
+    let sum = taps.sum();
+    Ok(taps / sum)
+}
+
+/// The same for a kernel of `n` x `n` taps with the symmetry of a square, from one octant: the other
+/// seven are the same, to the last bit.
+pub(super) fn symmetric(
+    kernel: &'static str,
+    n: usize,
+    tap: impl Fn(f64, f64) -> f64,
+) -> Result<Array2<f64>> {
+    check_taps(kernel, &[n, n])?;
+    let side = n / 2 + 1;
+    let taps = (0..side * side).map(|at| (at / side, at % side)).map(|(i, j)| match i >= j {
+        true => tap(i as f64, j as f64),
+        false => 0.0,
+    });
+    let taps = memory::collected(taps, side * side, "a quadrant of a kernel")?;
+    let octant = Array2::from_shape_vec((side, side), taps).expect("as many");
+    normalised(kernel, [n, n], |y, x| {
+        let (i, j) = (y.abs() as usize, x.abs() as usize);
+        octant[[i.max(j), i.min(j)]]
+    })
+}
+
+/// Sine and cosine of an angle in degrees: how far its direction goes up, and to the right.
+pub(super) fn direction(degrees: f64) -> (f64, f64) {
+    // The axes must have no slope from rounding.
+    match degrees.rem_euclid(360.0) {
+        0.0 => (0.0, 1.0),
+        90.0 => (1.0, 0.0),
+        180.0 => (0.0, -1.0),
+        270.0 => (-1.0, 0.0),
+        degrees => degrees.to_radians().sin_cos(),
+    }
+}
+
+/// A kernel with two axes.
+pub(super) fn in_the_plane(taps: ArrayD<f64>) -> Array2<f64> {
+    taps.into_dimensionality().expect("one factor for each of two axes")
+}
+
+/// One tap of 1.
+pub(super) fn one_tap(rank: usize) -> ArrayD<f64> {
+    ArrayD::from_elem(vec![1; rank], 1.0)
 }
 
 /// The outer product of the taps along each axis.

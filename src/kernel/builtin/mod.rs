@@ -14,19 +14,37 @@
 //! # Ok::<(), convolve::Error>(())
 //! ```
 //!
-//! [`BUILT_IN`] has them by name, as the command takes them. Those of "any" axes have as many as what is
+//! [`BUILT_IN`] has them by name, as the command takes them, and [`Named`] reads them; [`TextKernel`] reads
+//! kernels of one's own. Those of "any" axes have as many as what is
 //! filtered, and take one value for all axes or one per axis.
 //!
 //! | name | axes | values | what it is |
 //! | --- | --- | --- | --- |
 //! | `gaussian:SIGMA` | any | SIGMA at least 0 | blur with a standard deviation of SIGMA samples |
 //! | `box:N` | any | N whole, at least 1 | mean of N samples along each axis |
+//! | `tent:R` | any | R at least 1 | tent that ends R samples from its centre, a box twice |
+//! | `binomial:N` | any | N whole, at least 1 | N binomial coefficients along each axis |
 //! | `disk:RADIUS` | 2 | RADIUS at least 0 | blur of a lens out of focus |
+//! | `polygon:RADIUS,BLADES,DEGREES` | 2 | RADIUS at least 0, BLADES whole, at least 3, DEGREES | the same through an iris with BLADES corners, turned counterclockwise |
 //! | `motion:LENGTH,DEGREES` | 2 | LENGTH at least 1, DEGREES | blur of a moving camera, counterclockwise from the right |
+//! | `gaussian-rotated:ALONG,ACROSS,DEGREES` | 2 | ALONG at least 0.25, ACROSS at least 0.25, DEGREES | Gaussian that lies aslant, counterclockwise from the right |
+//! | `airy:RADIUS` | 2 | RADIUS at least 0 | what diffraction makes of a point, first dark ring at RADIUS |
+//! | `moffat:GAMMA,ALPHA` | 2 | GAMMA at least 0, ALPHA at least 1 | a star seen through air: (1 + distance^2 / GAMMA^2)^-ALPHA |
+//! | `sharpen` | 2 | | the picture minus its laplacian |
+//! | `unsharp:SIGMA,AMOUNT` | any | SIGMA at least 0, AMOUNT | the picture plus AMOUNT times what gaussian:SIGMA takes from it |
 //! | `sobel-x` | 2 | | derivative to the right, by Sobel |
 //! | `sobel-y` | 2 | | derivative downwards, by Sobel |
+//! | `scharr-x` | 2 | | derivative to the right, by Scharr |
+//! | `scharr-y` | 2 | | derivative downwards, by Scharr |
+//! | `prewitt-x` | 2 | | derivative to the right, by Prewitt |
+//! | `prewitt-y` | 2 | | derivative downwards, by Prewitt |
+//! | `roberts-right` | 2 | | difference down to the right, by Roberts |
+//! | `roberts-left` | 2 | | difference down to the left, by Roberts |
+//! | `gaussian-derivative:SIGMA,DOWN,RIGHT` | 2 | SIGMA at least 0, DOWN whole, at least 0, RIGHT whole, at least 0 | derivative of gaussian:SIGMA, of orders DOWN and RIGHT |
 //! | `laplacian` | 2 | | sum of the second differences, negative on peaks |
-//! | `sharpen` | 2 | | the picture minus its laplacian |
+//! | `log:SIGMA` | any | SIGMA at least 0.5 | Laplacian of gaussian:SIGMA |
+//! | `dog:SIGMA,WIDER` | any | SIGMA at least 0, WIDER at least 0 | difference of two Gaussians: what is between them in size |
+//! | `gabor:SIGMA,WAVELENGTH,DEGREES,PHASE` | 2 | SIGMA at least 0, WAVELENGTH at least 2, DEGREES, PHASE | stripes across DEGREES, under gaussian:SIGMA |
 //! | `emboss` | 2 | | relief, lit from the upper left |
 //! | `identity` | any | | one tap of 1, which changes nothing |
 //!
@@ -36,17 +54,42 @@
 //! integer element type: `box_mean::<u8>(3)` has taps of 1/9. Where the system has no memory for the
 //! taps it is [`Error::OutOfMemory`].
 
+mod aperture;
 mod built_in;
+mod derivatives;
+mod differences;
+mod gabor;
+mod gaussian;
+mod motion;
+mod named;
+mod optics;
+#[cfg(feature = "image")]
+mod picture;
+mod smooth;
+mod text;
 
-use ndarray::{Array2, ArrayD};
+use crate::error::Error;
 
-use crate::element::Element;
-use crate::error::{Error, Result};
-use crate::util::memory;
-
+pub use aperture::{disk, polygon};
 use built_in::Taps::{Any, Plane};
 pub use built_in::{BuiltIn, Parameter};
-use built_in::{build, check_taps, length, product, rounded};
+pub use derivatives::Derivatives;
+pub use differences::{
+    emboss, identity, laplacian, prewitt_x, prewitt_y, roberts_left, roberts_right, scharr_x,
+    scharr_y, sharpen, sobel_x, sobel_y,
+};
+pub use gabor::gabor;
+pub use gaussian::{
+    Gaussian, difference_of_gaussians, gaussian, gaussian_derivative, gaussian_rotated,
+    laplacian_of_gaussian, unsharp,
+};
+pub use motion::motion;
+pub use named::Named;
+pub use optics::{airy, moffat};
+#[cfg(feature = "image")]
+pub use picture::from_picture;
+pub use smooth::{binomial, box_mean, tent};
+pub use text::TextKernel;
 
 /// All built-in kernels. The command takes its names, its help and its messages from here: a new kernel
 /// is a function, an entry here and a line of the table above, which a test compares with the entries.
@@ -55,40 +98,149 @@ pub const BUILT_IN: &[BuiltIn] = &[
         "gaussian",
         &[SIGMA],
         "blur with a standard deviation of SIGMA samples",
-        Any(|sigmas, _| Gaussian::new(0.0).taps(sigmas)),
+        Any(|sigmas, _| gaussian::blur("gaussian", sigmas)),
     ),
-    BuiltIn::new("box", &[N], "mean of N samples along each axis", Any(|lengths, _| mean(lengths))),
-    BuiltIn::new("disk", &[RADIUS], "blur of a lens out of focus", Plane(|of| disk(of[0]))),
+    BuiltIn::new(
+        "box",
+        &[N],
+        "mean of N samples along each axis",
+        Any(|lengths, _| smooth::mean(lengths)),
+    ),
+    BuiltIn::new(
+        "tent",
+        &[HALF_WIDTH],
+        "tent that ends R samples from its centre, a box twice",
+        Any(|radii, _| smooth::tents(radii)),
+    ),
+    BuiltIn::new(
+        "binomial",
+        &[N],
+        "N binomial coefficients along each axis",
+        Any(|lengths, _| smooth::binomials(lengths)),
+    ),
+    BuiltIn::new(
+        "disk",
+        &[RADIUS],
+        "blur of a lens out of focus",
+        Plane(|of| aperture::round(of[0])),
+    ),
+    BuiltIn::new(
+        "polygon",
+        &[RADIUS, BLADES, DEGREES],
+        "the same through an iris with BLADES corners, turned counterclockwise",
+        Plane(|of| aperture::regular(of[0], of[1], of[2])),
+    ),
     BuiltIn::new(
         "motion",
         &[LENGTH, DEGREES],
         "blur of a moving camera, counterclockwise from the right",
-        Plane(|of| motion(of[0], of[1])),
+        Plane(|of| motion::line(of[0], of[1])),
+    ),
+    BuiltIn::new(
+        "gaussian-rotated",
+        &[ALONG, ACROSS, DEGREES],
+        "Gaussian that lies aslant, counterclockwise from the right",
+        Plane(|of| gaussian::aslant([of[0], of[1]], of[2])),
+    ),
+    BuiltIn::new(
+        "airy",
+        &[RADIUS],
+        "what diffraction makes of a point, first dark ring at RADIUS",
+        Plane(|of| optics::rings(of[0])),
+    ),
+    BuiltIn::new(
+        "moffat",
+        &[GAMMA, ALPHA],
+        "a star seen through air: (1 + distance^2 / GAMMA^2)^-ALPHA",
+        Plane(|of| optics::star(of[0], of[1])),
+    ),
+    BuiltIn::new("sharpen", &[], "the picture minus its laplacian", Plane(|_| sharpen())),
+    BuiltIn::new(
+        "unsharp",
+        &[SIGMA, AMOUNT],
+        "the picture plus AMOUNT times what gaussian:SIGMA takes from it",
+        Any(|of, rank| gaussian::sharpening(of[0], of[1], rank)),
     ),
     BuiltIn::new("sobel-x", &[], "derivative to the right, by Sobel", Plane(|_| sobel_x())),
     BuiltIn::new("sobel-y", &[], "derivative downwards, by Sobel", Plane(|_| sobel_y())),
+    BuiltIn::new("scharr-x", &[], "derivative to the right, by Scharr", Plane(|_| scharr_x())),
+    BuiltIn::new("scharr-y", &[], "derivative downwards, by Scharr", Plane(|_| scharr_y())),
+    BuiltIn::new("prewitt-x", &[], "derivative to the right, by Prewitt", Plane(|_| prewitt_x())),
+    BuiltIn::new("prewitt-y", &[], "derivative downwards, by Prewitt", Plane(|_| prewitt_y())),
+    BuiltIn::new(
+        "roberts-right",
+        &[],
+        "difference down to the right, by Roberts",
+        Plane(|_| roberts_right()),
+    ),
+    BuiltIn::new(
+        "roberts-left",
+        &[],
+        "difference down to the left, by Roberts",
+        Plane(|_| roberts_left()),
+    ),
+    BuiltIn::new(
+        "gaussian-derivative",
+        &[SIGMA, DOWN, RIGHT],
+        "derivative of gaussian:SIGMA, of orders DOWN and RIGHT",
+        Plane(|of| gaussian::derivative_in_plane(of[0], [of[1], of[2]])),
+    ),
     BuiltIn::new(
         "laplacian",
         &[],
         "sum of the second differences, negative on peaks",
         Plane(|_| laplacian()),
     ),
-    BuiltIn::new("sharpen", &[], "the picture minus its laplacian", Plane(|_| sharpen())),
+    BuiltIn::new(
+        "log",
+        &[SAMPLED_SIGMA],
+        "Laplacian of gaussian:SIGMA",
+        Any(|sigmas, _| gaussian::laplace(sigmas)),
+    ),
+    BuiltIn::new(
+        "dog",
+        &[SIGMA, WIDER],
+        "difference of two Gaussians: what is between them in size",
+        Any(|of, rank| gaussian::difference(of[0], of[1], rank)),
+    ),
+    BuiltIn::new(
+        "gabor",
+        &[SIGMA, WAVELENGTH, DEGREES, PHASE],
+        "stripes across DEGREES, under gaussian:SIGMA",
+        Plane(|of| gabor::wave(of[0], of[1], of[2], of[3])),
+    ),
     BuiltIn::new("emboss", &[], "relief, lit from the upper left", Plane(|_| emboss())),
     BuiltIn::new(
         "identity",
         &[],
         "one tap of 1, which changes nothing",
-        Any(|_, rank| product("identity", &vec![vec![1.0]; rank])),
+        Any(|_, rank| Ok(built_in::one_tap(rank))),
     ),
 ];
 
 const SIGMA: Parameter = Parameter::at_least(0.0, "SIGMA", "sigma to be a number");
+/// Where samples must show a second derivative.
+const SAMPLED_SIGMA: Parameter = Parameter { least: Some(0.5), ..SIGMA };
+const WIDER: Parameter =
+    Parameter { name: "WIDER", expected: "the wider sigma to be a number", ..SIGMA };
+/// Narrower ones fall between samples that are aslant.
+const ALONG: Parameter = Parameter::at_least(0.25, "ALONG", "sigma to be a number");
+const ACROSS: Parameter = Parameter { name: "ACROSS", ..ALONG };
+const ORDER: Parameter = Parameter { whole: true, ..Parameter::at_least(0.0, "ORDER", "an order") };
+const DOWN: Parameter = Parameter { name: "DOWN", ..ORDER };
+const RIGHT: Parameter = Parameter { name: "RIGHT", ..ORDER };
+const AMOUNT: Parameter = Parameter::any("AMOUNT", "the amount to be a number");
 const N: Parameter = Parameter { whole: true, ..Parameter::at_least(1.0, "N", "a length") };
+const HALF_WIDTH: Parameter = Parameter::at_least(1.0, "R", "half of a width");
 const RADIUS: Parameter = Parameter::at_least(0.0, "RADIUS", "the radius to be a number");
+const BLADES: Parameter =
+    Parameter { whole: true, ..Parameter::at_least(3.0, "BLADES", "a number of blades") };
 const LENGTH: Parameter = Parameter::at_least(1.0, "LENGTH", "a length");
-const DEGREES: Parameter =
-    Parameter { least: None, ..Parameter::at_least(0.0, "DEGREES", "an angle in degrees") };
+const DEGREES: Parameter = Parameter::any("DEGREES", "an angle in degrees");
+const GAMMA: Parameter = Parameter::at_least(0.0, "GAMMA", "a width");
+const ALPHA: Parameter = Parameter::at_least(1.0, "ALPHA", "an exponent");
+const WAVELENGTH: Parameter = Parameter::at_least(2.0, "WAVELENGTH", "a wavelength");
+const PHASE: Parameter = Parameter::any("PHASE", "a phase in degrees");
 /// Only [`Gaussian::truncate`] sets it.
 const TRUNCATE: Parameter = Parameter::at_least(0.0, "TRUNCATE", "truncate to be a number");
 
@@ -98,290 +250,6 @@ pub const MAX_LENGTH: usize = 32_769;
 
 /// Taps of a built-in kernel in all: 512 MiB in `f64`.
 pub const MAX_TAPS: usize = 1 << 26;
-
-/// A Gaussian; [`gaussian`] is the usual one.
-///
-/// As in `scipy.ndimage.gaussian_filter`: along each axis `exp(-x^2 / (2 sigma^2))` at
-/// `-radius ..= radius`, scaled to sum to one, with `radius = floor(truncate * sigma + 0.5)`; an
-/// axis whose `sigma` is at most `1e-15` has the one tap 1.
-///
-/// ```
-/// use convolve::filters::Gaussian;
-///
-/// let wide = Gaussian::per_axis([0.0, 2.0]).truncate(3.0).kernel::<f32>()?;
-/// assert_eq!(wide.dim(), (1, 13));
-/// assert_eq!(Gaussian::new(1.5).radius(2).kernel::<f64>()?.dim(), (5, 5));
-/// # Ok::<(), convolve::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Gaussian {
-    sigma: [f64; 2],
-    truncate: f64,
-    radius: Option<usize>,
-}
-
-impl Gaussian {
-    /// The same standard deviation along both axes, in samples.
-    pub fn new(sigma: f64) -> Self {
-        Self::per_axis([sigma; 2])
-    }
-
-    /// A standard deviation per axis, the first axis first, in samples.
-    pub fn per_axis(sigma: [f64; 2]) -> Self {
-        Self { sigma, truncate: 4.0, radius: None }
-    }
-
-    /// Cuts off at this many standard deviations. Default: 4.
-    pub fn truncate(mut self, truncate: f64) -> Self {
-        self.truncate = truncate;
-        self
-    }
-
-    /// Cuts off at this many samples, whatever the standard deviation.
-    pub fn radius(mut self, radius: usize) -> Self {
-        self.radius = Some(radius);
-        self
-    }
-
-    /// The kernel, of `2 * radius + 1` taps along each axis.
-    ///
-    /// # Errors
-    /// [`Error::KernelParameter`], see the [module](self).
-    pub fn kernel<A: Element>(&self) -> Result<Array2<A>> {
-        rounded(GAUSSIAN, in_the_plane(self.taps(&self.sigma)?))
-    }
-
-    /// One standard deviation per axis.
-    fn taps(&self, sigmas: &[f64]) -> Result<ArrayD<f64>> {
-        let factors: Result<Vec<_>> = sigmas.iter().map(|&sigma| self.factor(sigma)).collect();
-        product(GAUSSIAN, &factors?)
-    }
-
-    /// The taps along one axis.
-    fn factor(&self, sigma: f64) -> Result<Vec<f64>> {
-        let sigma = SIGMA.check(GAUSSIAN, sigma)?;
-        if sigma <= 1e-15 {
-            return Ok(vec![1.0]);
-        }
-        let radius = match self.radius {
-            Some(radius) => radius as f64,
-            None => (TRUNCATE.check(GAUSSIAN, self.truncate)? * sigma + 0.5).floor(),
-        };
-        let length = length(GAUSSIAN, 2.0 * radius + 1.0)?;
-        let middle = (length / 2) as f64;
-        let mut taps: Vec<f64> =
-            (0..length).map(|i| (-0.5 * ((i as f64 - middle) / sigma).powi(2)).exp()).collect();
-        let sum: f64 = taps.iter().sum();
-        taps.iter_mut().for_each(|tap| *tap /= sum);
-        Ok(taps)
-    }
-}
-
-const GAUSSIAN: &str = "gaussian";
-
-/// A Gaussian of standard deviation `sigma` samples, cut off at four of them: the kernel of
-/// `scipy.ndimage.gaussian_filter`. Shape `[n, n]` with `n = 2 * floor(4 * sigma + 0.5) + 1`.
-///
-/// ```
-/// let kernel = convolve::filters::gaussian::<f64>(1.0)?;
-/// assert_eq!(kernel.dim(), (9, 9));
-/// assert!((kernel.sum() - 1.0).abs() < 1e-12);
-/// # Ok::<(), convolve::Error>(())
-/// ```
-///
-/// # Errors
-/// [`Error::KernelParameter`] where `sigma` is negative, no number or above 1,023.
-pub fn gaussian<A: Element>(sigma: f64) -> Result<Array2<A>> {
-    Gaussian::new(sigma).kernel()
-}
-
-/// The mean of `n` x `n` samples. With an even `n` the window reaches one sample further down and
-/// to the right than up and to the left.
-///
-/// ```
-/// assert_eq!(convolve::filters::box_mean::<f32>(2)?, ndarray::arr2(&[[0.25; 2]; 2]));
-/// # Ok::<(), convolve::Error>(())
-/// ```
-///
-/// # Errors
-/// [`Error::KernelParameter`] where `n` is 0 or above 8,192.
-pub fn box_mean<A: Element>(n: usize) -> Result<Array2<A>> {
-    rounded("box", in_the_plane(mean(&[n as f64; 2])?))
-}
-
-/// The mean of a window of these lengths, one per axis.
-fn mean(lengths: &[f64]) -> Result<ArrayD<f64>> {
-    let shape: Vec<usize> = lengths.iter().map(|&n| length("box", n)).collect::<Result<_>>()?;
-    let count = check_taps("box", &shape)?;
-    let mean = 1.0 / lengths.iter().product::<f64>();
-    let taps = memory::collected(std::iter::repeat_n(mean, count), count, built_in::TAPS)?;
-    Ok(ArrayD::from_shape_vec(shape, taps).expect("the length is the shape's"))
-}
-
-fn in_the_plane(taps: ArrayD<f64>) -> Array2<f64> {
-    taps.into_dimensionality().expect("one factor for each of two axes")
-}
-
-/// The mean over a disk of radius `r` samples, as of a lens out of focus. Shape `[n, n]` with
-/// `n = 2 * ceil(r - 0.5) + 1`.
-///
-/// A tap is the exact area of its unit square that the disk covers, so the edge is smooth and the
-/// blur grows smoothly with `r`; a hard edge would jump, and be square for small disks. Up to
-/// `r = 0.5` the disk lies in one sample and changes nothing.
-///
-/// ```
-/// let kernel = convolve::filters::disk::<f64>(1.0)?;
-/// assert_eq!(kernel.dim(), (3, 3));
-/// assert!((kernel[[1, 1]] - 1.0 / std::f64::consts::PI).abs() < 1e-12);
-/// # Ok::<(), convolve::Error>(())
-/// ```
-///
-/// # Errors
-/// [`Error::KernelParameter`] where `r` is negative, no number or above 4,095.5.
-pub fn disk<A: Element>(r: f64) -> Result<Array2<A>> {
-    let r = RADIUS.check("disk", r)?;
-    // A disk within one sample has its whole area there.
-    let r = r.max(0.5);
-    let n = length("disk", 2.0 * (r - 0.5).ceil() + 1.0)?;
-    check_taps("disk", &[n, n])?;
-    let middle = n / 2;
-    // One octant, for the other seven are the same, to the last bit.
-    let side = middle + 1;
-    let areas = (0..side * side).map(|at| {
-        let (i, j) = (at / side, at % side);
-        disk_in_square(i.max(j) as f64, i.min(j) as f64, r)
-    });
-    let areas = memory::collected(areas, side * side, "a quadrant of the disk")?;
-    let quadrant = Array2::from_shape_vec((side, side), areas).expect("as many");
-    let at = |i: usize, j: usize| quadrant[[i.abs_diff(middle), j.abs_diff(middle)]];
-    let area: f64 = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| at(i, j)).sum();
-    build("disk", [n, n], |i, j| at(i, j) / area)
-}
-
-/// Area that the disk of radius `r` about the origin has in common with the unit square about
-/// `(x, y)`.
-fn disk_in_square(x: f64, y: f64, r: f64) -> f64 {
-    // Squares well inside or outside first: the difference of areas below would leave a residue.
-    if (x + 0.5).hypot(y + 0.5) <= r {
-        return 1.0;
-    }
-    if (x - 0.5).max(0.0).hypot((y - 0.5).max(0.0)) >= r {
-        return 0.0;
-    }
-    let corner = |x: f64, y: f64| disk_in_corner(x.abs(), y.abs(), r).copysign(x * y);
-    let area = corner(x + 0.5, y + 0.5) - corner(x - 0.5, y + 0.5) - corner(x + 0.5, y - 0.5)
-        + corner(x - 0.5, y - 0.5);
-    area.clamp(0.0, 1.0)
-}
-
-/// Area of the disk in the rectangle from the origin to `(x, y)`, both at least 0: the integral of
-/// `min(y, sqrt(r^2 - t^2))` over `0 <= t <= min(x, r)`.
-fn disk_in_corner(x: f64, y: f64, r: f64) -> f64 {
-    let x = x.min(r);
-    let under_arc = |t: f64| 0.5 * (t * (r * r - t * t).max(0.0).sqrt() + r * r * (t / r).asin());
-    let flat = if y < r { (r * r - y * y).sqrt().min(x) } else { 0.0 };
-    y * flat + under_arc(x) - under_arc(flat)
-}
-
-/// The mean along a straight line of `len` samples through the centre, as of a camera that moved.
-/// `angle` is in degrees, counterclockwise in the picture: 0 is along the rows, 90 along the
-/// columns, 45 goes up to the right.
-///
-/// A tap is `1 - d`, at least 0, before all are scaled to sum to one, `d` being its distance from
-/// the segment of length `len - 1`: MATLAB's `fspecial('motion', len, angle)`. With an odd `len`
-/// and an angle of 0 that is `len` equal taps.
-///
-/// ```
-/// let kernel = convolve::filters::motion::<f32>(5.0, 0.0)?;
-/// assert_eq!(kernel, ndarray::arr2(&[[0.2; 5]]));
-/// # Ok::<(), convolve::Error>(())
-/// ```
-///
-/// # Errors
-/// [`Error::KernelParameter`] where `len` is below 1, `angle` is no finite number, or there would
-/// be more than [`MAX_LENGTH`] or [`MAX_TAPS`] taps.
-pub fn motion<A: Element>(len: f64, angle: f64) -> Result<Array2<A>> {
-    let (len, angle) = (LENGTH.check("motion", len)?, DEGREES.check("motion", angle)?);
-    // A line has no direction, and the four axes must have no slope from rounding.
-    let (up, right) = match angle.rem_euclid(180.0) {
-        0.0 => (0.0, 1.0),
-        90.0 => (1.0, 0.0),
-        angle => angle.to_radians().sin_cos(),
-    };
-    let half = (len - 1.0) / 2.0;
-    let reach = |part: f64| (half * part.abs() + 1.0).ceil() - 1.0;
-    let shape =
-        [length("motion", 2.0 * reach(up) + 1.0)?, length("motion", 2.0 * reach(right) + 1.0)?];
-    check_taps("motion", &shape)?;
-    let [middle_y, middle_x] = shape.map(|n| (n / 2) as f64);
-    let weight = |i: usize, j: usize| {
-        let (y, x) = (middle_y - i as f64, j as f64 - middle_x);
-        let along = (x * right + y * up).clamp(-half, half);
-        (1.0 - (x - along * right).hypot(y - along * up)).max(0.0)
-    };
-    let [rows, columns] = shape;
-    let sum: f64 = (0..rows).flat_map(|i| (0..columns).map(move |j| weight(i, j))).sum();
-    build("motion", shape, |i, j| weight(i, j) / sum)
-}
-
-/// Sobel's derivative to the right: positive where brightness grows along the second axis, as
-/// `scipy.ndimage.sobel(axis=1)`. Not scaled: a slope of 1 gives 8.
-///
-/// # Errors
-/// [`Error::KernelParameter`] for unsigned element types.
-pub fn sobel_x<A: Element>() -> Result<Array2<A>> {
-    constant("sobel-x", [[1., 0., -1.], [2., 0., -2.], [1., 0., -1.]])
-}
-
-/// Sobel's derivative downwards: positive where brightness grows along the first axis, as
-/// `scipy.ndimage.sobel(axis=0)`. Not scaled: a slope of 1 gives 8.
-///
-/// # Errors
-/// [`Error::KernelParameter`] for unsigned element types.
-pub fn sobel_y<A: Element>() -> Result<Array2<A>> {
-    constant("sobel-y", [[1., 2., 1.], [0., 0., 0.], [-1., -2., -1.]])
-}
-
-/// The sum of the second differences along both axes, as `scipy.ndimage.laplace`: negative on
-/// peaks.
-///
-/// # Errors
-/// [`Error::KernelParameter`] for unsigned element types.
-pub fn laplacian<A: Element>() -> Result<Array2<A>> {
-    constant("laplacian", [[0., 1., 0.], [1., -4., 1.], [0., 1., 0.]])
-}
-
-/// The picture minus its [`laplacian`]: sums to one.
-///
-/// # Errors
-/// [`Error::KernelParameter`] for unsigned element types.
-pub fn sharpen<A: Element>() -> Result<Array2<A>> {
-    constant("sharpen", [[0., -1., 0.], [-1., 5., -1.], [0., -1., 0.]])
-}
-
-/// A relief, lit from the upper left: the picture plus its derivative down to the right. Sums to
-/// one.
-///
-/// # Errors
-/// [`Error::KernelParameter`] for unsigned element types.
-pub fn emboss<A: Element>() -> Result<Array2<A>> {
-    constant("emboss", [[2., 1., 0.], [1., 1., -1.], [0., -1., -2.]])
-}
-
-/// One tap of 1: changes nothing.
-///
-/// # Errors
-/// None; like the others, for uniformity.
-pub fn identity<A: Element>() -> Result<Array2<A>> {
-    constant("identity", [[1.]])
-}
-
-fn constant<A: Element, const N: usize>(
-    kernel: &'static str,
-    taps: [[f64; N]; N],
-) -> Result<Array2<A>> {
-    build(kernel, [N, N], |i, j| taps[i][j])
-}
 
 fn parameter(kernel: &'static str, reason: String) -> Error {
     Error::KernelParameter { kernel, reason }

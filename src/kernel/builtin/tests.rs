@@ -1,8 +1,9 @@
 //! Built-in kernels against numbers computed by hand or by SciPy.
 
 use super::*;
+use crate::error::Result;
 use approx::assert_abs_diff_eq;
-use ndarray::{Axis, arr2};
+use ndarray::{Array2, ArrayD, Axis, arr2};
 
 /// Rounding errors of kernels computed in `f64`, whose taps are at most one.
 const ROUNDING: f64 = 1e-12;
@@ -88,11 +89,95 @@ fn motion_is_a_line() {
 }
 
 #[test]
+fn a_polygon_covers_its_area() {
+    for (blades, angle) in [(3, 0.0), (4, 0.0), (5, 90.0), (6, 13.0), (8, 22.5), (400, 1.0)] {
+        for r in [0.2, 0.75, 1.5, 7.3, 31.0] {
+            let kernel = polygon::<f64>(r, blades, angle).unwrap();
+            assert_abs_diff_eq!(kernel.sum(), 1.0, epsilon = ROUNDING);
+            let (rows, columns) = kernel.dim();
+            assert!(rows % 2 == 1 && columns % 2 == 1);
+            let middle = kernel[[rows / 2, columns / 2]];
+            let corner = std::f64::consts::TAU / blades as f64;
+            let area = 0.5 * blades as f64 * corner.sin() * r * r;
+            // The scale is the area, where the centre is covered whole.
+            if r * (corner / 2.0).cos() > 0.5f64.sqrt() {
+                assert_abs_diff_eq!(middle * area, 1.0, epsilon = 1e-11);
+            }
+            // The centre of mass is the centre, as far as samples show it.
+            let moment: f64 = kernel
+                .indexed_iter()
+                .map(|((i, _), tap)| tap * (i as f64 - (rows / 2) as f64))
+                .sum();
+            assert_abs_diff_eq!(moment, 0.0, epsilon = 0.02);
+        }
+    }
+    // The more corners, the rounder.
+    let (round, nearly) = (disk::<f64>(9.0).unwrap(), polygon::<f64>(9.0, 1000, 0.0).unwrap());
+    assert!(round.iter().zip(&nearly).all(|(a, b)| (a - b).abs() < 1e-6));
+    // One corner points up.
+    let triangle = polygon::<f64>(8.0, 3, 90.0).unwrap();
+    let rows = triangle.sum_axis(Axis(1));
+    assert!(rows[1] < rows[5] && rows[5] < rows[11] && rows[14] == 0.0, "{rows}");
+}
+
+#[test]
+fn smooth_kernels_have_the_moments_that_they_should() {
+    let variance = |kernel: Array2<f64>, axis: usize| {
+        let row = kernel.sum_axis(Axis(1 - axis));
+        let middle = (row.len() / 2) as f64;
+        row.indexed_iter().map(|(i, tap)| tap * (i as f64 - middle).powi(2)).sum::<f64>()
+    };
+    for n in [1, 3, 5, 21] {
+        let expected = (n as f64 - 1.0) / 4.0;
+        assert_abs_diff_eq!(variance(binomial(n).unwrap(), 0), expected, epsilon = ROUNDING);
+    }
+    assert_eq!(binomial::<f64>(4).unwrap().row(0).to_vec(), [1.0, 3.0, 3.0, 1.0].map(|c| c / 64.0));
+    // Of two boxes of n samples: 2 (n^2 - 1) / 12.
+    for n in [1.0, 2.0, 3.0, 8.0] {
+        assert_abs_diff_eq!(variance(tent(n).unwrap(), 1), (n * n - 1.0) / 6.0, epsilon = 1e-11);
+    }
+    assert_eq!(tent::<f64>(2.5).unwrap().dim(), (5, 5));
+    let aslant = |axis| variance(gaussian_rotated([4.0, 2.0], 30.0).unwrap(), axis);
+    // Along an axis: 16 cos^2 + 4 sin^2 of the angle to it.
+    assert_abs_diff_eq!(aslant(1), 13.0, epsilon = 0.05);
+    assert_abs_diff_eq!(aslant(0), 7.0, epsilon = 0.05);
+    // It rises to the right.
+    let kernel = gaussian_rotated::<f64>([4.0, 2.0], 30.0).unwrap();
+    let (rows, columns) = kernel.dim();
+    assert!(kernel[[rows / 2 - 2, columns / 2 + 3]] > kernel[[rows / 2 + 2, columns / 2 + 3]]);
+    let straight = gaussian_rotated::<f64>([2.0, 1.0], 90.0).unwrap();
+    let expected = Gaussian::per_axis([2.0, 1.0]).kernel::<f64>().unwrap();
+    assert!(straight.iter().zip(&expected).all(|(a, b)| (a - b).abs() < ROUNDING));
+}
+
+#[test]
+fn sharpening_and_differences_of_gaussians() {
+    for (sigma, amount) in [(0.0, 1.0), (1.0, 0.0), (1.5, 0.8), (3.0, -0.5)] {
+        assert_abs_diff_eq!(unsharp::<f64>(sigma, amount).unwrap().sum(), 1.0, epsilon = ROUNDING);
+    }
+    assert_eq!(unsharp::<f64>(0.0, 3.0).unwrap(), arr2(&[[1.0]]));
+    let blur = gaussian::<f64>(1.5).unwrap();
+    let sharp = unsharp::<f64>(1.5, 2.0).unwrap();
+    assert_abs_diff_eq!(sharp[[0, 3]], -2.0 * blur[[0, 3]], epsilon = ROUNDING);
+    assert_abs_diff_eq!(sharp[[6, 6]], 3.0 - 2.0 * blur[[6, 6]], epsilon = ROUNDING);
+    let difference = difference_of_gaussians::<f64>(1.0, 2.0).unwrap();
+    let turned = difference_of_gaussians::<f64>(2.0, 1.0).unwrap();
+    assert_eq!(difference, -turned);
+    assert_eq!(difference.dim(), (17, 17));
+    assert_abs_diff_eq!(difference.sum(), 0.0, epsilon = ROUNDING);
+}
+
+#[test]
 fn constants_keep_brightness_or_remove_it() {
     let sum = |kernel: Result<Array2<i8>>| kernel.unwrap().sum();
     assert_eq!([sum(sobel_x()), sum(sobel_y()), sum(laplacian())], [0; 3]);
     assert_eq!([sum(sharpen()), sum(emboss()), sum(identity())], [1; 3]);
+    let derivatives =
+        [scharr_x(), scharr_y(), prewitt_x(), prewitt_y(), roberts_right(), roberts_left()];
+    assert_eq!(derivatives.map(sum), [0; 6]);
     assert_eq!(sobel_x::<i32>().unwrap(), sobel_y::<i32>().unwrap().t());
+    assert_eq!(scharr_x::<i32>().unwrap(), scharr_y::<i32>().unwrap().t());
+    assert_eq!(prewitt_x::<i32>().unwrap(), prewitt_y::<i32>().unwrap().t());
 }
 
 #[test]
@@ -117,6 +202,31 @@ fn senseless_parameters_are_errors() {
         motion::<f32>(20_000.0, 45.0).err(),
         motion::<f32>(1e300, 0.0).err(),
         sobel_x::<u16>().err(),
+        tent::<f32>(0.9).err(),
+        tent::<f32>(1e300).err(),
+        binomial::<f32>(0).err(),
+        binomial::<f32>(1024).err(),
+        polygon::<f32>(5.0, 2, 0.0).err(),
+        polygon::<f32>(5.0, 1001, 0.0).err(),
+        polygon::<f32>(1e9, 6, 0.0).err(),
+        polygon::<f32>(f64::NAN, 6, 0.0).err(),
+        polygon::<f32>(5.0, 6, f64::NAN).err(),
+        gaussian_rotated::<f32>([1.0, 0.1], 0.0).err(),
+        gaussian_rotated::<f32>([1e9, 1.0], 0.0).err(),
+        airy::<f32>(-1.0).err(),
+        airy::<f32>(1e9).err(),
+        moffat::<f32>(1.0, 0.9).err(),
+        moffat::<f32>(1e9, 1.0).err(),
+        unsharp::<f32>(1.0, f64::INFINITY).err(),
+        unsharp::<f32>(-1.0, 1.0).err(),
+        gaussian_derivative::<f32>(1.0, [17, 0]).err(),
+        gaussian_derivative::<f32>(0.1, [0, 1]).err(),
+        gaussian_derivative::<i32>(1.0, [0, 1]).err(),
+        laplacian_of_gaussian::<f32>(0.4).err(),
+        difference_of_gaussians::<f32>(1.0, f64::NAN).err(),
+        gabor::<f32>(1.0, 1.9, 0.0, 0.0).err(),
+        gabor::<f32>(1.0, 4.0, f64::NAN, 0.0).err(),
+        gabor::<f32>(1.0, 4.0, 0.0, f64::NAN).err(),
     ];
     for (i, error) in errors.iter().enumerate() {
         assert!(matches!(error, Some(Error::KernelParameter { .. })), "{i}: {error:?}");
@@ -160,10 +270,34 @@ fn a_name_gives_the_kernel_of_its_function() {
         ("sobel-x", &[], sobel_x()),
         ("sobel-y", &[], sobel_y()),
         ("laplacian", &[], laplacian()),
+        ("tent", &[2.5], tent(2.5)),
+        ("binomial", &[5.0], binomial(5)),
+        ("polygon", &[6.5, 5.0, 18.0], polygon(6.5, 5, 18.0)),
+        ("gaussian-rotated", &[3.0, 1.0, 30.0], gaussian_rotated([3.0, 1.0], 30.0)),
+        ("airy", &[4.0], airy(4.0)),
+        ("moffat", &[2.0, 3.0], moffat(2.0, 3.0)),
+        ("unsharp", &[1.5, 0.5], unsharp(1.5, 0.5)),
+        ("scharr-x", &[], scharr_x()),
+        ("scharr-y", &[], scharr_y()),
+        ("prewitt-x", &[], prewitt_x()),
+        ("prewitt-y", &[], prewitt_y()),
+        ("roberts-right", &[], roberts_right()),
+        ("roberts-left", &[], roberts_left()),
+        ("gaussian-derivative", &[1.5, 2.0, 1.0], gaussian_derivative(1.5, [2, 1])),
+        ("log", &[1.5], laplacian_of_gaussian(1.5)),
+        ("log", &[1.5, 1.5], laplacian_of_gaussian(1.5)),
+        ("dog", &[1.0, 2.5], difference_of_gaussians(1.0, 2.5)),
+        ("gabor", &[2.0, 5.0, 30.0, 45.0], gabor(2.0, 5.0, 30.0, 45.0)),
         ("sharpen", &[], sharpen()),
         ("emboss", &[], emboss()),
         ("identity", &[], identity()),
     ];
+    let without: Vec<_> = BUILT_IN
+        .iter()
+        .filter(|kernel| !kernels.iter().any(|(name, ..)| *name == kernel.name))
+        .map(|kernel| kernel.name)
+        .collect();
+    assert!(without.is_empty(), "{without:?}");
     for (name, values, kernel) in kernels {
         let named = built_in(name).kernel::<f32>(values, 2).unwrap();
         assert_eq!(named, kernel.unwrap().into_dyn(), "{name}");
