@@ -219,6 +219,9 @@ pub struct Bench {
     /// Time for all of it, in seconds; what takes too long for its share of that is left out
     #[arg(long, default_value_t = 20.0, value_name = "S", value_parser = seconds)]
     pub seconds: f64,
+    /// Time filters of this picture too, in the type that it has
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
