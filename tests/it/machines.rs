@@ -333,7 +333,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
         value["request"],
         json!({
             "method": "auto", "device": "auto", "precision": "native", "runs": 100,
-            "resident": false, "reproducible": false, "tolerance": null,
+            "resident": false, "reproducible": false, "tolerance": null, "stored": null,
         })
     );
     assert_eq!(keys(&value["geometry"]), "edges input kernel output");
