@@ -75,7 +75,7 @@ cell log camera log:2 --scale 8 --signed offset
 cell dog camera dog:2,4 --scale 2 --signed offset
 cell gabor camera gabor:4,8,45,0 --scale 8 --signed offset
 cell emboss camera emboss
-table "Derivatives" "They sum to zero, but for \`emboss\`, and have results below zero: \`--signed\` says how these \
+table "Derivatives" "They sum to zero, but for \`emboss\` and (by a little) \`gabor\`, and have results below zero: \`--signed\` says how these \
 show. About mid-grey, what falls is darker and what rises is brighter."
 
 cell gradient-sobel camera gradient:sobel --scale 1/2

@@ -117,6 +117,12 @@ impl PicturePlanned {
         taps: impl Fn(&crate::kernel::Kernel) -> Result<Array<f32, Ix2>>,
     ) -> Result<Self> {
         let offset = session.kernel.offset;
+        ensure!(
+            offset == 0.0 || !session.args.linear,
+            "--linear: kernel {} has an offset, which is one of levels and not of light: expected a kernel \
+             without",
+            session.kernel.name()
+        );
         let signed = match session.args.signed {
             Signed::Clip if offset != 0.0 => convolve::Signed::Offset((offset / 255.0) as f32),
             _ if offset != 0.0 => bail!("--signed: the kernel has an offset of its own, {offset}"),

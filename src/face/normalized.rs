@@ -46,7 +46,7 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     ///
     /// # Errors
     /// [`Error::Inadmissible`] for elements other than `f32` and `f64`, for kernels with a tap that
-    /// is negative or not finite, or whose taps sum to 0, and for [`Method::Fft`]; those of
+    /// is negative or not finite, or whose taps sum to 0, and for [`Method::Fft`] and [`Method::Coarse`]; those of
     /// [`FilterBuilder::for_shape`].
     pub fn for_shape_ignoring_nan(
         &self,
@@ -127,7 +127,8 @@ impl<A: Element, D: Dimension> NanFilter<A, D> {
     /// ```
     ///
     /// A weight of 0 is a sample that is missing, as NaN in `x` is whatever its weight: a mask is an array
-    /// of ones and zeros. All weights times a constant change nothing where the boundary comes from inside;
+    /// of ones and zeros. All weights times a constant change nothing where the boundary comes from inside
+    /// and products of weights and samples stay in the range of the type, in which they are stored;
     /// constants outside have a weight of 1.
     ///
     /// ```

@@ -46,7 +46,8 @@ pub(super) fn lengths<A: Element>(parts: &[&[A]], y: &mut [A]) {
     // Squares that have lost digits at either end of f64's range; those of f32 cannot.
     let safe = f64::MIN_POSITIVE / f64::EPSILON..=f64::MAX;
     for (i, sum) in squares.iter().enumerate() {
-        if !safe.contains(sum) {
+        // Nothing but zeros is safe too; a sum that has vanished has parts.
+        if !safe.contains(sum) && (*sum != 0.0 || parts.iter().any(|part| real(part[i]) != 0.0)) {
             y[i] = from_real(scaled_length(parts.iter().map(|part| real(part[i]))));
         }
     }

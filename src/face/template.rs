@@ -60,17 +60,18 @@ impl Convolver {
             return Err(Error::Empty { what: "kernel", shape: template.shape().to_vec() });
         }
         let mut taps = in_double(template, "the template")?;
-        let mean = mean(&taps);
-        taps.mapv_inplace(|tap| tap - mean);
-        let squares = taps.iter().map(|tap| tap * tap).sum::<f64>();
-        if !squares.is_finite() {
+        if taps.iter().any(|tap| !tap.is_finite()) {
             return Err(refused("the template has elements that are not finite".into()));
         }
-        // What is left of equal numbers is the rounding of their mean.
-        let flat = 8.0 * f64::EPSILON * mean.abs();
-        if taps.iter().all(|tap| tap.abs() <= flat) {
+        let mut all = taps.iter();
+        let first = all.next();
+        if all.all(|tap| Some(tap) == first) {
             return Err(refused("the template is flat: there is nothing to be found".into()));
         }
+        centre(&mut taps);
+        // What is left of a mean would count as often as a window is bright.
+        centre(&mut taps);
+        let squares = taps.iter().map(|tap| tap * tap).sum::<f64>();
         Ok(TemplateBuilder {
             convolver: self.clone(),
             taps,
@@ -116,7 +117,10 @@ impl<D: Dimension> TemplateBuilder<D> {
             return Err(Error::TooLarge { what: "template", detail });
         }
         // Sums over the same windows: means that are left away.
-        let ones = self.taps.map(|_| 1.0);
+        let len = self.taps.len();
+        let ones = memory::collected(std::iter::repeat_n(1.0, len), len, "a window's taps")?;
+        let ones =
+            Array::from_shape_vec(self.taps.raw_dim(), ones).expect("the length is the shape's");
         let plan = |taps: &ArrayRef<f64, D>| {
             let filter = self.convolver.filter(taps).boundary(Boundary::Zero);
             filter.correlate().mode(self.mode)
@@ -150,7 +154,9 @@ impl<D: Dimension> TemplateFilter<D> {
     /// The normalised cross-correlation with each window of `x`: the output at an index is that of the window
     /// which begins there (in mode `same`, of the one about it).
     ///
-    /// An output whose window has a sample that is not finite is NaN.
+    /// An output whose window has a sample that is not finite is NaN, and one whose window is flat is 0: a
+    /// window counts as flat where its samples differ by less than some 1e-7 of what they are away from the
+    /// array's mean.
     ///
     /// # Errors
     /// [`Error::Inadmissible`] for complex element types, and those of [`Filter::apply`].
@@ -161,14 +167,7 @@ impl<D: Dimension> TemplateFilter<D> {
         let mut x = in_double(x, "the samples without their mean")?;
         // Neither part of the quotient changes by a constant, and both are the smaller without one: that of
         // the whole array brings its windows near to zero.
-        let mean = mean(&x);
-        let largest = x.iter().fold(0.0, |largest: f64, x| match x.is_finite() {
-            true => largest.max((x - mean).abs()),
-            false => largest,
-        });
-        // Squares stay in range.
-        let scale = if largest > 0.0 { largest.recip() } else { 1.0 };
-        x.mapv_inplace(|x| (x - mean) * scale);
+        centre(&mut x);
         let mut y = self.products.apply(&x)?;
         let sums = self.sums.apply(&x)?;
         x.mapv_inplace(|x| x * x);
@@ -198,16 +197,29 @@ fn slice<D: Dimension>(array: &Array<f64, D>) -> &[f64] {
     array.as_slice().expect("results are in standard order")
 }
 
-/// Of what is finite.
-fn mean<D: Dimension>(x: &Array<f64, D>) -> f64 {
+/// Takes the mean off what is finite, and brings what is left near to 1, so that squares stay in range:
+/// a correlation coefficient changes by neither.
+fn centre<D: Dimension>(x: &mut Array<f64, D>) {
+    // Sums of numbers near the largest would be infinite.
+    bring_near_one(x);
     let (mut sum, mut count) = (0.0, 0.0);
     for x in x.iter().filter(|x| x.is_finite()) {
         sum += x;
         count += 1.0;
     }
-    // Of numbers near the largest a sum has none.
-    let mean: f64 = sum / f64::max(count, 1.0);
-    if mean.is_finite() { mean } else { 0.0 }
+    let mean = sum / f64::max(count, 1.0);
+    x.mapv_inplace(|x| x - mean);
+    bring_near_one(x);
+}
+
+/// Multiplies with a power of two, which leaves all digits.
+fn bring_near_one<D: Dimension>(x: &mut Array<f64, D>) {
+    let finite = x.iter().filter(|x| x.is_finite());
+    let largest = finite.fold(0.0, |largest: f64, x| largest.max(x.abs()));
+    if largest > 0.0 {
+        let scale = 2f64.powi((-largest.log2().floor()).clamp(-1000.0, 1000.0) as i32);
+        x.mapv_inplace(|x| x * scale);
+    }
 }
 
 fn in_double<A: Element, D: Dimension>(
@@ -284,6 +296,25 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_any_size_are_compared() {
+        let x = arr1(&[0.0, 1.0, -2.0, 1.0, 3.0, 0.5, -1.0]);
+        let found = |template: f64, array: f64| {
+            let template = arr1(&[1.0, -2.0, 1.0, 3.0]).mapv(|tap| tap * template);
+            let found = cpu().template(&template).unwrap().for_shape(x.dim()).unwrap();
+            found.apply(&x.mapv(|x| x * array)).unwrap()
+        };
+        let plain = found(1.0, 1.0);
+        assert!((plain[1] - 1.0).abs() < 1e-12 && plain[0].abs() < 0.9);
+        for (template, array) in
+            [(1e-165, 1.0), (1e155, 1.0), (4e307, 1.0), (1.0, 1e-309), (1.0, 5e307)]
+        {
+            let scaled = found(template, array);
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
+            assert!(plain.iter().zip(&scaled).all(near), "{template}, {array}: {scaled}");
+        }
+    }
+
+    #[test]
     fn gaps_stay_where_they_are() {
         let mut x = arr1(&[1.0f32, 2.0, 5.0, 3.0, 4.0, 7.0, 1.0, 0.0]);
         let found = cpu().template(&arr1(&[1i32, 3, 2])).unwrap().for_shape(8).unwrap();
@@ -300,6 +331,7 @@ mod tests {
     fn what_cannot_be_found_is_refused() {
         let error = |template: &[f64]| cpu().template(&arr1(template)).unwrap_err().to_string();
         assert!(error(&[0.1; 7]).contains("flat"));
+        assert!(error(&[1000.1; 400]).contains("flat"));
         assert!(error(&[1.0, f64::NAN]).contains("not finite"));
         assert!(error(&[]).contains("empty"));
         let complex = arr1(&[num_complex::Complex::new(1f32, 0.0), Default::default()]);

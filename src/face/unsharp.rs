@@ -19,9 +19,9 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// y = x + amount * (x - blurred)   where |x - blurred| > threshold, else x
     /// ```
     ///
-    /// With a [`gaussian`](crate::filters::gaussian) it is Pillow's `UnsharpMask(radius, percent,
-    /// threshold)`, `radius` being the Gaussian's sigma and `percent` 100 times `amount`, but that nothing
-    /// is rounded on the way. `threshold` has the units of the samples. Without one it is a convolution:
+    /// With a [`gaussian`](crate::filters::gaussian) it is nearly Pillow's `UnsharpMask(radius, percent,
+    /// threshold)`, `radius` being the Gaussian's sigma and `percent` 100 times `amount`: Pillow's blur is
+    /// three boxes, and rounded. `threshold` has the units of the samples. Without one it is a convolution:
     /// [`filters::unsharp`](crate::filters::unsharp).
     ///
     /// ```

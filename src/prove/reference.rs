@@ -155,18 +155,8 @@ impl<A: Element> Definition<A> {
 
     /// Visits the taps and samples that make one sample of the result.
     fn window(&self, x: impl Fn(usize) -> A, o: &[usize], mut visit: impl FnMut(A, A)) {
-        // Where each tap of an axis meets the input; nowhere where the boundary's own value stands.
-        let met = |axis: usize| -> Vec<Option<usize>> {
-            let tap = |t: usize| {
-                let i = self.start[axis] + (o[axis] * self.stride[axis]) as isize
-                    - (t * self.dilation[axis]) as isize;
-                self.boundary[axis].edge().resolve(i, self.input[axis])
-            };
-            (0..self.taps[axis]).map(tap).collect()
-        };
-        let met: Vec<_> = (0..o.len()).map(met).collect();
         let mut k = self.k.iter();
-        self.window_from(0, &met, Ok(0), &mut |at| {
+        self.window_from(0, o, Ok(0), &mut |at| {
             let tap = k.next().expect("as many taps as places");
             visit(*tap, at.map_or_else(|outside| outside, &x));
         });
@@ -177,18 +167,22 @@ impl<A: Element> Definition<A> {
     fn window_from(
         &self,
         axis: usize,
-        met: &[Vec<Option<usize>>],
+        o: &[usize],
         at: std::result::Result<usize, A>,
         visit: &mut impl FnMut(std::result::Result<usize, A>),
     ) {
-        let Some(places) = met.get(axis) else { return visit(at) };
-        for place in places {
-            let at = match place {
+        if axis == o.len() {
+            return visit(at);
+        }
+        let first = self.start[axis] + (o[axis] * self.stride[axis]) as isize;
+        for t in 0..self.taps[axis] {
+            let place = first - (t * self.dilation[axis]) as isize;
+            let at = match self.boundary[axis].edge().resolve(place, self.input[axis]) {
                 Some(place) => at.map(|at| at * self.input[axis] + place),
                 // The last axis that is outside says with what.
                 None => Err(self.boundary[axis].value()),
             };
-            self.window_from(axis + 1, met, at, visit);
+            self.window_from(axis + 1, o, at, visit);
         }
     }
 }

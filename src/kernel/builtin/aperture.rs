@@ -94,6 +94,8 @@ pub(super) fn regular(r: f64, blades: f64, angle: f64) -> Result<Array2<f64>> {
     // A polygon within one sample has its whole area there.
     let r = RADIUS.check(POLYGON, r)?.max(0.5);
     let (blades, angle) = (BLADES.check(POLYGON, blades)?, DEGREES.check(POLYGON, angle)?);
+    // To a large angle that of a blade would add nothing.
+    let angle = angle.rem_euclid(360.0);
     if blades > MOST_BLADES {
         let reason = format!("expected at most {MOST_BLADES} blades, got {blades}");
         return Err(parameter(POLYGON, reason));

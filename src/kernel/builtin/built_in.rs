@@ -146,11 +146,13 @@ impl Parameter {
 
     /// The value, where it makes sense.
     pub(super) fn check(&self, kernel: &'static str, value: f64) -> Result<f64> {
-        if value.is_finite() && self.least.is_none_or(|least| value >= least) {
+        let is_whole = !self.whole || value.fract() == 0.0;
+        if value.is_finite() && is_whole && self.least.is_none_or(|least| value >= least) {
             return Ok(value);
         }
         let least = self.least.map(|least| format!(" of at least {least}")).unwrap_or_default();
-        Err(parameter(kernel, format!("expected {}{least}, got {value}", self.expected)))
+        let whole = if is_whole || !value.is_finite() { "" } else { ", without a fraction" };
+        Err(parameter(kernel, format!("expected {}{least}{whole}, got {value}", self.expected)))
     }
 }
 
@@ -249,7 +251,7 @@ pub(super) fn rounded<A: Element, D: Dimension>(
 }
 
 fn rounded_tap<A: Element>(kernel: &'static str, tap: f64) -> Result<A> {
-    A::from_real(tap).ok_or_else(|| {
+    A::from_real(tap).filter(|tap| tap.is_finite()).ok_or_else(|| {
         parameter(kernel, format!("its tap {tap} is no value of the type {}", A::DTYPE))
     })
 }

@@ -12,7 +12,7 @@ use crate::error::Result;
 /// columns, 45 goes up to the right.
 ///
 /// A tap is `1 - d`, at least 0, before all are scaled to sum to one, `d` being its distance from
-/// the segment of length `len - 1`: MATLAB's `fspecial('motion', len, angle)`. With an odd `len`
+/// the segment of length `len - 1`, as in MATLAB's `fspecial('motion', len, angle)` but at some ends. With an odd `len`
 /// and an angle of 0 that is `len` equal taps.
 ///
 /// ```

@@ -3,11 +3,11 @@
 use ::image::DynamicImage;
 use ndarray::Array2;
 
-use super::built_in::check_taps;
-use super::built_in::rounded;
+use super::built_in::{TAPS, check_taps, rounded};
 use super::parameter;
 use crate::element::Element;
 use crate::error::Result;
+use crate::util::memory;
 
 const PICTURE: &str = "picture";
 
@@ -39,13 +39,18 @@ pub fn from_picture<A: Element>(picture: &DynamicImage) -> Result<Array2<A>> {
     let shape = [picture.height() as usize, picture.width() as usize];
     check_taps(PICTURE, &shape)?;
     let grey = match picture.color().has_alpha() {
-        false => picture.to_luma32f().into_raw().into_iter().map(f64::from).collect(),
+        false => {
+            let grey = picture.to_luma32f().into_raw();
+            memory::collected(grey.iter().map(|&grey| f64::from(grey)), grey.len(), TAPS)?
+        }
         true => {
             // From what stands beside its alpha, in as many digits as there are.
             let pixels = picture.to_rgba32f();
             let alpha = pixels.pixels().map(|pixel| f64::from(pixel.0[3]));
             let grey = picture.to_luma32f().into_raw();
-            alpha.zip(grey).map(|(alpha, grey)| alpha * f64::from(grey)).collect::<Vec<_>>()
+            let len = grey.len();
+            let weighed = alpha.zip(grey).map(|(alpha, grey)| alpha * f64::from(grey));
+            memory::collected(weighed, len, TAPS)?
         }
     };
     let sum: f64 = grey.iter().sum();

@@ -8,8 +8,8 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::util::memory;
 
-/// The mean of `n` x `n` samples. With an even `n` the window reaches one sample further down and
-/// to the right than up and to the left.
+/// The mean of `n` x `n` samples. With an even `n` the window reaches one sample further up and to
+/// the left than down and to the right.
 ///
 /// ```
 /// assert_eq!(convolve::filters::box_mean::<f32>(2)?, ndarray::arr2(&[[0.25; 2]; 2]));
@@ -24,7 +24,8 @@ pub fn box_mean<A: Element>(n: usize) -> Result<Array2<A>> {
 
 /// The mean of a window of these lengths, one per axis.
 pub(super) fn mean(lengths: &[f64]) -> Result<ArrayD<f64>> {
-    let shape: Vec<usize> = lengths.iter().map(|&n| length("box", n)).collect::<Result<_>>()?;
+    let shape: Vec<usize> =
+        lengths.iter().map(|&n| length("box", N.check("box", n)?)).collect::<Result<_>>()?;
     let count = check_taps("box", &shape)?;
     let mean = 1.0 / lengths.iter().product::<f64>();
     let taps = memory::collected(std::iter::repeat_n(mean, count), count, TAPS)?;
@@ -64,7 +65,7 @@ pub(super) fn tents(radii: &[f64]) -> Result<ArrayD<f64>> {
 }
 
 /// The binomial kernel, `n` taps along each axis: row `n - 1` of Pascal's triangle over its sum. Close
-/// to a Gaussian with a variance of `(n - 1) / 4`, and exact in binary numbers: up to 24 taps in `f32`.
+/// to a Gaussian with a variance of `(n - 1) / 4`, and exact in binary numbers: up to 15 x 15 taps in `f32`.
 ///
 /// ```
 /// let kernel = convolve::filters::binomial::<f64>(3)?;

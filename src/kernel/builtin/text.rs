@@ -47,7 +47,7 @@ impl TextKernel {
     }
 
     /// What is to be added to results, in levels of pictures of 8 bits, of which 255 is the brightest.
-    /// Default: 0. The kernel alone cannot do it; pictures can, by `Signed::Offset`.
+    /// Default: 0. The kernel alone cannot do it; pictures can, by `Signed::Offset` with this over 255.
     pub fn offset(&self) -> f64 {
         self.offset
     }
@@ -94,7 +94,14 @@ impl FromStr for TextKernel {
                     return Err(at_line("expected it before the first row".into()));
                 }
                 match header {
-                    Header::Scale(by) => scale *= by,
+                    Header::Scale(by) => {
+                        scale *= by;
+                        if !scale.is_normal() {
+                            return Err(at_line(format!(
+                                "it makes the scale {scale}: out of range"
+                            )));
+                        }
+                    }
                     Header::Offset(level) => offset = level,
                 }
                 continue;
@@ -219,7 +226,7 @@ impl FromStr for Cell {
 impl Cell {
     /// The tap, where the type has it.
     fn tap<A: Element>(self, scale: f64) -> Option<A> {
-        match self {
+        let tap: Option<A> = match self {
             Self::Integer(value) if scale == 1.0 && A::DTYPE.is_integer() => {
                 // Of unsigned types `from_integer` takes the bits.
                 let tap = A::from_integer(value as i64);
@@ -237,7 +244,8 @@ impl Cell {
             Self::Complex(value) if A::DTYPE.is_complex() => Some(A::from_complex(value * scale)),
             Self::Complex(value) if value.im == 0.0 => A::from_real(value.re * scale),
             Self::Complex(_) => None,
-        }
+        };
+        tap.filter(|tap| tap.is_finite())
     }
 }
 
@@ -347,6 +355,13 @@ mod tests {
         assert_eq!(taps::<i8>("2.0 -128").unwrap(), arr2(&[[2, -128]]));
         assert_eq!(taps::<Complex<f32>>("1+2j").unwrap(), arr2(&[[Complex::new(1.0, 2.0)]]));
         assert_eq!(taps::<f32>("3+0j").unwrap(), arr2(&[[3.0]]));
+        for wrong in ["1e300", "scale 1e30\n1e30"] {
+            let error = taps::<f32>(wrong).unwrap_err().to_string();
+            assert!(error.contains("is no value of the type f32"), "{error}");
+        }
+        for wrong in ["divisor 1e-310\n0 1", "divisor 1e300\ndivisor 1e300\n1"] {
+            assert!(error(wrong).contains("out of range"), "{}", error(wrong));
+        }
         for wrong in ["256", "-1", "0.5", "1+2j", "1e9"] {
             let error = taps::<u8>(wrong).unwrap_err().to_string();
             assert!(error.contains("is no value of the type u8"), "{error}");
