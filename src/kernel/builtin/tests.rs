@@ -329,7 +329,17 @@ fn values_and_axes_that_a_kernel_does_not_take_are_errors() {
     assert_eq!(error("motion", &[1.0], 2), "motion: expected motion:LENGTH,DEGREES, got 1 values");
     assert!(error("identity", &[], usize::MAX).contains("expected an array with at most 64 axes"));
     assert!(error("gaussian", &[100.0], 3).contains("taps, got 801 x 801 x 801"));
-    assert!(error("box", &[0.0], 1).contains("expected 1 to 32769 taps"));
+    assert!(error("box", &[0.0], 1).contains("expected a length of at least 1, got 0"));
+    assert!(error("box", &[1e9], 1).contains("expected 1 to 32769 taps"));
+    for (name, values) in [
+        ("box", &[2.5][..]),
+        ("binomial", &[4.5]),
+        ("polygon", &[6.0, 5.5, 0.0]),
+        ("gaussian-derivative", &[1.0, 1.5, 0.0]),
+    ] {
+        assert!(error(name, values, 2).contains(", without a fraction, got"), "{name}");
+    }
+    assert!(error("unsharp", &[1.0, 1e300], 2).contains("is no value of the type f32"));
     assert!(error("motion", &[0.0, 0.0], 2).contains("expected a length of at least 1, got 0"));
     assert!(error("motion", &[1.0, f64::NAN], 2).contains("expected an angle in degrees, got NaN"));
 }

@@ -1,6 +1,7 @@
 //! Which of the admissible candidates is chosen: what counts, and how much.
 
 use crate::common::with;
+use convolve::DType;
 use convolve::plan::Candidate;
 
 use super::*;
@@ -37,6 +38,24 @@ fn large_work_goes_to_a_large_gpu_and_small_work_stays() {
     let small = auto(&problem::<f32>(&[64, 64], &[3, 3]), &with(discrete()));
     assert_eq!(small.device(), Device::Cpu, "{small}");
     assert!(small.to_string().contains("1 thread,"), "no other thread is woken: {small}");
+}
+
+#[test]
+fn bytes_take_less_of_the_memory() {
+    let large = problem::<f32>(&[8192, 8192], &[15, 15]);
+    let dense = with!(facts(&[15, 15]), terms: 0);
+    let machine = with!(with(discrete()), threads: 2);
+    let cost = |stored, method| {
+        let request = with!(Request::default(), stored, method, device: Device::Cpu);
+        let plan = design(&large, &dense, &machine, &CostModel::default(), request);
+        plan.expect("valid").cost()
+    };
+    for method in [Method::Direct, Method::Fft] {
+        let [bytes, words, floats] =
+            [Some(DType::U8), Some(DType::U16), None].map(|stored| cost(stored, method));
+        assert!(bytes.work < words.work && words.work < floats.work, "{method}");
+        assert!(bytes.setup < floats.setup, "the result's memory is less too: {method}");
+    }
 }
 
 #[test]
