@@ -150,6 +150,11 @@ impl<'a> Pictures<'a> {
             let text = format!("left out its {space} profile: what is filtered and written is RGB");
             self.session.remark(input, text);
         }
+        about.take_inseparable_exif(output);
+        // Numbers have none of it.
+        if !is_array(output) {
+            about.remarks.drain(..).for_each(|text| self.session.remark(input, text));
+        }
         if let Some(lost) = about.lost(output) {
             self.session.remark(input, lost);
         }

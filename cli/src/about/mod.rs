@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat, ImageResult};
 
+use self::fields::Fields;
 use crate::formats;
 use crate::jpeg;
 use crate::report;
@@ -34,6 +35,8 @@ pub struct About {
     pub png: png::Chunks,
     /// How a JPEG was, or is to be, compressed.
     pub style: Option<jpeg::Style>,
+    /// What was left out when it was read, in words.
+    pub remarks: Vec<String>,
 }
 
 impl About {
@@ -113,6 +116,17 @@ impl About {
             head.segments.push((2, [b"ICC_PROFILE\0", &[number, count][..], part].concat()));
         }
         Ok(head)
+    }
+
+    /// Takes out Exif that is to be taken apart, as a TIFF has it, and cannot be.
+    pub fn take_inseparable_exif(&mut self, path: &Path) {
+        if formats::is_tiff(path)
+            && self.exif.as_deref().is_some_and(|exif| Fields::of(exif).is_none())
+        {
+            self.exif = None;
+            self.remarks
+                .push("left out its Exif: its entries have more bytes than all of it".into());
+        }
     }
 
     /// What the format of a file has no place for, in words.
