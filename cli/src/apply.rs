@@ -22,6 +22,7 @@ use crate::leftovers;
 use crate::output;
 use crate::picture::Pictures;
 use crate::report;
+use crate::threads::has_threads;
 
 /// What all inputs share.
 pub struct Session<'a> {
@@ -110,16 +111,6 @@ fn all(session: &Session, pictures: &Pictures, jobs: &[Job]) -> Vec<(PathBuf, Er
     }
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.into_iter().map(|(number, error)| (jobs[number].input.clone(), error)).collect()
-}
-
-/// Whether rayon's threads could be started: it panics at every use where they could not.
-fn has_threads() -> bool {
-    use std::error::Error;
-    match rayon::ThreadPoolBuilder::new().build_global() {
-        Ok(()) => true,
-        // That they have been started before is an error without a cause.
-        Err(error) => error.source().is_none(),
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

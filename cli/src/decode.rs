@@ -139,7 +139,7 @@ fn contents(path: &Path, pixels: u64) -> Result<Contents> {
             let file = jpeg::File::find(&jpeg);
             smaller = smaller_jpegs(&jpeg, &file)?;
             about.density = file.jfif.and_then(Density::of_jfif);
-            about.captions = file.captions.map(Vec::from);
+            about.captions = file.captions;
             about.style = file.style;
         }
         ImageFormat::OpenExr => check_parts(path)?,
@@ -178,8 +178,8 @@ fn read(
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
     let bytes = decoder.total_bytes();
-    let orientation = decoder.orientation()?;
     let mut about = About::of(&mut decoder)?.with(given);
+    let orientation = about.orientation();
     let copies = if orientation == Orientation::NoTransforms { 2 } else { 3 };
     limits.check_bytes(bytes, width, height)?;
     let room = room::take(bytes.saturating_mul(copies));

@@ -27,6 +27,7 @@ mod raster;
 mod report;
 mod room;
 mod show;
+mod threads;
 mod tiff;
 
 use std::process::ExitCode;

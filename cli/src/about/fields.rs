@@ -69,11 +69,11 @@ impl Fields {
         [&self.picture, &self.exif, &self.gps].iter().all(|fields| fields.is_empty())
     }
 
-    /// Those of a block of Exif; what is not sound is left out. None where entries share so many bytes
-    /// that they have more than the block.
+    /// Those of a block of Exif; what of it is not sound is left out. None where the block is not: it is
+    /// cut off in its first directory, or entries share so many bytes that they have more than it.
     pub fn of(exif: &[u8]) -> Option<Self> {
-        let Some(reader) = Reader::new(exif) else { return Some(Self::default()) };
-        let (first, _) = reader.first().unwrap_or_default();
+        let reader = Reader::new(exif)?;
+        let (first, _) = reader.first()?;
         let mut budget = Budget::new(exif.len() as u64);
         let mut all = |entries: &[exif::Entry], kept: fn(u16) -> bool| -> Vec<Field> {
             let entries = entries.iter().filter(|entry| kept(entry.tag));

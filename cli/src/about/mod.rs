@@ -42,9 +42,14 @@ pub struct About {
 impl About {
     /// What all decoders read alike.
     pub fn of(decoder: &mut impl ImageDecoder) -> ImageResult<Self> {
+        let mut exif = decoder.exif_metadata()?;
+        // A JPEG's name for it, which some writers put before it elsewhere too.
+        if let Some(exif) = exif.as_mut().filter(|exif| exif.starts_with(b"Exif\0\0")) {
+            exif.drain(..6);
+        }
         Ok(Self {
             profile: decoder.icc_profile()?,
-            exif: decoder.exif_metadata()?,
+            exif,
             xmp: decoder.xmp_metadata()?,
             ..Self::default()
         })
@@ -55,10 +60,23 @@ impl About {
         Self { profile: self.profile, exif: self.exif, xmp: self.xmp, ..given }
     }
 
+    /// How the picture is to be turned to be seen upright.
+    pub fn orientation(&self) -> Orientation {
+        let said = self.exif.as_deref().and_then(Orientation::from_exif_chunk);
+        said.unwrap_or(Orientation::NoTransforms)
+    }
+
     /// For the picture that has been turned to be seen upright.
     pub fn turn(&mut self, orientation: Orientation) {
-        if let Some(exif) = &mut self.exif {
-            exif::set_upright(exif);
+        if orientation == Orientation::NoTransforms {
+            return;
+        }
+        if let Some(exif) = &mut self.exif
+            && !exif::set_upright(exif)
+        {
+            self.exif = None;
+            let text = "left out its Exif, which has several orientations: it has been turned";
+            self.remarks.push(text.into());
         }
         if let Some(xmp) = &mut self.xmp {
             set_upright(xmp);
@@ -124,8 +142,7 @@ impl About {
             && self.exif.as_deref().is_some_and(|exif| Fields::of(exif).is_none())
         {
             self.exif = None;
-            self.remarks
-                .push("left out its Exif: its entries have more bytes than all of it".into());
+            self.remarks.push("left out its Exif, which is not sound".into());
         }
     }
 
@@ -144,7 +161,12 @@ impl About {
             ("gamma", self.png.has_curve() && self.profile.is_none() && format != Png),
             ("Exif", self.exif.as_ref().is_some_and(|exif| !has_place(exif))),
             ("XMP", self.xmp.as_ref().is_some_and(|xmp| !has_place(xmp))),
-            ("IPTC captions", self.captions.is_some() && format != Jpeg),
+            (
+                "IPTC captions",
+                self.captions
+                    .as_ref()
+                    .is_some_and(|captions| format != Jpeg || !has_place(captions)),
+            ),
             ("text", self.png.has_text() && format != Png),
             ("resolution", self.density.is_some() && !has_density && !exif_has_density()),
         ];
