@@ -22,7 +22,6 @@ use crate::leftovers;
 use crate::output;
 use crate::picture::Pictures;
 use crate::report;
-use crate::threads::has_threads;
 
 /// What all inputs share.
 pub struct Session<'a> {
@@ -70,11 +69,11 @@ pub fn run(args: &Apply) -> Result<()> {
         jobs => all(&session, &pictures, jobs),
     };
     session.bar.finish_and_clear();
-    passed_over.iter().for_each(|text| report::note(text));
+    passed_over.iter().for_each(|text| report::remark(text));
     let failed_inputs: Vec<&Path> = failed.iter().map(|(input, _)| input.as_path()).collect();
     let mut remarks = session.remarks.into_inner().unwrap_or_else(PoisonError::into_inner);
     remarks.retain(|(input, _)| !failed_inputs.contains(&input.as_path()));
-    grouped(&remarks).iter().for_each(|text| report::note(text));
+    grouped(&remarks).iter().for_each(|text| report::remark(text));
     if failed.is_empty() { Ok(()) } else { Err(report::failed(failed, jobs.len())) }
 }
 
@@ -105,7 +104,7 @@ fn all(session: &Session, pictures: &Pictures, jobs: &[Job]) -> Vec<(PathBuf, Er
         }
     };
     let args = session.args;
-    match args.explain || args.verify || args.profile || !has_threads() {
+    match args.explain || args.verify || args.profile {
         true => work(),
         false => drop(rayon::broadcast(|_| work())),
     }

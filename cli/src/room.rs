@@ -4,8 +4,6 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::threads::has_threads;
-
 /// Bytes for each thread: two pictures of 40 million pixels, one read and one written. Machines have
 /// several times that for each of their threads.
 const PER_THREAD: u64 = 256 << 20;
@@ -23,8 +21,7 @@ pub struct Taken(u64);
 
 /// Waits until there is room for so many bytes. What is larger than all of the room is let in alone.
 pub fn take(bytes: u64) -> Taken {
-    let threads = if has_threads() { rayon::current_num_threads() } else { 1 };
-    let all = PER_THREAD * threads as u64;
+    let all = PER_THREAD * rayon::current_num_threads() as u64;
     loop {
         if ROOM.try_take(bytes, all) {
             return Taken(bytes);

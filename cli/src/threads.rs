@@ -1,14 +1,17 @@
 //! Threads that share the work.
 
-use std::sync::OnceLock;
+use rayon::ThreadPoolBuilder;
 
-/// Whether rayon's threads could be started: it panics at every use where they could not.
-pub fn has_threads() -> bool {
-    use std::error::Error;
-    static HAS: OnceLock<bool> = OnceLock::new();
-    *HAS.get_or_init(|| match rayon::ThreadPoolBuilder::new().build_global() {
-        Ok(()) => true,
-        // That they have been started before is an error without a cause.
-        Err(error) => error.source().is_none(),
-    })
+/// Runs what may share its work with all threads, or with none where they cannot be started.
+pub fn with_all<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    match ThreadPoolBuilder::new().build() {
+        Ok(pool) => pool.install(run),
+        Err(_) => {
+            // Rayon panics at every use of threads that could not be started: this one is there.
+            let alone = ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+            // Fails where there are threads already.
+            let _ = alone.build_global();
+            run()
+        }
+    }
 }

@@ -103,13 +103,16 @@ impl About {
         self.density.or_else(|| exif::density(self.exif.as_ref()?))
     }
 
-    /// Takes out a profile of colours that the decoder has turned into RGB, such as CMYK.
+    /// Takes out a profile of colours that the decoder has turned into RGB, such as CMYK. Gives the name
+    /// of these, which is empty where it is none.
     pub fn take_foreign_profile(&mut self) -> Option<String> {
         let space = self.profile.as_ref()?.get(16..20).unwrap_or_default();
         if [b"RGB ", b"GRAY"].iter().any(|own| space == *own) {
             return None;
         }
-        let space = String::from_utf8_lossy(space).trim().to_string();
+        let is_name = space.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let space =
+            if is_name { String::from_utf8_lossy(space).trim().into() } else { String::new() };
         self.profile = None;
         Some(space)
     }
@@ -223,6 +226,8 @@ mod tests {
         let mut about = About { profile: profile(b"CMYK"), ..About::default() };
         assert_eq!(about.take_foreign_profile().as_deref(), Some("CMYK"));
         assert_eq!(about.profile, None);
+        let mut about = About { profile: profile(b"\x1b[2J"), ..About::default() };
+        assert_eq!(about.take_foreign_profile().as_deref(), Some(""));
         for space in [b"RGB ", b"GRAY"] {
             let mut about = About { profile: profile(space), ..About::default() };
             assert_eq!(about.take_foreign_profile(), None);

@@ -183,6 +183,24 @@ const ZIGZAG: [usize; 64] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn captions_are_all_that_is_kept_of_what_photoshop_says() {
+        let resource = |number: u16, content: &[u8]| {
+            let len = (content.len() as u32).to_be_bytes();
+            let mut all = [b"8BIM", &number.to_be_bytes()[..], &[0, 0], &len, content].concat();
+            all.resize(all.len().next_multiple_of(2), 0);
+            all
+        };
+        let words = resource(0x0404, b"words");
+        let preview = resource(0x040c, b"preview");
+        let all = [&preview[..], &words, &preview].concat();
+        assert_eq!(captions(&all), Some([PHOTOSHOP, &words].concat()));
+        assert_eq!(captions(&preview), None);
+        for at in 0..all.len() {
+            captions(&all[..at]);
+        }
+    }
     use crate::jpeg::{self, Subsampling};
     use image::{DynamicImage, RgbImage};
 

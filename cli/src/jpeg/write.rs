@@ -14,7 +14,6 @@ use rayon::prelude::*;
 
 use super::read::{File, Style};
 use super::rows::Rows;
-use crate::threads::has_threads;
 
 /// What is written before the picture.
 #[derive(Clone, Debug, Default)]
@@ -139,8 +138,7 @@ fn in_strips(
     };
     let mut encoded: Vec<Vec<u8>> = match strips.count {
         1 => vec![encoded(&0)?],
-        _ if has_threads() => numbers.par_iter().map(encoded).collect::<Result<_>>()?,
-        _ => numbers.iter().map(encoded).collect::<Result<_>>()?,
+        _ => numbers.par_iter().map(encoded).collect::<Result<_>>()?,
     };
     if strips.count > 1 {
         join(&mut encoded, height)?;
