@@ -154,7 +154,7 @@ fn kernels() {
     kernel("gaussian:nan", "got NaN");
     kernel("gaussian:1e9", "expected 1 to 32769 taps");
     kernel("gaussian:1e300", "expected 1 to 32769 taps");
-    kernel("box:0", "expected 1 to 32769 taps");
+    kernel("box:0", "expected a length of at least 1, got 0");
     kernel("box:1.5", "expected box:N");
     kernel("box:30000", "expected at most");
     kernel("disk:-2", "at least 0");
