@@ -69,11 +69,11 @@ pub fn run(args: &Apply) -> Result<()> {
         jobs => all(&session, &pictures, jobs),
     };
     session.bar.finish_and_clear();
-    passed_over.iter().for_each(|text| report::note(text));
+    passed_over.iter().for_each(|text| report::remark(text));
     let failed_inputs: Vec<&Path> = failed.iter().map(|(input, _)| input.as_path()).collect();
     let mut remarks = session.remarks.into_inner().unwrap_or_else(PoisonError::into_inner);
     remarks.retain(|(input, _)| !failed_inputs.contains(&input.as_path()));
-    grouped(&remarks).iter().for_each(|text| report::note(text));
+    grouped(&remarks).iter().for_each(|text| report::remark(text));
     if failed.is_empty() { Ok(()) } else { Err(report::failed(failed, jobs.len())) }
 }
 
@@ -104,22 +104,12 @@ fn all(session: &Session, pictures: &Pictures, jobs: &[Job]) -> Vec<(PathBuf, Er
         }
     };
     let args = session.args;
-    match args.explain || args.verify || args.profile || !has_threads() {
+    match args.explain || args.verify || args.profile {
         true => work(),
         false => drop(rayon::broadcast(|_| work())),
     }
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.into_iter().map(|(number, error)| (jobs[number].input.clone(), error)).collect()
-}
-
-/// Whether rayon's threads could be started: it panics at every use where they could not.
-fn has_threads() -> bool {
-    use std::error::Error;
-    match rayon::ThreadPoolBuilder::new().build_global() {
-        Ok(()) => true,
-        // That they have been started before is an error without a cause.
-        Err(error) => error.source().is_none(),
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

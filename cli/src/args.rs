@@ -61,7 +61,8 @@ const KERNEL_FILES: &str = "  FILE.npy               an array
                          semicolons, # starts a comment (./NAME where NAME is a kernel
                          above); lines before the first row may be: divisor 24 or
                          scale 1/24, for all taps, and offset 128, which is added to
-                         results (in levels of 8 bits)
+                         results (of a picture in levels of 8 bits, 255 being white; of
+                         an array as it is)
 ";
 
 const KERNEL_AXES: &str = "\

@@ -11,6 +11,7 @@ use crate::args::Channels;
 use crate::dtype::{DType, Value};
 use crate::kernel::{Kernel, read_taps};
 use crate::npy::{self, Npy};
+use crate::number::Number;
 use crate::operation::Planned;
 use crate::output;
 use crate::room;
@@ -39,7 +40,10 @@ fn typed<A: Value>(session: &Session, npy: Npy, input: &Path, output: &Path) -> 
     };
     let planned = Planned::new(session, filter, x.raw_dim(), taps)?;
     session.explain_plan(planned.plan());
-    let y = planned.run(session, &x)?;
+    let kernel = &session.kernel;
+    let offset = A::exactly(Number::Real(kernel.offset))
+        .map_err(|reason| anyhow!("kernel {}: offset: {reason}", kernel.name()))?;
+    let y = planned.run(session, &x, offset)?;
     drop(x);
     output::write(output, |file| npy::write(file, &y))
 }

@@ -56,6 +56,8 @@ pub enum Contents {
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pixels: u64,
+    /// Whether the caller may ask for more pixels.
+    may_grow: bool,
     /// Bytes of the file.
     pub file: u64,
     /// Bytes of decoded samples, and of what decoders allocate besides.
@@ -64,21 +66,24 @@ pub struct Limits {
 
 impl Limits {
     /// For a file of so many bytes, and pictures of so many pixels.
-    fn new(file: u64, pixels: u64) -> Self {
+    fn new(file: u64, pixels: u64, may_grow: bool) -> Self {
         // A file of a few bytes must not claim all memory, but a large file may be a large picture:
         // a scan in black and white packs some ten thousand pixels into a byte.
         let packed = file.saturating_mul(1 << 16).max(512 << 20);
         // The largest pixel: four channels in 64 bits.
-        Self { pixels, file, bytes: packed.min(pixels.saturating_mul(32).max(1 << 20)) }
+        Self { pixels, may_grow, file, bytes: packed.min(pixels.saturating_mul(32).max(1 << 20)) }
     }
 
     /// An error where a picture of this size is larger than what may be read.
     pub fn check_size(&self, width: u32, height: u32) -> Result<()> {
         let pixels = u64::from(width) * u64::from(height);
+        let hint = match self.may_grow {
+            true => format!("--max-pixels {pixels} would let it in"),
+            false => "that is the most that a kernel may have".into(),
+        };
         ensure!(
             pixels <= self.pixels,
-            "a picture of {width} x {height} has {pixels} pixels, more than {}: --max-pixels \
-             {pixels} would let it in",
+            "a picture of {width} x {height} has {pixels} pixels, more than {}: {hint}",
             self.pixels
         );
         Ok(())
@@ -116,11 +121,17 @@ pub fn explained(error: Error) -> Error {
 
 /// Opens a file of one picture or more, each of at most so many pixels.
 pub fn open(path: &Path, pixels: u64) -> Result<Contents> {
-    contents(path, pixels).map_err(explained)
+    contents(path, pixels, true).map_err(explained)
 }
 
-fn contents(path: &Path, pixels: u64) -> Result<Contents> {
-    let limits = Limits::new(fs::metadata(path)?.len(), pixels);
+/// The same for a kernel, whose limit nobody can change.
+pub fn open_kernel(path: &Path, pixels: u64) -> Result<Contents> {
+    contents(path, pixels, false).map_err(explained)
+}
+
+fn contents(path: &Path, pixels: u64, may_grow: bool) -> Result<Contents> {
+    let limits = Limits::new(fs::metadata(path)?.len(), pixels, may_grow);
+    ensure!(limits.file > 0, "an empty file");
     let format = ImageReader::open(path)?.with_guessed_format()?.format();
     let format = format.context("it starts as no format that is known")?;
     let (mut smaller, mut about) = (0, About::default());
@@ -132,14 +143,17 @@ fn contents(path: &Path, pixels: u64) -> Result<Contents> {
         ImageFormat::Png => {
             check_frames(path, png_frames)?;
             (about.png, about.density) = png::Chunks::read(BufReader::new(File::open(path)?));
+            about.remarks.extend(png::Chunks::behind(BufReader::new(File::open(path)?)));
         }
         ImageFormat::WebP => check_frames(path, webp_frames)?,
         ImageFormat::Jpeg => {
             jpeg = fs::read(path)?;
+            // Its name is all that says so where its bytes are those of no format.
+            ensure!(jpeg.starts_with(&[0xff, 0xd8]), "it does not start as a JPEG");
             let file = jpeg::File::find(&jpeg);
             smaller = smaller_jpegs(&jpeg, &file)?;
             about.density = file.jfif.and_then(Density::of_jfif);
-            about.captions = file.captions.map(Vec::from);
+            about.captions = file.captions;
             about.style = file.style;
         }
         ImageFormat::OpenExr => check_parts(path)?,
@@ -178,8 +192,8 @@ fn read(
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
     let bytes = decoder.total_bytes();
-    let orientation = decoder.orientation()?;
     let mut about = About::of(&mut decoder)?.with(given);
+    let orientation = about.orientation();
     let copies = if orientation == Orientation::NoTransforms { 2 } else { 3 };
     limits.check_bytes(bytes, width, height)?;
     let room = room::take(bytes.saturating_mul(copies));

@@ -203,6 +203,10 @@ fn write_webp(file: &mut impl Write, picture: &DynamicImage, about: &About) -> R
         DynamicImage::ImageRgba8(_) => Rgba8,
         other => bail!("a WebP has samples of 8 bits, got {:?}", other.color()),
     };
+    let (width, height) = (picture.width(), picture.height());
+    if width.max(height) > 16_383 {
+        bail!("a WebP has at most 16383 x 16383 pixels, got {width} x {height}");
+    }
     let mut encoder = image_webp::WebPEncoder::new(file);
     if let Some(profile) = &about.profile {
         encoder.set_icc_profile(profile.clone());
@@ -213,7 +217,7 @@ fn write_webp(file: &mut impl Write, picture: &DynamicImage, about: &About) -> R
     if let Some(xmp) = &about.xmp {
         encoder.set_xmp_metadata(xmp.clone());
     }
-    Ok(encoder.encode(picture.as_bytes(), picture.width(), picture.height(), color)?)
+    Ok(encoder.encode(picture.as_bytes(), width, height, color)?)
 }
 
 /// Writes a Radiance picture. Its encoder wraps exponents around where they leave their byte.

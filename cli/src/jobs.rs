@@ -153,7 +153,8 @@ fn check_inputs_stay(jobs: &[Job]) -> Result<()> {
     Ok(())
 }
 
-fn check_parent(output: &Path) -> Result<()> {
+/// Checks that the folder of an output is there.
+pub fn check_parent(output: &Path) -> Result<()> {
     match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
             bail!("the folder {} of the output does not exist", parent.display())
@@ -164,7 +165,7 @@ fn check_parent(output: &Path) -> Result<()> {
 
 /// Checks that there is nothing in the output's place, or a regular file, which a new one may
 /// replace. A pipe or a device would be gone then.
-fn check_place(output: &Path) -> Result<()> {
+pub fn check_place(output: &Path) -> Result<()> {
     let shown = output.display();
     match fs::metadata(output) {
         Ok(found) if found.is_file() => Ok(()),

@@ -144,8 +144,9 @@ impl Kernel {
             Source::Taps { taps: Box::new(taps), may_be_a_row }
         } else {
             bail!(
-                "neither a kernel nor a file of this name is known: expected {}, or an existing \
-                 file (.npy, a picture or a text matrix)",
+                "neither a kernel nor a file of this name is known: expected {}, \
+                 unsharp:SIGMA,AMOUNT,THRESHOLD, gradient:NAME, or an existing file (.npy, a picture \
+                 or a text matrix)",
                 builtin::known()
             );
         };
@@ -220,10 +221,12 @@ pub fn read_taps(npy: Npy) -> Result<Box<dyn Taps>> {
 
 /// The grey levels of a picture, which sum to one.
 fn read_picture(path: &Path) -> Result<Array2<f64>> {
-    let contents = decode::open(path, MOST_PIXELS).context("could not be read as a picture")?;
+    let contents =
+        decode::open_kernel(path, MOST_PIXELS).context("could not be read as a picture")?;
     let picture = match contents {
         Contents::One(decoded) => decoded.picture,
         Contents::Tiff(mut pages) => {
+            ensure!(pages.len() == 1, "expected one page, got {}", pages.len());
             pages.read(0).context("could not be read as a picture")?.picture
         }
     };

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, atomic::AtomicBool};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(unix)]
+use anyhow::Context;
+use anyhow::Result;
 use tempfile::{NamedTempFile, TempPath};
 
 /// What a signal removes.
@@ -67,14 +70,15 @@ impl Drop for Temporary {
 /// From now on signals that others send to end the process remove what is left over before they do,
 /// and a file that grows beyond its limit is an error of whatever writes it.
 #[cfg(unix)]
-pub fn remove_on_signals() -> io::Result<()> {
+pub fn remove_on_signals() -> Result<()> {
     use signal_hook::consts::signal::*;
     let ending = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2];
     let wanted = ending.into_iter().filter(|&signal| !is_ignored(signal));
     // With any handler, `write` gives EFBIG.
     signal_hook::flag::register(SIGXFSZ, Arc::<AtomicBool>::default())?;
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
+    let thread = std::thread::Builder::new().name("signals".into());
+    let started = thread.spawn(move || {
         for signal in signals.forever() {
             let held = hold();
             if let Some(leftovers) = &*held {
@@ -84,12 +88,13 @@ pub fn remove_on_signals() -> io::Result<()> {
             let _ = signal_hook::low_level::emulate_default_handler(signal);
             drop(held);
         }
-    })?;
+    });
+    started.context("no thread for signals")?;
     Ok(())
 }
 
 #[cfg(not(unix))]
-pub fn remove_on_signals() -> io::Result<()> {
+pub fn remove_on_signals() -> Result<()> {
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod raster;
 mod report;
 mod room;
 mod show;
+mod threads;
 mod tiff;
 
 use std::process::ExitCode;
@@ -37,14 +38,14 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(status) => return status,
     };
-    let result = match &args.command {
+    let result = threads::with_all(|| match &args.command {
         args::Command::Apply(args) => apply::run(args),
         args::Command::Plan(args) => plan::run(args),
         args::Command::Kernel(args) => show::run(args),
         args::Command::Devices => devices::run(),
         args::Command::Calibrate => calibrate::run(),
         args::Command::Bench(args) => bench::run(args),
-    };
+    });
     report::exit_code(result)
 }
 

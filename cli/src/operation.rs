@@ -12,7 +12,6 @@ use crate::apply::Session;
 use crate::args::Signed;
 use crate::dtype::Value;
 use crate::kernel::Operation;
-use crate::number::Number;
 use crate::report;
 
 /// For arrays of one shape.
@@ -66,8 +65,8 @@ impl<A: Value, D: Dimension> Planned<A, D> {
         }
     }
 
-    /// The result, with what was asked for beside it.
-    pub fn run(&self, session: &Session, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
+    /// The result with `offset` added, and what was asked for beside it.
+    pub fn run(&self, session: &Session, x: &ArrayRef<A, D>, offset: A) -> Result<Array<A, D>> {
         let mut y = session.timed(self.plan(), || match self {
             Self::Filter(filter) => filter.apply(x),
             Self::WithoutNan(filter) => filter.apply(x),
@@ -90,9 +89,6 @@ impl<A: Value, D: Dimension> Planned<A, D> {
             }
         }
         if session.kernel.offset != 0.0 {
-            let offset = A::exactly(Number::Real(session.kernel.offset)).map_err(|reason| {
-                anyhow::anyhow!("kernel {}: offset: {reason}", session.kernel.name())
-            })?;
             let one = A::from_integer(1);
             y.mapv_inplace(|sum| sum.mul_add(one, offset));
         }
@@ -134,7 +130,7 @@ impl PicturePlanned {
         let operation = &session.kernel.operation;
         ensure!(
             !is_signed || matches!(operation, Operation::Convolution),
-            "--signed goes with kernels: {} is never below zero, or a picture",
+            "--signed goes with single kernels, got {}",
             session.kernel.name()
         );
         Ok(match operation {

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::{Context, Result, bail, ensure};
 use convolve::{Boundary, Light};
 use image::{ColorType, DynamicImage, Rgba32FImage};
-use ndarray::{Array2, Array3, Dim, Ix2};
+use ndarray::{Array2, Array3, Dim, Ix2, s};
 
 use crate::about::{About, curve_unlike_srgb};
 use crate::apply::Session;
+use crate::args::Signed;
 use crate::decode::{self, Contents, Decoded, Picture};
 use crate::dtype::{DType, Value};
 use crate::finished::{Filtered, Finished, check_dtype};
@@ -147,8 +148,14 @@ impl<'a> Pictures<'a> {
         }
         let finished = self.finish(picture, output)?;
         if let Some(space) = about.take_foreign_profile() {
-            let text = format!("left out its {space} profile: what is filtered and written is RGB");
+            let what = if space.is_empty() { "colour".into() } else { space };
+            let text = format!("left out its {what} profile: what is filtered and written is RGB");
             self.session.remark(input, text);
+        }
+        about.take_inseparable_exif(output);
+        // Numbers have none of it.
+        if !is_array(output) {
+            about.remarks.drain(..).for_each(|text| self.session.remark(input, text));
         }
         if let Some(lost) = about.lost(output) {
             self.session.remark(input, lost);
@@ -193,6 +200,10 @@ impl<'a> Pictures<'a> {
             !args.linear || alpha != tiff::Alpha::Premultiplied || color == ColorType::Rgba32F,
             "--linear goes with straight alpha, got levels that have alpha multiplied in"
         );
+        ensure!(
+            !as_numbers || args.signed == Signed::Clip,
+            "--signed goes with results that are shown as a picture, got numbers, which keep their sign"
+        );
         if !as_numbers {
             check_format(output, color)?;
         }
@@ -213,7 +224,13 @@ impl<'a> Pictures<'a> {
         let Planned::Picture(filter) = &*planned else { bail!("a filter for other pictures") };
         let mut filtered = match as_numbers {
             true => {
-                Filtered::Single(session.timed(filter.plan(), || filter.apply_unrounded(picture))?)
+                let mut sums = session.timed(filter.plan(), || filter.apply_unrounded(picture))?;
+                let offset = (session.kernel.offset / 255.0 * white(color)) as f32;
+                if offset != 0.0 {
+                    let colours = sums.dim().2 - usize::from(color.has_alpha());
+                    sums.slice_mut(s![.., .., ..colours]).mapv_inplace(|sum| sum + offset);
+                }
+                Filtered::Single(sums)
             }
             false => Filtered::Picture(session.timed(filter.plan(), || filter.apply(picture))?),
         };
@@ -280,10 +297,12 @@ impl<'a> Pictures<'a> {
         channels: usize,
     ) -> Result<Array3<A>> {
         let session = self.session;
+        let offset =
+            session.kernel.offset / 255.0 * with_samples!(raster, |samples| raster::white(samples));
         let (mut result, mut shape) = (Vec::new(), (0, 0, channels));
         for number in 0..channels {
             let x = with_samples!(raster, |samples| raster::channel::<_, A>(samples, number)?);
-            let y = plane.run(session, &x)?;
+            let y = plane.run(session, &x, A::from_complex(offset.into()))?;
             if number == 0 {
                 shape = (y.nrows(), y.ncols(), channels);
                 result = raster::allocate(y.len() * channels)?;
@@ -334,6 +353,15 @@ impl Planned {
             Self::Single(plane) => plane.plan(),
             Self::Double(plane) => plane.plan(),
         }
+    }
+}
+
+/// The level that is brightest in a picture of this type.
+fn white(color: ColorType) -> f64 {
+    match color.bytes_per_pixel() / color.channel_count() {
+        1 => u8::MAX.into(),
+        2 => u16::MAX.into(),
+        _ => 1.0,
     }
 }
 

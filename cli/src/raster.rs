@@ -121,6 +121,12 @@ pub fn name<A: Value>(_: &Array3<A>) -> String {
     A::DTYPE.to_string()
 }
 
+/// The brightest sample: the largest integer, or one.
+pub fn white<A: Value>(_: &Array3<A>) -> f64 {
+    // The largest one saturates.
+    if A::DTYPE.is_integer() { real(stored::<A>(f64::MAX)) } else { 1.0 }
+}
+
 /// A number as a type stores it: rounded to the nearest integer and saturated, where it has no
 /// fractions; NaN is 0 then.
 pub fn stored<A: Element>(value: f64) -> A {
@@ -160,5 +166,8 @@ mod tests {
         assert_eq!(bytes, [0, 0, 2, 255, 255, 0]);
         assert_eq!([-0.5, -1.5, -1e9].map(stored::<i16>), [0, -2, i16::MIN]);
         assert_eq!(stored::<f32>(-0.5), -0.5);
+        assert_eq!(white(&Array3::<u16>::zeros((0, 0, 0))), 65_535.0);
+        assert_eq!(white(&Array3::<i8>::zeros((0, 0, 0))), 127.0);
+        assert_eq!(white(&Array3::<f32>::zeros((0, 0, 0))), 1.0);
     }
 }

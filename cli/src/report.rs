@@ -127,11 +127,19 @@ fn message(error: &anyhow::Error) -> (String, u8) {
 
 /// Prints `convolve: ...` in one line, and gives the exit status.
 pub fn fail(message: &str) -> ExitCode {
-    // Messages of other libraries may have several lines, or quote what is in a file.
-    let words: Vec<&str> = message.split(|c: char| c.is_whitespace() || c.is_control()).collect();
-    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    note(&format!("convolve: {}", words.join(" ")));
+    remark(&format!("convolve: {message}"));
     FAILURE.into()
+}
+
+/// Prints to standard error, in one line. Messages of other libraries may have several lines, and names
+/// and contents of files anything that a terminal would obey.
+pub fn remark(text: &str) {
+    note(&in_a_line(text));
+}
+
+fn in_a_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// `a, b, c`, and how many more there are than anybody reads.
@@ -156,6 +164,11 @@ pub fn listed(items: impl Iterator<Item = String>, before_last: &str) -> String 
 mod tests {
     use super::*;
     use anyhow::Context;
+
+    #[test]
+    fn terminals_are_told_nothing_but_words() {
+        assert_eq!(in_a_line("a\n b\x1b[2J\u{9b}c"), "a b [2J c");
+    }
 
     #[test]
     fn disagreement_has_its_own_status() {

@@ -10,7 +10,9 @@ use ndarray::{ArrayD, ArrayView2, Ix2};
 use crate::about::About;
 use crate::args::ShowKernel;
 use crate::formats::{self, check_format, extensions, is_array};
+use crate::jobs::{check_parent, check_place};
 use crate::kernel::{Kernel, Operation};
+use crate::leftovers;
 use crate::npy;
 use crate::output;
 use crate::report;
@@ -36,6 +38,9 @@ pub fn run(args: &ShowKernel) -> Result<()> {
 }
 
 fn write(taps: &ArrayD<f64>, output: &Path) -> Result<()> {
+    check_parent(output)?;
+    check_place(output)?;
+    leftovers::remove_on_signals()?;
     if is_array(output) {
         return output::write(output, |file| npy::write(file, taps));
     }
@@ -44,6 +49,10 @@ fn write(taps: &ArrayD<f64>, output: &Path) -> Result<()> {
         "{}: expected a name that ends in npy, {}",
         output.display(),
         extensions()
+    );
+    ensure!(
+        taps.iter().all(|tap| tap.is_finite()),
+        "expected finite taps for a picture, or an output that ends in npy"
     );
     let picture = DynamicImage::from(picture(plane(taps)?)?);
     check_format(output, picture.color())?;

@@ -1,5 +1,7 @@
 //! Exif, changed where it stands: makers' notes have offsets that no other program knows.
 
+use image::metadata::Orientation;
+
 use super::Density;
 use super::fields::EXIF_DIRECTORY;
 
@@ -77,14 +79,19 @@ impl<'a> Reader<'a> {
 
     /// Entries of the directory at an offset, and where the next directory's offset stands.
     pub fn directory(self, at: usize) -> Option<(Vec<Entry>, usize)> {
+        let (entries, next) = self.part_of_directory(at)?;
+        entries.into_iter().collect::<Option<_>>().map(|entries| (entries, next))
+    }
+
+    /// The same, with none in place of each entry that the block is too short for.
+    fn part_of_directory(self, at: usize) -> Option<(Vec<Option<Entry>>, usize)> {
         let count = usize::from(self.short(at)?);
         let entry = |number: usize| {
             let at = at + 2 + 12 * number;
             let (tag, kind) = (self.short(at)?, self.short(at + 2)?);
             Some(Entry { tag, kind, count: self.long(at + 4)?, at: at + 8 })
         };
-        let entries = (0..count).map(entry).collect::<Option<_>>()?;
-        Some((entries, at + 2 + 12 * count))
+        Some(((0..count).map(entry).collect(), at + 2 + 12 * count))
     }
 
     pub fn first(self) -> Option<(Vec<Entry>, usize)> {
@@ -96,9 +103,10 @@ pub fn find(entries: &[Entry], tag: u16) -> Option<Entry> {
     entries.iter().find(|entry| entry.tag == tag).copied()
 }
 
+/// Gives an entry a value, where its kind can have that.
 fn put(bytes: &mut [u8], big: bool, entry: Entry, value: u32) {
     let place = match entry.kind {
-        SHORT => &mut bytes[entry.at..entry.at + 2],
+        SHORT if value <= u16::MAX.into() => &mut bytes[entry.at..entry.at + 2],
         LONG => &mut bytes[entry.at..entry.at + 4],
         _ => return,
     };
@@ -109,13 +117,14 @@ fn put(bytes: &mut [u8], big: bool, entry: Entry, value: u32) {
     }
 }
 
-/// Says that the picture is seen as its rows stand.
-pub fn set_upright(exif: &mut [u8]) {
-    let Some(reader) = Reader::new(exif) else { return };
-    let (entries, big) = (reader.first().unwrap_or_default().0, reader.big);
-    if let Some(entry) = find(&entries, ORIENTATION).filter(|entry| entry.at + 4 <= exif.len()) {
-        put(exif, big, entry, 1);
-    }
+/// Says that the picture is seen as its rows stand, in the entry that it has been turned by. Gives whether
+/// no other one says otherwise.
+pub fn set_upright(exif: &mut [u8]) -> bool {
+    let _turned_by = Orientation::remove_from_exif_chunk(exif);
+    let Some(reader) = Reader::new(exif) else { return true };
+    let entries = reader.long(4).and_then(|at| reader.part_of_directory(at)).unwrap_or_default().0;
+    let mut ways = entries.into_iter().flatten().filter(|entry| entry.tag == ORIENTATION);
+    ways.all(|entry| !matches!(reader.number(entry), Some(2..=8)))
 }
 
 /// Gives a size to the tags that have one.
@@ -222,7 +231,7 @@ mod tests {
             let mut bytes = exif(big);
             let before = bytes.clone();
             assert_eq!(density(&bytes), Some(Density::per_inch(300.0, 300.0)));
-            set_upright(&mut bytes);
+            assert!(set_upright(&mut bytes));
             set_size(&mut bytes, 70_000, 20);
             remove_thumbnail(&mut bytes);
             assert!(!bytes.windows(5).any(|window| window == b"small"));
@@ -232,8 +241,25 @@ mod tests {
             assert_eq!(reader.number(find(&first, ORIENTATION).unwrap()), Some(1));
             let (inner, _) = reader.directory(74).unwrap();
             assert_eq!(reader.number(find(&inner, PIXEL_HEIGHT).unwrap()), Some(20));
+            // Two bytes have no room for 70,000.
+            assert_eq!(reader.number(find(&inner, PIXEL_WIDTH).unwrap()), Some(40));
             assert_eq!(bytes[..8], before[..8]);
             assert_eq!(density(&bytes), Some(Density::per_inch(300.0, 300.0)));
+        }
+    }
+
+    #[test]
+    fn another_orientation_than_the_one_that_counted_is_noticed() {
+        for big in [false, true] {
+            let whole = exif(big);
+            let mut cut = whole[..30].to_vec();
+            assert!(set_upright(&mut cut), "a directory that is cut off");
+            assert_eq!(Orientation::from_exif_chunk(&cut), Some(Orientation::NoTransforms));
+            // The unit of the resolution becomes a second orientation.
+            let mut two = whole;
+            let unit = 10 + 12 * 3;
+            two.copy_within(10..22, unit);
+            assert!(!set_upright(&mut two));
         }
     }
 

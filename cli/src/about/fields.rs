@@ -30,7 +30,7 @@ pub struct Fields {
 }
 
 /// Bytes of a value of this kind, and those of them that an order of bytes turns around together.
-fn width(kind: u16) -> Option<(usize, usize)> {
+pub fn width(kind: u16) -> Option<(usize, usize)> {
     match kind {
         1 | 2 | 6 | 7 => Some((1, 1)),
         3 | 8 => Some((2, 2)),
@@ -42,27 +42,51 @@ fn width(kind: u16) -> Option<(usize, usize)> {
     }
 }
 
+/// Bytes that entries may have together: as many as all of the file. Each may claim the same ones.
+#[derive(Debug)]
+pub struct Budget {
+    left: Option<u64>,
+}
+
+impl Budget {
+    pub fn new(bytes: u64) -> Self {
+        Self { left: Some(bytes) }
+    }
+
+    /// None where there are not so many left, from then on.
+    pub fn take(&mut self, bytes: u64) -> Option<()> {
+        self.left = self.left.and_then(|left| left.checked_sub(bytes));
+        self.left.map(drop)
+    }
+
+    pub fn is_exceeded(&self) -> bool {
+        self.left.is_none()
+    }
+}
+
 impl Fields {
     pub fn is_empty(&self) -> bool {
         [&self.picture, &self.exif, &self.gps].iter().all(|fields| fields.is_empty())
     }
 
-    /// Those of a block of Exif; what is not sound is left out.
-    pub fn of(exif: &[u8]) -> Self {
-        let Some(reader) = Reader::new(exif) else { return Self::default() };
-        let (first, _) = reader.first().unwrap_or_default();
-        let all = |entries: &[exif::Entry]| -> Vec<Field> {
-            entries.iter().filter_map(|&entry| field(reader, entry)).collect()
+    /// Those of a block of Exif; what of it is not sound is left out. None where the block is not: it is
+    /// cut off in its first directory, or entries share so many bytes that they have more than it.
+    pub fn of(exif: &[u8]) -> Option<Self> {
+        let reader = Reader::new(exif)?;
+        let (first, _) = reader.first()?;
+        let mut budget = Budget::new(exif.len() as u64);
+        let mut all = |entries: &[exif::Entry], kept: fn(u16) -> bool| -> Vec<Field> {
+            let entries = entries.iter().filter(|entry| kept(entry.tag));
+            entries.filter_map(|&entry| field(reader, entry, &mut budget)).collect()
         };
         let inner = |tag: u16| {
             let at = exif::find(&first, tag).and_then(|entry| reader.number(entry))?;
-            Some(all(&reader.directory(at)?.0))
+            Some(reader.directory(at)?.0)
         };
-        let mut picture = all(&first);
-        picture.retain(|field| PICTURE.contains(&field.tag));
-        let mut exif = inner(EXIF_DIRECTORY).unwrap_or_default();
-        exif.retain(|field| is_kept(field.tag));
-        Self { picture, exif, gps: inner(GPS_DIRECTORY).unwrap_or_default() }
+        let picture = all(&first, |tag| PICTURE.contains(&tag));
+        let exif = all(&inner(EXIF_DIRECTORY).unwrap_or_default(), is_kept);
+        let gps = all(&inner(GPS_DIRECTORY).unwrap_or_default(), |_| true);
+        (!budget.is_exceeded()).then_some(Self { picture, exif, gps })
     }
 
     /// A block of Exif with these; none where there are none.
@@ -122,11 +146,13 @@ pub fn is_kept(tag: u16) -> bool {
     tag != INTEROPERABILITY
 }
 
-fn field(reader: Reader, entry: exif::Entry) -> Option<Field> {
+fn field(reader: Reader, entry: exif::Entry, budget: &mut Budget) -> Option<Field> {
     let (size, together) = width(entry.kind)?;
     let len = size.checked_mul(entry.count)?;
     let at = if len <= 4 { entry.at } else { reader.long(entry.at)? };
-    let mut bytes = reader.bytes.get(at..at.checked_add(len)?)?.to_vec();
+    let bytes = reader.bytes.get(at..at.checked_add(len)?)?;
+    budget.take(len as u64)?;
+    let mut bytes = bytes.to_vec();
     if reader.big != cfg!(target_endian = "big") {
         bytes.chunks_exact_mut(together).for_each(<[u8]>::reverse);
     }
@@ -151,8 +177,9 @@ mod tests {
             gps: vec![field(1, 2, b"N\0"), field(2, 5, &rational.repeat(3))],
         };
         let block = fields.block().unwrap();
-        assert_eq!(Fields::of(&block), fields);
-        assert_eq!(Fields::of(&block[..block.len() - 40]).picture, fields.picture);
+        assert_eq!(Fields::of(&block).as_ref(), Some(&fields));
+        let cut = Fields::of(&block[..block.len() - 40]).unwrap();
+        assert_eq!(cut.picture, fields.picture);
         assert_eq!(Fields::default().block(), None);
         for at in 0..block.len() {
             let mut wrong = block.clone();
@@ -160,5 +187,21 @@ mod tests {
             Fields::of(&wrong);
             Fields::of(&block[..at]);
         }
+    }
+
+    #[test]
+    fn entries_that_share_more_bytes_than_there_are_give_no_fields() {
+        let field = |tag| Field { tag, kind: 7, bytes: vec![1; 1000] };
+        let fields = Fields { exif: (1..5).map(field).collect(), ..Fields::default() };
+        let mut block = fields.block().unwrap();
+        assert_eq!(Fields::of(&block), Some(fields));
+        // All at the place of the first, and no others behind it.
+        let first = block.len() - 4000;
+        for entry in 0..4 {
+            let at = 8 + 18 + 2 + 12 * entry + 8;
+            block[at..at + 4].copy_from_slice(&(first as u32).to_ne_bytes());
+        }
+        block.truncate(first + 1000);
+        assert_eq!(Fields::of(&block), None);
     }
 }

@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat, ImageResult};
 
+use self::fields::Fields;
 use crate::formats;
 use crate::jpeg;
 use crate::report;
@@ -34,14 +35,21 @@ pub struct About {
     pub png: png::Chunks,
     /// How a JPEG was, or is to be, compressed.
     pub style: Option<jpeg::Style>,
+    /// What was left out when it was read, in words.
+    pub remarks: Vec<String>,
 }
 
 impl About {
     /// What all decoders read alike.
     pub fn of(decoder: &mut impl ImageDecoder) -> ImageResult<Self> {
+        let mut exif = decoder.exif_metadata()?;
+        // A JPEG's name for it, which some writers put before it elsewhere too.
+        if let Some(exif) = exif.as_mut().filter(|exif| exif.starts_with(b"Exif\0\0")) {
+            exif.drain(..6);
+        }
         Ok(Self {
             profile: decoder.icc_profile()?,
-            exif: decoder.exif_metadata()?,
+            exif,
             xmp: decoder.xmp_metadata()?,
             ..Self::default()
         })
@@ -52,10 +60,23 @@ impl About {
         Self { profile: self.profile, exif: self.exif, xmp: self.xmp, ..given }
     }
 
+    /// How the picture is to be turned to be seen upright.
+    pub fn orientation(&self) -> Orientation {
+        let said = self.exif.as_deref().and_then(Orientation::from_exif_chunk);
+        said.unwrap_or(Orientation::NoTransforms)
+    }
+
     /// For the picture that has been turned to be seen upright.
     pub fn turn(&mut self, orientation: Orientation) {
-        if let Some(exif) = &mut self.exif {
-            exif::set_upright(exif);
+        if orientation == Orientation::NoTransforms {
+            return;
+        }
+        if let Some(exif) = &mut self.exif
+            && !exif::set_upright(exif)
+        {
+            self.exif = None;
+            let text = "left out its Exif, which has several orientations: it has been turned";
+            self.remarks.push(text.into());
         }
         if let Some(xmp) = &mut self.xmp {
             set_upright(xmp);
@@ -82,13 +103,16 @@ impl About {
         self.density.or_else(|| exif::density(self.exif.as_ref()?))
     }
 
-    /// Takes out a profile of colours that the decoder has turned into RGB, such as CMYK.
+    /// Takes out a profile of colours that the decoder has turned into RGB, such as CMYK. Gives the name
+    /// of these, which is empty where it is none.
     pub fn take_foreign_profile(&mut self) -> Option<String> {
         let space = self.profile.as_ref()?.get(16..20).unwrap_or_default();
         if [b"RGB ", b"GRAY"].iter().any(|own| space == *own) {
             return None;
         }
-        let space = String::from_utf8_lossy(space).trim().to_string();
+        let is_name = space.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let space =
+            if is_name { String::from_utf8_lossy(space).trim().into() } else { String::new() };
         self.profile = None;
         Some(space)
     }
@@ -115,6 +139,16 @@ impl About {
         Ok(head)
     }
 
+    /// Takes out Exif that is to be taken apart, as a TIFF has it, and cannot be.
+    pub fn take_inseparable_exif(&mut self, path: &Path) {
+        if formats::is_tiff(path)
+            && self.exif.as_deref().is_some_and(|exif| Fields::of(exif).is_none())
+        {
+            self.exif = None;
+            self.remarks.push("left out its Exif, which is not sound".into());
+        }
+    }
+
     /// What the format of a file has no place for, in words.
     pub fn lost(&self, path: &Path) -> Option<String> {
         let format = formats::format(path)?;
@@ -130,7 +164,12 @@ impl About {
             ("gamma", self.png.has_curve() && self.profile.is_none() && format != Png),
             ("Exif", self.exif.as_ref().is_some_and(|exif| !has_place(exif))),
             ("XMP", self.xmp.as_ref().is_some_and(|xmp| !has_place(xmp))),
-            ("IPTC captions", self.captions.is_some() && format != Jpeg),
+            (
+                "IPTC captions",
+                self.captions
+                    .as_ref()
+                    .is_some_and(|captions| format != Jpeg || !has_place(captions)),
+            ),
             ("text", self.png.has_text() && format != Png),
             ("resolution", self.density.is_some() && !has_density && !exif_has_density()),
         ];
@@ -187,6 +226,8 @@ mod tests {
         let mut about = About { profile: profile(b"CMYK"), ..About::default() };
         assert_eq!(about.take_foreign_profile().as_deref(), Some("CMYK"));
         assert_eq!(about.profile, None);
+        let mut about = About { profile: profile(b"\x1b[2J"), ..About::default() };
+        assert_eq!(about.take_foreign_profile().as_deref(), Some(""));
         for space in [b"RGB ", b"GRAY"] {
             let mut about = About { profile: profile(space), ..About::default() };
             assert_eq!(about.take_foreign_profile(), None);

@@ -1,7 +1,7 @@
 //! What a PNG has besides its pixels, and writing one with that.
 
 use std::borrow::Cow;
-use std::io::{BufRead, Seek, Write};
+use std::io::{BufRead, Seek, SeekFrom, Write};
 
 use anyhow::{Result, bail};
 use image::DynamicImage;
@@ -13,6 +13,7 @@ use png::{
 
 use super::{About, Density};
 use crate::raster;
+use crate::report;
 
 /// What says how colours are meant, and text.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,28 @@ impl Chunks {
                 .collect(),
         };
         (chunks, density)
+    }
+
+    /// In words, what stands behind the picture, where it is not looked for.
+    pub fn behind(mut file: impl BufRead + Seek) -> Option<String> {
+        let (mut is_behind, mut text, mut exif) = (false, false, false);
+        file.seek(SeekFrom::Start(8)).ok()?;
+        let mut head = [0; 8];
+        while file.read_exact(&mut head).is_ok() {
+            match &head[4..] {
+                b"IDAT" => is_behind = true,
+                b"tEXt" | b"zTXt" | b"iTXt" => text |= is_behind,
+                b"eXIf" => exif |= is_behind,
+                b"IEND" => break,
+                _ => {}
+            }
+            let len = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+            // With its checksum.
+            file.seek_relative(i64::from(len) + 4).ok()?;
+        }
+        let what = [(text, "text"), (exif, "Exif")].into_iter().filter(|(found, _)| *found);
+        let what = report::listed(what.map(|(_, what)| what.to_string()), "and");
+        (!what.is_empty()).then(|| format!("left out its {what} behind the picture"))
     }
 
     pub fn is_srgb(&self) -> bool {

@@ -21,8 +21,9 @@ pub struct File<'a> {
     pub style: Option<Style>,
     /// The content of JFIF's segment, after its name.
     pub jfif: Option<&'a [u8]>,
-    /// Content of the segment that has IPTC's captions.
-    pub captions: Option<&'a [u8]>,
+    /// Photoshop's segment with IPTC's captions, and nothing else of what that has: a preview would show
+    /// the picture as it was.
+    pub captions: Option<Vec<u8>>,
 }
 
 /// One component of a frame.
@@ -39,6 +40,7 @@ impl<'a> File<'a> {
     pub fn find(file: &'a [u8]) -> Self {
         let mut found = Self::default();
         let (mut tables, mut components) = ([None; 4], Vec::new());
+        let mut resources = Vec::new();
         let mut rest = file;
         // Compressed data goes on up to the next marker; in it, 0xff is followed by 0, or by one of the
         // eight restart markers.
@@ -78,15 +80,46 @@ impl<'a> File<'a> {
                 }
                 0xdb => quantization(content, &mut tables),
                 0xe0 => found.jfif = found.jfif.or(content.strip_prefix(b"JFIF\0")),
-                0xed if content.starts_with(b"Photoshop 3.0\0") => {
-                    found.captions = found.captions.or(Some(content));
-                }
+                // What is too long for a segment goes on in the next one.
+                0xed => resources.extend(content.strip_prefix(PHOTOSHOP).unwrap_or_default()),
                 _ => {}
             }
         }
+        found.captions = captions(&resources);
         found.style = style(&components, &tables);
         found
     }
+}
+
+/// What Photoshop's segments start with.
+const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+
+/// A segment with the captions among Photoshop's resources.
+fn captions(mut resources: &[u8]) -> Option<Vec<u8>> {
+    const IPTC: [u8; 2] = [4, 4];
+    let mut kept = Vec::new();
+    while let Some((len, number)) = resource(resources) {
+        if number == IPTC {
+            kept.extend(&resources[..len]);
+        }
+        resources = &resources[len..];
+    }
+    (!kept.is_empty()).then(|| [PHOTOSHOP, &kept].concat())
+}
+
+/// How many bytes the first resource has, and its number; none where there is none that is whole.
+///
+/// It has a mark, its number, a name after the name's length, the length of its content, and that. Name
+/// and content take an even number of bytes.
+fn resource(bytes: &[u8]) -> Option<(usize, [u8; 2])> {
+    bytes.strip_prefix(b"8BIM")?;
+    let number = bytes.get(4..6)?.try_into().ok()?;
+    let content = 6 + (1 + usize::from(*bytes.get(6)?)).next_multiple_of(2) + 4;
+    let len = u32::from_be_bytes(bytes.get(content - 4..content)?.try_into().ok()?);
+    let end = content.checked_add(usize::try_from(len).ok()?)?;
+    bytes.get(content..end)?;
+    // The last one may lack what makes it even.
+    Some((end.next_multiple_of(2).min(bytes.len()), number))
 }
 
 /// The components of a frame's header, after their number.
@@ -150,6 +183,24 @@ const ZIGZAG: [usize; 64] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn captions_are_all_that_is_kept_of_what_photoshop_says() {
+        let resource = |number: u16, content: &[u8]| {
+            let len = (content.len() as u32).to_be_bytes();
+            let mut all = [b"8BIM", &number.to_be_bytes()[..], &[0, 0], &len, content].concat();
+            all.resize(all.len().next_multiple_of(2), 0);
+            all
+        };
+        let words = resource(0x0404, b"words");
+        let preview = resource(0x040c, b"preview");
+        let all = [&preview[..], &words, &preview].concat();
+        assert_eq!(captions(&all), Some([PHOTOSHOP, &words].concat()));
+        assert_eq!(captions(&preview), None);
+        for at in 0..all.len() {
+            captions(&all[..at]);
+        }
+    }
     use crate::jpeg::{self, Subsampling};
     use image::{DynamicImage, RgbImage};
 

@@ -20,7 +20,7 @@ use tiff::tags::{
 use super::Alpha;
 use super::palette::{Colours, Palette, Patched};
 use crate::about::fields::{
-    EXIF_DIRECTORY, Field, Fields, GPS_DIRECTORY, PICTURE, RESOLUTION, is_kept,
+    Budget, EXIF_DIRECTORY, Field, Fields, GPS_DIRECTORY, PICTURE, RESOLUTION, is_kept, width,
 };
 use crate::about::{About, Density};
 use crate::decode::{self, Decoded, Picture};
@@ -96,7 +96,7 @@ impl Pages {
         let turned = orientation.is_some_and(|way| way != Orientation::NoTransforms);
         let photometric: u16 = decoder.get_tag_unsigned(Tag::PhotometricInterpretation)?;
         let samples: u16 = decoder.find_tag_unsigned(Tag::SamplesPerPixel)?.unwrap_or(1);
-        let mut about = about(decoder)?;
+        let mut about = about(decoder, self.limits.file);
         check_meaning(decoder, PhotometricInterpretation::from_u16(photometric), samples)?;
         let palette = match PhotometricInterpretation::from_u16(photometric) {
             Some(PhotometricInterpretation::RGBPalette) => {
@@ -119,9 +119,10 @@ impl Pages {
         check_chunks(decoder, self.limits.file)?;
         let layout = decoder.image_buffer_layout()?;
         // A picture is turned into another one.
-        let bytes = layout.complete_len as u64 * if turned { 2 } else { 1 };
-        let room = room::take(bytes + layout.complete_len as u64);
+        let one = layout.complete_len as u64;
+        let bytes = one.saturating_mul(if turned { 2 } else { 1 });
         self.limits.check_bytes(bytes, width, height)?;
+        let room = room::take(bytes.saturating_add(one));
         let mut samples = DecodingResult::U8(Vec::new());
         let layout = decoder.read_image_to_buffer(&mut samples)?;
         ensure!(
@@ -144,15 +145,36 @@ impl Pages {
 }
 
 /// What a page says besides its pixels.
-fn about<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<About> {
+///
+/// What of it cannot be read is left out: the picture may be read all the same.
+fn about<R: Read + Seek>(decoder: &mut Decoder<R>, file: u64) -> About {
     const XMP: u16 = 700;
-    const CENTIMETRE: u16 = 3;
-    let bytes = |decoder: &mut Decoder<R>, tag| -> Result<Option<Vec<u8>>> {
-        let found = decoder.find_tag(tag)?.map(|value| value.into_u8_vec());
-        // What has another type is not what it should be.
-        Ok(found.and_then(Result::ok))
+    let mut about = About::default();
+    let mut sound = |what: &str, found: Result<Option<Vec<u8>>>| {
+        found.unwrap_or_else(|_| {
+            about.remarks.push(format!("left out its {what}, which is not sound"));
+            None
+        })
     };
-    let number = |decoder: &mut Decoder<R>, tag| -> Result<Option<f64>> {
+    let mut bytes = |tag| -> Result<Option<Vec<u8>>> {
+        Ok(decoder.find_tag(tag)?.map(Value::into_u8_vec).transpose()?)
+    };
+    let profile = sound("colour profile", bytes(Tag::IccProfile));
+    let xmp = sound("XMP", bytes(Tag::Unknown(XMP)));
+    let density = density(decoder).unwrap_or_else(|_| {
+        about.remarks.push("left out its resolution, which is not sound".into());
+        None
+    });
+    let exif = fields(decoder, file).unwrap_or_else(|| {
+        about.remarks.push("left out its Exif: its entries have more bytes than the file".into());
+        Fields::default()
+    });
+    About { profile, xmp, density, exif: exif.block(), ..about }
+}
+
+fn density<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Option<Density>> {
+    const CENTIMETRE: u16 = 3;
+    let mut number = |tag| -> Result<Option<f64>> {
         let found = decoder.find_tag(tag)?.and_then(|value| match value {
             Value::Rational(numerator, denominator) => {
                 Some(f64::from(numerator) / f64::from(denominator))
@@ -161,27 +183,24 @@ fn about<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<About> {
         });
         Ok(found.filter(|number| number.is_finite() && *number > 0.0))
     };
-    let x = number(decoder, Tag::XResolution)?;
-    let y = number(decoder, Tag::YResolution)?;
+    let (x, y) = (number(Tag::XResolution)?, number(Tag::YResolution)?);
     let unit: Option<u16> = decoder.find_tag_unsigned(Tag::ResolutionUnit)?;
-    let density = x.zip(y).and_then(|(x, y)| match unit {
+    Ok(x.zip(y).and_then(|(x, y)| match unit {
         Some(CENTIMETRE) => Some(Density::per_centimetre(x, y)),
         Some(1) if x != y => Some(Density::of_aspect(x, y)),
         Some(1) => None,
         _ => Some(Density::per_inch(x, y)),
-    });
-    let profile = bytes(decoder, Tag::IccProfile)?;
-    let xmp = bytes(decoder, Tag::Unknown(XMP))?;
-    let exif = fields(decoder)?.block();
-    Ok(About { profile, xmp, density, exif, ..About::default() })
+    }))
 }
 
-/// Exif, of which a page has a part among its own tags.
-fn fields<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Fields> {
+/// Exif, of which a page has a part among its own tags. None where entries share so many bytes that
+/// they have more than the file.
+fn fields<R: Read + Seek>(decoder: &mut Decoder<R>, file: u64) -> Option<Fields> {
+    let mut budget = Budget::new(file);
     let mut page = decoder.image_ifd();
-    let picture = PICTURE.into_iter().filter_map(|tag| field(&mut page, tag)).collect();
-    let resolution = RESOLUTION.into_iter().filter_map(|tag| field(&mut page, tag));
-    let resolution: Vec<Field> = resolution.collect();
+    let mut own = |tag| field(&mut page, tag, &mut budget);
+    let picture = PICTURE.into_iter().filter_map(&mut own).collect();
+    let resolution: Vec<Field> = RESOLUTION.into_iter().filter_map(own).collect();
     let mut beside = |tag| -> Option<Vec<Field>> {
         let at: u64 = decoder.find_tag_unsigned(Tag::from_u16_exhaustive(tag)).ok()??;
         // What cannot be read is not there: the picture may be read all the same.
@@ -189,7 +208,7 @@ fn fields<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Fields> {
         let tags: Vec<u16> = directory.iter().map(|(tag, _)| tag.to_u16()).collect();
         let mut values = decoder.read_directory_tags(&directory);
         let kept = tags.into_iter().filter(|&tag| is_kept(tag));
-        Some(kept.filter_map(|tag| field(&mut values, tag)).collect())
+        Some(kept.filter_map(|tag| field(&mut values, tag, &mut budget)).collect())
     };
     let exif = beside(EXIF_DIRECTORY).unwrap_or_default();
     let mut fields = Fields { picture, exif, gps: beside(GPS_DIRECTORY).unwrap_or_default() };
@@ -197,10 +216,14 @@ fn fields<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Fields> {
     if !fields.is_empty() {
         fields.picture.extend(resolution);
     }
-    Ok(fields)
+    (!budget.is_exceeded()).then_some(fields)
 }
 
-fn field(values: &mut IfdDecoder, tag: u16) -> Option<Field> {
+/// An entry; none where it has no kind that Exif has, such as the place of another directory.
+fn field(values: &mut IfdDecoder, tag: u16, budget: &mut Budget) -> Option<Field> {
+    let entry = values.find_entry(Tag::from_u16_exhaustive(tag))?;
+    let (size, _) = width(entry.field_type().to_u16())?;
+    budget.take(entry.count().saturating_mul(size as u64))?;
     let mut value = ValueBuffer::empty(Type::BYTE);
     values.find_tag_buf(Tag::from_u16_exhaustive(tag), &mut value).ok()??;
     value.set_byte_order(ByteOrder::native());

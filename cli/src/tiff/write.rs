@@ -88,7 +88,7 @@ fn page<W: Write + Seek, C: ColorType>(
 where
     [C::Inner]: TiffValue,
 {
-    let fields = about.exif.as_deref().map(Fields::of).unwrap_or_default();
+    let fields = about.exif.as_deref().and_then(Fields::of).unwrap_or_default();
     // They stand before the page, which says where.
     let beside = [(EXIF_DIRECTORY, &fields.exif), (GPS_DIRECTORY, &fields.gps)];
     let mut directories = Vec::new();

@@ -52,6 +52,18 @@ fn place() -> Place {
     place
 }
 
+#[test]
+fn files_that_are_not_what_their_name_says() {
+    let place = Place::new();
+    for (content, words) in [("", "an empty file"), ("text", "it does not start as a JPEG")] {
+        place.write("x.jpg", content);
+        refused(&place, "apply x.jpg -k identity -o y.jpg --device cpu", words);
+    }
+    image::GrayImage::new(17_000, 1).save(place.file("wide.png")).unwrap();
+    let words = "a WebP has at most 16383 x 16383 pixels, got 17000 x 1";
+    refused(&place, "apply wide.png -k identity -o y.webp --device cpu", words);
+}
+
 /// Checks that the command refuses, in one line that has these words, and leaves no trace.
 pub fn refused(place: &Place, arguments: &str, words: &str) {
     refused_with(place, arguments, words, &[]);
@@ -142,7 +154,7 @@ fn kernels() {
     kernel("gaussian:nan", "got NaN");
     kernel("gaussian:1e9", "expected 1 to 32769 taps");
     kernel("gaussian:1e300", "expected 1 to 32769 taps");
-    kernel("box:0", "expected 1 to 32769 taps");
+    kernel("box:0", "expected a length of at least 1, got 0");
     kernel("box:1.5", "expected box:N");
     kernel("box:30000", "expected at most");
     kernel("disk:-2", "at least 0");

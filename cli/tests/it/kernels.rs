@@ -1,7 +1,11 @@
 //! Kernels by name, as arrays and as text.
 
+use std::fs::File;
+
 use crate::common::{Place, data, floats, npy};
 use crate::errors::refused;
+use tiff::encoder::TiffEncoder;
+use tiff::encoder::colortype::Gray8;
 
 #[test]
 fn built_in_kernels_have_the_axes_of_an_array() {
@@ -110,7 +114,7 @@ fn signed_results_are_shown_as_asked() {
     refused(
         &place,
         "apply x.png -k gradient:sobel --signed offset -o y.png",
-        "--signed goes with kernels",
+        "--signed goes with single kernels, got gradient:sobel",
     );
     refused(
         &place,
@@ -200,6 +204,11 @@ fn a_picture_may_be_a_kernel() {
     );
     place.write("cut.png", &std::fs::read(place.file("l.png")).expect("a file")[..40]);
     refused(&place, "apply point.png -k cut.png -o z.png", "could not be read as a picture");
+    let mut pages = TiffEncoder::new(File::create(place.file("two.tif")).unwrap()).unwrap();
+    for _ in 0..2 {
+        pages.write_image::<Gray8>(2, 2, &[1; 4]).unwrap();
+    }
+    refused(&place, "apply point.png -k two.tif -o z.png", "expected one page, got 2");
 }
 
 #[test]
@@ -224,6 +233,20 @@ fn texts_may_scale_their_taps_and_add_to_results() {
         "has an offset of its own, 128",
     );
     refused(&place, "apply x.npy -k mean.txt -o y.npy", "is not a whole number");
+    // As numbers too: of 16 bits, and of a float whose white is one.
+    place.succeed("apply x.png -k emboss.txt -o y.npy --device cpu");
+    assert!(floats(&place, "y.npy").1.iter().all(|y| *y == 128.0));
+    image::DynamicImage::new_luma16(9, 9).save(place.file("x16.png")).unwrap();
+    place.succeed("apply x16.png -k emboss.txt -o y.npy --device cpu");
+    assert!(floats(&place, "y.npy").1.iter().all(|y| *y == 32_896.0));
+    image::DynamicImage::new_rgb32f(9, 9).save(place.file("x.tif")).unwrap();
+    place.write("grey.txt", "offset 51\n1\n");
+    for more in ["", "--ignore-nan"] {
+        place.succeed(&format!("apply x.tif -k grey.txt -o y.npy --device cpu {more}"));
+        assert!(floats(&place, "y.npy").1.iter().all(|y| (y - 0.2).abs() < 1e-6), "{more}");
+    }
+    let words = "got numbers, which keep their sign";
+    refused(&place, "apply x.png -k sobel-x --signed offset -o z.npy", words);
     place.write("half.txt", "offset 0.5\n1\n");
     refused(&place, "apply x.npy -k half.txt -o y.npy", "offset: 0.5 is not a whole number");
 }
@@ -255,5 +278,11 @@ fn kernels_can_be_looked_at() {
     refused(&place, "kernel gradient:sobel", "expected one kernel");
     refused(&place, "kernel gaussian:1 --axes 3", "3 axes: expected 1 or 2 to show");
     refused(&place, "kernel gaussian:1 -o k.xyz", "expected a name that ends in npy, png");
+    std::fs::create_dir(place.file("folder.png")).unwrap();
+    refused(&place, "kernel box:3 -o folder.png", "the output folder.png is a folder");
+    refused(&place, "kernel box:3 -o no/y.png", "the folder no of the output does not exist");
+    place.write("nan.npy", npy("<f8", &ndarray::arr2(&[[f64::NAN, 1.0]]).into_dyn()));
+    refused(&place, "kernel nan.npy -o y.png", "expected finite taps for a picture");
+    refused(&place, "kernel nonesuch", "gradient:NAME, or an existing file");
     refused(&place, "kernel nonesuch", "neither a kernel nor a file");
 }

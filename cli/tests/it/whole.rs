@@ -285,6 +285,50 @@ fn a_jpeg_of_inks_becomes_rgb_and_loses_the_profile_of_its_inks() {
 }
 
 #[test]
+fn what_is_not_sound_besides_pixels_is_left_out() {
+    let place = Place::new();
+    write_png(&place, "x.png", Some(11_811));
+    place.succeed("apply x.png -k identity -o whole.tif --device cpu");
+    let whole = std::fs::read(place.file("whole.tif")).unwrap();
+    // Tag, kind and count.
+    for (name, tag, kind) in [("resolution", 282u16, 5u16), ("colour profile", 34_675, 1)] {
+        let entry = [tag.to_le_bytes(), kind.to_le_bytes()].concat();
+        let at = whole.windows(4).position(|bytes| bytes == entry).expect(name);
+        let mut wrong = whole.clone();
+        wrong[at + 8..at + 12].copy_from_slice(&u32::MAX.to_le_bytes());
+        place.write("x.tif", wrong);
+        let said = place.succeed("apply x.tif -k identity -o y.tif --device cpu");
+        assert_eq!(said, format!("x.tif: left out its {name}, which is not sound\n"));
+    }
+}
+
+#[test]
+fn text_behind_the_picture_of_a_png_is_remarked_on() {
+    let place = Place::new();
+    let mut encoder = png::Encoder::new(File::create(place.file("x.png")).unwrap(), 4, 4);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[7; 16]).unwrap();
+    writer.write_chunk(png::chunk::ChunkType(*b"tEXt"), b"Title\0x").unwrap();
+    writer.finish().unwrap();
+    let said = place.succeed("apply x.png -k identity -o y.png --device cpu");
+    assert_eq!(said, "x.png: left out its text behind the picture\n");
+}
+
+#[test]
+fn xmp_that_turned_nothing_stays() {
+    let place = Place::new();
+    let mut encoder = jpeg_encoder::Encoder::new_file(place.file("x.jpg"), 95).unwrap();
+    let xmp = b"http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation=\"6\"/>";
+    encoder.add_app_segment(1, xmp.to_vec()).unwrap();
+    encoder.encode(&[9; 16 * 8], 16, 8, jpeg_encoder::ColorType::Luma).unwrap();
+    place.succeed("apply x.jpg -k identity -o y.jpg --device cpu");
+    let y = std::fs::read(place.file("y.jpg")).unwrap();
+    assert!(y.windows(22).any(|bytes| bytes == b"tiff:Orientation=\"6\"/>"[..22].as_ref()));
+    assert_eq!(image::open(place.file("y.jpg")).unwrap().width(), 16);
+}
+
+#[test]
 fn animated_gifs_are_refused() {
     let place = Place::new();
     place.write("x.gif", b"GIF89a");
