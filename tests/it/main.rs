@@ -36,6 +36,8 @@ mod misuse;
 mod nonfinite;
 mod operations;
 mod parity;
+#[cfg(feature = "image")]
+mod peers;
 mod planner;
 mod precision;
 mod problem;
