@@ -3,6 +3,7 @@
 //! [in-frame]: crate::pages::in_frame
 //! [gallery]: crate::filters
 //! [correctness]: crate::pages::correctness
+//! [same-words]: crate::pages::same_words
 //! [how-it-chooses]: crate::pages::how_it_chooses
 //! [crossover]: crate::pages::crossover
 //! [regions]: crate::pages::crossover

@@ -10,6 +10,9 @@ pub mod how_it_chooses {}
 #[doc = include_str!("../docs/correctness.md")]
 pub mod correctness {}
 
+#[doc = include_str!("../docs/peers.md")]
+pub mod same_words {}
+
 // Its shapes, as [2048, 2048], are no links.
 #[allow(rustdoc::broken_intra_doc_links)]
 #[doc = include_str!("../benches/results/crossover.md")]
