@@ -67,7 +67,7 @@ fn sharpened(case: &Case) -> (Array3<f64>, usize) {
 }
 
 fn along(a: &[f64], b: &[f64]) -> Vec<f64> {
-    let [a, b] = [a, b].map(|taps| ndarray::ArrayView1::from(taps));
+    let [a, b] = [a, b].map(ndarray::ArrayView1::from);
     convolve::convolve(&a, &b, convolve::Mode::Full).expect("taps").to_vec()
 }
 

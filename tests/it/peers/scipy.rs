@@ -1,4 +1,4 @@
-//! SciPy's `ndimage` on pictures; scipy.rs above has its arrays.
+//! SciPy on pictures; scipy.rs above has its arrays.
 
 use convolve::Boundary;
 use convolve::filters::{self, Derivatives, Named};
@@ -9,6 +9,7 @@ use super::ours::{Ours, cpu, filter, grey, kernel};
 
 fn boundary(case: &Case) -> Boundary<f32> {
     match case.given::<String>("mode").as_deref() {
+        None if case.function.starts_with("signal.") => Boundary::Zero,
         Some("reflect") | None => Boundary::Reflect,
         Some("mirror") => Boundary::Mirror,
         Some("nearest") => Boundary::Nearest,
@@ -50,14 +51,14 @@ fn across_channels(case: &Case) -> Array3<f64> {
     y.mapv(f64::from)
 }
 
-/// Even kernels have their middle one sample further on.
+/// For functions that take the other of the two samples in the middle of an even kernel.
 fn origin(kernel: &Array2<f32>) -> [isize; 2] {
     [kernel.nrows(), kernel.ncols()].map(|taps| isize::from(taps % 2 == 0))
 }
 
 #[test]
 fn as_scipy() {
-    for case in cases("ndimage.") {
+    for case in cases("ndimage.").into_iter().chain(cases("signal.")) {
         let filter = |kernel: &Array2<f32>| filter(kernel, boundary(&case));
         let taps = || kernel(&case.word::<String>("kernel"), 1.0);
         let y = match case.function {
@@ -86,6 +87,8 @@ fn as_scipy() {
             }
             "ndimage.correlate" => filter(&taps()).correlate().of(&case),
             "ndimage.convolve" => filter(&taps()).origin(origin(&taps())).of(&case),
+            "signal.correlate2d" => filter(&taps()).correlate().origin(origin(&taps())).of(&case),
+            "signal.convolve2d" => filter(&taps()).of(&case),
             other => panic!("{other}"),
         };
         case.agrees(&y);
