@@ -63,11 +63,11 @@ class Case:
 def cases(quick):
     small = [(1600, 1200)]
     mixed = [(1600, 1200), (1200, 1600), (1280, 853), (2048, 1365), (1024, 1024), (1920, 1080)]
-    count = 6 if quick else 60
+    count, large = (6, (1500, 1000)) if quick else (60, (6000, 4000))
     return [
         Case(f"{count} JPEGs of 1600 x 1200", "same", small * count),
         Case(f"{count} JPEGs of six sizes", "mixed", (mixed * count)[:count]),
-        Case("one JPEG of 6000 x 4000", "large", [(1500, 1000) if quick else (6000, 4000)]),
+        Case(f"one JPEG of {large[0]} x {large[1]}", "large", [large]),
         Case(f"{count // 3} PNGs of 1600 x 1200", "png", small * (count // 3), ".png"),
     ]
 
