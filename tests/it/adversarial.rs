@@ -134,6 +134,31 @@ fn every_output_on_the_gpu() {
     assert!(gpu().is_none() || ran[0] > 40, "{ran:?}");
 }
 
+/// Few samples are added to outputs one by one, whatever lies between taps, and so is what is not finite.
+#[test]
+fn few_samples_under_taps_far_apart() {
+    for (n, taps, dilation) in [
+        (vec![300], vec![21], vec![3]),
+        (vec![60, 90], vec![9, 7], vec![2, 3]),
+        (vec![12, 20, 30], vec![3, 5, 4], vec![1, 2, 3]),
+    ] {
+        let taps = ArrayD::from_shape_fn(taps, |at| at.slice().iter().sum::<usize>() as f32 - 3.0);
+        for value in [1.0, -1e36, 1e-40, f32::NAN, f32::INFINITY] {
+            let x = ArrayD::from_shape_fn(&n[..], |at| {
+                if at.slice().iter().sum::<usize>() % 97 == 40 { value } else { 0.0 }
+            });
+            for edge in EDGES {
+                let boundary = cases::of_type::<f32>(edge).into();
+                let options =
+                    with!(Options::default(), dilation: dilation.clone().into(), boundary);
+                let subject = Subject::new(x.clone(), taps.clone(), options);
+                let filter = subject.filter(convolver(), CPU_FFT).expect("valid");
+                subject.check_filter(&filter).unwrap_or_else(|e| panic!("{value} {edge:?}\n{e}"));
+            }
+        }
+    }
+}
+
 /// The round halo of a star became a cross: factors of the largest taps, and nothing else.
 #[test]
 fn the_halo_of_a_star_is_round() {

@@ -59,27 +59,12 @@ impl<A: Compute> Fft<A> {
     }
 
     /// The levels of blocks that went through a transform as they are.
-    fn levels(packing: Packing, workspace: &Workspace<A>) -> [Option<Level>; MOST_PACKED] {
+    pub(super) fn levels(
+        packing: Packing,
+        workspace: &Workspace<A>,
+    ) -> [Option<Level>; MOST_PACKED] {
         let level = |slot| workspace.survey.level(A::Sample::parts(slot), 0);
         std::array::from_fn(|slot| packing.exponents[slot].map(|_| level(slot)))
-    }
-
-    /// How closely blocks are looked at on their way into a transform. Where neither samples nor taps have
-    /// signs what comes out of it tells, as a rule, that nothing is quiet; with a stride that is too little.
-    pub(super) fn first_look(
-        &self,
-        x: Input<'_, A>,
-        packing: Packing,
-        bearable: f64,
-        workspace: &mut Workspace<A>,
-    ) -> Result<Look> {
-        if A::DTYPE.is_integer() || bearable > 0.0 {
-            return Ok(Look::Loudness);
-        }
-        let axes = &self.extension.geometry.axes;
-        let tells = self.kernel.unsigned && axes.iter().all(|axis| axis.stride == 1);
-        let tells = tells && !self.has_signs(x, packing, workspace)?;
-        Ok(if tells { Look::Outcomes } else { Look::Tiles })
     }
 
     /// Whether errors of all blocks are bearable, or what came out of the transform is large enough
@@ -104,9 +89,13 @@ impl<A: Compute> Fft<A> {
     /// Whether blocks on their way into a transform are better left to direct sums: a NaN spreads over all
     /// outputs of both. Not where these sums could overflow.
     pub(super) fn is_lost(&self, workspace: &Workspace<A>) -> bool {
-        let most = 1.0 / A::DTYPE.smallest_normal() / 4.0 / self.kernel.guard.taps;
         self.kernel.weights.len() as f64 <= products(self.instructions)
-            && workspace.survey.has_nan(most)
+            && workspace.survey.has_nan(self.summable())
+    }
+
+    /// The largest samples whose products with all taps have sums within the type, in any order.
+    pub(super) fn summable(&self) -> f64 {
+        1.0 / A::DTYPE.smallest_normal() / 4.0 / self.kernel.guard.taps
     }
 
     /// Computes again the outputs that are not proved by their own size, where that takes no longer than a look
@@ -324,7 +313,7 @@ fn products(instructions: InstructionSet) -> f64 {
 }
 
 /// Whether blocks of these levels can be transformed as they are.
-fn all_fit<A: Compute>(levels: &[Option<Level>]) -> bool {
+pub(super) fn all_fit<A: Compute>(levels: &[Option<Level>]) -> bool {
     let fits = |level: &Level| {
         level.largest.is_finite() && exponent_into_range::<A::Sample>(level.largest) == 0
     };

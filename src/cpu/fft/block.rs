@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use super::glance::Way;
 use super::guard::Bearable;
 use super::kernel::{FftKernel, Workspaces};
 use super::outcome::Outcome;
@@ -62,6 +63,8 @@ pub(super) struct Workspace<A: Compute> {
     /// Outputs that are computed again, and which they are along the outer axes.
     pub again: Vec<A>,
     pub outer: Vec<Range<usize>>,
+    /// The places in a row of samples that are not zero.
+    pub places: Vec<usize>,
 }
 
 impl<A: Compute> Workspace<A> {
@@ -77,6 +80,7 @@ impl<A: Compute> Workspace<A> {
             out: Vec::new(),
             again: Vec::new(),
             outer: Vec::new(),
+            places: Vec::new(),
         })
     }
 }
@@ -203,7 +207,15 @@ impl<A: Compute> Fft<A> {
         }
         // Nearly all blocks can be transformed as they are, so they are looked at on the way.
         let mut packing = Packing { exponents, cleaned: false };
-        let look = self.first_look(x, packing, bearable, workspace)?;
+        let glance = self.glance(x, packing, bearable, workspace)?;
+        if glance.is_uneven {
+            match self.quickest(x, packing, workspace)? {
+                Way::Transform => {}
+                Way::Direct => return self.leave_all_to_direct(x, packing, rows, workspace),
+                Way::Scatter => return self.scatter_all(x, packing, rows, workspace),
+            }
+        }
+        let look = glance.look;
         if !self.sweep(x, packing, look, rows, workspace)? {
             return self.leave_all_to_direct(x, packing, rows, workspace);
         }

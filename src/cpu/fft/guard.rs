@@ -131,11 +131,11 @@ impl Guard {
     }
 
     /// Bytes that a look at blocks of this size keeps.
-    pub(super) fn bytes<R>(&self, size: &[usize]) -> usize {
+    pub(super) fn bytes<R: Real>(&self, size: &[usize]) -> usize {
         let tiles = size.iter().enumerate().map(|(a, &size)| self.patches(a, size));
         let looks = tiles.product::<usize>() * ARRAYS * size_of::<R>();
         let (width, outer) = size.split_last().expect("at least one axis");
-        let silence = Silence::bytes(outer.iter().product(), *width);
+        let silence = Silence::<R>::bytes(outer.iter().product(), *width);
         let outcomes = MOST_PACKED * Outcome::bytes(self, size);
         looks.saturating_add(Doubts::BYTES).saturating_add(outcomes).saturating_add(silence)
     }

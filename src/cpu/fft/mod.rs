@@ -15,6 +15,7 @@ mod boxes;
 mod columns;
 mod core;
 mod doubts;
+mod glance;
 mod guard;
 mod kernel;
 mod outcome;
@@ -23,6 +24,7 @@ mod range;
 mod share;
 mod silence;
 mod slide;
+mod sparse;
 mod survey;
 mod sweep;
 #[cfg(test)]

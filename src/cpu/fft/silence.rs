@@ -1,4 +1,5 @@
-//! Where a block is silent: windows of zeros give zeros, and no closer look is needed to know it.
+//! Where a block is silent or quiet: windows of zeros give zeros, and windows that are quiet against their block
+//! prove nothing; no closer look is needed to know either.
 
 use std::ops::Range;
 
@@ -12,53 +13,58 @@ use crate::element::transform::Real;
 use crate::error::Result;
 use crate::util::memory;
 
-/// Whether anything but zeros is in segments of the rows of a block, of either part; memory is kept from
-/// block to block.
+/// The largest magnitudes in segments of the rows of a block, of either part; memory is kept from block to
+/// block.
 #[derive(Debug, Default)]
-pub(super) struct Silence {
-    heard: [Vec<bool>; 2],
+pub(super) struct Silence<R> {
+    heard: [Vec<R>; 2],
     segments: usize,
-    /// Whether anything is in any of some rows.
-    any: Vec<bool>,
+    /// The largest of some rows.
+    any: Vec<R>,
 }
 
-impl Silence {
+impl<R: Real> Silence<R> {
     /// Starts on blocks of so many rows of so many samples; of none where nobody asks.
     pub(super) fn start(&mut self, rows: usize, width: usize) -> Result<()> {
         self.segments = width.div_ceil(SEGMENT);
         for heard in &mut self.heard {
             memory::fit(heard, rows * self.segments, "a look at a block")?;
-            heard.fill(false);
+            heard.fill(R::default());
         }
         memory::fit(&mut self.any, self.segments, "a look at a block")
     }
 
     /// Bytes that blocks of so many rows of so many samples take.
     pub(super) fn bytes(rows: usize, width: usize) -> usize {
-        rows.saturating_mul(2 * width.div_ceil(SEGMENT))
+        rows.saturating_mul(2 * width.div_ceil(SEGMENT) * size_of::<R>())
     }
 
     /// The segments of a row.
-    pub(super) fn row(&mut self, row: usize) -> [&mut [bool]; 2] {
+    pub(super) fn row(&mut self, row: usize) -> [&mut [R]; 2] {
         let segments = row * self.segments..(row + 1) * self.segments;
         self.heard.each_mut().map(|heard| &mut heard[segments.clone()])
     }
 
     /// Takes some rows together.
     fn gather(&mut self, parts: &Parts, rows: impl Iterator<Item = usize>) {
-        self.any.fill(false);
+        self.any.fill(R::default());
         for row in rows {
             for heard in &self.heard[parts.clone()] {
                 let heard = &heard[row * self.segments..][..self.segments];
-                self.any.iter_mut().zip(heard).for_each(|(any, heard)| *any |= heard);
+                self.any.iter_mut().zip(heard).for_each(|(any, heard)| *any = any.larger(*heard));
             }
         }
     }
 
+    /// The largest magnitude in the segments that some samples of these rows lie in.
+    fn loudest(&self, samples: Range<usize>) -> R {
+        let end = samples.end.div_ceil(SEGMENT).min(self.segments);
+        self.any[samples.start / SEGMENT..end].iter().fold(R::default(), |a, &b| a.larger(b))
+    }
+
     /// Whether some samples of these rows are zeros.
     fn is_silent(&self, samples: Range<usize>) -> bool {
-        let end = samples.end.div_ceil(SEGMENT).min(self.segments);
-        !self.any[samples.start / SEGMENT..end].contains(&true)
+        self.loudest(samples) == R::default()
     }
 }
 
@@ -105,6 +111,39 @@ impl Guard {
         }
         scratch.doubts.join(outer.last().map_or(1, |&outputs| self.patches(last - 1, outputs)));
         Ok(())
+    }
+
+    /// The share of a block's outputs that what comes out of its transform cannot prove, at least, by what went
+    /// into it. Of windows of zeros nothing has to be proved.
+    pub(super) fn unprovable<R: Real>(
+        &self,
+        survey: &mut Survey<R>,
+        parts: Parts,
+        extent: &Extent,
+        bearable: Bearable,
+        scratch: &mut Scratch<R>,
+    ) -> f64 {
+        let Extent { used, needed } = extent;
+        if !self.needs(survey, needed, bearable, &mut scratch.needs) {
+            return 0.0;
+        }
+        let (width, outer) = needed.split_last().expect("at least one axis");
+        let (rows, reach) = (rows(self, outer), used[outer.len()] - width);
+        let mut lost = 0;
+        for row in 0..rows {
+            let need = self.need(row, needed, &scratch.needs);
+            let Survey { silence, used: all, .. } = &mut *survey;
+            silence.gather(&parts, self.rows_under(row, all, extent));
+            for first in (0..*width).step_by(SEGMENT) {
+                // All outputs of a segment are taken for as small as its first.
+                let most = silence.loudest(first..first + reach + 1).into() * self.taps;
+                let end = width.min(&(first + SEGMENT)) + reach;
+                if most * ENOUGH < need && !silence.is_silent(first..end) {
+                    lost += width.min(&(first + SEGMENT)) - first;
+                }
+            }
+        }
+        lost as f64 / (rows * width) as f64
     }
 
     /// The rows of samples, in a box of shape `all`, under the windows of a row of patches.

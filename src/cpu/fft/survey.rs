@@ -43,7 +43,9 @@ pub(super) struct Survey<R> {
     groups: [[f64; 2]; 2],
     loudest: [f64; 2],
     /// Where there are only zeros, if outputs are asked.
-    pub silence: Silence,
+    pub silence: Silence<R>,
+    /// Samples that are not zero, of both parts, if outputs are asked.
+    pub heard: usize,
     /// What of each tile was not finite, of either part; empty where all of it is.
     pub odd: [Vec<R>; 2],
 }
@@ -110,7 +112,7 @@ impl<R: Real> Survey<R> {
                 sums.fill(Default::default());
             }
         }
-        (self.row, self.slab_rows) = (0, slab_rows);
+        (self.row, self.slab_rows, self.heard) = (0, slab_rows, 0);
         self.slabs.clear();
         let rows: usize = used[..used.len() - 1].iter().product();
         memory::reserve(&mut self.slabs, rows.div_ceil(slab_rows), what)?;
@@ -128,6 +130,12 @@ impl<R: Real> Survey<R> {
         let row = bytemuck::cast_slice(&row[..self.used[last]]);
         let [sums, squares] = &mut self.columns;
         let silence = &mut self.silence;
+        if self.look == Look::Outcomes {
+            self.heard += vectorized(
+                #[inline(always)]
+                || heard(row),
+            );
+        }
         let (energy, most) = vectorized(
             #[inline(always)]
             || match self.look {
@@ -214,11 +222,15 @@ impl<R: Real> Survey<R> {
         place
     }
 
+    /// Whether nothing in the rows so far is larger than `most`; a NaN is not.
+    pub(super) fn is_at_most(&self, most: f64) -> bool {
+        self.largest.iter().all(|largest| *largest <= most)
+    }
+
     /// Whether a NaN is in the rows so far, and nothing else that is larger than `most`. (Squares may be larger
     /// than the type holds: that is no NaN.)
     pub(super) fn has_nan(&self, most: f64) -> bool {
-        let small = self.largest.iter().all(|largest| *largest <= most);
-        small && self.energy.iter().any(|energy| energy.is_nan())
+        self.is_at_most(most) && self.energy.iter().any(|energy| energy.is_nan())
     }
 
     /// The level of a block, all of whose rows have been added.
@@ -307,16 +319,24 @@ fn loudness<R: Real>(row: &[[R; 2]]) -> ([R; 2], [R; 2]) {
     together(energy, most)
 }
 
-/// The same, and in which segments anything is heard.
+/// Samples in a row that are not zero.
+#[inline(always)]
+fn heard<R: Real>(row: &[[R; 2]]) -> usize {
+    // As wide as samples of single precision, so that vectors have as many.
+    let count = |value: &R| u32::from(*value != R::default());
+    row.as_flattened().iter().map(count).sum::<u32>() as usize
+}
+
+/// The same as [`loudness`], and the largest magnitudes in segments.
 #[inline(always)]
 fn loudness_in_segments<R: Real>(
     row: &[[R; 2]],
-    [first, second]: [&mut [bool]; 2],
+    [first, second]: [&mut [R]; 2],
 ) -> ([R; 2], [R; 2]) {
     let (mut energy, mut most) = ([R::default(); 2], [R::default(); 2]);
     for ((segment, first), second) in row.chunks(SEGMENT).zip(first).zip(second) {
         let (squares, largest) = loudness(segment);
-        (*first, *second) = (largest[0] > R::default(), largest[1] > R::default());
+        (*first, *second) = (largest[0], largest[1]);
         for part in 0..2 {
             energy[part] = energy[part] + squares[part];
             most[part] = most[part].larger(largest[part]);

@@ -174,19 +174,18 @@ impl<A: Compute> Fft<A> {
         Ok(())
     }
 
-    /// Whether blocks have samples with signs, by a row in the middle of them.
-    pub(super) fn has_signs(
+    /// A row in the middle of the blocks.
+    pub(super) fn middle_row<'w>(
         &self,
         x: Input<'_, A>,
         packing: Packing,
-        workspace: &mut Workspace<A>,
-    ) -> Result<bool> {
+        workspace: &'w mut Workspace<A>,
+    ) -> Result<&'w [Complex<Real<A>>]> {
         packing.unite(workspace);
         let row = rows_of(&workspace.extent.used) / 2;
         self.pack_row(x, packing, row, workspace)?;
         let used = workspace.extent.used.last().expect("at least one axis");
-        let zero = Real::<A>::default();
-        Ok(workspace.space.line[..*used].iter().any(|value| value.re < zero || value.im < zero))
+        Ok(&workspace.space.line[..*used])
     }
 
     /// Packs one row of the blocks, and looks at it.

@@ -1,0 +1,96 @@
+//! Blocks of which few samples are not zero: each of these is added to the outputs whose windows it lies in.
+
+use super::block::{Fft, Workspace};
+use super::boxes::rows_of;
+use super::sweep::Packing;
+use crate::element::compute::Compute;
+use crate::element::transform::MOST_PACKED;
+use crate::error::Result;
+use crate::format::rows::{Input, Output};
+use crate::problem::extension::Odometer;
+use crate::problem::geometry::Axis;
+use crate::simd::vectorized;
+use crate::util::memory;
+
+impl<A: Compute> Fft<A> {
+    /// Computes the outputs of all blocks that have an exponent; `rows` are those of all slots.
+    pub(super) fn scatter_all(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let mut here = (0..MOST_PACKED).filter(|&slot| packing.exponents[slot].is_some());
+        here.try_for_each(|slot| self.scatter(x, slot, rows, workspace))
+    }
+
+    /// Computes the outputs of the block in a slot; `rows` are those of all slots. Each is the sum of its own
+    /// window's products, but for those with zeros.
+    fn scatter(
+        &self,
+        x: Input<'_, A>,
+        slot: usize,
+        rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
+        let Workspace { parts, gathered, again, places, .. } = workspace;
+        let (part, axes) = (&parts[slot], &self.extension.geometry.axes);
+        let (inner, outer) = axes.split_last().expect("at least one axis");
+        let (needed, width) = (&part.extent.needed, part.extent.needed[outer.len()]);
+        memory::fit(again, needed.iter().product(), "the outputs of a block")?;
+        again.fill(A::default());
+        let mut at = Odometer::starting_at(part.extent.used[..outer.len()].to_vec(), 0);
+        let mut tap = Odometer::starting_at(outer.iter().map(|axis| axis.taps).collect(), 0);
+        for row in 0..rows_of(&part.extent.used) {
+            let samples = self.row(x, part, row, &mut gathered[0])?;
+            places.clear();
+            memory::reserve(places, samples.len(), "places of samples")?;
+            places.extend((0..samples.len()).filter(|&at| samples[at] != A::default()));
+            // Once around.
+            for weights in self.kernel.weights.chunks_exact(inner.taps) {
+                if !places.is_empty()
+                    && let Some(row) = output_under(at.at(), tap.at(), outer, needed)
+                {
+                    let outputs = &mut again[row * width..][..width];
+                    vectorized(
+                        #[inline(always)]
+                        || add(samples, places, weights, inner.tap_step(), outputs),
+                    );
+                }
+                tap.advance();
+            }
+            at.advance();
+        }
+        let rows = &mut rows[slot * self.rows..];
+        for (row, outputs) in rows.iter_mut().zip(again.chunks_exact(width)) {
+            row.write(0, outputs);
+        }
+        Ok(())
+    }
+}
+
+/// The row of outputs in whose windows a row of samples lies under a row of taps.
+fn output_under(at: &[usize], tap: &[usize], outer: &[Axis], needed: &[usize]) -> Option<usize> {
+    outer.iter().enumerate().try_fold(0, |row, (a, axis)| {
+        let output = at[a].checked_sub(tap[a] * axis.tap_step())?;
+        (output < needed[a]).then_some(row * needed[a] + output)
+    })
+}
+
+/// Adds the products of the samples at some places with a row of taps, `step` samples apart.
+#[inline(always)]
+fn add<A: Compute>(samples: &[A], places: &[usize], weights: &[A], step: usize, outputs: &mut [A]) {
+    for &at in places {
+        let sample = samples[at];
+        // The taps that are over it in the windows of outputs that there are, the last one first.
+        let first = (at + 1).saturating_sub(outputs.len()).div_ceil(step);
+        let end = weights.len().min(at / step + 1);
+        if first < end {
+            let outputs = outputs[at - (end - 1) * step..].iter_mut().step_by(step);
+            for (output, &weight) in outputs.zip(weights[first..end].iter().rev()) {
+                *output = output.mul_add(weight, sample);
+            }
+        }
+    }
+}
