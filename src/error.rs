@@ -1,5 +1,7 @@
 //! What can go wrong, in words: every error says what was expected and what was got.
 
+use std::ops::Range;
+
 use crate::words::Mode;
 use crate::words::{Device, Method};
 
@@ -87,6 +89,16 @@ pub enum Error {
     OriginNeedsSame {
         /// The mode asked for.
         mode: Mode,
+    },
+    /// Outputs that there are none of.
+    #[error("outputs on axis {axis}: expected some of 0..{outputs}, got {got:?}")]
+    Outputs {
+        /// The axis.
+        axis: usize,
+        /// Outputs that there are on it.
+        outputs: usize,
+        /// Those that were asked for.
+        got: Range<usize>,
     },
     /// An array whose shape is not the planned one.
     #[error("{what}: expected shape {expected:?}, got {got:?}")]

@@ -37,7 +37,7 @@ impl FilterBuilder<f32, Ix2> {
             (given.iter().map(|&tap| f64::from(tap)).sum::<f64>() - 1.0).abs() <= 1e-3;
         // Where each output is one pixel there is no mean for alpha to weigh.
         let mixes_pixels = given.iter().filter(|tap| **tap != 0.0).count() > 1;
-        let options = with_channels(&self.options)?;
+        let options = with_channels(&self.options, channels)?;
         check_valid(&self.options, [height as usize, width as usize], given.dim())?;
         let kernel = given.insert_axis(Axis(2));
         let shape = (height as usize, width as usize, channels);
@@ -144,7 +144,7 @@ fn between(
 }
 
 /// The options of two axes, for three: every channel is filtered on its own.
-fn with_channels(options: &Options<f32>) -> Result<Options<f32>> {
+fn with_channels(options: &Options<f32>, channels: usize) -> Result<Options<f32>> {
     fn and<T: Clone>(given: &PerAxis<T>, option: &'static str, channels: T) -> Result<PerAxis<T>> {
         let mut each = given.resolve(option, 2)?;
         each.push(channels);
@@ -157,6 +157,10 @@ fn with_channels(options: &Options<f32>) -> Result<Options<f32>> {
         stride: and(&options.stride, "stride", 1)?,
         dilation: and(&options.dilation, "dilation", 1)?,
         origin: and(&options.origin, "origin", 0)?,
+        outputs: match &options.outputs {
+            Some(outputs) => Some(and(outputs, "outputs", 0..channels)?),
+            None => None,
+        },
     })
 }
 
