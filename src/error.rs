@@ -220,6 +220,23 @@ pub enum Error {
         /// The pixel type.
         got: String,
     },
+    /// A rectangle that is no part of a picture.
+    #[error(
+        "region {}x{}+{}+{}: expected a rectangle of at least a pixel within the picture of {} x {}",
+        region[0], region[1], region[2], region[3], picture[0], picture[1]
+    )]
+    Region {
+        /// Width and height, and the column and the row where it starts.
+        region: [usize; 4],
+        /// Width and height of the picture.
+        picture: [usize; 2],
+    },
+    /// A mask that is none for these pictures.
+    #[error("mask: {reason}")]
+    Mask {
+        /// What was expected and what was got.
+        reason: String,
+    },
     /// A picture of another pixel format than the result that it was to hold.
     #[error(
         "the result is a picture of type {expected}, and was to be stored in one of type {got}"

@@ -1,5 +1,7 @@
 //! A kernel and its options, and the planning for a shape.
 
+#[cfg(feature = "image")]
+use ::image::math::Rect;
 use ndarray::{ArcArray, ArrayRef, Dimension, IntoDimension};
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,6 +10,8 @@ use crate::element::Element;
 use crate::error::Result;
 use crate::face::convolver::Convolver;
 use crate::face::filter::Filter;
+#[cfg(feature = "image")]
+use crate::face::picture::place::Mask;
 use crate::kernel::Kernel;
 use crate::kernel::coarse::Allowed;
 use crate::plan::Request;
@@ -33,6 +37,11 @@ pub struct FilterBuilder<A: Element, D: Dimension> {
     /// In which light pictures are filtered.
     #[cfg(feature = "image")]
     pub(super) light: Light,
+    /// Which part of pictures is filtered, and how much of each pixel.
+    #[cfg(feature = "image")]
+    pub(super) region: Option<Rect>,
+    #[cfg(feature = "image")]
+    pub(super) mask: Option<Result<Arc<Mask>>>,
 }
 
 /// Kernels in canonical order, by their shape there and by what is asked of them. Most shapes of inputs
@@ -56,6 +65,10 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             known,
             #[cfg(feature = "image")]
             light: Light::default(),
+            #[cfg(feature = "image")]
+            region: None,
+            #[cfg(feature = "image")]
+            mask: None,
         }
     }
 
@@ -65,7 +78,8 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         (other.request, other.check) = (self.request, self.check);
         #[cfg(feature = "image")]
         {
-            other.light = self.light;
+            (other.light, other.region) = (self.light, self.region);
+            other.mask = self.mask.clone();
         }
         other
     }

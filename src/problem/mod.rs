@@ -288,6 +288,7 @@ impl Problem {
     }
 
     /// The same problem on all of the input.
+    #[cfg(any(feature = "gpu", feature = "image"))]
     pub(crate) fn uncut(&self) -> Self {
         let mut whole = self.clone();
         if self.is_cut() {
