@@ -214,10 +214,16 @@ impl Place {
         }
         make(Before { samples: &before, levels: self.levels.as_deref(), pixels }, &mut part)?;
         copy(x, y, pixels);
-        let pixels = part.chunks_exact(self.channels);
-        for (i, (pixel, at)) in pixels.zip(self.places()).enumerate() {
-            if self.levels.as_ref().is_none_or(|levels| levels[i] > 0) {
-                y[at..][..self.channels].copy_from_slice(pixel);
+        for (number, (from, at)) in part.chunks_exact(row).zip(self.starts()).enumerate() {
+            let to = &mut y[at..][..row];
+            let Some(levels) = &self.levels else {
+                to.copy_from_slice(from);
+                continue;
+            };
+            let levels = &levels[number * self.columns.len()..];
+            let pixels = to.chunks_exact_mut(self.channels).zip(from.chunks_exact(self.channels));
+            for ((to, from), _) in pixels.zip(levels).filter(|(_, level)| **level > 0) {
+                to.copy_from_slice(from);
             }
         }
         Ok(())
@@ -227,12 +233,6 @@ impl Place {
     fn starts(&self) -> impl Iterator<Item = usize> {
         let (width, column, channels) = (self.width, self.columns.start, self.channels);
         self.rows.clone().map(move |row| (row * width + column) * channels)
-    }
-
-    /// Where its pixels start.
-    fn places(&self) -> impl Iterator<Item = usize> {
-        let (columns, channels) = (self.columns.len(), self.channels);
-        self.starts().flat_map(move |start| (0..columns).map(move |at| start + at * channels))
     }
 }
 
