@@ -183,8 +183,8 @@ fn some_of_the_outputs() {
     let kernel = Array2::from_shape_fn((3, 4), |(i, j)| (1 + (i * 5 + j * 3) % 4) as f32 / 32.0);
     let format = FORMATS[3];
     for boundary in EDGES {
-        for ranges in [[0..5, 20..23], [7..8, 3..19], [15..19, 0..23]] {
-            let options = options(boundary, Mode::Same, 1).outputs(ranges);
+        for (rows, columns) in [(0..5, 20..23), (7..8, 3..19), (15..19, 0..23usize)] {
+            let options = options(boundary, Mode::Same, 1).outputs([rows, columns]);
             let filter = convolver.filter(&kernel).options(options.clone()).for_shape((19, 23));
             let filter = filter.expect("admissible");
             let x = Array3::from_shape_simple_fn((19, 23, 4), || format.exact(&mut random));
@@ -194,9 +194,9 @@ fn some_of_the_outputs() {
                 let exact = Oracle::new(x, kernel.view().into_dyn(), &options);
                 let exact = exact.expect("a valid problem").wide();
                 assert_eq!(exact.shape(), &y.shape()[..2]);
-                for (at, y) in y.slice(s![.., .., channel]).indexed_iter() {
-                    let exact = exact[[at.0, at.1]] as f32;
-                    assert!((y - exact).abs() <= 1e-6, "{boundary:?} {at:?} {y} {exact}");
+                for ((row, column), y) in y.slice(s![.., .., channel]).indexed_iter() {
+                    let exact = exact[[row, column]] as f32;
+                    assert!((y - exact).abs() <= 1e-6, "{boundary:?} {row} {column}: {y} {exact}");
                 }
             }
         }
