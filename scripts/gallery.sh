@@ -85,15 +85,14 @@ cell gradient-gaussian camera gradient:gaussian:2 --scale 8
 table "Strength of edges" "The length of the vector of two derivatives, whatever the direction."
 
 # White but for an oval around the face, with soft edges: a kernel of text is a picture too.
-awk 'BEGIN {
-    for (y = 0; y < 300; y++) {
-        for (x = 0; x < 451; x++) {
-            far = ((x - 215) / 130) ^ 2 + ((y - 150) / 150) ^ 2
-            printf "%g ", far < 0.8 ? 0 : far > 1.6 ? 1 : (far - 0.8) / 0.8
-        }
-        print ""
-    }
-}' >"$work/around.txt"
+for ((y = 0; y < 300; y++)); do
+    row=
+    for ((x = 0; x < 451; x++)); do
+        far=$(((x - 215) ** 2 * 1000 / 130 ** 2 + (y - 150) ** 2 * 1000 / 150 ** 2))
+        row+="$((far < 800 ? 0 : far > 1600 ? 800 : far - 800)) "
+    done
+    echo "$row"
+done >"$work/around.txt"
 "$convolve" kernel "$work/around.txt" -o "$work/around.png"
 cell region chelsea box:41 --region 240x90+120+75
 cell mask chelsea disk:7 --linear --mask "$work/around.png"

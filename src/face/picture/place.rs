@@ -28,7 +28,7 @@ impl FilterBuilder<f32, Ix2> {
     /// use convolve::{Convolver, filters};
     /// use convolve::image::{DynamicImage, GrayImage, Luma, math::Rect};
     ///
-    /// let picture = GrayImage::from_fn(40, 30, |x, y| Luma([(x * y % 251) as u8]));
+    /// let picture = GrayImage::from_fn(40, 30, |x, y| Luma([if (x + y) % 2 == 0 { 0 } else { 200 }]));
     /// let picture = DynamicImage::from(picture);
     /// let face = Rect { x: 10, y: 5, width: 12, height: 9 };
     /// let blur = Convolver::new().picture_filter(&filters::box_mean(7)?).region(face);
