@@ -20,7 +20,8 @@ cell() {
     "$convolve" apply "assets/$photo.png" --kernel "$kernel" $@ --device cpu -o "$work/$name.png"
     # Half as large, for this page.
     "$convolve" apply "$work/$name.png" --kernel box:2 --stride 2 --device cpu -o "$pictures/$name.jpg"
-    cells+=("![$kernel](gallery/$name.jpg)<br>\`${*:+$* }--kernel $kernel\`")
+    local shown="${*//$work\//}"
+    cells+=("![$kernel](gallery/$name.jpg)<br>\`${shown:+$shown }--kernel $kernel\`")
 }
 
 # Writes a table of the cells so far, three in a row.
@@ -82,6 +83,22 @@ cell gradient-sobel camera gradient:sobel --scale 1/2
 cell gradient-scharr camera gradient:scharr --scale 1/8
 cell gradient-gaussian camera gradient:gaussian:2 --scale 8
 table "Strength of edges" "The length of the vector of two derivatives, whatever the direction."
+
+# White but for an oval around the face, with soft edges: a kernel of text is a picture too.
+for ((y = 0; y < 300; y++)); do
+    row=
+    for ((x = 0; x < 451; x++)); do
+        far=$(((x - 215) ** 2 * 1000 / 130 ** 2 + (y - 150) ** 2 * 1000 / 150 ** 2))
+        row+="$((far < 800 ? 0 : far > 1600 ? 800 : far - 800)) "
+    done
+    echo "$row"
+done >"$work/around.txt"
+"$convolve" kernel "$work/around.txt" -o "$work/around.png"
+cell region chelsea box:41 --region 240x90+120+75
+cell mask chelsea disk:7 --linear --mask "$work/around.png"
+cell compare chelsea unsharp:2,1.5 --compare
+table "A part of a picture" "A rectangle; as much as a grey picture says, here white around the face; and a picture beside its \
+result."
 
 mv "$page" docs/gallery.md
 du -cb "$pictures"/* | tail -1

@@ -1,5 +1,7 @@
 //! What can go wrong, in words: every error says what was expected and what was got.
 
+use std::ops::Range;
+
 use crate::words::Mode;
 use crate::words::{Device, Method};
 
@@ -87,6 +89,16 @@ pub enum Error {
     OriginNeedsSame {
         /// The mode asked for.
         mode: Mode,
+    },
+    /// Outputs that there are none of.
+    #[error("outputs on axis {axis}: expected some of 0..{outputs}, got {got:?}")]
+    Outputs {
+        /// The axis.
+        axis: usize,
+        /// Outputs that there are on it.
+        outputs: usize,
+        /// Those that were asked for.
+        got: Range<usize>,
     },
     /// An array whose shape is not the planned one.
     #[error("{what}: expected shape {expected:?}, got {got:?}")]
@@ -207,6 +219,23 @@ pub enum Error {
     PixelType {
         /// The pixel type.
         got: String,
+    },
+    /// A rectangle that is no part of a picture.
+    #[error(
+        "region {}x{}+{}+{}: expected a rectangle of at least a pixel within the picture of {} x {}",
+        region[0], region[1], region[2], region[3], picture[0], picture[1]
+    )]
+    Region {
+        /// Width and height, and the column and the row where it starts.
+        region: [usize; 4],
+        /// Width and height of the picture.
+        picture: [usize; 2],
+    },
+    /// A mask that is none for these pictures.
+    #[error("mask: {reason}")]
+    Mask {
+        /// What was expected and what was got.
+        reason: String,
     },
     /// A picture of another pixel format than the result that it was to hold.
     #[error(

@@ -2,6 +2,8 @@
 // those for the documentation, with small pictures that need no file.
 //! [in-frame]: crate::pages::in_frame
 //! [gallery]: crate::filters
+//! [folder]: crate::pages::all_of_a_folder
+//! [linear_light]: crate::pages::linear_light
 //! [correctness]: crate::pages::correctness
 //! [same-words]: crate::pages::same_words
 //! [how-it-chooses]: crate::pages::how_it_chooses

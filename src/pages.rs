@@ -48,3 +48,17 @@ pub mod gpu_fft {}
 #[doc = include_str!("../examples/in_frame.rs")]
 /// ```
 pub mod in_frame {}
+
+/// A folder of pictures on all threads.
+///
+/// ```ignore
+#[doc = include_str!("../examples/folder.rs")]
+/// ```
+pub mod all_of_a_folder {}
+
+/// Blurs in linear light.
+///
+/// ```ignore
+#[doc = include_str!("../examples/linear_light.rs")]
+/// ```
+pub mod linear_light {}

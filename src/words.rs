@@ -150,8 +150,12 @@ pub enum Alpha {
     /// they are by a kernel with one tap, which moves pixels and mixes none.
     #[default]
     Straight,
-    /// Alpha is a channel like any other, and the others do not depend on it: right for pictures whose
-    /// colours have alpha multiplied in already, as OpenEXR's have.
+    /// Alpha is multiplied into the colours of the picture already, as OpenEXR has it and TIFF may: sums of
+    /// such colours are right as they are, with alpha. Results have it multiplied in too. In levels of 8 and
+    /// of 16 bits no colour exceeds its alpha, and in linear light alpha is divided out before a colour is
+    /// decoded and after it was encoded. A constant past the edges is what is stored of every channel.
+    Premultiplied,
+    /// Alpha is a channel like any other, and the others do not depend on it.
     AsChannel,
 }
 

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Error, Result, ensure};
 use convolve::plan::MANY_RUNS;
 use convolve::{Convolver, FilterBuilder};
+use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
-use ndarray::Dimension;
+use ndarray::{Dimension, Ix2};
 
 use crate::args::Apply;
 use crate::array;
@@ -21,6 +22,7 @@ use crate::kernel::Kernel;
 use crate::leftovers;
 use crate::output;
 use crate::picture::Pictures;
+use crate::place::{Region, read_mask};
 use crate::report;
 
 /// What all inputs share.
@@ -28,6 +30,8 @@ pub struct Session<'a> {
     pub args: &'a Apply,
     pub convolver: Convolver,
     pub kernel: Kernel,
+    /// How much of each pixel of pictures is filtered.
+    mask: Option<DynamicImage>,
     /// Files to filter.
     files: usize,
     bar: ProgressBar,
@@ -45,10 +49,12 @@ pub fn run(args: &Apply) -> Result<()> {
         "--quality and --subsampling go with JPEGs: expected an output that ends in jpg"
     );
     let kernel = Kernel::load(&args.kernel, args.scale)?;
+    let mask = args.mask.as_deref().map(|mask| read_mask(mask, args.max_pixels)).transpose()?;
     let session = Session {
         args,
         convolver: Convolver::new(),
         kernel,
+        mask,
         files: jobs.len(),
         bar: progress_bar(jobs.len()),
         remarks: Mutex::default(),
@@ -166,6 +172,17 @@ impl Session<'_> {
             .check(self.args.check());
         match meaning.tolerance {
             Some(tolerance) => filter.tolerance(tolerance),
+            None => filter,
+        }
+    }
+
+    /// A filter of pictures where these are to be filtered.
+    pub fn placed(&self, mut filter: FilterBuilder<f32, Ix2>) -> FilterBuilder<f32, Ix2> {
+        if let Some(Region(region)) = self.args.region {
+            filter = filter.region(region);
+        }
+        match &self.mask {
+            Some(mask) => filter.mask(mask),
             None => filter,
         }
     }

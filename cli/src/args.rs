@@ -12,6 +12,7 @@ use crate::builtin;
 use crate::dtype::{DType, Value};
 use crate::jpeg::Subsampling;
 use crate::number::Number;
+use crate::place::Region;
 use crate::report;
 
 /// Convolve pictures and arrays on the GPU or the CPU, whichever is faster.
@@ -36,7 +37,32 @@ pub enum Command {
     Calibrate,
     /// Time every method on every device, beside what was expected of it
     Bench(Bench),
+    /// Print a script with which a shell completes arguments
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// That of one of the commands, such as apply
+        #[arg(value_name = "COMMAND")]
+        command: Option<String>,
+    },
 }
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  convolve completions bash > ~/.local/share/bash-completion/completions/convolve
+  convolve completions zsh > ~/.zfunc/_convolve
+  convolve completions fish > ~/.config/fish/completions/convolve.fish";
+
+const MAN_HELP: &str = "\
+Examples:
+  convolve man > ~/.local/share/man/man1/convolve.1
+  convolve man apply > ~/.local/share/man/man1/convolve-apply.1";
 
 /// What kernels there are.
 fn kernels() -> String {
@@ -81,6 +107,11 @@ are and carries alpha over. An output's format must keep the picture's channels 
 depth (no alpha and no 16 bits in a JPEG). A picture into a .npy gives what was computed
 (f32, or --dtype), height x width or height x width x channels. A TIFF has all its pages
 filtered, into a TIFF; smaller copies of them are left out. Animations are refused.
+A region counts from the left and the top of the picture as it is seen. Pixels outside of it
+and under black of a mask stay what they are, bit for bit in formats that lose nothing; a mask has 8 or 16
+bits and the size of the pictures, and with a region holds within that. Colours that have
+alpha multiplied in, as OpenEXR's have and a TIFF's may, are filtered so, and stay so in
+formats that have it.
 Arrays keep dtype and rank, by default in mode same with boundary zero; integers wrap;
 booleans are taken as 0 and 1 in f32. All axes are filtered: --channels last leaves the
 last one alone, for H x W x 3.
@@ -98,6 +129,9 @@ Examples:
   convolve apply holiday/ --kernel sharpen -o sharp/
   convolve apply a.jpg b.jpg --kernel motion:21,30 --boundary nearest -o moved/
   convolve apply night.jpg --kernel disk:9 --linear -o out-of-focus.jpg
+  convolve apply group.png --kernel box:41 --region 90x110+310+60 -o unnamed.png
+  convolve apply photo.png --kernel disk:9 --linear --mask background.png -o portrait.png
+  convolve apply photo.png --kernel unsharp:2,1.5 --compare -o both.png
   convolve apply photo.png --kernel sobel-x --dtype i16 -o edges.npy
   convolve apply photo.png --kernel gradient:scharr --scale 1/8 -o edges.png
   convolve apply photo.png --kernel sobel-y --scale 1/4 --signed offset -o slopes.png
@@ -128,6 +162,18 @@ pub struct Apply {
     /// How a picture shows results below zero
     #[arg(long, value_enum, default_value_t = Signed::Clip)]
     pub signed: Signed,
+    /// Filter this rectangle of pictures alone; all other pixels stay what they are
+    #[arg(long, value_name = "WxH+X+Y", allow_hyphen_values = true)]
+    pub region: Option<Region>,
+    /// Filter pictures as much as this grey picture says: not at all in black, wholly in white
+    #[arg(long, value_name = "FILE")]
+    pub mask: Option<PathBuf>,
+    /// Write pictures with their results on the right
+    #[arg(long)]
+    pub compare: bool,
+    /// What alpha is to colours, where the kernel sums to one [default: what the file says]
+    #[arg(long, value_enum)]
+    pub alpha: Option<Alpha>,
     #[command(flatten)]
     pub meaning: Meaning,
     /// Compute arrays in this type and write it; write results of pictures (to .npy or tif) in it
@@ -308,6 +354,27 @@ choices! {
     Method { Auto, Direct, Separable, Fft, Coarse, Measured }
     Device { Auto, Cpu, Gpu }
     Precision { Native, High }
+}
+
+/// What alpha is to colours.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Alpha {
+    /// Their weight: what is transparent does not count
+    Straight,
+    /// It is multiplied into them already
+    Premultiplied,
+    /// A channel like any other
+    Channel,
+}
+
+impl From<Alpha> for convolve::Alpha {
+    fn from(alpha: Alpha) -> Self {
+        match alpha {
+            Alpha::Straight => Self::Straight,
+            Alpha::Premultiplied => Self::Premultiplied,
+            Alpha::Channel => Self::AsChannel,
+        }
+    }
 }
 
 /// How results below zero are shown.

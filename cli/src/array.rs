@@ -14,6 +14,7 @@ use crate::npy::{self, Npy};
 use crate::number::Number;
 use crate::operation::Planned;
 use crate::output;
+use crate::place::check_no_picture;
 use crate::room;
 use crate::with_dtype;
 
@@ -28,6 +29,8 @@ pub fn run(session: &Session, input: &Path, output: &Path) -> Result<()> {
 
 fn typed<A: Value>(session: &Session, npy: Npy, input: &Path, output: &Path) -> Result<()> {
     ensure!(!session.args.linear, "--linear goes with pictures, got an array");
+    ensure!(session.args.alpha.is_none(), "--alpha goes with pictures, got an array");
+    check_no_picture(session.args, "an array")?;
     let (filter, rank) = planner::<A>(session, &npy.shape, input)?;
     // With its result.
     let both = 2 * size_of::<A>() as u64;

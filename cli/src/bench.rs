@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use convolve::{Convolver, Device, Error, Method, Plan, filters};
 use image::{DynamicImage, Rgb, RgbImage};
 use ndarray::Array2;
 
 use crate::apply::progress_bar;
 use crate::args::Bench;
-use crate::decode::{self, Contents, Picture};
+use crate::decode::{self, Contents};
 use crate::report;
 
 const SIDES: [usize; 2] = [512, 2048];
@@ -125,13 +125,12 @@ fn read(path: &Path) -> Result<DynamicImage> {
         Contents::One(decoded) => decoded.picture,
         Contents::Tiff(mut pages) => pages.read(0).with_context(named)?.picture,
     };
-    match picture {
-        Picture::Image(picture) => Ok(picture),
-        Picture::Premultiplied(_) | Picture::Raster(_) => bail!(
+    picture.straight().with_context(|| {
+        format!(
             "{}: expected a picture of 8 or 16 bits, or of f32 whose alpha is straight",
             path.display()
-        ),
-    }
+        )
+    })
 }
 
 /// All of these samples, with every kernel.

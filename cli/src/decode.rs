@@ -5,12 +5,13 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom}
 use std::path::Path;
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use convolve::Element;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Pixel};
 
 use crate::about::{About, Density, png};
 use crate::jpeg;
-use crate::raster::Raster;
+use crate::raster::{Raster, real, stored};
 use crate::room::{self, Taken};
 use crate::tiff;
 
@@ -18,7 +19,7 @@ use crate::tiff;
 pub enum Picture {
     Image(DynamicImage),
     /// One whose colours have alpha multiplied in: OpenEXR's, where light may come from what is
-    /// transparent, which no division would keep.
+    /// transparent, which no division would keep, and some of TIFF.
     Premultiplied(DynamicImage),
     Raster(Raster),
 }
@@ -33,6 +34,44 @@ impl Picture {
             }
             Self::Raster(raster) => Self::Raster(raster.oriented(orientation)),
         }
+    }
+}
+
+impl Picture {
+    /// As a picture of straight alpha, if it can be one: light from what is transparent cannot.
+    pub fn straight(self) -> Option<DynamicImage> {
+        match self {
+            Self::Image(picture) => Some(picture),
+            Self::Premultiplied(DynamicImage::ImageRgba32F(_)) | Self::Raster(_) => None,
+            Self::Premultiplied(mut picture) => {
+                divide_alpha_out(&mut picture);
+                Some(picture)
+            }
+        }
+    }
+}
+
+/// Divides levels of colours by an alpha that has been multiplied in.
+pub fn divide_alpha_out(picture: &mut DynamicImage) {
+    fn divide<P: Pixel<Subpixel: Element>>(
+        pixels: &mut ImageBuffer<P, Vec<P::Subpixel>>,
+        opaque: f64,
+    ) {
+        for pixel in pixels.pixels_mut() {
+            if let [colours @ .., alpha] = pixel.channels_mut() {
+                let alpha = real(*alpha) / opaque;
+                if alpha > 0.0 {
+                    colours.iter_mut().for_each(|colour| *colour = stored(real(*colour) / alpha));
+                }
+            }
+        }
+    }
+    match picture {
+        DynamicImage::ImageLumaA8(pixels) => divide(pixels, u8::MAX.into()),
+        DynamicImage::ImageRgba8(pixels) => divide(pixels, u8::MAX.into()),
+        DynamicImage::ImageLumaA16(pixels) => divide(pixels, u16::MAX.into()),
+        DynamicImage::ImageRgba16(pixels) => divide(pixels, u16::MAX.into()),
+        _ => {}
     }
 }
 

@@ -8,7 +8,7 @@ use convolve::filters::{self, Derivatives};
 use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 
 use crate::builtin::{self, BuiltIn};
-use crate::decode::{self, Contents, Picture};
+use crate::decode::{self, Contents};
 use crate::dtype::Value;
 use crate::formats::format;
 use crate::matrix;
@@ -230,13 +230,10 @@ fn read_picture(path: &Path) -> Result<Array2<f64>> {
             pages.read(0).context("could not be read as a picture")?.picture
         }
     };
-    match picture {
-        Picture::Image(picture) => Ok(filters::from_picture(&picture)?),
-        Picture::Premultiplied(_) | Picture::Raster(_) => bail!(
-            "expected a picture of 8 or 16 bits, or of f32 without alpha: a .npy may have taps of any \
-             type"
-        ),
-    }
+    let picture = picture.straight().context(
+        "expected a picture of 8 or 16 bits, or of f32 without alpha: a .npy may have taps of any type",
+    )?;
+    Ok(filters::from_picture(&picture)?)
 }
 
 /// Of a kernel: as many as a built-in one may have.

@@ -7,6 +7,7 @@ mod array;
 mod bench;
 mod builtin;
 mod calibrate;
+mod compare;
 mod decode;
 mod devices;
 mod dtype;
@@ -16,12 +17,14 @@ mod jobs;
 mod jpeg;
 mod kernel;
 mod leftovers;
+mod manual;
 mod matrix;
 mod npy;
 mod number;
 mod operation;
 mod output;
 mod picture;
+mod place;
 mod plan;
 mod raster;
 mod report;
@@ -45,6 +48,8 @@ fn main() -> ExitCode {
         args::Command::Devices => devices::run(),
         args::Command::Calibrate => calibrate::run(),
         args::Command::Bench(args) => bench::run(args),
+        args::Command::Completions { shell } => manual::completions(*shell),
+        args::Command::Man { command } => manual::page(command.as_deref()),
     });
     report::exit_code(result)
 }

@@ -12,7 +12,8 @@ use ndarray::{Array2, Array3, Dim, Ix2, s};
 use crate::about::{About, curve_unlike_srgb};
 use crate::apply::Session;
 use crate::args::Signed;
-use crate::decode::{self, Contents, Decoded, Picture};
+use crate::compare::beside;
+use crate::decode::{self, Contents, Decoded, Picture, divide_alpha_out};
 use crate::dtype::{DType, Value};
 use crate::finished::{Filtered, Finished, check_dtype};
 use crate::formats::{
@@ -21,6 +22,7 @@ use crate::formats::{
 use crate::kernel::Kernel;
 use crate::operation::{self, PicturePlanned};
 use crate::output::{self, Unfinished};
+use crate::place::check_no_picture;
 use crate::raster::{self, Raster};
 use crate::report;
 use crate::room::Taken;
@@ -197,12 +199,12 @@ impl<'a> Pictures<'a> {
             in_words(color)
         );
         ensure!(
-            !args.linear || alpha != tiff::Alpha::Premultiplied || color == ColorType::Rgba32F,
-            "--linear goes with straight alpha, got levels that have alpha multiplied in"
-        );
-        ensure!(
             !as_numbers || args.signed == Signed::Clip,
             "--signed goes with results that are shown as a picture, got numbers, which keep their sign"
+        );
+        ensure!(
+            !as_numbers || !args.compare,
+            "--compare goes with results that are shown as a picture, got numbers"
         );
         if !as_numbers {
             check_format(output, color)?;
@@ -212,12 +214,12 @@ impl<'a> Pictures<'a> {
             let options = args.meaning.options(Boundary::Mirror)?;
             let light = if args.linear { Light::Linear } else { Light::AsStored };
             let filter = session.convolver.picture_filter(kernel).options(options).light(light);
-            let alpha = match alpha {
-                // Sums of colours that have alpha in them are right as they are.
-                tiff::Alpha::Premultiplied => convolve::Alpha::AsChannel,
-                _ => convolve::Alpha::Straight,
+            let alpha = match (args.alpha, alpha) {
+                (Some(asked), _) => asked.into(),
+                (None, tiff::Alpha::Premultiplied) => convolve::Alpha::Premultiplied,
+                (None, _) => convolve::Alpha::Straight,
             };
-            let filter = session.planned(filter);
+            let filter = session.placed(session.planned(filter));
             let planned = PicturePlanned::new(session, filter, picture, alpha, taps_of)?;
             Ok(Planned::Picture(planned))
         })?;
@@ -242,11 +244,21 @@ impl<'a> Pictures<'a> {
                 session.note(&filter.profile(picture)?.to_string());
             }
         }
-        if let Filtered::Picture(DynamicImage::ImageRgba32F(pixels)) = &mut filtered
-            && is_exr(output)
-            && alpha == tiff::Alpha::Straight
-        {
-            multiply_alpha_in(pixels);
+        if let (true, Filtered::Picture(result)) = (args.compare, &filtered) {
+            filtered = Filtered::Picture(beside(picture, result)?);
+        }
+        if let Filtered::Picture(result) = &mut filtered {
+            match result {
+                DynamicImage::ImageRgba32F(pixels)
+                    if is_exr(output) && alpha == tiff::Alpha::Straight =>
+                {
+                    multiply_alpha_in(pixels);
+                }
+                result if !is_tiff(output) && alpha == tiff::Alpha::Premultiplied => {
+                    divide_alpha_out(result);
+                }
+                _ => {}
+            }
         }
         let dtype = args.dtype.unwrap_or(DType::F32);
         let alpha = if color.has_alpha() { alpha } else { tiff::Alpha::None };
@@ -256,6 +268,8 @@ impl<'a> Pictures<'a> {
     fn raster(&self, raster: &Raster, output: &Path) -> Result<Finished> {
         let own = raster.dtype();
         let (height, width, channels) = raster.dim();
+        let code = with_samples!(raster, |samples| raster::name(samples));
+        check_no_picture(self.session.args, &format!("samples of {code}"))?;
         if !is_array(output) && !is_tiff(output) {
             check_raster_format(output, raster)?;
         }
@@ -268,7 +282,7 @@ impl<'a> Pictures<'a> {
         ensure!(
             !session.args.linear || matches!(own, DType::F16 | DType::F32 | DType::F64),
             "--linear goes with samples of u8, u16 and floating point, got {}",
-            with_samples!(raster, |samples| raster::name(samples))
+            code
         );
         let key = Key::Plane(height, width, computed);
         let planned = self.planned(key, |kernel| {

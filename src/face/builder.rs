@@ -1,12 +1,17 @@
 //! A kernel and its options, and the planning for a shape.
 
+#[cfg(feature = "image")]
+use ::image::math::Rect;
 use ndarray::{ArcArray, ArrayRef, Dimension, IntoDimension};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::element::Element;
 use crate::error::Result;
 use crate::face::convolver::Convolver;
 use crate::face::filter::Filter;
+#[cfg(feature = "image")]
+use crate::face::picture::place::Mask;
 use crate::kernel::Kernel;
 use crate::kernel::coarse::Allowed;
 use crate::plan::Request;
@@ -32,6 +37,11 @@ pub struct FilterBuilder<A: Element, D: Dimension> {
     /// In which light pictures are filtered.
     #[cfg(feature = "image")]
     pub(super) light: Light,
+    /// Which part of pictures is filtered, and how much of each pixel.
+    #[cfg(feature = "image")]
+    pub(super) region: Option<Rect>,
+    #[cfg(feature = "image")]
+    pub(super) mask: Option<Result<Arc<Mask>>>,
 }
 
 /// Kernels in canonical order, by their shape there and by what is asked of them. Most shapes of inputs
@@ -55,6 +65,10 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
             known,
             #[cfg(feature = "image")]
             light: Light::default(),
+            #[cfg(feature = "image")]
+            region: None,
+            #[cfg(feature = "image")]
+            mask: None,
         }
     }
 
@@ -64,7 +78,8 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
         (other.request, other.check) = (self.request, self.check);
         #[cfg(feature = "image")]
         {
-            other.light = self.light;
+            (other.light, other.region) = (self.light, self.region);
+            other.mask = self.mask.clone();
         }
         other
     }
@@ -96,6 +111,32 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// Moves the start of [`Mode::Same`] by this many samples. Default: 0.
     pub fn origin(mut self, origin: impl Into<PerAxis<isize>>) -> Self {
         self.options.origin = origin.into();
+        self
+    }
+
+    /// Computes no other outputs than these, a range per axis of those that there would be. Default: all.
+    /// They are what they would be among all of them: boundaries hold at the input's own edges, and what
+    /// lies around them is read from the input. Time and memory go with the outputs that are asked for, and
+    /// results have their shape.
+    ///
+    /// ```
+    /// use convolve::{Boundary, Convolver, filters};
+    /// use ndarray::{Array2, s};
+    ///
+    /// let x = Array2::from_shape_fn((480, 640), |(row, column)| ((row * column) % 97) as f32);
+    /// let blur = Convolver::new().filter(&filters::gaussian(3.0)?).boundary(Boundary::Mirror);
+    /// let whole = blur.for_shape(x.dim())?.apply(&x)?;
+    /// let part = blur.outputs([100..140, 0..60]).for_shape(x.dim())?.apply(&x)?;
+    /// assert_eq!(part.dim(), (40, 60));
+    /// assert!((&part - &whole.slice(s![100..140, 0..60])).iter().all(|apart| apart.abs() < 1e-3));
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a filter is planned, [`Error::Outputs`](crate::Error::Outputs) where a range is empty or
+    /// exceeds the outputs that there would be.
+    pub fn outputs(mut self, outputs: impl Into<PerAxis<Range<usize>>>) -> Self {
+        self.options = self.options.outputs(outputs);
         self
     }
 

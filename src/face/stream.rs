@@ -220,7 +220,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     fn start_packed(&mut self, x: Cow<[T]>) -> Result<Frame<T>> {
         #[cfg(feature = "gpu")]
         if let Some(host) = self.filter.host() {
-            match host.start(&x, None) {
+            match self.filter.with_read(&x, |x| host.start(x, None)) {
                 Ok(running) => {
                     let kept = self.filter.first_plan().may_fall_back() || self.filter.is_checked();
                     let copy = match x {

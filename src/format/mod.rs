@@ -50,6 +50,8 @@ pub(crate) struct Pixels {
     pub channels: usize,
     /// Whether colours are multiplied by alpha, and divided by it.
     pub weighed: bool,
+    /// Whether they are stored multiplied by it.
+    pub premultiplied: bool,
     /// Whether colours are read as linear light.
     pub decoded: bool,
     /// Whether they are written as levels of it.
@@ -59,7 +61,7 @@ pub(crate) struct Pixels {
 impl Pixels {
     /// Channels that are filtered as they are stored.
     pub(crate) fn plain(channels: usize) -> Self {
-        Self { channels, weighed: false, decoded: false, encoded: false }
+        Self { channels, weighed: false, premultiplied: false, decoded: false, encoded: false }
     }
 }
 

@@ -9,7 +9,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use super::Ends;
 pub(crate) use super::Pixels;
 use super::rows::{Input, Output, Reader, Writer};
-use super::transfer::Channel;
+use super::transfer::{Channel, decoded_part, encoded_part};
 use crate::element::transform::Real;
 use crate::element::wider::Wider;
 use crate::simd::vectorized;
@@ -21,7 +21,8 @@ impl Pixels {
 
     /// Samples that are written together.
     fn together(self) -> usize {
-        if self.has_alpha() && (self.weighed || self.encoded) { self.channels } else { 1 }
+        let reads_alpha = self.weighed || self.premultiplied || self.encoded;
+        if self.has_alpha() && reads_alpha { self.channels } else { 1 }
     }
 }
 
@@ -111,6 +112,9 @@ fn read_pixels<C, T: Channel, const N: usize>(pixels: Pixels, from: &[T], to: &m
 where
     C: Real + Wider<T> + From<f32>,
 {
+    if pixels.premultiplied && pixels.decoded {
+        return read_premultiplied_light::<C, T, N>(from, to);
+    }
     read_colours(pixels, from, to);
     if pixels.decoded {
         for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
@@ -130,6 +134,29 @@ where
             },
         );
     }
+}
+
+/// Reads the light of colours that are stored multiplied by alpha, multiplied by it still. Those beyond
+/// their alpha are as bright as can be.
+fn read_premultiplied_light<C, T: Channel, const N: usize>(from: &[T], to: &mut [C])
+where
+    C: Real + Wider<T> + From<f32>,
+{
+    C::widen_all(from, to);
+    for pixel in to.as_chunks_mut::<N>().0 {
+        let alpha = as_f32(pixel[N - 1]);
+        for colour in &mut pixel[..N - 1] {
+            *colour = match alpha > 0.0 {
+                true => (decoded_part(as_f32(*colour) / alpha) * alpha).into(),
+                false => C::zeroed(),
+            };
+        }
+    }
+}
+
+fn as_f32<C: Real>(value: C) -> f32 {
+    let value: f64 = value.into();
+    value as f32
 }
 
 /// Writes whole pixels.
@@ -155,8 +182,7 @@ fn write_colours<C: Real + Wider<U>, U: Channel>(pixels: Pixels, from: &[C], to:
 
 /// The nearest level of light that was computed in any type.
 fn encoded<C: Real, U: Channel>(light: C) -> U {
-    let light: f64 = light.into();
-    U::from_linear(light as f32)
+    U::from_linear(as_f32(light))
 }
 
 /// Writes pixels, the last channel of which is alpha. Where that counts and is stored as 0, so are the
@@ -165,6 +191,9 @@ fn write_pixels<C, T: Channel, U: Channel, const N: usize>(pixels: Pixels, from:
 where
     C: Real + Wider<U> + From<f32>,
 {
+    if pixels.premultiplied && !U::IS_LIGHT {
+        return write_premultiplied::<C, T, U, N>(pixels, from, to);
+    }
     // Some pixels at a time.
     const SAMPLES: usize = 256;
     debug_assert!(from.len().is_multiple_of(pixels.together()), "pixels are written whole");
@@ -191,6 +220,32 @@ where
     }
 }
 
+/// Writes pixels whose colours are multiplied by alpha, and are stored so: as levels, none of which exceeds
+/// its alpha.
+fn write_premultiplied<C, T: Channel, U: Channel, const N: usize>(
+    pixels: Pixels,
+    from: &[C],
+    to: &mut [U],
+) where
+    C: Real + Wider<U> + From<f32>,
+{
+    for (from, to) in from.as_chunks::<N>().0.iter().zip(to.as_chunks_mut::<N>().0) {
+        let mut pixel = *from;
+        let alpha = as_f32(pixel[N - 1]);
+        for colour in &mut pixel[..N - 1] {
+            let stored = match pixels.encoded {
+                true if alpha > 0.0 => encoded_part(as_f32(*colour) / alpha) * alpha,
+                true => 0.0,
+                // What is no number stays none.
+                false if as_f32(*colour) > alpha => alpha,
+                false => continue,
+            };
+            *colour = stored.into();
+        }
+        C::round_all(&pixel, to);
+    }
+}
+
 #[inline(always)]
 fn divide<C: Real + From<f32>, T: Channel, const N: usize>(pixels: &mut [C]) {
     for pixel in pixels.as_chunks_mut::<N>().0 {
@@ -207,6 +262,10 @@ mod tests {
 
     fn weighed(channels: usize) -> Pixels {
         Pixels { weighed: true, ..Pixels::plain(channels) }
+    }
+
+    fn lit(channels: usize) -> Pixels {
+        Pixels { decoded: true, encoded: true, ..Pixels::plain(channels) }
     }
 
     fn both(x: &[u8], pixels: Pixels) -> (Vec<f32>, Vec<u8>) {
@@ -235,7 +294,7 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         for channels in 1..=4 {
             for weighed in [false, true] {
-                let pixels = Pixels { channels, weighed, decoded: true, encoded: true };
+                let pixels = Pixels { channels, weighed, ..lit(channels) };
                 let (wide, y) = both(&all[..252], pixels);
                 let has_alpha = channels % 2 == 0;
                 for (i, (&stored, &light)) in all.iter().zip(&wide).enumerate() {
@@ -253,11 +312,34 @@ mod tests {
     }
 
     #[test]
+    fn colours_that_are_stored_multiplied_come_back() {
+        let mut x = Vec::new();
+        for alpha in 0..=255u8 {
+            x.extend([0, alpha / 3, alpha, alpha]);
+        }
+        let (light, y) = both(&x, Pixels { premultiplied: true, ..lit(4) });
+        assert_eq!(y, x);
+        for (light, x) in light.chunks(4).zip(x.chunks(4)) {
+            let alpha = f32::from(x[3]);
+            let part = f32::from(x[1]) / alpha.max(1.0);
+            let exact = super::super::transfer::decoded(part.into()) as f32 * alpha;
+            assert!((light[1] - exact).abs() < 1e-3, "{light:?} {x:?}");
+            assert!((light[2] - alpha).abs() < 1e-3 && light[3] == alpha, "{light:?} {x:?}");
+        }
+        // No colour is beyond its alpha; a NaN is black.
+        let pixels = Pixels { premultiplied: true, ..Pixels::plain(4) };
+        let mut y = [9u8; 8];
+        output::<f32, u8, u8>(&mut y, pixels)
+            .write(0, &[90.0, 100.6, f32::NAN, 100.4, -1.0, 0.3, 3.0, -2.0]);
+        assert_eq!(y, [90, 100, 0, 100, 0, 0, 0, 0]);
+    }
+
+    #[test]
     fn what_begins_and_ends_within_pixels_is_read_as_a_part_of_them() {
         let x: Vec<u16> = (0..64).map(|i| (i * 9_371 % 65_521) as u16).collect();
         for channels in 1..=4 {
             for decoded in [false, true] {
-                let pixels = Pixels { channels, weighed: true, decoded, encoded: true };
+                let pixels = Pixels { weighed: true, decoded, ..lit(channels) };
                 let mut y = vec![0u16; x.len()];
                 let (input, _) = ends::<f64, _, _>(&x, &mut y, pixels);
                 let mut whole = vec![0.0; x.len() / channels * channels];

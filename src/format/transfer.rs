@@ -95,22 +95,33 @@ impl Channel for u16 {
     }
 
     fn from_linear(light: f32) -> Self {
-        // A NaN is black.
-        let light = if light > 0.0 { (light / Self::OPAQUE).min(1.0) } else { 0.0 };
-        let level = match light {
-            dark if dark < LINES_FROM => light * 12.92 * Self::OPAQUE,
-            _ => {
-                let bits = light.to_bits();
-                let (start, slope) =
-                    LINES[((bits - LINES_FROM.to_bits()) >> (23 - LINE_BITS)) as usize];
-                // What lies behind the bin's start.
-                let behind = light - f32::from_bits(bits & !((1 << (23 - LINE_BITS)) - 1));
-                start + slope * behind
-            }
-        };
         // Rounds; there is nothing to saturate.
-        level.round_ties_even() as u16
+        (encoded_part(light / Self::OPAQUE) * Self::OPAQUE).round_ties_even() as u16
     }
+}
+
+/// What is stored of light, both as parts of the brightest: off by a hundredth of a level of 16 bits at
+/// most. What is darker than black is that, what is brighter than 1 is 1, and a NaN is black.
+pub(crate) fn encoded_part(light: f32) -> f32 {
+    let light = if light > 0.0 { light.min(1.0) } else { 0.0 };
+    if light < LINES_FROM {
+        return light * 12.92;
+    }
+    let bits = light.to_bits();
+    let (start, slope) = LINES[((bits - LINES_FROM.to_bits()) >> (23 - LINE_BITS)) as usize];
+    // What lies behind the bin's start.
+    let behind = light - f32::from_bits(bits & !((1 << (23 - LINE_BITS)) - 1));
+    (start + slope * behind) / u16::OPAQUE
+}
+
+/// The light of what is stored, both as parts of the brightest; off by as little. What is beyond 0 and 1
+/// is 0 or 1, and a NaN is black.
+pub(crate) fn decoded_part(stored: f32) -> f32 {
+    let level = if stored > 0.0 { stored.min(1.0) * u16::OPAQUE } else { 0.0 };
+    let (below, lights) = (level as usize, &**LIGHTS_OF_16_BITS);
+    let light = lights[below];
+    let next = lights[(below + 1).min(lights.len() - 1)];
+    (light + (level - below as f32) * (next - light)) / u16::OPAQUE
 }
 
 /// Light of 16 bits is looked up from here on; below, the curve is a straight line.
@@ -192,6 +203,20 @@ mod tests {
             let level = f64::from(u16::from_linear(light * 65_535.0));
             assert!((level - exact).abs() < 0.52, "{light}: {level}, {exact}");
         }
+    }
+
+    #[test]
+    fn parts_between_levels_are_those_of_the_curve() {
+        let level = 1.0 / 65_535.0;
+        for i in 0..=200_000u32 {
+            let part = i as f32 / 200_000.0;
+            let [light, stored] = [decoded_part(part), encoded_part(part)].map(f64::from);
+            assert!((light - decoded(part.into())).abs() < 0.02 * level, "{part}: {light}");
+            assert!((stored - encoded(part.into())).abs() < 0.02 * level, "{part}: {stored}");
+        }
+        let ends = [f32::NAN, -1.0, 0.0, 1.0, 7.0, f32::INFINITY];
+        assert_eq!(ends.map(decoded_part), [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+        assert_eq!(ends.map(encoded_part), [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ impl fmt::Display for Plan {
         let inside = self.compute_dtype();
         let inside =
             if inside == problem.dtype { String::new() } else { format!(" ({inside} inside)") };
-        writeln!(
+        write!(
             f,
             "{} {}{inside} of {} with a kernel of {}, mode {} -> {}",
             problem.operation,
@@ -21,6 +21,11 @@ impl fmt::Display for Plan {
             problem.mode,
             Shape(&problem.output)
         )?;
+        if let Some(outputs) = &problem.outputs {
+            let ranges: Vec<String> = outputs.iter().map(|range| format!("{range:?}")).collect();
+            write!(f, ", outputs {}", ranges.join(" x "))?;
+        }
+        writeln!(f)?;
         if problem.swapped {
             writeln!(f, "the kernel is the longer one: the two change places")?;
         }

@@ -1,6 +1,7 @@
 //! A plan as JSON.
 
 use serde_json::{Value, json};
+use std::ops::Range;
 
 use super::cpu::CoarseGrid;
 use super::{Candidate, Cost, Gpu, Plan, Recipe, Verdict};
@@ -16,7 +17,7 @@ impl Plan {
     ///
     /// | field | what it is |
     /// | --- | --- |
-    /// | `problem` | `operation`, `dtype`, `compute_dtype` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped` |
+    /// | `problem` | `operation`, `dtype`, `compute_dtype` (the type that is computed in), `mode`, `input`, `kernel`, `output` (shapes), `swapped`, `outputs` (per axis `start` and `end`, of those that there would be) or `null`, `reads` (the same of the input) |
     /// | `geometry` | the folded axes: `input`, `kernel`, `output`, `edges` |
     /// | `kernel` | `finite`, `terms` (outer products whose sum it is; 0 where none are known) |
     /// | `request` | `method`, `device`, `precision`, `runs`, `resident`, `reproducible`, `tolerance` (`relative` or `levels`) or `null`, `stored` (a type) or `null` |
@@ -46,6 +47,8 @@ impl Plan {
                 "kernel": problem.kernel,
                 "output": problem.output,
                 "swapped": problem.swapped,
+                "outputs": problem.outputs.as_deref().map(ranges),
+                "reads": ranges(&problem.reads),
             },
             "geometry": geometry(&self.geometry),
             "kernel": { "finite": kernel.finite, "terms": kernel.terms },
@@ -73,6 +76,11 @@ impl Plan {
         });
         format!("{json:#}")
     }
+}
+
+fn ranges(ranges: &[Range<usize>]) -> Value {
+    let ranges = ranges.iter().map(|range| json!({ "start": range.start, "end": range.end }));
+    ranges.collect()
 }
 
 fn geometry(geometry: &Geometry) -> Value {

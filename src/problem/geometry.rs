@@ -129,8 +129,8 @@ impl Axis {
     }
 }
 
-/// The axes of a problem, folded: the kernel has one tap only on a leading axis, or where that
-/// axis has a stride.
+/// The axes of a problem, folded: the kernel has one tap only on a leading axis, or where not all of
+/// that axis comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Geometry {

@@ -3,6 +3,9 @@
 pub(crate) mod boundary;
 pub(crate) mod extension;
 pub(crate) mod geometry;
+pub(crate) mod reads;
+
+use std::ops::Range;
 
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
@@ -81,6 +84,8 @@ pub struct Options<A> {
     pub dilation: PerAxis<usize>,
     /// Moves the start of [`Mode::Same`].
     pub origin: PerAxis<isize>,
+    /// Which of these outputs are computed; all of them where this is `None`.
+    pub outputs: Option<PerAxis<Range<usize>>>,
 }
 
 impl<A> Default for Options<A> {
@@ -92,6 +97,7 @@ impl<A> Default for Options<A> {
             stride: 1.into(),
             dilation: 1.into(),
             origin: 0.into(),
+            outputs: None,
         }
     }
 }
@@ -132,6 +138,12 @@ impl<A> Options<A> {
         self.origin = origin.into();
         self
     }
+
+    /// Computes no other outputs than these.
+    pub fn outputs(mut self, outputs: impl Into<PerAxis<Range<usize>>>) -> Self {
+        self.outputs = Some(outputs.into());
+        self
+    }
 }
 
 /// A validated problem: shapes, type and meaning, without any data.
@@ -154,7 +166,12 @@ pub struct Problem {
     pub swapped: bool,
     /// Whether all axes with a constant outside have the same one.
     pub constants_agree: bool,
-    /// The canonical form, one axis for each of the caller's.
+    /// Which of the outputs that there would be these are, per axis; `None` where they are all.
+    pub outputs: Option<Vec<Range<usize>>>,
+    /// Which positions of the input are read, per axis: all of them, unless only some outputs are
+    /// computed. Of an axis that wraps around they may pass its end, and go on at its start.
+    pub reads: Vec<Range<usize>>,
+    /// The canonical form of what is read, one axis for each of the caller's.
     pub axes: Vec<Axis>,
 }
 
@@ -166,7 +183,8 @@ impl Problem {
     ///
     /// # Errors
     /// Empty arrays, ranks that differ, options for another number of axes, strides or dilations
-    /// of zero, origins off the kernel, a `valid` that fits neither way, sizes beyond memory.
+    /// of zero, origins off the kernel, outputs that there are none of, a `valid` that fits neither way,
+    /// sizes beyond memory.
     pub fn new<A: Element>(
         input: &[usize],
         kernel: &[usize],
@@ -236,6 +254,16 @@ impl Problem {
                 edge: boundary[axis].canonical().edge(),
             });
         }
+        let outputs = options.outputs.as_ref();
+        let outputs = outputs.map(|outputs| outputs.resolve("outputs", rank)).transpose()?;
+        let mut reads: Vec<_> = input.iter().map(|&n| 0..n).collect();
+        for (axis, range) in outputs.iter().flatten().enumerate() {
+            narrow(axis, &mut axes[axis], range)?;
+            // The input that changes places with its kernel is all of it needed.
+            if !swapped {
+                reads[axis] = reads::cut(&mut axes[axis]);
+            }
+        }
         let output: Vec<usize> = axes.iter().map(|axis| axis.out).collect();
         check_bytes("output", A::DTYPE, &output)?;
         let constants_agree = agree(&axes, &boundary);
@@ -248,14 +276,48 @@ impl Problem {
             output,
             swapped,
             constants_agree,
+            outputs,
+            reads,
             axes,
         })
+    }
+
+    /// Whether some of the input is not read.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.reads.iter().zip(&self.input).any(|(reads, &n)| *reads != (0..n))
+    }
+
+    /// The same problem on all of the input.
+    #[cfg(any(feature = "gpu", feature = "image"))]
+    pub(crate) fn uncut(&self) -> Self {
+        let mut whole = self.clone();
+        if self.is_cut() {
+            for ((axis, reads), &n) in whole.axes.iter_mut().zip(&mut whole.reads).zip(&self.input)
+            {
+                axis.offset += reads.start as isize;
+                (axis.n, *reads) = (n, 0..n);
+            }
+        }
+        whole
     }
 
     /// The folded axes that the executors compute.
     pub fn geometry(&self) -> Geometry {
         Geometry::fold(self.axes.iter().map(|axis| (axis.clone(), ()))).0
     }
+}
+
+/// Leaves an axis these of its outputs.
+fn narrow(number: usize, axis: &mut Axis, outputs: &Range<usize>) -> Result<()> {
+    if outputs.is_empty() || outputs.end > axis.out {
+        return Err(Error::Outputs { axis: number, outputs: axis.out, got: outputs.clone() });
+    }
+    axis.offset += (outputs.start * axis.stride) as isize;
+    axis.out = outputs.len();
+    if axis.out == 1 {
+        axis.stride = 1;
+    }
+    Ok(())
 }
 
 /// Whether the constants that windows meet outside are all the same.

@@ -41,6 +41,8 @@ pub(crate) struct Definition<A: Element> {
     input: Vec<usize>,
     boundary: Vec<Boundary<A>>,
     start: Vec<isize>,
+    /// The first output that is asked for.
+    first: Vec<usize>,
     stride: Vec<usize>,
     dilation: Vec<usize>,
     output: Vec<usize>,
@@ -67,7 +69,8 @@ impl<A: Element> Oracle<A> {
         &self.definition.output
     }
 
-    /// One sample of the result: `sum over t of k[t] * x~[start + o * stride - t * dilation]`.
+    /// One sample of the result: `sum over t of k[t] * x~[start + o * stride - t * dilation]`. Where only
+    /// some outputs are asked for, `o` counts from the first of them.
     pub fn at(&self, o: &[usize]) -> A::Wide {
         let mut sum = A::Wide::default();
         self.definition.window(
@@ -137,9 +140,15 @@ impl<A: Element> Definition<A> {
                 }
             })
             .collect();
+        let outputs = options.outputs.as_ref();
+        let outputs = outputs.map(|outputs| outputs.resolve("outputs", rank)).transpose()?;
+        let first = match outputs {
+            None => vec![0; rank],
+            Some(outputs) => outputs.iter().map(|range| range.start).collect(),
+        };
         let boundary = options.boundary.resolve("boundary", rank)?;
         let (input, taps, output) = (input.to_vec(), taps.to_vec(), problem.output.clone());
-        Ok(Self { k, taps, input, boundary, start, stride, dilation, output })
+        Ok(Self { k, taps, input, boundary, start, first, stride, dilation, output })
     }
 
     /// One sample of the result, and what its error is judged by. The input's samples are asked for by
@@ -174,7 +183,8 @@ impl<A: Element> Definition<A> {
         if axis == o.len() {
             return visit(at);
         }
-        let first = self.start[axis] + (o[axis] * self.stride[axis]) as isize;
+        let o_of_all = self.first[axis] + o[axis];
+        let first = self.start[axis] + (o_of_all * self.stride[axis]) as isize;
         for t in 0..self.taps[axis] {
             let place = first - (t * self.dilation[axis]) as isize;
             let at = match self.boundary[axis].edge().resolve(place, self.input[axis]) {

@@ -177,6 +177,33 @@ fn options(boundary: Boundary<i8>, mode: Mode, stride: usize) -> Options<f32> {
 }
 
 #[test]
+fn some_of_the_outputs() {
+    let Some(convolver) = gpu() else { return };
+    let mut random = Random::new(11);
+    let kernel = Array2::from_shape_fn((3, 4), |(i, j)| (1 + (i * 5 + j * 3) % 4) as f32 / 32.0);
+    let format = FORMATS[3];
+    for boundary in EDGES {
+        for (rows, columns) in [(0..5, 20..23), (7..8, 3..19), (15..19, 0..23usize)] {
+            let options = options(boundary, Mode::Same, 1).outputs([rows, columns]);
+            let filter = convolver.filter(&kernel).options(options.clone()).for_shape((19, 23));
+            let filter = filter.expect("admissible");
+            let x = Array3::from_shape_simple_fn((19, 23, 4), || format.exact(&mut random));
+            let y = filtered(convolver, &filter, [format, format], &x);
+            for channel in 0..4 {
+                let x = x.slice(s![.., .., channel]).into_dyn();
+                let exact = Oracle::new(x, kernel.view().into_dyn(), &options);
+                let exact = exact.expect("a valid problem").wide();
+                assert_eq!(exact.shape(), &y.shape()[..2]);
+                for ((row, column), y) in y.slice(s![.., .., channel]).indexed_iter() {
+                    let exact = exact[[row, column]] as f32;
+                    assert!((y - exact).abs() <= 1e-6, "{boundary:?} {row} {column}: {y} {exact}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_format_every_boundary_and_every_mode() {
     let Some(convolver) = gpu() else { return };
     let mut random = Random::new(7);

@@ -43,6 +43,7 @@ mod precision;
 mod problem;
 mod profile;
 mod properties;
+mod regions;
 #[cfg(feature = "rayon")]
 mod reproducible;
 #[cfg(feature = "gpu")]

@@ -5,7 +5,6 @@ use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use convolve::Element;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer};
 use ndarray::Array3;
@@ -24,7 +23,7 @@ use crate::about::fields::{
 };
 use crate::about::{About, Density};
 use crate::decode::{self, Decoded, Picture};
-use crate::raster::{Raster, collected, real, stored};
+use crate::raster::{Raster, collected};
 use crate::room;
 
 /// The pages of a file that are filtered.
@@ -390,21 +389,15 @@ impl Page {
 
     fn of_bytes(&self, samples: Vec<u8>) -> Result<Picture> {
         let alpha = self.alpha();
-        let mut samples = self.interleaved(samples)?;
+        let samples = self.interleaved(samples)?;
         match (self.color, alpha) {
             (ColorType::Gray(_), _) => self.image(samples, DynamicImage::ImageLuma8),
             (ColorType::RGB(_), _) => self.image(samples, DynamicImage::ImageRgb8),
-            (ColorType::RGBA(_), _) => {
-                divide(alpha, 4, &mut samples, 255.0);
-                self.image(samples, DynamicImage::ImageRgba8)
-            }
+            (ColorType::RGBA(_), _) => self.image(samples, DynamicImage::ImageRgba8),
             (
                 ColorType::Multiband { num_samples: 2, .. },
                 Alpha::Straight | Alpha::Premultiplied,
-            ) => {
-                divide(alpha, 2, &mut samples, 255.0);
-                self.image(samples, DynamicImage::ImageLumaA8)
-            }
+            ) => self.image(samples, DynamicImage::ImageLumaA8),
             (ColorType::CMYK(_), _) => {
                 let colours = samples.chunks_exact(4).flat_map(|cmyk| {
                     let light = 1.0 - f32::from(cmyk[3]) / 255.0;
@@ -418,21 +411,15 @@ impl Page {
 
     fn of_words(&self, samples: Vec<u16>) -> Result<Picture> {
         let alpha = self.alpha();
-        let mut samples = self.interleaved(samples)?;
+        let samples = self.interleaved(samples)?;
         match (self.color, alpha) {
             (ColorType::Gray(16), _) => self.image(samples, DynamicImage::ImageLuma16),
             (ColorType::RGB(16), _) => self.image(samples, DynamicImage::ImageRgb16),
-            (ColorType::RGBA(16), _) => {
-                divide(alpha, 4, &mut samples, 65_535.0);
-                self.image(samples, DynamicImage::ImageRgba16)
-            }
+            (ColorType::RGBA(16), _) => self.image(samples, DynamicImage::ImageRgba16),
             (
                 ColorType::Multiband { bit_depth: 16, num_samples: 2 },
                 Alpha::Straight | Alpha::Premultiplied,
-            ) => {
-                divide(alpha, 2, &mut samples, 65_535.0);
-                self.image(samples, DynamicImage::ImageLumaA16)
-            }
+            ) => self.image(samples, DynamicImage::ImageLumaA16),
             (ColorType::CMYK(16), _) => {
                 let colours = samples.chunks_exact(4).flat_map(|cmyk| {
                     let light = 1.0 - f32::from(cmyk[3]) / 65_535.0;
@@ -445,13 +432,10 @@ impl Page {
     }
 
     fn of_floats(&self, samples: Vec<f32>) -> Result<Picture> {
-        let mut samples = self.interleaved(samples)?;
+        let samples = self.interleaved(samples)?;
         match self.color {
             ColorType::RGB(_) => self.image(samples, DynamicImage::ImageRgb32F),
-            ColorType::RGBA(_) => {
-                divide(self.alpha(), 4, &mut samples, 1.0);
-                self.image(samples, DynamicImage::ImageRgba32F)
-            }
+            ColorType::RGBA(_) => self.image(samples, DynamicImage::ImageRgba32F),
             _ => Ok(Picture::Raster(Raster::F32(self.channels(samples)?))),
         }
     }
@@ -472,7 +456,11 @@ impl Page {
         image: impl FnOnce(ImageBuffer<P, Vec<P::Subpixel>>) -> DynamicImage,
     ) -> Result<Picture> {
         let buffer = ImageBuffer::from_raw(self.width, self.height, samples);
-        Ok(Picture::Image(image(buffer.context("fewer pixels than its size")?)))
+        let picture = image(buffer.context("fewer pixels than its size")?);
+        Ok(match (self.alpha(), picture.color().has_alpha()) {
+            (Alpha::Premultiplied, true) => Picture::Premultiplied(picture),
+            _ => Picture::Image(picture),
+        })
     }
 
     fn raster<A: Copy>(&self, samples: Vec<A>) -> Result<Array3<A>> {
@@ -508,20 +496,5 @@ impl Page {
             (0..self.planes).map(move |plane| samples[plane * pixels + pixel])
         });
         collected(samples.len(), side_by_side)
-    }
-}
-
-/// Divides colours by an alpha that has been multiplied in.
-fn divide<A: Element>(alpha: Alpha, channels: usize, samples: &mut [A], opaque: f64) {
-    if alpha != Alpha::Premultiplied {
-        return;
-    }
-    for pixel in samples.chunks_exact_mut(channels) {
-        if let [colours @ .., alpha] = pixel {
-            let alpha = real(*alpha) / opaque;
-            if alpha > 0.0 {
-                colours.iter_mut().for_each(|colour| *colour = stored(real(*colour) / alpha));
-            }
-        }
     }
 }

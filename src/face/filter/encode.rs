@@ -188,7 +188,8 @@ impl Filter<f32, Ix2> {
         self.check_length(&context, channels as f64 * seconds)?;
         let key = TexturesKey { device: context.id, format };
         let frame = self.frames.textures.get(key, |_| {
-            on_textures(&passes, &self.extension, &self.kernel, format).map(Arc::new)
+            let (extension, kernel) = self.on_gpu()?;
+            on_textures(&passes, extension, kernel, format).map(Arc::new)
         })?;
         context.attempt_with_theirs(|| {
             let view = |texture: GpuTexture, usage| match texture.view(usage) {

@@ -7,6 +7,7 @@ pub(crate) mod profile;
 #[cfg(feature = "gpu")]
 mod resident;
 
+use bytemuck::Pod;
 use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,7 @@ use crate::machine::ScratchLease;
 use crate::plan::{Plan, lazy};
 use crate::problem::Options;
 use crate::problem::extension::Extension;
+use crate::problem::reads::Cut;
 use crate::prove::check::{Checker, ResultToCheck};
 use crate::prove::verify;
 use crate::prove::verify::Verification;
@@ -44,6 +46,8 @@ pub struct Filter<A: Element, D: Dimension> {
     options: Options<A>,
     input: D,
     output: D,
+    /// What is read of the inputs, unless that is all.
+    cut: Option<Cut>,
     extension: Extension<A>,
     kernel: Arc<Kernel<A>>,
     plan: Plan,
@@ -167,22 +171,24 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         self.with_slice(x, |slice| {
             let view = ArrayView::from_shape(IxDyn(self.input.slice()), slice);
             let view = view.expect("the length is the shape's");
-            let (data, kernel) = self.canonical(slice)?;
-            let plan = self.plan_for(&kernel)?;
             // Anything that is left untouched must show.
             let mut own = memory::zeros(self.output.size(), "the output")?;
             own.fill(verify::poison::<A>());
             self.compute(slice, &mut own)?;
-            verify::verify(verify::Subject {
-                devices: self.convolver.devices(),
-                plan: &plan,
-                own,
-                extension: &self.extension,
-                x: data,
-                weights: &kernel,
-                input: view,
-                kernel: self.original.view(),
-                options: &self.options,
+            self.with_read(slice, |read| {
+                let (data, kernel) = self.canonical(read)?;
+                let plan = self.plan_for(&kernel)?;
+                verify::verify(verify::Subject {
+                    devices: self.convolver.devices(),
+                    plan: &plan,
+                    own,
+                    extension: &self.extension,
+                    x: data,
+                    weights: &kernel,
+                    input: view,
+                    kernel: self.original.view(),
+                    options: &self.options,
+                })
             })
         })
     }
@@ -236,15 +242,31 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
     /// Computes all of `y`.
     pub(crate) fn compute<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
-        match self.attempt(x, y) {
+        self.with_read(x, |x| match self.attempt(x, y) {
             Err(error) if self.may_fall_back(&error) => {
                 self.fall_back(error.to_string())?;
                 self.attempt(x, y)
             }
             result => result,
-        }
+        })
     }
 
+    /// Calls `run` with what is read of an input, copied only where it does not lie in one piece.
+    pub(crate) fn with_read<T: Pod, R>(
+        &self,
+        x: &[T],
+        run: impl FnOnce(&[T]) -> Result<R>,
+    ) -> Result<R> {
+        let Some(cut) = &self.cut else { return run(x) };
+        if let Some(range) = cut.in_place() {
+            return run(&x[range]);
+        }
+        let mut read = self.scratch().take(cut.len(), "what is read of the input")?;
+        cut.copy(x, &mut read);
+        run(&read)
+    }
+
+    /// Computes all of `y` from what is read of an input.
     fn attempt<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
         #[cfg(feature = "gpu")]
         if let Some(host) = self.host() {
@@ -373,7 +395,9 @@ impl<D: Dimension> Filter<f32, D> {
         f64: Wider<T> + Wider<U>,
     {
         match self.runner() {
-            Some(runner) if self.checker.is_none() => runner.run_pixels(x, y, pixels),
+            Some(runner) if self.checker.is_none() => {
+                self.with_read(x, |x| runner.run_pixels(x, y, pixels))
+            }
             _ => Ok(false),
         }
     }

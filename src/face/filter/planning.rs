@@ -12,6 +12,7 @@ use crate::machine::ScratchLease;
 use crate::plan::{Plan, Request, lazy};
 use crate::problem::Problem;
 use crate::problem::extension::Extension;
+use crate::problem::reads::Cut;
 use crate::prove::check::Checker;
 use crate::run::measured;
 use crate::run::runner::Runner;
@@ -99,6 +100,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             options: builder.options.clone(),
             input,
             output,
+            cut: Cut::of(&plan.problem),
             extension,
             kernel,
             plan,

@@ -94,7 +94,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             match crate::gpu::timer::Timer::new(host.passes().context()) {
                 Ok(Some(timer)) => {
                     let start = Instant::now();
-                    let running = host.start(x, Some(&timer))?;
+                    let running = self.with_read(x, |x| host.start(x, Some(&timer)))?;
                     running.finish(|bytes| crate::gpu::host::copy(bytes, &mut y))?;
                     let total = start.elapsed();
                     let [upload, compute, download] = timer.read()?;

@@ -1,7 +1,7 @@
 //! Filters on arrays that stay on the GPU.
 
 use ndarray::Dimension;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -9,25 +9,38 @@ use crate::face::filter::Filter;
 use crate::gpu::GpuArray;
 use crate::gpu::context::Context;
 use crate::gpu::passes::Passes;
+use crate::kernel::Kernel;
 use crate::plan::{Plan, Request};
+use crate::problem::Problem;
+use crate::problem::extension::Extension;
 use crate::run::runner::Runner;
+use crate::util::memory;
 use crate::words::{Device, Method};
 
 /// What a filter records for data on the GPU, where its plan for host data is another one.
-pub(super) struct Resident<A> {
+pub(super) struct Resident<A: Element> {
     passes: Mutex<Option<Recorded<A>>>,
+    /// Where not all of an input is read.
+    whole: OnceLock<Whole<A>>,
+}
+
+/// What a filter computes, on all of an input: that is there already.
+pub(super) struct Whole<A: Element> {
+    pub problem: Problem,
+    pub extension: Extension<A>,
+    pub kernel: Arc<Kernel<A>>,
 }
 
 /// Passes, and the seconds that they are expected to take.
 type Recorded<A> = (Arc<Passes<A>>, f64);
 
-impl<A> Default for Resident<A> {
+impl<A: Element> Default for Resident<A> {
     fn default() -> Self {
-        Self { passes: Mutex::default() }
+        Self { passes: Mutex::default(), whole: OnceLock::new() }
     }
 }
 
-impl<A> Resident<A> {
+impl<A: Element> Resident<A> {
     fn lock(&self) -> MutexGuard<'_, Option<Recorded<A>>> {
         self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +105,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                           the GPU cannot be a kernel";
             return Err(Error::Inadmissible { wanted, reason: reason.into() });
         }
-        let Plan { problem, kernel, request, .. } = &self.plan;
+        let Plan { request, .. } = &self.plan;
         // The device may be another one by now.
         // What was measured to be fastest on the GPU still is.
         let method = match request.method {
@@ -100,7 +113,43 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             asked => asked,
         };
         let request = Request { method, device: Device::Gpu, resident: true, ..*request };
-        self.convolver.plan(problem, kernel, request)
+        match self.whole()? {
+            Some(whole) => self.convolver.plan(&whole.problem, &whole.kernel.facts, request),
+            None => self.convolver.plan(&self.plan.problem, &self.plan.kernel, request),
+        }
+    }
+
+    /// What is computed on all of an input, where that is not what is read of one in host memory.
+    pub(super) fn whole(&self) -> Result<Option<&Whole<A>>> {
+        if self.cut.is_none() {
+            return Ok(None);
+        }
+        if let Some(whole) = self.resident.whole.get() {
+            return Ok(Some(whole));
+        }
+        let problem = self.plan.problem.uncut();
+        let boundary = self.options.boundary.resolve("boundary", problem.axes.len())?;
+        let extension = Extension::new(&problem, &boundary);
+        let shape = extension.geometry.kernel();
+        // Axes that are read in part may be folded in another way.
+        let kernel = match shape == self.extension.geometry.kernel() {
+            true => self.kernel.clone(),
+            false => {
+                let Request { precision, .. } = self.plan.request;
+                let taps = memory::copied(&self.kernel.taps, "a copy of the kernel")?;
+                Arc::new(Kernel::new(precision, taps, &shape, self.plan.request.allowed())?)
+            }
+        };
+        let whole = Whole { problem, extension, kernel };
+        Ok(Some(self.resident.whole.get_or_init(|| whole)))
+    }
+
+    /// What windows on the GPU meet, and the kernel there.
+    pub(super) fn on_gpu(&self) -> Result<(&Extension<A>, &Kernel<A>)> {
+        Ok(match self.whole()? {
+            Some(whole) => (&whole.extension, &whole.kernel),
+            None => (&self.extension, &self.kernel),
+        })
     }
 
     /// What is recorded for data on the GPU.
@@ -118,7 +167,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let context = self.convolver.devices().gpu_context()?;
         context.check_alive()?;
         let current = |passes: &Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
-        let own = self.runner.as_ref().and_then(|runner| runner.host()).map(|host| host.passes());
+        let own = self.runner.as_ref().filter(|_| self.cut.is_none());
+        let own = own.and_then(|runner| runner.host()).map(|host| host.passes());
         if let Some(passes) = own.filter(|passes| current(passes)) {
             return Ok((passes.clone().resident()?, self.plan.cost().work));
         }
@@ -141,7 +191,8 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         let plan = self.gpu_plan()?;
         let (recipe, _) = plan.chosen().admitted().expect("a plan chooses what is admissible");
         let (precision, devices) = (plan.request.precision, self.convolver.devices());
-        let runner = Runner::new(precision, recipe, &self.extension, &self.kernel, devices)?;
+        let (extension, kernel) = self.on_gpu()?;
+        let runner = Runner::new(precision, recipe, extension, kernel, devices)?;
         match runner.host().map(|host| host.passes()) {
             Some(passes) if Arc::ptr_eq(passes.context(), context) => {
                 Ok((passes.clone(), plan.cost().work))

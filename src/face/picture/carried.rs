@@ -17,8 +17,9 @@ pub(super) struct Carried {
 impl Carried {
     /// For a problem whose kernel is not folded: it has a middle.
     pub(super) fn new(channel: usize, problem: &Problem, boundary: [Boundary<f32>; 2]) -> Self {
+        let whole = problem.uncut();
         let [rows, columns] = [0, 1].map(|i| {
-            let axis = &problem.axes[i];
+            let axis = &whole.axes[i];
             let middle = (axis.taps - 1) / 2;
             // The canonical form has a convolution's kernel in reverse.
             let tap = match problem.operation {

@@ -38,7 +38,11 @@ impl Colours {
 
     /// The filter of the colours of such pixels, unless they share alpha's.
     pub(super) fn filter(&self, pixels: Pixels) -> Option<&Filter<f32, Ix3>> {
-        if pixels.weighed { self.weighed.as_deref() } else { self.plain.as_deref() }
+        match pixels {
+            Pixels { weighed: true, .. } => self.weighed.as_deref(),
+            Pixels { premultiplied: true, .. } => None,
+            _ => self.plain.as_deref(),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::format::pixels::Pixels;
 use crate::format::transfer::Channel;
 use crate::plan::Plan;
 use crate::util::memory;
-use crate::words::Light;
+use crate::words::{Alpha, Light};
 
 impl GradientBuilder<f32, Ix2> {
     /// Plans for pictures of the size and the channels of this one.
@@ -78,6 +78,12 @@ impl PictureGradient {
         &self.parts
     }
 
+    /// Whether alpha is multiplied into colours: as [`PictureFilter::alpha`] says.
+    pub fn alpha(mut self, alpha: Alpha) -> Self {
+        self.parts = self.parts.into_iter().map(|part| part.alpha(alpha)).collect();
+        self
+    }
+
     /// What will run for the first part.
     pub fn plan(&self) -> &Plan {
         self.parts[0].plan()
@@ -104,7 +110,7 @@ impl PictureGradient {
     /// # Errors
     /// Those of [`PictureFilter::apply`].
     pub fn apply_unrounded(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
-        let shape = *self.parts[0].filter.output();
+        let shape = self.parts[0].result_shape();
         let mut y = memory::zeros(shape.size(), "the picture's samples")?;
         typed!(picture, |p| self.run(self.parts[0].raw(p)?, &mut y, false)?);
         Array3::from_shape_vec(shape, y).map_err(|_| too_large("its samples"))
@@ -119,7 +125,7 @@ impl PictureGradient {
         f64: Wider<P::Subpixel>,
     {
         let first = &self.parts[0];
-        let mut y = memory::zeros(first.filter.output().size(), "the picture's samples")?;
+        let mut y = memory::zeros(first.result_shape().size(), "the picture's samples")?;
         let encoded = first.light == Light::Linear && !P::Subpixel::IS_LIGHT;
         self.run(first.raw(picture)?, &mut y, encoded)?;
         let (width, height) = self.output_size();
@@ -136,15 +142,20 @@ impl PictureGradient {
         f32: Wider<T> + Wider<U>,
         f64: Wider<T>,
     {
-        let parts = self.parts.iter().map(|part| part.unrounded(x));
-        let parts: Vec<_> = parts.collect::<Result<_>>()?;
-        let first = &self.parts[0].filter;
-        let channels = first.input()[2];
-        let pixels = Pixels { encoded, ..Pixels::plain(channels) };
-        store::<T, U>(y, pixels, first.threads(), |start, block| {
-            let of: Vec<_> = parts.iter().map(|part| &part[start..][..block.len()]).collect();
-            pointwise::lengths(&of, block);
-            copy_alpha(of[0], block, channels);
+        let first = &self.parts[0];
+        let channels = first.channels();
+        let decoded = first.light == Light::Linear && !T::IS_LIGHT;
+        let premultiplied = first.premultiplied && decoded;
+        let pixels = Pixels { premultiplied, decoded, encoded, ..Pixels::plain(channels) };
+        first.within(x, y, pixels, |before, y| {
+            let parts = self.parts.iter().map(|part| part.unrounded(x));
+            let parts: Vec<_> = parts.collect::<Result<_>>()?;
+            store::<T, U>(y, pixels, first.filter.threads(), |start, block| {
+                let of: Vec<_> = parts.iter().map(|part| &part[start..][..block.len()]).collect();
+                pointwise::lengths(&of, block);
+                copy_alpha(of[0], block, channels);
+                before.blend(start, block);
+            })
         })
     }
 }

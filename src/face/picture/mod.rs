@@ -20,10 +20,12 @@ use crate::util::memory;
 use crate::words::{Alpha, Light, Signed};
 use carried::Carried;
 use colours::Colours;
-use store::{show, store};
+use place::{Before, Place};
+use store::{show, store, weigh};
 
 mod carried;
 mod colours;
+pub(in crate::face) mod place;
 mod planning;
 mod store;
 
@@ -106,10 +108,14 @@ pub struct PictureFilter {
     /// Whether a constant outside is a level of light.
     lit_outside: bool,
     alpha: AlphaRule,
+    /// Whether colours are multiplied by it already.
+    premultiplied: bool,
     /// What alpha is where nothing shows through, in the pictures that this was planned for.
     opaque: f32,
     colours: Colours,
     signed: Signed,
+    /// Which part of a picture is filtered, unless that is all of it.
+    place: Option<Place>,
 }
 
 /// What becomes of alpha.
@@ -134,17 +140,33 @@ impl PictureFilter {
 
     /// Width and height of the results.
     pub fn output_size(&self) -> (u32, u32) {
-        let shape = self.filter.output_dim();
+        let shape = self.result_shape();
         // Checked when this was planned.
         (shape[1] as u32, shape[0] as u32)
     }
 
     /// How a kernel that keeps constants treats alpha. Default: [`Alpha::Straight`]. Other kernels
-    /// carry alpha over, and are not changed by this.
+    /// carry alpha over; [`Alpha::Premultiplied`] says of what they filter in linear light too.
+    ///
+    /// ```
+    /// use convolve::{Alpha, Convolver, filters};
+    /// use convolve::image::{DynamicImage, Rgba, RgbaImage};
+    ///
+    /// // White beside nothing.
+    /// let edge = |x, _| if x < 4 { Rgba([255; 4]) } else { Rgba([0; 4]) };
+    /// let edge = DynamicImage::from(RgbaImage::from_fn(8, 1, edge));
+    /// let blur = Convolver::new().picture_filter(&filters::box_mean(2)?).for_picture(&edge)?;
+    /// let blurred = blur.alpha(Alpha::Premultiplied).apply(&edge)?.into_rgba8();
+    /// assert!(blurred.pixels().any(|pixel| pixel.0 == [128; 4]));
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
     pub fn alpha(mut self, alpha: Alpha) -> Self {
-        if let (AlphaRule::Straight { .. }, Alpha::AsChannel) = (&self.alpha, alpha) {
+        if let (AlphaRule::Straight { .. }, Alpha::AsChannel | Alpha::Premultiplied) =
+            (&self.alpha, alpha)
+        {
             self.alpha = AlphaRule::Filtered;
         }
+        self.premultiplied = alpha == Alpha::Premultiplied && matches!(self.channels(), 2 | 4);
         self
     }
 
@@ -233,8 +255,8 @@ impl PictureFilter {
     /// # Errors
     /// Those of [`PictureFilter::apply`].
     pub fn apply_unrounded(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
-        let y = typed!(picture, |p| self.unrounded(self.raw(p)?)?);
-        let shape = self.filter.output_dim();
+        let y = typed!(picture, |p| self.numbers(self.raw(p)?)?);
+        let shape = self.result_shape();
         Array3::from_shape_vec(shape, y).map_err(|_| too_large("its samples"))
     }
 
@@ -271,7 +293,7 @@ impl PictureFilter {
         f64: Wider<P::Subpixel>,
     {
         let x = self.raw(picture)?;
-        let mut y = memory::zeros(self.filter.output_dim().size(), "the picture's samples")?;
+        let mut y = memory::zeros(self.result_shape().size(), "the picture's samples")?;
         self.compute(x, &mut y)?;
         let (width, height) = self.output_size();
         ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
@@ -282,22 +304,93 @@ impl PictureFilter {
         f32: Wider<T>,
         f64: Wider<T>,
     {
-        if self.signed != Signed::Clip {
-            let (sums, channels) = (self.unrounded(x)?, self.filter.input()[2]);
-            let pixels = Pixels::plain(channels);
-            return store::<T, T>(y, pixels, self.filter.threads(), |start, block| {
+        let pixels = match self.signed {
+            Signed::Clip => self.pixels(x)?,
+            // Shown as numbers.
+            _ => None,
+        };
+        let carried = match &self.alpha {
+            AlphaRule::Carried(carried) => Some(carried),
+            _ => None,
+        };
+        let by_alpha = pixels.is_some_and(|pixels| pixels.premultiplied) && carried.is_some();
+        let masked = self.place.as_ref().is_some_and(Place::is_masked);
+        let shown = pixels.unwrap_or(Pixels::plain(self.channels()));
+        self.within(x, y, shown, |before, y| {
+            if self.signed != Signed::Clip || by_alpha || masked {
+                return self.store_sums(x, y, shown, before);
+            }
+            match pixels {
+                Some(pixels) => self.run(x, y, pixels)?,
+                None => self.filter.run(x, y)?,
+            }
+            if let Some(carried) = carried {
+                carried.copy(x, y, self.width(), self.channels());
+            }
+            Ok(())
+        })
+    }
+
+    /// Stores what is shown of the sums, blended with what stands there.
+    fn store_sums<T: FrameSample<f32> + Channel>(
+        &self,
+        x: &[T],
+        y: &mut [T],
+        pixels: Pixels,
+        before: Before<T>,
+    ) -> Result<()>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        let sums = self.unrounded(x)?;
+        store::<T, T>(y, pixels, self.filter.threads(), |start, block| {
+            block.copy_from_slice(&sums[start..][..block.len()]);
+            show::<T>(self.signed, block, pixels.channels);
+            weigh::<T>(pixels, block);
+            before.blend(start, block);
+        })
+    }
+
+    /// Calls `make` with the part of `y` that is filtered, and what stands in `x` there; the rest of `y`
+    /// becomes what it is in `x`. `pixels` says what numbers are made.
+    fn within<T: Channel, U: Channel>(
+        &self,
+        x: &[T],
+        y: &mut [U],
+        pixels: Pixels,
+        make: impl FnOnce(Before<T>, &mut [U]) -> Result<()>,
+    ) -> Result<()>
+    where
+        f32: Wider<T> + Wider<U>,
+    {
+        match &self.place {
+            Some(place) => place.fill(x, y, pixels, make),
+            None => make(Before::all(x, pixels), y),
+        }
+    }
+
+    /// The whole result, in numbers.
+    fn numbers<T: FrameSample<f32> + Channel>(&self, x: &[T]) -> Result<Vec<f32>>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        if self.place.is_none() {
+            return self.unrounded(x);
+        }
+        let pixels = self.pixels(x)?.unwrap_or(Pixels::plain(self.channels()));
+        let pixels = Pixels { encoded: false, ..pixels };
+        let mut y = memory::zeros(self.result_shape().size(), "the picture's samples")?;
+        self.within::<T, f32>(x, &mut y, pixels, |before, y| {
+            let sums = self.unrounded(x)?;
+            store::<T, f32>(y, pixels, self.filter.threads(), |start, block| {
                 block.copy_from_slice(&sums[start..][..block.len()]);
-                show::<T>(self.signed, block, channels);
-            });
-        }
-        match self.pixels(x)? {
-            Some(pixels) => self.run(x, y, pixels)?,
-            None => self.filter.run(x, y)?,
-        }
-        if let AlphaRule::Carried(carried) = &self.alpha {
-            carried.copy(x, y, self.width(), self.filter.input()[2]);
-        }
-        Ok(())
+                weigh::<T>(pixels, block);
+                before.blend(start, block);
+            })
+        })?;
+        Ok(y)
     }
 
     fn unrounded<T: FrameSample<f32> + Channel>(&self, x: &[T]) -> Result<Vec<f32>>
@@ -350,8 +443,11 @@ impl PictureFilter {
             _ => false,
         };
         let decoded = self.light == Light::Linear && !T::IS_LIGHT;
-        let pixels = Pixels { channels, weighed, decoded, encoded: decoded };
-        Ok((weighed || decoded).then_some(pixels))
+        // Of levels as they are, only those are no more than alpha that are filtered as that is.
+        let filtered = !matches!(self.alpha, AlphaRule::Carried(_));
+        let premultiplied = self.premultiplied && !T::IS_LIGHT && (decoded || filtered);
+        let pixels = Pixels { channels, weighed, premultiplied, decoded, encoded: decoded };
+        Ok((weighed || premultiplied || decoded).then_some(pixels))
     }
 
     /// Filters pixels; `y` has the units of `x`, whatever it is stored as.
@@ -386,6 +482,16 @@ impl PictureFilter {
         Ok(())
     }
 
+    /// Channels, alpha among them.
+    fn channels(&self) -> usize {
+        self.filter.input()[2]
+    }
+
+    /// Shape of the results: the picture's where a part of that is filtered.
+    fn result_shape(&self) -> Ix3 {
+        if self.place.is_some() { *self.filter.input() } else { *self.filter.output() }
+    }
+
     /// Width of the input.
     fn width(&self) -> usize {
         self.filter.input()[1]
@@ -407,7 +513,7 @@ impl PictureFilter {
         picture: &'p mut ImageBuffer<P, Vec<P::Subpixel>>,
     ) -> Result<&'p mut [P::Subpixel]> {
         let dim = shape(picture);
-        self.filter.check_shape("output", &self.filter.output_dim(), &dim)?;
+        self.filter.check_shape("output", &self.result_shape(), &dim)?;
         Ok(&mut picture.as_flat_samples_mut().samples[..dim.size()])
     }
 }
@@ -462,6 +568,8 @@ fn too_large(what: &str) -> Error {
     Error::TooLarge { what: "picture", detail: format!("{what} exceed what a picture can hold") }
 }
 
+#[cfg(test)]
+mod place_tests;
 #[cfg(test)]
 mod signed_tests;
 #[cfg(test)]

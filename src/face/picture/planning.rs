@@ -5,6 +5,7 @@ use ndarray::{Axis, Ix2, Ix3};
 
 use super::carried::Carried;
 use super::colours::{Colours, edges_are_inside, with_constants};
+use super::place::Place;
 use super::{AlphaRule, PictureFilter, too_large};
 use crate::element::DType;
 use crate::error::{Error, Result};
@@ -37,10 +38,16 @@ impl FilterBuilder<f32, Ix2> {
             (given.iter().map(|&tap| f64::from(tap)).sum::<f64>() - 1.0).abs() <= 1e-3;
         // Where each output is one pixel there is no mean for alpha to weigh.
         let mixes_pixels = given.iter().filter(|tap| **tap != 0.0).count() > 1;
-        let options = with_channels(&self.options)?;
+        let mut options = with_channels(&self.options, channels)?;
         check_valid(&self.options, [height as usize, width as usize], given.dim())?;
         let kernel = given.insert_axis(Axis(2));
         let shape = (height as usize, width as usize, channels);
+        let place = Place::new(self, [shape.0, shape.1], channels)?;
+        if let Some(place) = &place {
+            let whole = Problem::new(&[shape.0, shape.1, shape.2], kernel.shape(), &options)?;
+            check_same_size(&whole)?;
+            options = options.outputs(place.outputs());
+        }
         let problem = Problem::new(&[shape.0, shape.1, shape.2], kernel.shape(), &options)?;
         let mut builder = FilterBuilder::new(self.convolver.clone(), Ok(kernel)).options(options);
         (builder.request, builder.check) = (self.request, self.check);
@@ -98,7 +105,17 @@ impl FilterBuilder<f32, Ix2> {
             false => Colours::default(),
         };
         let signed = Signed::default();
-        Ok(PictureFilter { filter, light, lit_outside, alpha, opaque, colours, signed })
+        Ok(PictureFilter {
+            filter,
+            light,
+            lit_outside,
+            alpha,
+            premultiplied: false,
+            opaque,
+            colours,
+            signed,
+            place,
+        })
     }
 
     /// In which light pictures of 8 and of 16 bits are filtered. Default: [`Light::AsStored`].
@@ -144,7 +161,7 @@ fn between(
 }
 
 /// The options of two axes, for three: every channel is filtered on its own.
-fn with_channels(options: &Options<f32>) -> Result<Options<f32>> {
+fn with_channels(options: &Options<f32>, channels: usize) -> Result<Options<f32>> {
     fn and<T: Clone>(given: &PerAxis<T>, option: &'static str, channels: T) -> Result<PerAxis<T>> {
         let mut each = given.resolve(option, 2)?;
         each.push(channels);
@@ -157,6 +174,10 @@ fn with_channels(options: &Options<f32>) -> Result<Options<f32>> {
         stride: and(&options.stride, "stride", 1)?,
         dilation: and(&options.dilation, "dilation", 1)?,
         origin: and(&options.origin, "origin", 0)?,
+        outputs: match &options.outputs {
+            Some(outputs) => Some(and(outputs, "outputs", 0..channels)?),
+            None => None,
+        },
     })
 }
 
@@ -181,6 +202,22 @@ fn check_valid(options: &Options<f32>, picture: [usize; 2], kernel: (usize, usiz
          {h} x {w} and a {dilated}kernel of {m} x {n} (height x width)"
     );
     Err(Error::TooLarge { what: "kernel", detail })
+}
+
+/// Checks that a result can take the place of what it is made of.
+fn check_same_size(problem: &Problem) -> Result<()> {
+    if problem.output == problem.input {
+        return Ok(());
+    }
+    let of = |shape: &[usize]| format!("{} x {}", shape[1], shape[0]);
+    Err(Error::Inadmissible {
+        wanted: "a region or a mask".into(),
+        reason: format!(
+            "expected results of the picture's own size {} (mode same, stride 1), got {}",
+            of(&problem.input),
+            of(&problem.output)
+        ),
+    })
 }
 
 fn channels(color: ColorType) -> Result<usize> {

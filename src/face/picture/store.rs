@@ -26,6 +26,19 @@ where
     })
 }
 
+/// Multiplies the colours of pixels by their alpha, where that is divided out as they are stored.
+pub(super) fn weigh<T: Channel>(pixels: Pixels, block: &mut [f32]) {
+    if !pixels.weighed {
+        return;
+    }
+    for pixel in block.chunks_exact_mut(pixels.channels) {
+        if let Some((alpha, colours)) = pixel.split_last_mut() {
+            let part = *alpha / T::OPAQUE;
+            colours.iter_mut().for_each(|colour| *colour *= part);
+        }
+    }
+}
+
 /// Makes sums to what they are shown as; alpha is left as it is.
 pub(super) fn show<T: Channel>(signed: Signed, sums: &mut [f32], channels: usize) {
     match signed {

@@ -52,7 +52,7 @@ impl UnsharpBuilder<f32, Ix2> {
     ) -> Result<PictureUnsharp> {
         self.check_values()?;
         let blur = self.blur.for_pictures(width, height, color)?;
-        check_same(blur.filter.input().slice(), blur.filter.output().slice())?;
+        check_same(blur.filter.input().slice(), blur.result_shape().slice())?;
         Ok(PictureUnsharp { blur, values: [self.amount, self.threshold] })
     }
 }
@@ -105,7 +105,7 @@ impl PictureUnsharp {
     /// # Errors
     /// Those of [`PictureFilter::apply`].
     pub fn apply_unrounded(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
-        let shape = *self.blur.filter.output();
+        let shape = self.blur.result_shape();
         let mut y = memory::zeros(shape.size(), "the picture's samples")?;
         typed!(picture, |p| self.run(self.blur.raw(p)?, &mut y, false)?);
         Array3::from_shape_vec(shape, y).map_err(|_| too_large("its samples"))
@@ -119,7 +119,7 @@ impl PictureUnsharp {
         f32: Wider<P::Subpixel>,
         f64: Wider<P::Subpixel>,
     {
-        let mut y = memory::zeros(self.blur.filter.output().size(), "the picture's samples")?;
+        let mut y = memory::zeros(self.blur.result_shape().size(), "the picture's samples")?;
         self.run(self.blur.raw(picture)?, &mut y, true)?;
         let (width, height) = self.blur.output_size();
         ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
@@ -135,16 +135,21 @@ impl PictureUnsharp {
         f32: Wider<T> + Wider<U>,
         f64: Wider<T>,
     {
-        let blurred = self.blur.unrounded(x)?;
-        let channels = self.blur.filter.input()[2];
+        let channels = self.blur.channels();
         let decoded = self.blur.light == Light::Linear && !T::IS_LIGHT;
-        let pixels = Pixels { decoded, encoded: encoded && decoded, ..Pixels::plain(channels) };
-        store::<T, U>(y, pixels, self.blur.filter.threads(), |start, block| {
-            let mut samples = [0.0; BLOCK];
-            let samples = &mut samples[..block.len()];
-            input::<f32, T>(x, pixels).read(start, samples);
-            pointwise::sharpened(samples, &blurred[start..][..block.len()], self.values, block);
-            copy_alpha(samples, block, channels);
+        let premultiplied = self.blur.premultiplied && !T::IS_LIGHT;
+        let encoded = encoded && decoded;
+        let pixels = Pixels { premultiplied, decoded, encoded, ..Pixels::plain(channels) };
+        self.blur.within(x, y, pixels, |before, y| {
+            let blurred = self.blur.unrounded(x)?;
+            store::<T, U>(y, pixels, self.blur.filter.threads(), |start, block| {
+                let mut samples = [0.0; BLOCK];
+                let samples = &mut samples[..block.len()];
+                input::<f32, T>(before.samples, pixels).read(start, samples);
+                pointwise::sharpened(samples, &blurred[start..][..block.len()], self.values, block);
+                copy_alpha(samples, block, channels);
+                before.blend(start, block);
+            })
         })
     }
 }
