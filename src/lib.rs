@@ -79,7 +79,12 @@ pub use face::filter::profile::{DeviceTimes, Profile};
 pub use face::gradient::{GradientBuilder, GradientFilter};
 pub use face::normalized::NanFilter;
 #[cfg(feature = "image")]
-pub use face::picture::{PictureFilter, gradient::PictureGradient, unsharp::PictureUnsharp};
+pub use face::picture::{
+    PictureFilter,
+    gradient::PictureGradient,
+    unsharp::PictureUnsharp,
+    view::{Picture, PictureMut, PictureSample, PictureView},
+};
 pub use face::stream::{Results, Stream};
 pub use face::template::{TemplateBuilder, TemplateFilter};
 pub use face::unsharp::{UnsharpBuilder, UnsharpFilter};

@@ -8,6 +8,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 
 use super::Ends;
 pub(crate) use super::Pixels;
+pub(crate) use super::gaps::Rows;
 use super::rows::{Input, Output, Reader, Writer};
 use super::transfer::Channel;
 use crate::element::transform::Real;
@@ -27,7 +28,7 @@ impl Pixels {
 
 /// Both ends of a convolution of pixels; `y` has the units of `x`, whatever it is stored as.
 pub(crate) fn ends<'f, C, T: Channel, U: Channel>(
-    x: &'f [T],
+    x: Rows<'f, T>,
     y: &'f mut [U],
     pixels: Pixels,
 ) -> Ends<'f, C>
@@ -38,13 +39,14 @@ where
 }
 
 /// Pixels that are read.
-pub(crate) fn input<C, T: Channel>(x: &[T], pixels: Pixels) -> Input<'_, C>
+pub(crate) fn input<C, T: Channel>(x: Rows<'_, T>, pixels: Pixels) -> Input<'_, C>
 where
     C: Real + Wider<T> + From<f32>,
 {
     let read: fn(Pixels, &[u8], usize, &mut [C]) =
         |pixels, from, at, to| read::<C, T>(pixels, cast_slice(from), at, to);
-    Input::Stored(cast_slice(x), Reader { size: size_of::<T>(), pixels, read })
+    let (samples, gaps) = x.parts();
+    Input::Stored(cast_slice(samples), Reader { size: size_of::<T>(), pixels, gaps, read })
 }
 
 /// Pixels that are written, in the units of `T`.
@@ -212,7 +214,8 @@ mod tests {
     fn both(x: &[u8], pixels: Pixels) -> (Vec<f32>, Vec<u8>) {
         let mut y = vec![99u8; x.len()];
         let mut wide = vec![f32::NAN; x.len()];
-        let (input, mut output) = ends::<f32, u8, u8>(x, &mut y, pixels);
+        let rows = Rows::new(x, 1, x.len(), x.len());
+        let (input, mut output) = ends::<f32, u8, u8>(rows, &mut y, pixels);
         input.read(0, &mut wide);
         output.write(0, &wide);
         (wide, y)
@@ -259,7 +262,8 @@ mod tests {
             for decoded in [false, true] {
                 let pixels = Pixels { channels, weighed: true, decoded, encoded: true };
                 let mut y = vec![0u16; x.len()];
-                let (input, _) = ends::<f64, _, _>(&x, &mut y, pixels);
+                let rows = Rows::new(&x, 1, x.len(), x.len());
+                let (input, _) = ends::<f64, _, _>(rows, &mut y, pixels);
                 let mut whole = vec![0.0; x.len() / channels * channels];
                 input.read(0, &mut whole);
                 for start in 0..whole.len() {
