@@ -4,6 +4,7 @@ mod about;
 mod apply;
 mod args;
 mod array;
+mod axis;
 mod bench;
 mod builtin;
 mod calibrate;
@@ -27,8 +28,10 @@ mod raster;
 mod report;
 mod room;
 mod show;
+mod standard;
 mod threads;
 mod tiff;
+mod wrapping;
 
 use std::process::ExitCode;
 

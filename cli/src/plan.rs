@@ -17,7 +17,7 @@ pub fn run(args: &Plan) -> Result<()> {
 
 fn typed<A: Value>(args: &Plan) -> Result<String> {
     let meaning = &args.meaning;
-    let options = meaning.options(Boundary::<A>::Zero)?;
+    let options = meaning.options(Boundary::<A>::Zero, args.shape.0.len())?;
     let mut request = Request::default();
     request.method = meaning.method.into();
     request.device = meaning.device.into();
@@ -28,7 +28,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
     let convolver = Convolver::new();
     let shape = &args.shape.0;
     if let Some(spec) = &args.kernel {
-        let kernel = Kernel::load(spec, 1.0)?;
+        let kernel = Kernel::load(spec, 1.0)?.along(meaning.axis())?;
         ensure!(
             matches!(kernel.operation, Operation::Convolution),
             "kernel {spec}: a plan is one of a single kernel: expected gaussian:SIGMA or sobel-x, for \

@@ -10,5 +10,6 @@ mod kernels;
 mod misread;
 mod openexr;
 mod pictures;
+mod standard;
 mod tiffs;
 mod whole;
