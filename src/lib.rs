@@ -82,8 +82,9 @@ pub use face::normalized::NanFilter;
 pub use face::picture::{
     PictureFilter,
     gradient::PictureGradient,
+    source::{Picture, PictureMut, PictureSample},
     unsharp::PictureUnsharp,
-    view::{Picture, PictureMut, PictureSample, PictureView},
+    view::PictureView,
 };
 pub use face::stream::{Results, Stream};
 pub use face::template::{TemplateBuilder, TemplateFilter};

@@ -5,7 +5,7 @@
     not(feature = "image"),
     allow(dead_code, reason = "only rows of pictures have gaps between them")
 )]
-pub(crate) mod gaps;
+mod gaps;
 #[cfg(feature = "image")]
 pub(crate) mod pixels;
 pub(crate) mod rows;

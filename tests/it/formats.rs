@@ -33,9 +33,11 @@ where
     }
     assert_eq!(filter.apply_of(&frame).expect("runs"), result, "{what}");
     let numbers = filter.apply_unrounded(&frame).expect("runs");
-    let largest = exact.iter().fold(1.0, |largest: f32, y| largest.max(y.abs()));
+    let largest = exact.iter().filter(|y| y.is_finite());
+    let largest = largest.fold(1.0, |largest: f32, y| largest.max(y.abs()));
     for (got, exact) in numbers.iter().zip(&exact) {
-        assert!((got - exact).abs() <= 1e-5 * largest, "{what}: {got}, {exact}\n{plan}");
+        let same = got == exact || got.is_nan() && exact.is_nan();
+        assert!(same || (got - exact).abs() <= 1e-5 * largest, "{what}: {got}, {exact}\n{plan}");
     }
 }
 
@@ -362,7 +364,7 @@ fn a_filter_of_f64_takes_larger_integers() {
     let x = ndarray::arr1(&[i32::MIN, -7, 2, 2]);
     assert_eq!(
         filter.apply_of(&x).expect("runs"),
-        ndarray::arr1(&[i32::MIN, -1_073_741_837, 1, 4])
+        ndarray::arr1(&[i32::MIN, -1_073_741_830, 0, 4])
     );
     // As a kernel that is longer than its input, too, and where results are checked.
     let swapped =

@@ -19,14 +19,16 @@ use crate::words::{Alpha, Light, Signed};
 use carried::Carried;
 use colours::Colours;
 use run::Run;
+use source::{Picture, PictureMut, Samples, each, sealed};
 use store::{show, store};
-use view::{Picture, PictureMut, Samples, each, sealed};
 
 mod carried;
 mod colours;
 pub(crate) mod gradient;
+mod images;
 mod planning;
 mod run;
+pub(crate) mod source;
 mod store;
 pub(crate) mod unsharp;
 pub(crate) mod view;

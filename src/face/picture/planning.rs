@@ -5,7 +5,7 @@ use ndarray::{Axis, Ix2, Ix3};
 
 use super::carried::Carried;
 use super::colours::{Colours, edges_are_inside, with_constants};
-use super::view::{Picture, PictureSample, PixelType, View};
+use super::source::{Picture, PictureSample, PixelType, View};
 use super::{AlphaRule, PictureFilter, too_large};
 use crate::element::DType;
 use crate::error::{Error, Result};

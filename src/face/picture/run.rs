@@ -2,11 +2,11 @@
 
 use ndarray::{Array3, Dimension, Ix3};
 
+use super::source::{Picture, PictureMut, Samples, SamplesMut, View, ViewMut, each, sealed};
 use super::too_large;
-use super::view::{Picture, PictureMut, Samples, SamplesMut, View, ViewMut, each, sealed};
 use crate::element::wider::Wider;
 use crate::error::{Error, Result};
-use crate::format::gaps::Rows;
+use crate::format::pixels::Rows;
 use crate::util::memory;
 
 /// What runs over the samples of pictures of one size.

@@ -5,8 +5,8 @@ use ndarray::{Array3, Dimension, Ix2, Ix3};
 
 use super::PictureFilter;
 use super::run::{self, Run};
+use super::source::{Picture, PictureMut, PictureSample, PixelType, View, sealed};
 use super::store::{copy_alpha, store};
-use super::view::{Picture, PictureMut, PictureSample, PixelType, View, sealed};
 use crate::element::wider::Wider;
 use crate::error::Result;
 use crate::face::pointwise::{self, BLOCK};

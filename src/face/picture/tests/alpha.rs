@@ -1,6 +1,7 @@
 //! What alpha does, and light.
 
 use super::*;
+use crate::prove::check::Check;
 use crate::words::{Method, Precision};
 use ::image::{ColorType, Pixel, RgbImage};
 
@@ -257,7 +258,7 @@ fn linear_light_is_the_same_on_every_way() {
         let builder = cpu().picture_filter(&blur).boundary(boundary).light(Light::Linear);
         let plain = builder.clone().for_picture(&picture).unwrap().alpha(alpha);
         // Results that are checked go another way.
-        let checked = builder.check(crate::Check::Sampled(50)).for_picture(&picture).unwrap();
+        let checked = builder.check(Check::Sampled(50)).for_picture(&picture).unwrap();
         let checked = checked.alpha(alpha).apply(&picture).unwrap();
         assert_eq!(plain.apply(&picture).unwrap(), checked, "{boundary:?} {alpha:?}");
     }

@@ -1,8 +1,10 @@
 //! Pictures of every kind that can be read: what comes out does not depend on what holds the samples.
 
 use super::*;
-use crate::face::picture::view::{PictureSample, PictureView};
+use crate::face::picture::source::PictureSample;
+use crate::face::picture::view::PictureView;
 use crate::kernel::builtin::Derivatives;
+use crate::prove::check::Check;
 use crate::words::{Light, Method, Signed};
 use ::image::{Pixel, RgbImage, imageops};
 use ndarray::Axis;
@@ -57,7 +59,7 @@ where
                 assert!(again.apply(&view).unwrap() == again.apply(picture).unwrap(), "{what}");
                 assert!(filter.profile(&view).is_ok());
                 // Results that are checked go another way.
-                let checked = builder.check(crate::Check::Sampled(9)).for_picture(&view).unwrap();
+                let checked = builder.check(Check::Sampled(9)).for_picture(&view).unwrap();
                 assert!(checked.apply(&view).unwrap() == checked.apply(picture).unwrap(), "{what}");
             }
         }
