@@ -1,6 +1,6 @@
 //! One axis of several, as `--axis` counts them.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use ndarray::{ArrayD, IxDyn};
 
 use crate::dtype::Value;
@@ -26,12 +26,19 @@ impl Numbered {
 
     /// A kernel of one axis, along this one of an array.
     pub fn laid<A: Value>(self, taps: ArrayD<A>, rank: usize) -> Result<ArrayD<A>> {
-        let axis = self.of(rank)?;
-        let of = taps.shape().to_vec();
-        ensure!(of.len() == 1, "--axis: expected a kernel with one axis, got one of shape {of:?}");
-        let mut shape = vec![1; rank];
-        shape[axis] = of[0];
+        let shape = self.shape(taps.shape(), rank)?;
         Ok(taps.into_shape_with_order(IxDyn(&shape))?)
+    }
+
+    /// The shape that a kernel of one axis has along this one of an array.
+    pub fn shape(self, kernel: &[usize], rank: usize) -> Result<Vec<usize>> {
+        let axis = self.of(rank)?;
+        let [taps] = *kernel else {
+            bail!("--axis: expected a kernel with one axis, got one of shape {kernel:?}");
+        };
+        let mut shape = vec![1; rank];
+        shape[axis] = taps;
+        Ok(shape)
     }
 }
 
@@ -47,5 +54,7 @@ mod tests {
             assert!(error.contains("expected -3 to 2 of 3 axes"), "{error}");
         }
         assert!(Numbered(0).of(0).is_err());
+        assert_eq!(Numbered(-2).shape(&[5], 3).unwrap(), [1, 5, 1]);
+        assert!(Numbered(0).shape(&[5, 1], 3).is_err());
     }
 }

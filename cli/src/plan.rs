@@ -48,14 +48,18 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         return Ok(printed(args, filter.for_shape(IxDyn(shape))?.plan()));
     }
     let kernel = args.kernel_shape.as_ref().map_or(&[][..], |shape| &shape.0);
-    let problem = Problem::new(shape, kernel, &options)?;
+    let kernel = match meaning.axis() {
+        Some(axis) => axis.shape(kernel, shape.len())?,
+        None => kernel.to_vec(),
+    };
+    let problem = Problem::new(shape, &kernel, &options)?;
     let facts = KernelFacts::unknown(problem.geometry().taps());
     if request.method == convolve::Method::Measured {
         let most = 1 << 28;
         ensure!(facts.sum <= f64::from(most), "a kernel to measure with has at most {most} taps");
         // Nothing can be timed without taps. These are no outer product.
         let mut i = 0;
-        let taps = ArrayD::from_shape_simple_fn(kernel, || {
+        let taps = ArrayD::from_shape_simple_fn(kernel.as_slice(), || {
             i += 1;
             A::exactly(Number::Integer(((i * 2_654_435_761 % (1 << 32)) >> 16) % 7))
                 .unwrap_or_default()

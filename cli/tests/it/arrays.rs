@@ -365,6 +365,11 @@ fn one_axis_alone_is_filtered() {
         let expected: Vec<f32> = expected.iter().copied().collect();
         assert!(data == bytemuck::cast_slice::<f32, u8>(&expected), "{arguments}");
     }
+    let plan = |of: &str| {
+        String::from_utf8(place.run(&format!("plan --shape 4x5x6 --axis 1 {of}")).stdout).unwrap()
+    };
+    assert!(plan("--kernel-shape 3").contains("a kernel of 1 x 3 x 1"));
+    assert!(plan("--kernel box:3").contains("a kernel of 1 x 3 x 1"));
     // Built-in kernels have the axes of what they filter.
     for kernel in ["laplacian", "sharpen", "gaussian-derivative:1,2", "unsharp:1,0.5", "dog:1,2"] {
         place.succeed(&format!("apply x.npy -k {kernel} -o y.npy --axis 1 --device cpu"));

@@ -216,6 +216,8 @@ fn options() {
     refused(&place, "apply -k identity -o out.npy", "IN");
     refused(&place, "plan --shape 9x9", "--kernel");
     refused(&place, "plan --shape 9x9 --kernel-shape 3", "2 axes");
+    refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --axis 1", "a kernel with one axis");
+    refused(&place, "plan --shape 9x9 --kernel gaussian:1 --axis 2", "expected -2 to 1 of 2 axes");
     refused(&place, "plan --shape 9xx --kernel-shape 3", "2048x2048");
     refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --runs 0", "1..");
     refused(&place, "bench --seconds=-1", "expected a number of seconds");
