@@ -247,6 +247,23 @@ pub enum Error {
         /// The pixel type of the picture for the result.
         got: String,
     },
+    /// Samples that are no picture of the size that was given.
+    #[error(
+        "a view of {width} x {height} pixels: expected a pitch of at least {row} samples, and samples up to \
+         the end of the last row, got a pitch of {pitch} and {samples} samples"
+    )]
+    Pitch {
+        /// Width of the picture.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// Samples of a row.
+        row: usize,
+        /// Samples from the start of a row to that of the next.
+        pitch: usize,
+        /// Samples in all.
+        samples: usize,
+    },
 }
 
 /// `Result` with this library's [`Error`].

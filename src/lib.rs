@@ -82,7 +82,13 @@ pub use face::filter::profile::{DeviceTimes, Profile};
 pub use face::gradient::{GradientBuilder, GradientFilter};
 pub use face::normalized::NanFilter;
 #[cfg(feature = "image")]
-pub use face::picture::{PictureFilter, gradient::PictureGradient, unsharp::PictureUnsharp};
+pub use face::picture::{
+    PictureFilter,
+    gradient::PictureGradient,
+    source::{Picture, PictureMut, PictureSample},
+    unsharp::PictureUnsharp,
+    view::PictureView,
+};
 pub use face::stream::{Results, Stream};
 pub use face::template::{TemplateBuilder, TemplateFilter};
 pub use face::unsharp::{UnsharpBuilder, UnsharpFilter};

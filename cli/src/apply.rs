@@ -42,13 +42,15 @@ pub struct Session<'a> {
 }
 
 pub fn run(args: &Apply) -> Result<()> {
-    let Jobs { jobs, folder, passed_over } = Jobs::new(&args.inputs, &args.output)?;
+    leftovers::remove_on_signals()?;
+    let Jobs { jobs, folder, passed_over } =
+        Jobs::new(&args.inputs, &args.output, args.format.as_deref())?;
     let compressed = args.quality.is_some() || args.subsampling.is_some();
     ensure!(
         !compressed || jobs.iter().any(|job| formats::is_jpeg(&job.output)),
         "--quality and --subsampling go with JPEGs: expected an output that ends in jpg"
     );
-    let kernel = Kernel::load(&args.kernel, args.scale)?;
+    let kernel = Kernel::load(&args.kernel, args.scale)?.along(args.meaning.axis())?;
     let mask = args.mask.as_deref().map(|mask| read_mask(mask, args.max_pixels)).transpose()?;
     let session = Session {
         args,
@@ -60,7 +62,6 @@ pub fn run(args: &Apply) -> Result<()> {
         remarks: Mutex::default(),
         gpu: Mutex::default(),
     };
-    leftovers::remove_on_signals()?;
     let pictures = Pictures::new(&session);
     if jobs.iter().any(|job| job.kind == Kind::Picture) {
         pictures.check_kernel()?;
@@ -85,8 +86,8 @@ pub fn run(args: &Apply) -> Result<()> {
 
 fn one(session: &Session, pictures: &Pictures, job: &Job) -> Result<()> {
     match job.kind {
-        Kind::Picture => pictures.run(&job.input, &job.output),
-        Kind::Array => array::run(session, &job.input, &job.output),
+        Kind::Picture => pictures.run(job),
+        Kind::Array => array::run(session, job),
     }
 }
 

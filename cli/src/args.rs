@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use crate::axis::Numbered;
 use crate::builtin;
 use crate::dtype::{DType, Value};
+use crate::formats;
 use crate::jpeg::Subsampling;
 use crate::number::Number;
 use crate::place::Region;
@@ -114,13 +116,14 @@ alpha multiplied in, as OpenEXR's have and a TIFF's may, are filtered so, and st
 formats that have it.
 Arrays keep dtype and rank, by default in mode same with boundary zero; integers wrap;
 booleans are taken as 0 and 1 in f32. All axes are filtered: --channels last leaves the
-last one alone, for H x W x 3.
+last one alone, for H x W x 3, and --axis N all but one.
 Colour profile, Exif, XMP and resolution stay with a picture where the output's format has
 a place for them; what has none is named. A picture on its side is turned upright. A JPEG
 is compressed as its input was, with the same tables and chroma.
 A file is put in its place when it is whole, or not at all. Of several files each is
 filtered on its own, many at one time: those that fail are named at the end (status 2), the
-others are written. Files in the outputs' places are replaced (of a link, the file that it
+others are written. - reads what it is by its content, and -o - writes to standard output, where
+nothing else is printed then. Files in the outputs' places are replaced (of a link, the file that it
 points to); pipes and devices are refused. In a folder, what does not end like a picture is
 passed over, and named.
 
@@ -136,6 +139,8 @@ Examples:
   convolve apply photo.png --kernel gradient:scharr --scale 1/8 -o edges.png
   convolve apply photo.png --kernel sobel-y --scale 1/4 --signed offset -o slopes.png
   convolve apply rgb.npy --kernel gaussian:2 --channels last --dtype f32 -o y.npy
+  curl -s https://example.org/a.jpg | convolve apply - --kernel gaussian:4 -o - > blurred.jpg
+  convolve apply traces.npy --kernel gaussian-derivative:3,1 --axis -1 --dtype f32 -o y.npy
   convolve apply volume.npy --kernel k.npy --mode valid --explain --verify -o y.npy";
 
 const PLAN_HELP: &str = "\
@@ -146,15 +151,18 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = format!("{}\n\n{APPLY_HELP}", kernels()))]
 pub struct Apply {
-    /// Pictures, folders of pictures, or .npy arrays
+    /// Pictures, folders of pictures, or .npy arrays; - is one of them from standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// The kernel: a built-in or a file, see below
     #[arg(short, long, allow_hyphen_values = true)]
     pub kernel: String,
-    /// A file; a folder for several inputs or a folder
+    /// A file; a folder for several inputs or a folder; - for standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// Format of standard output: png, tif, jpg, .. or npy [default: the input's]
+    #[arg(long, value_name = "NAME", value_parser = output_format)]
+    pub format: Option<String>,
     /// Multiply the kernel, with a number or a fraction such as 1/8
     #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true)]
     #[arg(value_parser = factor)]
@@ -180,7 +188,7 @@ pub struct Apply {
     #[arg(long, value_enum)]
     pub dtype: Option<DType>,
     /// What the last axis of an array is; channels are filtered one by one
-    #[arg(long, value_enum, default_value_t = Channels::None)]
+    #[arg(long, value_enum, default_value_t = Channels::None, conflicts_with = "axis")]
     pub channels: Channels,
     /// Leave NaN out: means of the samples that are there (f32, f64; taps of at least 0)
     #[arg(long, conflicts_with_all = ["verify", "profile"])]
@@ -289,6 +297,10 @@ pub struct Meaning {
     /// Correlate: do not reverse the kernel
     #[arg(long)]
     pub correlate: bool,
+    /// Filter along one axis alone, with a kernel of one axis: 0 is the first (a picture's height), -1
+    /// the last (an array's; of a picture its width)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub axis: Option<isize>,
     /// Keep every N-th sample; one number, or one per axis
     #[arg(long, value_name = "N[,N...]", default_value = "1", allow_hyphen_values = true)]
     pub stride: Each<usize>,
@@ -314,6 +326,15 @@ pub struct Meaning {
     /// kernel's sum, or 0.25-levels of a picture of 8 or 16 bits [default: rounding alone]
     #[arg(long, value_name = "E", allow_hyphen_values = true, value_parser = tolerance)]
     pub tolerance: Option<Tolerance>,
+}
+
+/// `png`, or whatever else names of files end in.
+fn output_format(text: &str) -> Result<String, String> {
+    let name = PathBuf::from("_").with_extension(text);
+    match formats::is_array(&name) || formats::format(&name).is_some() {
+        true => Ok(text.into()),
+        false => Err(format!("expected npy or {}", formats::extensions())),
+    }
 }
 
 /// `0.125` or `1/8`.
@@ -453,19 +474,33 @@ impl Apply {
 }
 
 impl Meaning {
-    /// The library's options, with this boundary where none was given.
+    /// The library's options for so many axes, with this boundary where none was given.
     pub fn options<A: Value>(
         &self,
         boundary: convolve::Boundary<A>,
+        rank: usize,
     ) -> anyhow::Result<convolve::Options<A>> {
         let operation = if self.correlate { Operation::Correlate } else { Operation::Convolve };
-        Ok(convolve::Options::default()
-            .operation(operation)
-            .mode(self.mode.into())
-            .boundary(self.boundaries(boundary)?.per_axis())
-            .stride(self.stride.per_axis())
-            .dilation(self.dilation.per_axis())
-            .origin(self.origin.per_axis()))
+        let options = convolve::Options::default().operation(operation).mode(self.mode.into());
+        let edges = self.boundaries(boundary)?;
+        let Some(axis) = self.axis() else {
+            return Ok(options
+                .boundary(edges.per_axis())
+                .stride(self.stride.per_axis())
+                .dilation(self.dilation.per_axis())
+                .origin(self.origin.per_axis()));
+        };
+        let place = (axis.of(rank)?, rank);
+        Ok(options
+            .boundary(edges.along("boundary", place, convolve::Boundary::Zero)?)
+            .stride(self.stride.along("stride", place, 1)?)
+            .dilation(self.dilation.along("dilation", place, 1)?)
+            .origin(self.origin.along("origin", place, 0)?))
+    }
+
+    /// The only axis that is filtered along.
+    pub fn axis(&self) -> Option<Numbered> {
+        self.axis.map(Numbered)
     }
 
     /// The same for an array with channels after so many axes.
@@ -476,14 +511,15 @@ impl Meaning {
     ) -> anyhow::Result<convolve::Options<A>> {
         let edges = self.boundaries(boundary)?;
         Ok(self
-            .options(boundary)?
+            .options(boundary, axes)?
             .boundary(edges.and("boundary", axes, convolve::Boundary::Zero)?)
             .stride(self.stride.and("stride", axes, 1)?)
             .dilation(self.dilation.and("dilation", axes, 1)?)
             .origin(self.origin.and("origin", axes, 0)?))
     }
 
-    fn boundaries<A: Value>(
+    /// What is outside along each axis, or along all of them.
+    pub fn boundaries<A: Value>(
         &self,
         otherwise: convolve::Boundary<A>,
     ) -> anyhow::Result<Each<convolve::Boundary<A>>> {
@@ -524,6 +560,20 @@ impl<T: Clone> Each<T> {
             "{option}: expected one value, or {axes} (one per axis before the channels), got {given}"
         );
         each.push(channels);
+        Ok(each.into())
+    }
+
+    /// The value of one axis of so many, and one for all others.
+    fn along(
+        &self,
+        option: &str,
+        (axis, rank): (usize, usize),
+        others: T,
+    ) -> anyhow::Result<convolve::PerAxis<T>> {
+        let given = self.0.len();
+        ensure!(given == 1, "{option}: expected one value, that of --axis, got {given}");
+        let mut each = vec![others; rank];
+        each[axis] = self.0[0].clone();
         Ok(each.into())
     }
 

@@ -9,6 +9,7 @@ use ndarray::{ArrayD, Axis, Dimension, IxDyn};
 use crate::apply::Session;
 use crate::args::Channels;
 use crate::dtype::{DType, Value};
+use crate::jobs::Job;
 use crate::kernel::{Kernel, read_taps};
 use crate::npy::{self, Npy};
 use crate::number::Number;
@@ -17,14 +18,15 @@ use crate::output;
 use crate::place::check_no_picture;
 use crate::room;
 use crate::with_dtype;
+use crate::wrapping;
 
 /// Convolves one array.
-pub fn run(session: &Session, input: &Path, output: &Path) -> Result<()> {
-    let npy = Npy::open(input)?;
+pub fn run(session: &Session, job: &Job) -> Result<()> {
+    let npy = Npy::open(job.source())?;
     // A mean of booleans is none.
     let own = if npy.boolean { DType::F32 } else { npy.dtype };
     let dtype = session.args.dtype.unwrap_or(own);
-    with_dtype!(dtype, typed(session, npy, input, output))
+    with_dtype!(dtype, typed(session, npy, &job.input, &job.output))
 }
 
 fn typed<A: Value>(session: &Session, npy: Npy, input: &Path, output: &Path) -> Result<()> {
@@ -47,6 +49,9 @@ fn typed<A: Value>(session: &Session, npy: Npy, input: &Path, output: &Path) -> 
     let offset = A::exactly(Number::Real(kernel.offset))
         .map_err(|reason| anyhow!("kernel {}: offset: {reason}", kernel.name()))?;
     let y = planned.run(session, &x, offset)?;
+    if let Some(text) = wrapping::remark(&taps(kernel)?, &x, &outside(session)?, offset) {
+        session.remark(input, text);
+    }
     drop(x);
     output::write(output, |file| npy::write(file, &y))
 }
@@ -62,7 +67,9 @@ fn planner<A: Value>(
     let (kernel, options) = match session.args.channels {
         Channels::None => {
             let kernel = session.kernel.cast::<A>(rank)?;
-            if let ([_, _, 1 | 3 | 4], Some(2..)) = (shape, kernel.shape().last()) {
+            if let ([_, _, 1 | 3 | 4], Some(2..), None) =
+                (shape, kernel.shape().last(), meaning.axis)
+            {
                 session.remark(
                     input,
                     format!(
@@ -71,7 +78,7 @@ fn planner<A: Value>(
                     ),
                 );
             }
-            (kernel, meaning.options(Boundary::Zero)?)
+            (kernel, meaning.options(Boundary::Zero, rank)?)
         }
         Channels::Last => {
             let axes = rank.checked_sub(1).context("an array without axes has no channels")?;
@@ -83,6 +90,16 @@ fn planner<A: Value>(
     };
     let axes = if session.args.channels == Channels::Last { rank - 1 } else { rank };
     Ok((session.planned(session.convolver.filter(&kernel).options(options)), axes))
+}
+
+/// Constants that stand outside.
+fn outside<A: Value>(session: &Session) -> Result<Vec<A>> {
+    let boundaries = session.args.meaning.boundaries(Boundary::<A>::Zero)?.0;
+    let constant = |boundary| match boundary {
+        Boundary::Constant(value) => Some(value),
+        _ => None,
+    };
+    Ok(boundaries.into_iter().filter_map(constant).collect())
 }
 
 /// The array in the type that is computed in, where digits may be rounded, and no more.

@@ -32,7 +32,8 @@ impl BuiltIn {
             ensure!(
                 axes == rank,
                 "this kernel has {axes} axes, and what is filtered has {rank}: {} have any number \
-                 of axes; --channels last filters each channel of the last axis on its own",
+                 of axes; --channels last filters each channel of the last axis on its own, and --axis \
+                 along one axis",
                 of_any_rank()
             );
         }
@@ -104,7 +105,7 @@ mod tests {
         assert_eq!(error("box:1.5", 2), "expected box:N, or box:N,N,... with one per axis");
         assert_eq!(error("motion:5", 2), "expected motion:LENGTH,DEGREES");
         assert_eq!(error("sobel-x:3", 2), "expected sobel-x");
-        assert!(error("gaussian:1,2", 3).contains("expected one value, or 3"));
+        assert!(error("gaussian:1,2", 3).contains("expected one SIGMA, or 3"));
         let axes = "this kernel has 2 axes, and what is filtered has 3: gaussian, box, tent,";
         assert!(error("sobel-x", 3).starts_with(axes));
         let known = known();

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::formats;
 use crate::kernel::has_extension;
 use crate::report;
+use crate::standard;
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +36,25 @@ impl Kind {
 }
 
 /// One input and its output.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Job {
+    /// Its name, as the caller wrote it.
     pub input: PathBuf,
     pub output: PathBuf,
     pub kind: Kind,
+    /// What it is, where that has come from standard input.
+    standard: Option<standard::Input>,
+}
+
+impl Job {
+    /// Where the input can be read.
+    pub fn source(&self) -> &Path {
+        self.standard.as_ref().map_or(&self.input, standard::Input::path)
+    }
 }
 
 /// All that is to be done.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Jobs {
     pub jobs: Vec<Job>,
     /// The outputs' folder, unless there is one output that was named.
@@ -53,8 +64,21 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    pub fn new(inputs: &[PathBuf], output: &Path) -> Result<Self> {
-        for input in inputs {
+    /// For these inputs and this output; `format` is what standard output is asked to be.
+    pub fn new(inputs: &[PathBuf], output: &Path, format: Option<&str>) -> Result<Self> {
+        let to_standard = standard::is_dash(output);
+        ensure!(
+            format.is_none() || to_standard,
+            "--format goes with -o -: the name of an output says its format, got {}",
+            output.display()
+        );
+        let from_standard = inputs.iter().any(|input| standard::is_dash(input));
+        ensure!(
+            inputs.len() == 1 || !from_standard,
+            "standard input (-) goes alone: expected no other inputs, got {}",
+            inputs.len()
+        );
+        for input in inputs.iter().filter(|input| !standard::is_dash(input)) {
             let found = fs::metadata(input).with_context(|| input.display().to_string())?;
             ensure!(
                 found.is_file() || found.is_dir(),
@@ -63,18 +87,39 @@ impl Jobs {
             );
         }
         match inputs {
-            [input] if !input.is_dir() => Self::one(input, output),
-            _ => Self::many(inputs, output),
+            [input] if from_standard || !input.is_dir() => Self::one(input, output, format),
+            _ => {
+                ensure!(!to_standard, "standard output has room for one file: expected a folder");
+                Self::many(inputs, &standard::as_a_name(output))
+            }
         }
     }
 
-    fn one(input: &Path, output: &Path) -> Result<Self> {
-        let kind = Kind::of(input)?;
+    fn one(input: &Path, output: &Path, format: Option<&str>) -> Result<Self> {
+        let to_standard = standard::is_dash(output);
+        if to_standard {
+            // Before anything is waited for.
+            standard::output("")?;
+        }
+        let standard = standard::is_dash(input).then(standard::Input::read).transpose()?;
+        let name = match &standard {
+            Some(standard) => Path::new("-").with_extension(standard.extension),
+            None => input.into(),
+        };
+        let kind = Kind::of(&name)?;
+        let output = match to_standard {
+            true => {
+                let own = name.extension().and_then(|extension| extension.to_str());
+                standard::output(format.or(own).unwrap_or_default())?
+            }
+            false => standard::as_a_name(output),
+        };
+        let output = &*output;
         ensure!(
             !output.is_dir(),
             "the output {} is a folder: expected a file for a single input, such as {}",
             output.display(),
-            output.join(input.file_name().unwrap_or_default()).display()
+            output.join(name.file_name().unwrap_or_default()).display()
         );
         let becomes = Kind::of(output)?;
         ensure!(
@@ -82,9 +127,11 @@ impl Jobs {
             "an array stays an array: expected an output that ends in .npy, got {}",
             output.display()
         );
-        check_parent(output)?;
-        check_place(output)?;
-        let job = Job { input: input.into(), output: output.into(), kind };
+        if !to_standard {
+            check_parent(output)?;
+            check_place(output)?;
+        }
+        let job = Job { input: input.into(), output: output.into(), kind, standard };
         Ok(Self { jobs: vec![job], folder: None, passed_over: Vec::new() })
     }
 
@@ -127,7 +174,7 @@ impl Jobs {
                 );
             }
             check_place(&output)?;
-            jobs.push(Job { input, output, kind });
+            jobs.push(Job { input, output, kind, standard: None });
         }
         check_inputs_stay(&jobs)?;
         Ok(Self { jobs, folder: Some(folder.into()), passed_over })

@@ -7,6 +7,7 @@ use convolve::Error;
 use convolve::filters::{self, Derivatives};
 use ndarray::{Array2, ArrayD, Dimension, IxDyn};
 
+use crate::axis::Numbered;
 use crate::builtin::{self, BuiltIn};
 use crate::decode::{self, Contents};
 use crate::dtype::Value;
@@ -26,6 +27,8 @@ pub struct Kernel {
     pub operation: Operation,
     /// What is added to results, in levels of 8 bits.
     pub offset: f64,
+    /// The axis of what is filtered along which the kernel lies.
+    axis: Option<Numbered>,
 }
 
 /// What is done with a kernel.
@@ -92,7 +95,7 @@ impl Kernel {
     fn built_in(spec: &str, operation: Operation) -> Result<Self> {
         let kernel = BuiltIn::parse(spec)?.with_context(|| format!("no kernel {spec}"))?;
         let source = Source::BuiltIn(kernel);
-        Ok(Self { name: spec.into(), source, scale: 1.0, operation, offset: 0.0 })
+        Ok(Self { name: spec.into(), source, scale: 1.0, operation, offset: 0.0, axis: None })
     }
 
     /// What is more than one kernel, if that is asked for.
@@ -150,7 +153,20 @@ impl Kernel {
                 builtin::known()
             );
         };
-        Ok(Self { name: spec.into(), source, scale, operation: Operation::Convolution, offset })
+        let operation = Operation::Convolution;
+        Ok(Self { name: spec.into(), source, scale, operation, offset, axis: None })
+    }
+
+    /// The same along one axis of what is filtered, where one is given: it has one axis then.
+    pub fn along(mut self, axis: Option<Numbered>) -> Result<Self> {
+        let is_gradient = matches!(self.operation, Operation::Gradient(_));
+        ensure!(
+            axis.is_none() || !is_gradient,
+            "--axis goes with kernels of one axis, and {} has derivatives along two",
+            self.name
+        );
+        self.axis = axis;
+        Ok(self)
     }
 
     /// What the caller wrote.
@@ -161,6 +177,14 @@ impl Kernel {
     /// The kernel for an input of this type and number of axes; an error where a tap would lose
     /// more than digits.
     pub fn cast<A: Value>(&self, rank: usize) -> Result<ArrayD<A>> {
+        match self.axis {
+            // Before the kernel is made: it may be one that has two axes.
+            Some(axis) => axis.of(rank).and_then(|_| axis.laid(self.cast_to(1)?, rank)),
+            None => self.cast_to(rank),
+        }
+    }
+
+    fn cast_to<A: Value>(&self, rank: usize) -> Result<ArrayD<A>> {
         let taps = match &self.source {
             Source::BuiltIn(kernel) if self.scale == 1.0 => kernel.taps(rank),
             Source::BuiltIn(kernel) => {

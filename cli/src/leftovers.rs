@@ -48,6 +48,11 @@ impl Temporary {
         Ok((file, Self(Some(path))))
     }
 
+    /// Where it is until then.
+    pub fn path(&self) -> &Path {
+        self.0.as_deref().unwrap_or(Path::new(""))
+    }
+
     /// Puts the file in its place. A signal waits for the end of this.
     pub fn persist(mut self, target: &Path) -> io::Result<()> {
         let mut held = hold();

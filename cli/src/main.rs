@@ -4,6 +4,7 @@ mod about;
 mod apply;
 mod args;
 mod array;
+mod axis;
 mod bench;
 mod builtin;
 mod calibrate;
@@ -30,8 +31,10 @@ mod raster;
 mod report;
 mod room;
 mod show;
+mod standard;
 mod threads;
 mod tiff;
+mod wrapping;
 
 use std::process::ExitCode;
 

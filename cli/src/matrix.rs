@@ -33,10 +33,7 @@ pub fn parse(text: &str) -> Result<(Array2<Number>, TextKernel)> {
         convolve::Error::KernelText { reason, .. } => anyhow!(reason),
         error => error.into(),
     })?;
-    let numbers: Result<Vec<Number>, String> =
-        kernel.cells().iter().map(|cell| cell.parse()).collect();
-    let numbers = numbers.map_err(|reason| anyhow!(reason))?;
-    Ok((Array2::from_shape_vec(kernel.cells().dim(), numbers)?, kernel))
+    Ok((kernel.cells().mapv(Number::from), kernel))
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub struct Npy {
     data_bytes: u64,
 }
 
-const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// How a file starts.
+pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// More than a header with 64 axes, NumPy's limit, can need.
 const LONGEST_HEADER: usize = 1 << 16;
 

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use convolve::Element;
 use convolve::half::f16;
+use convolve::{Element, Error, filters};
 
 /// A number that has lost nothing yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,32 +31,23 @@ impl std::fmt::Display for Number {
 impl FromStr for Number {
     type Err = String;
 
-    /// `3`, `-0.5`, `1e-3`, `1+2j`, `j`. Always finite.
+    /// As [`filters::Number`] reads it.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("expected a finite number such as 3, -0.5, 1e-3 or 1+2j, got {text:?}");
-        if let Ok(value) = text.parse::<i128>()
-            && value.unsigned_abs() <= 1 << 64
-        {
-            return Ok(Self::Integer(value));
+        match text.parse::<filters::Number>() {
+            Ok(number) => Ok(number.into()),
+            Err(Error::KernelText { reason, .. }) => Err(reason),
+            Err(error) => Err(error.to_string()),
         }
-        let real = |text: &str| text.parse().ok().filter(|value: &f64| value.is_finite());
-        let Some(parts) = text.strip_suffix(['j', 'i']) else {
-            return real(text).map(Self::Real).ok_or_else(wrong);
-        };
-        // The sign between the parts is the last one that is not an exponent's.
-        let split = parts
-            .char_indices()
-            .rfind(|&(at, c)| matches!(c, '+' | '-') && !parts[..at].ends_with(['e', 'E']))
-            .map_or(0, |(at, _)| at);
-        let (re, im) = parts.split_at(split);
-        let re = if re.is_empty() { Some(0.0) } else { real(re) };
-        let im = match im {
-            "" | "+" => Some(1.0),
-            "-" => Some(-1.0),
-            im => real(im),
-        };
-        re.zip(im).map(|(re, im)| Self::Complex(re, im)).ok_or_else(wrong)
+    }
+}
+
+impl From<filters::Number> for Number {
+    fn from(number: filters::Number) -> Self {
+        match (number.integer(), number.value()) {
+            (Some(value), _) => Self::Integer(value),
+            (None, value) if value.im == 0.0 => Self::Real(value.re),
+            (None, value) => Self::Complex(value.re, value.im),
+        }
     }
 }
 

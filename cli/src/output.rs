@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use tempfile::Builder;
 
 use crate::leftovers::{self, Temporary};
+use crate::standard;
 
 /// The outputs' folder.
 #[derive(Debug, Default)]
@@ -40,8 +41,15 @@ impl Drop for Folder {
 #[derive(Debug)]
 pub struct Unfinished {
     file: BufWriter<File>,
-    temporary: Temporary,
-    target: PathBuf,
+    place: Place,
+}
+
+/// Where a file goes when it is whole.
+#[derive(Debug)]
+enum Place {
+    /// From beside it to this name.
+    Name(Temporary, PathBuf),
+    StandardOutput,
 }
 
 /// Writes what will stand at `target` once it is whole.
@@ -54,6 +62,10 @@ pub fn write(target: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<(
 impl Unfinished {
     /// A file to be written, which will stand at `target`.
     pub fn start(target: &Path) -> Result<Self> {
+        if standard::is_output(target) {
+            let file = tempfile::tempfile().context("a temporary file")?;
+            return Ok(Self { file: BufWriter::new(file), place: Place::StandardOutput });
+        }
         Self::beside(target).with_context(|| target.display().to_string())
     }
 
@@ -70,7 +82,7 @@ impl Unfinished {
         if let Ok(present) = fs::metadata(&target) {
             file.set_permissions(present.permissions())?;
         }
-        Ok(Self { file: BufWriter::new(file), temporary, target })
+        Ok(Self { file: BufWriter::new(file), place: Place::Name(temporary, target) })
     }
 
     pub fn writer(&mut self) -> &mut BufWriter<File> {
@@ -79,12 +91,14 @@ impl Unfinished {
 
     /// Puts the file in its place.
     pub fn finish(self) -> Result<()> {
-        let Self { file, temporary, target } = self;
-        let written = file.into_inner().map_err(io::IntoInnerError::into_error);
-        written
-            .map(drop)
-            .and_then(|()| temporary.persist(&target))
-            .with_context(|| target.display().to_string())
+        let written = self.file.into_inner().map_err(io::IntoInnerError::into_error);
+        match self.place {
+            Place::Name(temporary, target) => written
+                .map(drop)
+                .and_then(|()| temporary.persist(&target))
+                .with_context(|| target.display().to_string()),
+            Place::StandardOutput => written.and_then(standard::print).context("standard output"),
+        }
     }
 }
 

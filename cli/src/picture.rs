@@ -19,6 +19,7 @@ use crate::finished::{Filtered, Finished, check_dtype};
 use crate::formats::{
     self, check_format, check_raster_format, in_words, is_array, is_exr, is_tiff,
 };
+use crate::jobs::Job;
 use crate::kernel::Kernel;
 use crate::operation::{self, PicturePlanned};
 use crate::output::{self, Unfinished};
@@ -80,11 +81,12 @@ impl<'a> Pictures<'a> {
     }
 
     /// Filters the picture in a file, or all its pages.
-    pub fn run(&self, input: &Path, output: &Path) -> Result<()> {
+    pub fn run(&self, job: &Job) -> Result<()> {
         let args = self.session.args;
+        let (input, output) = (job.input.as_path(), job.output.as_path());
         check_dtype(output, args.dtype)?;
-        let contents =
-            decode::open(input, args.max_pixels).context("could not be read as a picture")?;
+        let contents = decode::open(job.source(), args.max_pixels)
+            .context("could not be read as a picture")?;
         let mut pages = match contents {
             Contents::One(decoded) => {
                 let smaller = decoded.smaller;
@@ -211,7 +213,7 @@ impl<'a> Pictures<'a> {
         }
         let key = Key::Picture(picture.width(), picture.height(), color, alpha);
         let planned = self.planned(key, |kernel| {
-            let options = args.meaning.options(Boundary::Mirror)?;
+            let options = args.meaning.options(Boundary::Mirror, 2)?;
             let light = if args.linear { Light::Linear } else { Light::AsStored };
             let filter = session.convolver.picture_filter(kernel).options(options).light(light);
             let alpha = match (args.alpha, alpha) {
@@ -393,7 +395,7 @@ fn plane<A: Value>(
     kernel: &Array2<A>,
     size: (usize, usize),
 ) -> Result<Plane<A>> {
-    let options = session.args.meaning.options(Boundary::Mirror)?;
+    let options = session.args.meaning.options(Boundary::Mirror, 2)?;
     let filter = session.planned(session.convolver.filter(kernel).options(options));
     Plane::new(session, filter, Dim([size.0, size.1]), taps_of)
 }

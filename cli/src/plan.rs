@@ -17,7 +17,7 @@ pub fn run(args: &Plan) -> Result<()> {
 
 fn typed<A: Value>(args: &Plan) -> Result<String> {
     let meaning = &args.meaning;
-    let options = meaning.options(Boundary::<A>::Zero)?;
+    let options = meaning.options(Boundary::<A>::Zero, args.shape.0.len())?;
     let mut request = Request::default();
     request.method = meaning.method.into();
     request.device = meaning.device.into();
@@ -28,7 +28,7 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
     let convolver = Convolver::new();
     let shape = &args.shape.0;
     if let Some(spec) = &args.kernel {
-        let kernel = Kernel::load(spec, 1.0)?;
+        let kernel = Kernel::load(spec, 1.0)?.along(meaning.axis())?;
         ensure!(
             matches!(kernel.operation, Operation::Convolution),
             "kernel {spec}: a plan is one of a single kernel: expected gaussian:SIGMA or sobel-x, for \
@@ -48,14 +48,18 @@ fn typed<A: Value>(args: &Plan) -> Result<String> {
         return Ok(printed(args, filter.for_shape(IxDyn(shape))?.plan()));
     }
     let kernel = args.kernel_shape.as_ref().map_or(&[][..], |shape| &shape.0);
-    let problem = Problem::new(shape, kernel, &options)?;
+    let kernel = match meaning.axis() {
+        Some(axis) => axis.shape(kernel, shape.len())?,
+        None => kernel.to_vec(),
+    };
+    let problem = Problem::new(shape, &kernel, &options)?;
     let facts = KernelFacts::unknown(problem.geometry().taps());
     if request.method == convolve::Method::Measured {
         let most = 1 << 28;
         ensure!(facts.sum <= f64::from(most), "a kernel to measure with has at most {most} taps");
         // Nothing can be timed without taps. These are no outer product.
         let mut i = 0;
-        let taps = ArrayD::from_shape_simple_fn(kernel, || {
+        let taps = ArrayD::from_shape_simple_fn(kernel.as_slice(), || {
             i += 1;
             A::exactly(Number::Integer(((i * 2_654_435_761 % (1 << 32)) >> 16) % 7))
                 .unwrap_or_default()

@@ -89,9 +89,9 @@ macro_rules! doubles {
 
 doubles!(f32 => f64, Complex<f32> => Complex<f64>);
 
-/// Levels of pictures: rounded to the nearest one (ties to even) and saturated; a NaN becomes 0.
+/// Integers that come of sums: rounded to the nearest one (ties to even) and saturated; a NaN becomes 0.
 macro_rules! levels {
-    ($($level:ty => $wide:ty, $shift:literal);*) => {$(
+    ($($level:ty => $wide:ty);* $(;)?) => {$(
         impl Wider<$level> for $wide {
             fn widen_all(from: &[$level], to: &mut [$wide]) {
                 vectorized(
@@ -105,13 +105,17 @@ macro_rules! levels {
             }
 
             fn round_all(from: &[$wide], to: &mut [$level]) {
-                // A number to which the last digit of its type is one: adding it rounds.
-                const SHIFT: $wide = $shift;
+                // A number to which the last digit of its type is one, whatever the sign of what is added:
+                // adding rounds, and the last bits are those of an integer in two's complement.
+                const SHIFT: $wide = 1.5 / <$wide>::EPSILON;
+                const LEAST: $wide = <$level>::MIN as $wide;
                 vectorized(
                     #[inline(always)]
                     || {
                         for (to, from) in to.iter_mut().zip(from) {
-                            let within = from.max(0.0).min(<$level>::MAX.into());
+                            // What is no number becomes the least one, which is 0 without a sign.
+                            let number = if LEAST < 0.0 && from.is_nan() { 0.0 } else { *from };
+                            let within = number.max(LEAST).min(<$level>::MAX.into());
                             *to = (within + SHIFT).to_bits() as $level;
                         }
                     },
@@ -122,10 +126,16 @@ macro_rules! levels {
 }
 
 levels! {
-    u8 => f32, 8_388_608.0;
-    u16 => f32, 8_388_608.0;
-    u8 => f64, 4_503_599_627_370_496.0;
-    u16 => f64, 4_503_599_627_370_496.0
+    u8 => f32;
+    u16 => f32;
+    i8 => f32;
+    i16 => f32;
+    u8 => f64;
+    u16 => f64;
+    u32 => f64;
+    i8 => f64;
+    i16 => f64;
+    i32 => f64;
 }
 
 /// The same values in a type that holds them.
@@ -142,22 +152,36 @@ mod tests {
     /// As `as` does it, which saturates and makes NaN 0.
     #[test]
     fn levels_are_rounded_to_even_and_saturated() {
-        let halves = (-40..1200).map(|i| i as f32 / 4.0);
+        let quarters = (-1200..1200).map(|i| i as f32 / 4.0);
         let far = [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e30, -1e30];
-        let high = (65_530 * 8..65_540 * 8).map(|i| i as f32 / 8.0);
-        let values: Vec<f32> = halves.chain(far).chain(high).collect();
+        let eighths = |around: i32| (-40..40).map(move |i| (8 * around + i) as f32 / 8.0);
+        let ends = [i16::MIN.into(), i16::MAX.into(), u16::MAX.into()];
+        let ends = ends.into_iter().flat_map(eighths);
+        let values: Vec<f32> = quarters.chain(far).chain(ends).collect();
         let wide: Vec<f64> = values.iter().map(|&v| v.into()).collect();
-        let (mut bytes, mut words) = (vec![77u8; values.len()], vec![77u16; values.len()]);
-        f32::round_all(&values, &mut bytes);
-        f32::round_all(&values, &mut words);
-        for ((value, byte), word) in values.iter().zip(&bytes).zip(&words) {
-            assert_eq!(*byte, value.round_ties_even() as u8, "{value}");
-            assert_eq!(*word, value.round_ties_even() as u16, "{value}");
+        macro_rules! check {
+            ($($level:ident)*) => {$(
+                let mut levels = vec![77; values.len()];
+                f32::round_all(&values, &mut levels);
+                for (value, level) in values.iter().zip(&levels) {
+                    assert_eq!(*level, value.round_ties_even() as $level, "{value}");
+                }
+                let mut from_double = vec![77; values.len()];
+                f64::round_all(&wide, &mut from_double);
+                assert_eq!(from_double, levels);
+            )*};
         }
-        let (mut from_double, mut words_from_double) = (bytes.clone(), words.clone());
-        f64::round_all(&wide, &mut from_double);
-        f64::round_all(&wide, &mut words_from_double);
-        assert_eq!((from_double, words_from_double), (bytes, words));
+        check!(u8 u16 i8 i16);
+        let ends = [i32::MIN, i32::MAX].map(f64::from).into_iter().chain([u32::MAX.into(), 0.0]);
+        let wide: Vec<f64> =
+            ends.flat_map(|end| (-9..9).map(move |i| end + f64::from(i) / 4.0)).collect();
+        let (mut signed, mut unsigned) = (vec![77i32; wide.len()], vec![77u32; wide.len()]);
+        f64::round_all(&wide, &mut signed);
+        f64::round_all(&wide, &mut unsigned);
+        for ((value, signed), unsigned) in wide.iter().zip(&signed).zip(&unsigned) {
+            assert_eq!(*signed, value.round_ties_even() as i32, "{value}");
+            assert_eq!(*unsigned, value.round_ties_even() as u32, "{value}");
+        }
     }
 
     #[test]

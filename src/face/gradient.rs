@@ -94,21 +94,48 @@ impl<A: Element, D: Dimension> GradientFilter<A, D> {
     /// # Errors
     /// Those of [`Filter::apply`].
     pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
-        let mut y = memory::zeros(self.output_dim().size(), "the output")?;
-        self.run(x, &mut y)?;
-        Ok(Array::from_shape_vec(self.output_dim(), y).expect("the length is the shape's"))
+        let first = &self.parts[0];
+        first.check_shape("input", first.input(), &x.raw_dim())?;
+        let mut y = memory::zeros(first.output().size(), "the output")?;
+        first.with_slice(x, |x| self.run(x, &mut y))?;
+        Ok(first.output_of(y))
     }
 
-    fn run(&self, x: &ArrayRef<A, D>, y: &mut [A]) -> Result<()> {
-        let parts = self.parts.iter().map(|part| part.apply(x));
-        let parts: Vec<_> = parts.collect::<Result<_>>()?;
-        let parts: Vec<&[A]> = parts
-            .iter()
-            .map(|part| part.as_slice().expect("results are in standard order"))
-            .collect();
-        pointwise::fill(y, self.parts[0].threads(), |start, y| {
-            let block: Vec<_> = parts.iter().map(|part| &part[start..][..y.len()]).collect();
-            pointwise::lengths(&block, y);
+    /// The same into `y`; both are of any memory layout. Buffers for samples are allocated at the first call
+    /// and reused from then on.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    /// use ndarray::Array2;
+    ///
+    /// let [right, down] = filters::Derivatives::Sobel.kernels::<f32>()?;
+    /// let edges = Convolver::new().filter(&right).gradient(&down).for_shape((8, 8))?;
+    /// let mut strength = Array2::zeros(edges.output_dim());
+    /// for i in 0..3 {
+    ///     edges.apply_into(&Array2::from_elem((8, 8), i as f32), &mut strength)?;
+    /// }
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply_into`].
+    pub fn apply_into(&self, x: &ArrayRef<A, D>, y: &mut ArrayRef<A, D>) -> Result<()> {
+        let first = &self.parts[0];
+        first.check_shape("input", first.input(), &x.raw_dim())?;
+        first.check_shape("output", first.output(), &y.raw_dim())?;
+        first.with_slice_mut(y, |y| first.with_slice(x, |x| self.run(x, y)))
+    }
+
+    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        let (first, len) = (&self.parts[0], y.len());
+        let all = self.parts.len() * len;
+        let mut parts = first.scratch().take::<A>(all, "the parts of a gradient")?;
+        for (part, sums) in self.parts.iter().zip(parts.chunks_exact_mut(len)) {
+            part.run(x, sums)?;
+        }
+        pointwise::fill(y, first.threads(), |start, y| {
+            let here = start..start + y.len();
+            pointwise::lengths(parts.chunks_exact(len).map(|part| &part[here.clone()]), y);
         })
     }
 }

@@ -27,14 +27,14 @@ pub(super) fn fill<T: Send>(
 
 /// Lengths of vectors, up to [`BLOCK`] of them, from their parts: the square roots of their sums of
 /// squares, made in `f64`.
-pub(super) fn lengths<A: Element>(parts: &[&[A]], y: &mut [A]) {
+pub(super) fn lengths<'p, A: Element>(parts: impl Iterator<Item = &'p [A]> + Clone, y: &mut [A]) {
     let mut squares = [0.0; BLOCK];
     let squares = &mut squares[..y.len()];
     vectorized(
         #[inline(always)]
         || {
-            for part in parts {
-                for (sum, x) in squares.iter_mut().zip(*part) {
+            for part in parts.clone() {
+                for (sum, x) in squares.iter_mut().zip(part) {
                     *sum += real(*x) * real(*x);
                 }
             }
@@ -47,8 +47,8 @@ pub(super) fn lengths<A: Element>(parts: &[&[A]], y: &mut [A]) {
     let safe = f64::MIN_POSITIVE / f64::EPSILON..=f64::MAX;
     for (i, sum) in squares.iter().enumerate() {
         // Nothing but zeros is safe too; a sum that has vanished has parts.
-        if !safe.contains(sum) && (*sum != 0.0 || parts.iter().any(|part| real(part[i]) != 0.0)) {
-            y[i] = from_real(scaled_length(parts.iter().map(|part| real(part[i]))));
+        if !safe.contains(sum) && (*sum != 0.0 || parts.clone().any(|part| real(part[i]) != 0.0)) {
+            y[i] = from_real(scaled_length(parts.clone().map(|part| real(part[i]))));
         }
     }
 }
@@ -108,17 +108,17 @@ mod tests {
         ];
         for ([a, b], expected) in cases {
             let mut y = [f64::NAN];
-            lengths(&[&[a], &[b]], &mut y);
+            lengths([&[a][..], &[b]].into_iter(), &mut y);
             let off = (y[0] - expected).abs();
             assert!(y[0] == expected || off <= 1e-15 * expected, "{a} {b}: {} {expected}", y[0]);
         }
         for parts in [[f64::NAN, 1.0], [0.0, f64::NAN], [f64::INFINITY, f64::NAN]] {
             let mut y = [0.0];
-            lengths(&[&parts[..1], &parts[1..]], &mut y);
+            lengths(parts.chunks(1), &mut y);
             assert!(y[0].is_nan(), "{parts:?}");
         }
         let mut y = [0f32; 2];
-        lengths(&[&[3e38, 3e-45], &[0.0, 0.0]], &mut y);
+        lengths([&[3e38, 3e-45][..], &[0.0, 0.0]].into_iter(), &mut y);
         assert_eq!(y, [3e38, 3e-45]);
     }
 

@@ -71,7 +71,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// A stream of frames of the planned shape, of samples of another type: for a filter of `f32`
-    /// also `u8` and `u16`, which come back rounded and saturated. See [`FrameSample`].
+    /// also `u8` and `u16`, for instance, which come back rounded and saturated. See [`FrameSample`].
     pub fn stream_of<T: FrameSample<A>>(&self) -> Stream<'_, A, T, D> {
         Stream { filter: self, depth: DEPTH, frames: VecDeque::new(), spare: Default::default() }
     }
@@ -219,7 +219,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
 
     fn start_packed(&mut self, x: Cow<[T]>) -> Result<Frame<T>> {
         #[cfg(feature = "gpu")]
-        if let Some(host) = self.filter.host() {
+        if let Some(host) = self.filter.host_of::<T>() {
             match self.filter.with_read(&x, |x| host.start(x, None)) {
                 Ok(running) => {
                     let kept = self.filter.first_plan().may_fall_back() || self.filter.is_checked();
@@ -252,7 +252,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     /// Whether a frame that is started now is on its way for a while.
     fn is_on_gpu(&self) -> bool {
         #[cfg(feature = "gpu")]
-        return self.filter.host().is_some();
+        return self.filter.host_of::<T>().is_some();
         #[cfg(not(feature = "gpu"))]
         false
     }

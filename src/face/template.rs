@@ -10,6 +10,7 @@ use crate::face::normalized::accurate;
 use crate::face::pointwise::{self, real};
 use crate::plan::Plan;
 use crate::problem::boundary::Boundary;
+use crate::prove::check::Check;
 use crate::util::memory;
 use crate::words::Mode;
 
@@ -77,6 +78,8 @@ impl Convolver {
             taps,
             length: squares.sqrt(),
             mode: Mode::Valid,
+            reproducible: false,
+            check: Check::default(),
         })
     }
 }
@@ -90,6 +93,8 @@ pub struct TemplateBuilder<D: Dimension> {
     /// The square root of the sum of their squares.
     length: f64,
     mode: Mode,
+    reproducible: bool,
+    check: Check,
 }
 
 impl<D: Dimension> TemplateBuilder<D> {
@@ -98,6 +103,31 @@ impl<D: Dimension> TemplateBuilder<D> {
     /// mode="constant", constant_values=x.mean())`.
     pub fn same(mut self) -> Self {
         self.mode = Mode::Same;
+        self
+    }
+
+    /// Results with the same bits whatever the number of threads, as
+    /// [`FilterBuilder::reproducible`](crate::FilterBuilder::reproducible) has it. Default: no.
+    pub fn reproducible(mut self, reproducible: bool) -> Self {
+        self.reproducible = reproducible;
+        self
+    }
+
+    /// Checks sums as they come, before they are divided, as
+    /// [`FilterBuilder::check`](crate::FilterBuilder::check) has it. Default: nothing is checked.
+    ///
+    /// ```
+    /// use convolve::{Check, Convolver};
+    /// use ndarray::arr1;
+    ///
+    /// let pattern = arr1(&[1, 3, 2]);
+    /// let found = Convolver::new().template(&pattern)?.check(Check::Sampled(4)).for_shape(6)?;
+    /// let y = found.apply(&arr1(&[0, 5, 10, 30, 20, 0]))?;
+    /// assert!((y[2] - 1.0).abs() < 1e-9);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn check(mut self, check: Check) -> Self {
+        self.check = check;
         self
     }
 
@@ -123,7 +153,8 @@ impl<D: Dimension> TemplateBuilder<D> {
             Array::from_shape_vec(self.taps.raw_dim(), ones).expect("the length is the shape's");
         let plan = |taps: &ArrayRef<f64, D>| {
             let filter = self.convolver.filter(taps).boundary(Boundary::Zero);
-            filter.correlate().mode(self.mode)
+            let filter = filter.correlate().mode(self.mode);
+            filter.reproducible(self.reproducible).check(self.check)
         };
         let products = plan(&self.taps).for_shape(shape.clone())?;
         Ok(TemplateFilter { products, sums: accurate(plan(&ones), &shape)?, length: self.length })
@@ -273,6 +304,33 @@ mod tests {
                 assert!((y - exact).abs() < 1e-7, "{size:?} at {i}, {j}: {y}, not {exact}");
             }
             assert!((y[[3, 8]] - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn small_differences_on_a_high_level_keep_their_digits() {
+        let mut state = 1u32;
+        let mut random = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32
+        };
+        // Some sixty steps of `f32` at this level.
+        let x = Array2::from_shape_simple_fn((96, 90), || 1e4 + 0.06 * random());
+        assert!(x.iter().any(|x| *x != x.round()));
+        for (size, reproducible) in [((5, 7), false), ((31, 40), true), ((64, 64), false)] {
+            let template = x.slice(s![9..9 + size.0, 20..20 + size.1]).to_owned();
+            let found = cpu().template(&template).unwrap().reproducible(reproducible);
+            let found = found.check(Check::Sampled(20)).for_shape(x.dim()).unwrap();
+            assert_eq!(found.plan().request.reproducible, reproducible);
+            let y = found.apply(&x).unwrap();
+            let template: Vec<f64> = template.iter().map(|&x| x.into()).collect();
+            for ((i, j), y) in y.indexed_iter().step_by(7) {
+                let window = x.slice(s![i..i + size.0, j..j + size.1]);
+                let window: Vec<f64> = window.iter().map(|&x| x.into()).collect();
+                let exact = naive(&window, &template);
+                assert!((y - exact).abs() < 1e-9, "{size:?} at {i}, {j}: {y}, not {exact}");
+            }
+            assert!((y[[9, 20]] - 1.0).abs() < 1e-9);
         }
     }
 

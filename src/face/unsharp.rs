@@ -118,16 +118,30 @@ impl<A: Element, D: Dimension> UnsharpFilter<A, D> {
     /// # Errors
     /// Those of [`Filter::apply`].
     pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
-        let blurred = self.blur.apply(x)?;
-        let blurred = blurred.as_slice().expect("results are in standard order");
-        let mut y = memory::zeros(blurred.len(), "the output")?;
-        self.blur.with_slice(x, |x| {
-            pointwise::fill(&mut y, self.blur.threads(), |start, y| {
-                let block = start..start + y.len();
-                pointwise::sharpened(&x[block.clone()], &blurred[block], self.values, y);
-            })
-        })?;
-        Ok(Array::from_shape_vec(self.blur.output_dim(), y).expect("the length is the shape's"))
+        self.blur.check_shape("input", self.blur.input(), &x.raw_dim())?;
+        let mut y = memory::zeros(self.blur.output().size(), "the output")?;
+        self.blur.with_slice(x, |x| self.run(x, &mut y))?;
+        Ok(self.blur.output_of(y))
+    }
+
+    /// The same into `y`; both are of any memory layout. Buffers for samples are allocated at the first call
+    /// and reused from then on.
+    ///
+    /// # Errors
+    /// Those of [`Filter::apply_into`].
+    pub fn apply_into(&self, x: &ArrayRef<A, D>, y: &mut ArrayRef<A, D>) -> Result<()> {
+        self.blur.check_shape("input", self.blur.input(), &x.raw_dim())?;
+        self.blur.check_shape("output", self.blur.output(), &y.raw_dim())?;
+        self.blur.with_slice_mut(y, |y| self.blur.with_slice(x, |x| self.run(x, y)))
+    }
+
+    fn run(&self, x: &[A], y: &mut [A]) -> Result<()> {
+        let mut blurred = self.blur.scratch().take::<A>(y.len(), "the blurred samples")?;
+        self.blur.run::<A>(x, &mut blurred)?;
+        pointwise::fill(y, self.blur.threads(), |start, y| {
+            let block = start..start + y.len();
+            pointwise::sharpened(&x[block.clone()], &blurred[block], self.values, y);
+        })
     }
 }
 

@@ -1,6 +1,11 @@
 //! How samples are stored at either end of a convolution. Methods compute in one type; what lies in
 //! memory is known here alone, and read and written row by row.
 
+#[cfg_attr(
+    not(feature = "image"),
+    allow(dead_code, reason = "only rows of pictures have gaps between them")
+)]
+mod gaps;
 #[cfg(feature = "image")]
 pub(crate) mod pixels;
 pub(crate) mod rows;
@@ -10,24 +15,25 @@ pub(crate) mod transfer;
 use bytemuck::Pod;
 
 use crate::element::Element;
-use crate::element::number::Number;
-use crate::element::wider::Wider;
 use rows::{Input, Output};
 
-/// What the samples of frames may be for a filter of `A`: `A` itself, or for `f32` also `u8` and
-/// `u16`, which are exact in `f32` and come back rounded to the nearest value (ties to even) and
-/// saturated; a NaN becomes 0.
+/// What samples may be stored as for a filter of `A`: as `A` itself, for `f32` also as `u8`, `u16`, `i8` and
+/// `i16`, and for `f64` as these, `u32` and `i32`. Integers are exact in the filter's type, and come back
+/// rounded to the nearest value (ties to even) and saturated; a NaN becomes 0.
 ///
-/// `u8` and `u16` are converted a few rows at a time, in the loops that use them; on the GPU they travel
-/// as they are: a quarter or half of the bytes on the bus.
+/// They are converted a few rows at a time, in the loops that use them. On the GPU `u8` and `u16` travel as
+/// they are for a filter of `f32`: a quarter or half of the bytes on the bus; others are converted before
+/// and after it.
 pub trait FrameSample<A: Element>: sealed::Sealed<A> {}
 
 pub(crate) mod sealed {
     use super::*;
 
     pub trait Sealed<A: Element>: Pod + Default + Send + Sync {
-        /// Bits of an unsigned integer; `None` for `A` itself.
-        const BITS: Option<u32>;
+        /// Whether it is `A` itself; if not, an integer.
+        const IS_ELEMENT: bool;
+        /// Bits of an unsigned integer that shaders read and write.
+        const PACKED: Option<u32>;
 
         /// Exactly the same value.
         fn to_element(self) -> A;
@@ -35,11 +41,17 @@ pub(crate) mod sealed {
         /// The nearest value that there is.
         fn from_element(value: A) -> Self;
 
-        /// Frames, read and written in the type that `A` is computed in.
-        fn native<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, A::Compute>;
+        /// Samples, read in the type that `A` is computed in.
+        fn read(x: &[Self]) -> Input<'_, A::Compute>;
 
-        /// Frames, read and written in the type that `A` is computed in with more precision.
-        fn double<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, A::Double>;
+        /// Samples, written from that type.
+        fn written(y: &mut [Self]) -> Output<'_, A::Compute>;
+
+        /// Samples, read in the type that `A` is computed in with more precision.
+        fn read_high(x: &[Self]) -> Input<'_, A::Double>;
+
+        /// Samples, written from that type.
+        fn written_high(y: &mut [Self]) -> Output<'_, A::Double>;
     }
 }
 
@@ -68,15 +80,11 @@ impl Pixels {
 /// Both ends of a convolution.
 pub(crate) type Ends<'f, C> = (Input<'f, C>, Output<'f, C>);
 
-/// Both ends of a convolution in a type that holds what is stored.
-fn ends<'f, T: Pod, C: Pod + Wider<T>>(x: &'f [T], y: &'f mut [T]) -> Ends<'f, C> {
-    (Input::of(x), Output::of(y))
-}
-
 impl<A: Element> FrameSample<A> for A {}
 
 impl<A: Element> sealed::Sealed<A> for A {
-    const BITS: Option<u32> = None;
+    const IS_ELEMENT: bool = true;
+    const PACKED: Option<u32> = None;
 
     fn to_element(self) -> A {
         self
@@ -86,40 +94,60 @@ impl<A: Element> sealed::Sealed<A> for A {
         value
     }
 
-    fn native<'f>(x: &'f [A], y: &'f mut [A]) -> Ends<'f, A::Compute> {
-        ends(x, y)
+    fn read(x: &[A]) -> Input<'_, A::Compute> {
+        Input::of(x)
     }
 
-    fn double<'f>(x: &'f [A], y: &'f mut [A]) -> Ends<'f, A::Double> {
-        ends(x, y)
+    fn written(y: &mut [A]) -> Output<'_, A::Compute> {
+        Output::of(y)
+    }
+
+    fn read_high(x: &[A]) -> Input<'_, A::Double> {
+        Input::of(x)
+    }
+
+    fn written_high(y: &mut [A]) -> Output<'_, A::Double> {
+        Output::of(y)
     }
 }
 
-macro_rules! integer {
-    ($($t:ident),*) => {$(
-        impl FrameSample<f32> for $t {}
+macro_rules! integers {
+    ($($element:ident: $($t:ident $packed:expr),*;)*) => {$($(
+        impl FrameSample<$element> for $t {}
 
-        impl sealed::Sealed<f32> for $t {
-            const BITS: Option<u32> = Some($t::BITS);
+        impl sealed::Sealed<$element> for $t {
+            const IS_ELEMENT: bool = false;
+            const PACKED: Option<u32> = $packed;
 
-            fn to_element(self) -> f32 {
+            fn to_element(self) -> $element {
                 self.into()
             }
 
-            fn from_element(value: f32) -> Self {
+            fn from_element(value: $element) -> Self {
                 // `as` saturates, and makes NaN 0.
                 value.round_ties_even() as $t
             }
 
-            fn native<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, f32> {
-                ends(x, y)
+            fn read(x: &[Self]) -> Input<'_, $element> {
+                Input::of(x)
             }
 
-            fn double<'f>(x: &'f [Self], y: &'f mut [Self]) -> Ends<'f, <f32 as Number>::Double> {
-                ends(x, y)
+            fn written(y: &mut [Self]) -> Output<'_, $element> {
+                Output::of(y)
+            }
+
+            fn read_high(x: &[Self]) -> Input<'_, f64> {
+                Input::of(x)
+            }
+
+            fn written_high(y: &mut [Self]) -> Output<'_, f64> {
+                Output::of(y)
             }
         }
-    )*};
+    )*)*};
 }
 
-integer!(u8, u16);
+integers! {
+    f32: u8 Some(8), u16 Some(16), i8 None, i16 None;
+    f64: u8 None, u16 None, u32 None, i8 None, i16 None, i32 None;
+}

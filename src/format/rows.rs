@@ -8,6 +8,7 @@ use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use std::ops::Range;
 
 use super::Pixels;
+use super::gaps::Gaps;
 use crate::element::wider::Wider;
 use crate::util::threads::Cut;
 
@@ -17,7 +18,9 @@ pub struct Reader<C> {
     /// Bytes of one sample.
     pub(super) size: usize,
     pub(super) pixels: Pixels,
-    /// Reads samples of the whole from one on.
+    /// How rows lie that have gaps between them. Samples are counted without these.
+    pub(super) gaps: Option<Gaps>,
+    /// Reads samples of the whole from one on, or those of a row.
     pub(super) read: fn(Pixels, &[u8], usize, &mut [C]),
 }
 
@@ -41,7 +44,7 @@ impl<C: Pod> Reader<C> {
     {
         let read: fn(Pixels, &[u8], usize, &mut [C]) =
             |_, from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to);
-        Self { size: size_of::<T>(), pixels: Pixels::plain(1), read }
+        Self { size: size_of::<T>(), pixels: Pixels::plain(1), gaps: None, read }
     }
 }
 
@@ -101,7 +104,12 @@ impl<'x, C: Pod> Input<'x, C> {
     pub(crate) fn read(self, at: usize, to: &mut [C]) {
         match self {
             Self::InPlace(samples) => to.copy_from_slice(&samples[at..][..to.len()]),
-            Self::Stored(bytes, Reader { pixels, read, .. }) => read(pixels, bytes, at, to),
+            Self::Stored(bytes, Reader { pixels, gaps: None, read, .. }) => {
+                read(pixels, bytes, at, to);
+            }
+            Self::Stored(bytes, Reader { size, pixels, gaps: Some(gaps), read }) => {
+                gaps.each_row(at, to, |row, at, to| read(pixels, &bytes[row * size..], at, to));
+            }
         }
     }
 
@@ -121,7 +129,8 @@ impl<'x, C: Pod> Input<'x, C> {
     pub(crate) fn prefetch(self, at: usize, len: usize) {
         match self {
             Self::InPlace(samples) => crate::simd::prefetch(samples, at, len),
-            Self::Stored(bytes, Reader { size, .. }) => {
+            Self::Stored(bytes, Reader { size, gaps, .. }) => {
+                let at = gaps.map_or(at, |gaps| gaps.place(at));
                 crate::simd::prefetch(bytes, at.wrapping_mul(size), len * size);
             }
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use bytemuck::Pod;
 
 /// What a channel of a picture is stored as.
-pub(crate) trait Channel: Pod + PartialEq + Send + Sync {
+pub trait Channel: Pod + PartialEq + Send + Sync {
     /// Alpha where nothing shows through, and light at its brightest.
     const OPAQUE: f32;
     /// Whether what is stored is light already.

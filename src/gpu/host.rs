@@ -76,8 +76,13 @@ impl<A: Element> Host<A> {
         Ok(())
     }
 
+    /// Whether it reads and writes samples of this type.
+    pub(crate) fn takes<T: FrameSample<A>>() -> bool {
+        T::IS_ELEMENT || T::PACKED.is_some()
+    }
+
     /// Submits a whole convolution, and waits for nothing; the passes are resident. The result has
-    /// the output's samples, stored as those of `x`.
+    /// the output's samples, stored as those of `x`, whose type it [takes](Self::takes).
     pub(crate) fn start<T: FrameSample<A>>(
         &self,
         x: &[T],
@@ -86,7 +91,7 @@ impl<A: Element> Host<A> {
         let passes = &self.passes;
         let stamps = timer.map(Timer::stamps);
         let bytes = bytemuck::cast_slice(x);
-        let packed = T::BITS.map(|bits| self.packed(bits)).transpose()?;
+        let packed = T::PACKED.map(|bits| self.packed(bits)).transpose()?;
         let output = packed.map_or(passes.output_bytes(), Chain::output_bytes);
         self.submit(bytes, output, timer, |encoder, input, output| {
             let (input, output) = (input.into(), output.into());

@@ -86,6 +86,20 @@ impl Cut {
         }
     }
 
+    /// The rows and the samples of each row where they lie, if that is a rectangle of a picture: of its last
+    /// axis, of channels, all is read.
+    #[cfg(feature = "image")]
+    pub(crate) fn rectangle(&self, row: usize) -> Option<[Range<usize>; 2]> {
+        if self.axes.iter().any(|axis| axis.reads.end > axis.n) {
+            return None;
+        }
+        match self.axes.as_slice() {
+            [all] => Some([all.reads.start / row..all.reads.end / row, 0..row]),
+            [rows, samples] => Some([rows.reads.clone(), samples.reads.clone()]),
+            _ => None,
+        }
+    }
+
     /// Copies them, in standard order.
     pub(crate) fn copy<T: Copy>(&self, x: &[T], to: &mut [T]) {
         let Some((inner, outer)) = self.axes.split_last() else { return };

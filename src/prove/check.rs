@@ -193,10 +193,10 @@ fn compare<A: Element, T: FrameSample<A>>(
     let bound = verify::bound(plan.compute_dtype(), recipe, &plan.geometry, facts, largest, window)
         + verify::stored(A::DTYPE, plan, recipe, facts, magnitude)
         + bounds::definition(A::DTYPE, terms, window);
-    let agrees = match T::BITS {
-        None => verify::deviation(value.to_element(), exact) <= bound,
+    let agrees = match T::IS_ELEMENT {
+        true => verify::deviation(value.to_element(), exact) <= bound,
         // Rounded and saturated: what is within the bound is rounded to something in between.
-        Some(_) => {
+        false => {
             let unseen = match recipe {
                 Recipe::CpuFft { .. } => bounds::LEVEL,
                 _ => NEAR_A_TIE,

@@ -7,7 +7,10 @@ use crate::element::wider::{Wider, widened};
 use crate::error::Result;
 use crate::format::FrameSample;
 #[cfg(feature = "image")]
-use crate::format::{pixels, pixels::Pixels, transfer::Channel};
+use crate::format::{
+    pixels::{self, Pixels, Rows},
+    transfer::Channel,
+};
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::{Factors, Kernel};
@@ -72,7 +75,7 @@ impl<A: Element> Runner<A> {
     pub(crate) fn takes<T: FrameSample<A>>(&self) -> bool {
         match self {
             #[cfg(feature = "gpu")]
-            Self::Gpu(_) => T::BITS.is_none(),
+            Self::Gpu(_) => T::IS_ELEMENT,
             Self::Native(_) | Self::High(_) => true,
             Self::Faulty(whole, _) => whole.takes::<T>(),
         }
@@ -80,22 +83,26 @@ impl<A: Element> Runner<A> {
 
     /// Computes all of `y`; both slices have the planned lengths, in standard order. Where `y` is
     /// stored in whole levels, an error of up to [`bounds::LEVEL`] is not looked for. It
-    /// [takes](Self::takes) such frames.
-    pub(crate) fn run<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
-        let bearable = T::BITS.map_or(0.0, |_| bounds::LEVEL);
+    /// [takes](Self::takes) such frames, and results.
+    pub(crate) fn run<T: FrameSample<A>, U: FrameSample<A>>(
+        &self,
+        x: &[T],
+        y: &mut [U],
+    ) -> Result<()> {
+        let bearable = if U::IS_ELEMENT { 0.0 } else { bounds::LEVEL };
         match self {
             #[cfg(feature = "gpu")]
-            // `T` is `A` then.
+            // Both are `A` then.
             Self::Gpu(host) => host.run(bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y)),
-            Self::Native(executor) => executor.run(T::native(x, y), bearable),
-            Self::High(executor) => executor.run(T::double(x, y), bearable),
+            Self::Native(executor) => executor.run((T::read(x), U::written(y)), bearable),
+            Self::High(executor) => executor.run((T::read_high(x), U::written_high(y)), bearable),
             Self::Faulty(whole, output) => {
                 whole.run(x, y)?;
                 // Off by more than any error bound: 2^20 in floating point, a bit in an integer.
                 let wrong = if A::DTYPE.is_integer() { 1 } else { 1 << 20 };
                 let one = A::from_integer(1);
                 let value = one.mul_add(A::from_integer(wrong), y[*output].to_element());
-                y[*output] = T::from_element(value);
+                y[*output] = U::from_element(value);
                 Ok(())
             }
         }
@@ -105,9 +112,11 @@ impl<A: Element> Runner<A> {
 #[cfg(feature = "image")]
 impl Runner<f32> {
     /// Computes all of `y` from pixels. False where reading and writing them is not known here: on a GPU.
+    /// Where channels are stored as they come out, in whole levels, an error of up to [`bounds::LEVEL`] is
+    /// not looked for.
     pub(crate) fn run_pixels<T: Channel, U: Channel>(
         &self,
-        x: &[T],
+        x: Rows<T>,
         y: &mut [U],
         how: Pixels,
     ) -> Result<bool>
@@ -115,9 +124,11 @@ impl Runner<f32> {
         f32: Wider<T> + Wider<U>,
         f64: Wider<T> + Wider<U>,
     {
+        let in_levels = !U::IS_LIGHT && how == Pixels::plain(how.channels);
+        let bearable = if in_levels { bounds::LEVEL } else { 0.0 };
         match self {
-            Self::Native(executor) => executor.run(pixels::ends(x, y, how), 0.0)?,
-            Self::High(executor) => executor.run(pixels::ends(x, y, how), 0.0)?,
+            Self::Native(executor) => executor.run(pixels::ends(x, y, how), bearable)?,
+            Self::High(executor) => executor.run(pixels::ends(x, y, how), bearable)?,
             _ => return Ok(false),
         }
         Ok(true)

@@ -13,7 +13,7 @@ const HALF: f64 = 0.5 + 2e-3;
 const HALF_OF_A_TRANSFORM: f64 = 0.5 + 1.0 / 8.0;
 
 /// Checks frames of integers against the filter's own results of the same numbers.
-fn check<T, D>(filter: &Filter<f32, D>, random: &mut Random, largest: f64, what: &str)
+fn check<T, D>(filter: &Filter<f32, D>, random: &mut Random, [least, most]: [f64; 2], what: &str)
 where
     T: FrameSample<f32> + Value + Into<f64> + Into<f32>,
     D: Dimension,
@@ -28,14 +28,24 @@ where
     let result = pushed.or_else(|| stream.pop().expect("runs")).expect("a result");
     for (at, (&got, &exact)) in result.iter().zip(&exact).enumerate() {
         let (got, exact): (f64, f64) = (got.into(), exact.into());
-        let exact = if exact.is_nan() { 0.0 } else { exact.clamp(0.0, largest) };
+        let exact = if exact.is_nan() { 0.0 } else { exact.clamp(least, most) };
         assert!((got - exact).abs() <= half, "{what}: {got}, {exact} at {at}\n{plan}");
+    }
+    assert_eq!(filter.apply_of(&frame).expect("runs"), result, "{what}");
+    let numbers = filter.apply_unrounded(&frame).expect("runs");
+    let largest = exact.iter().filter(|y| y.is_finite());
+    let largest = largest.fold(1.0, |largest: f32, y| largest.max(y.abs()));
+    for (got, exact) in numbers.iter().zip(&exact) {
+        let same = got == exact || got.is_nan() && exact.is_nan();
+        assert!(same || (got - exact).abs() <= 1e-5 * largest, "{what}: {got}, {exact}\n{plan}");
     }
 }
 
 fn check_both<D: Dimension>(filter: &Filter<f32, D>, random: &mut Random, what: &str) {
-    check::<u8, D>(filter, random, 255.0, what);
-    check::<u16, D>(filter, random, 65_535.0, what);
+    check::<u8, D>(filter, random, [0.0, 255.0], what);
+    check::<u16, D>(filter, random, [0.0, 65_535.0], what);
+    check::<i8, D>(filter, random, [-128.0, 127.0], what);
+    check::<i16, D>(filter, random, [-32_768.0, 32_767.0], what);
 }
 
 #[test]
@@ -338,4 +348,50 @@ mod on_gpu {
             Array3::from_shape_vec((out[0], out[1], 4), samples.collect()).expect("its shape")
         }
     }
+}
+
+/// Integers of 32 bits are exact in `f64` alone.
+#[test]
+fn a_filter_of_f64_takes_larger_integers() {
+    let kernel = ndarray::arr1(&[0.5f64, 1.0, 0.5]);
+    let filter =
+        convolver().filter(&kernel).boundary(Boundary::Nearest).for_shape(4).expect("planned");
+    let x = ndarray::arr1(&[u32::MAX, u32::MAX - 1, 5, 6]);
+    let expected = ndarray::arr1(&[u32::MAX, u32::MAX, 2_147_483_655, 12]);
+    assert_eq!(filter.apply_of(&x).expect("runs"), expected);
+    let exact = filter.apply(&x.mapv(f64::from)).expect("runs");
+    assert_eq!(filter.apply_unrounded(&x).expect("runs"), exact);
+    let x = ndarray::arr1(&[i32::MIN, -7, 2, 2]);
+    assert_eq!(
+        filter.apply_of(&x).expect("runs"),
+        ndarray::arr1(&[i32::MIN, -1_073_741_830, 0, 4])
+    );
+    // As a kernel that is longer than its input, too, and where results are checked.
+    let swapped =
+        convolver().filter(&kernel).mode(convolve::Mode::Valid).check(convolve::Check::Sampled(9));
+    let swapped = swapped.for_shape(2).expect("planned");
+    let y = swapped.apply_of(&ndarray::arr1(&[3i16, -1])).expect("runs");
+    assert_eq!(y, ndarray::arr1(&[2, 0]));
+    let y = swapped.apply_unrounded(&ndarray::arr1(&[3i16, -1])).expect("runs");
+    assert_eq!(y, ndarray::arr1(&[2.5, 0.5]));
+}
+
+#[test]
+fn arrays_of_any_layout_are_taken() {
+    let blur = convolver()
+        .filter(&Array2::from_elem((3, 3), 1f32 / 9.0))
+        .for_shape((5, 7))
+        .expect("planned");
+    let x = Random::new(3)
+        .array::<u8>(&[7, 5])
+        .into_dimensionality::<ndarray::Ix2>()
+        .expect("two axes");
+    let (turned, whole) = (x.t(), x.t().as_standard_layout().into_owned());
+    let expected = blur.apply_of(&whole).expect("runs");
+    assert_eq!(blur.apply_of(&turned).expect("runs"), expected);
+    let mut y = Array2::<u8>::zeros((7, 5)).reversed_axes();
+    blur.apply_of_into(&turned, &mut y).expect("runs");
+    assert_eq!(y, expected);
+    let error = blur.apply_of(&x).expect_err("of another shape");
+    assert!(matches!(error, Error::Shape { what: "input", .. }), "{error}");
 }

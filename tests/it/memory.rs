@@ -272,6 +272,39 @@ fn steady_child() {
             }
         }
     }
+    let alone = Convolver::builder().gpu(false).calibrated(false).threads(1).build();
+    let [right, down] = filters::Derivatives::Sobel.kernels::<f32>().expect("kernels");
+    let gaussian = filters::gaussian::<f32>(3.0).expect("a kernel");
+    for picture in &pictures {
+        let edges = alone.picture_filter(&right).gradient(&down).for_picture(picture);
+        let edges = edges.expect("planned");
+        let sharpen = alone.picture_filter(&gaussian).unsharp(1.0, 2.0).for_picture(picture);
+        let sharpen = sharpen.expect("planned");
+        let mut result = picture.clone();
+        let mut run = || {
+            edges.apply_into(picture, &mut result).expect("runs");
+            sharpen.apply_into(picture, &mut result).expect("runs");
+        };
+        run();
+        assert_eq!(refuse(4 << 10, None, run).1, 0, "{:?}", picture.color());
+    }
+    let x = noise(200, 260);
+    let edges = alone.filter(&right).gradient(&down).for_shape(x.dim()).expect("planned");
+    let sharpen = alone.filter(&gaussian).unsharp(1.0, 2.0).for_shape(x.dim()).expect("planned");
+    let blur = alone.filter(&gaussian).for_shape(x.dim()).expect("planned");
+    // Columns that are next to each other in memory.
+    let (mut y, mut turned) = (x.clone(), noise(260, 200).reversed_axes());
+    let (bytes, mut blurred) = (x.mapv(|x| x as u8), x.mapv(|_| 0u8));
+    let mut run = || {
+        edges.apply_into(&x, &mut turned).expect("runs");
+        sharpen.apply_into(&turned, &mut y).expect("runs");
+        blur.apply_of_into(&bytes, &mut blurred).expect("runs");
+    };
+    run();
+    assert_eq!(refuse(4 << 10, None, &mut run).1, 0);
+    assert_eq!(turned, edges.apply(&x).expect("runs"));
+    assert_eq!(y, sharpen.apply(&turned).expect("runs"));
+    assert_eq!(blurred, blur.apply_of(&bytes).expect("runs"));
 }
 
 fn run_child(test: &str, scenario: &str) {

@@ -49,9 +49,15 @@ impl ImageBuffer for Rows<'_> {
         let (row, across) = (row(y), self.across);
         vectorized(
             #[inline(always)]
-            || match across {
-                1 => each(row, second, luma, blue, red),
-                _ => pairs(row, second, luma, blue, red),
+            || {
+                for (pixel, luma) in row.iter().zip(luma) {
+                    *luma = luma_of(pixel);
+                }
+                match second {
+                    None => {}
+                    Some(second) if across == 1 => each(row, second, blue, red),
+                    Some(second) => pairs(row, second, blue, red),
+                }
             },
         );
     }
@@ -75,17 +81,7 @@ fn chroma_of([r, g, b]: [i32; 3], shift: u32) -> [u8; 2] {
 
 /// Chroma of each pixel and the one below it, which may be itself.
 #[inline(always)]
-fn each(
-    row: &[[u8; 3]],
-    second: Option<&[[u8; 3]]>,
-    luma: &mut [u8],
-    blue: &mut [u8],
-    red: &mut [u8],
-) {
-    for (pixel, luma) in row.iter().zip(luma) {
-        *luma = luma_of(pixel);
-    }
-    let Some(second) = second else { return };
+fn each(row: &[[u8; 3]], second: &[[u8; 3]], blue: &mut [u8], red: &mut [u8]) {
     for ((pixel, below), (blue, red)) in row.iter().zip(second).zip(blue.iter_mut().zip(red)) {
         let sum = [0, 1, 2].map(|c| i32::from(pixel[c]) + i32::from(below[c]));
         [*blue, *red] = chroma_of(sum, 1);
@@ -94,17 +90,7 @@ fn each(
 
 /// Chroma of each two pixels, with the two below them.
 #[inline(always)]
-fn pairs(
-    row: &[[u8; 3]],
-    second: Option<&[[u8; 3]]>,
-    luma: &mut [u8],
-    blue: &mut [u8],
-    red: &mut [u8],
-) {
-    for (pixel, luma) in row.iter().zip(luma) {
-        *luma = luma_of(pixel);
-    }
-    let Some(second) = second else { return };
+fn pairs(row: &[[u8; 3]], second: &[[u8; 3]], blue: &mut [u8], red: &mut [u8]) {
     let sum = |[left, right]: [&[u8; 3]; 2], [below, beside]: [&[u8; 3]; 2]| {
         [0, 1, 2].map(|c| {
             i32::from(left[c]) + i32::from(right[c]) + i32::from(below[c]) + i32::from(beside[c])

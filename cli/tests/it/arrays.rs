@@ -32,7 +32,8 @@ fn check<A: Element>(
     let stderr = place.succeed(&format!(
         "apply x.npy --kernel k.npy -o y.npy --device cpu --method direct {arguments}"
     ));
-    assert_eq!(stderr, "");
+    // Integers that may have wrapped are remarked on.
+    assert!(stderr.is_empty() || stderr.contains(" wrap where they leave the type"), "{stderr}");
     let expected = Oracle::new(x.view(), k.view(), &options).unwrap().result();
     let (header, data) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
     let samples: Vec<A> = expected.iter().copied().collect();
@@ -316,5 +317,66 @@ fn a_bench_is_a_table() {
     assert!(output.status.success() && output.stderr.is_empty(), "{text}");
     for word in ["512 x 512", "63 x 63", "gaussian:4", "cpu separable", "->", "longer than"] {
         assert!(text.contains(word), "{word} is missing in {text}");
+    }
+}
+
+#[test]
+fn integers_that_may_wrap_are_remarked_on() {
+    let place = Place::new();
+    place.write("x.npy", npy("<i2", &numbers(&[20], 1, |v| 1_000 * i16::from(v))));
+    place.write("k.npy", npy("<i2", &numbers(&[3], 2, |_| 1)));
+    let run = |kernel: &str| {
+        place.succeed(&format!(
+            "apply x.npy -k {kernel} -o y.npy --correlate --mode full --device cpu"
+        ))
+    };
+    assert_eq!(run("k.npy"), "");
+    let said = run("x.npy");
+    assert!(said.starts_with("x.npy: sums of i16 wrap"), "{said}");
+    assert!(said.contains("--dtype i32 has room") && said.lines().count() == 1, "{said}");
+    let wide = place.succeed("apply x.npy -k x.npy -o y.npy --correlate --dtype i32 --device cpu");
+    assert_eq!(wide, "");
+}
+
+#[test]
+fn one_axis_alone_is_filtered() {
+    let place = Place::new();
+    let x = numbers(&[4, 5, 6], 1, f32::from);
+    place.write("x.npy", npy("<f4", &x));
+    place.write("k.npy", npy("<f4", &numbers(&[3], 2, f32::from)));
+    let line = numbers(&[3], 2, f32::from);
+    for (axis, arguments) in
+        [(0, "--axis 0"), (1, "--axis=-2 --stride 2"), (2, "--axis -1 --mode valid")]
+    {
+        place.succeed(&format!(
+            "apply x.npy -k k.npy -o y.npy --boundary nearest --device cpu --method direct {arguments}"
+        ));
+        let mut shape = [1; 3];
+        shape[axis] = 3;
+        let kernel = line.clone().into_shape_with_order(shape.to_vec()).unwrap();
+        let mut boundary = vec![Boundary::Zero; 3];
+        boundary[axis] = Boundary::Nearest;
+        let mut stride = vec![1; 3];
+        stride[axis] = 1 + usize::from(axis == 1);
+        let mode = if axis == 2 { Mode::Valid } else { Mode::Same };
+        let options = same().boundary(boundary).stride(stride).mode(mode);
+        let expected = Oracle::new(x.view(), kernel.view(), &options).unwrap().result();
+        let (_, data) = split_npy(&std::fs::read(place.file("y.npy")).unwrap());
+        let expected: Vec<f32> = expected.iter().copied().collect();
+        assert!(data == bytemuck::cast_slice::<f32, u8>(&expected), "{arguments}");
+    }
+    let plan = |of: &str| {
+        String::from_utf8(place.run(&format!("plan --shape 4x5x6 --axis 1 {of}")).stdout).unwrap()
+    };
+    assert!(plan("--kernel-shape 3").contains("a kernel of 1 x 3 x 1"));
+    assert!(plan("--kernel box:3").contains("a kernel of 1 x 3 x 1"));
+    // Built-in kernels have the axes of what they filter.
+    for kernel in ["laplacian", "sharpen", "gaussian-derivative:1,2", "unsharp:1,0.5", "dog:1,2"] {
+        place.succeed(&format!("apply x.npy -k {kernel} -o y.npy --axis 1 --device cpu"));
+        place.succeed(&format!("apply x.npy -k {kernel} -o z.npy --device cpu"));
+        assert_ne!(
+            std::fs::read(place.file("y.npy")).unwrap(),
+            std::fs::read(place.file("z.npy")).unwrap()
+        );
     }
 }

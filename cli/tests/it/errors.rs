@@ -92,7 +92,7 @@ fn arrays() {
     apply("volume.npy -k sobel-x", "this kernel has 2 axes, and what is filtered has 3");
     apply("volume.npy -k sobel-x", "--channels last");
     apply("volume.npy -k tall.npy", "3 axes but the kernel [7, 2] has 2");
-    apply("volume.npy -k gaussian:1,2", "expected one value, or 3 (one per axis), got 2");
+    apply("volume.npy -k gaussian:1,2", "expected one SIGMA, or 3 (one per axis), got 2");
     apply("x.npy -k volume.npy", "2 axes but the kernel [2, 2, 2] has 3");
     apply("x.npy -k tall.npy --mode valid", "neither the input [4, 5] nor the kernel [7, 2]");
     apply("missing.npy -k identity", "missing.npy: No such file");
@@ -122,6 +122,12 @@ fn arrays() {
     apply("x.npy -k box:3 --tolerance 1-level", "a level of these is 1/255 or 1/65535");
     apply("x.npy -k box:3 --method coarse", "no tolerance was given");
     apply("x.npy -k box:3 --channels first", "possible values: none, last");
+    apply("x.npy -k box:3 --axis 2", "--axis: expected -2 to 1 of 2 axes, got 2");
+    apply("x.npy -k tall.npy --axis 0", "expected a kernel with one axis, got one of shape [7, 2]");
+    apply("x.npy -k sobel-x --axis 0", "this kernel has 2 axes, and what is filtered has 1");
+    apply("x.npy -k gradient:sobel --axis 0", "has derivatives along two");
+    apply("x.npy -k box:3 --axis 0 --stride 1,2", "expected one value, that of --axis, got 2");
+    apply("x.npy -k box:3 --axis 0 --channels last", "cannot be used with");
     apply("x.npy -k box:3 --channels last --stride 1,2", "expected one value, or 1 (one per axis");
     apply("single.npy -k complex.npy", "imaginary");
     apply("single.npy -k huge.npy", "out of the range of f32");
@@ -210,6 +216,8 @@ fn options() {
     refused(&place, "apply -k identity -o out.npy", "IN");
     refused(&place, "plan --shape 9x9", "--kernel");
     refused(&place, "plan --shape 9x9 --kernel-shape 3", "2 axes");
+    refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --axis 1", "a kernel with one axis");
+    refused(&place, "plan --shape 9x9 --kernel gaussian:1 --axis 2", "expected -2 to 1 of 2 axes");
     refused(&place, "plan --shape 9xx --kernel-shape 3", "2048x2048");
     refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --runs 0", "1..");
     refused(&place, "bench --seconds=-1", "expected a number of seconds");

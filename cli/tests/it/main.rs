@@ -12,5 +12,6 @@ mod misread;
 mod openexr;
 mod pictures;
 mod places;
+mod standard;
 mod tiffs;
 mod whole;

@@ -269,3 +269,23 @@ fn light_is_averaged_where_that_is_asked_for() {
     assert!(place.file("y.npy").exists());
     refused(&place, "apply y.npy -k box:2 --linear -o z.npy", "--linear goes with pictures");
 }
+
+#[test]
+fn one_axis_of_a_picture_is_filtered() {
+    let place = Place::new();
+    let picture = RgbImage::from_fn(23, 17, |x, y| Rgb([x * 11, y * 13, x * y].map(|c| c as u8)));
+    picture.save(place.file("x.png")).unwrap();
+    place.write("across.txt", "1 2 5");
+    place.write("down.txt", "1\n2\n5");
+    let run = |arguments: &str| {
+        place.succeed(&format!("apply x.png -o y.png --scale 1/8 --device cpu {arguments}"));
+        image::open(place.file("y.png")).unwrap().into_rgb8()
+    };
+    let [across, down] = [run("-k across.txt"), run("-k down.txt")];
+    assert_ne!(across, down);
+    for (axis, expected) in [("1", &across), ("-1", &across), ("0", &down), ("-2", &down)] {
+        assert_eq!(run(&format!("-k across.txt --axis {axis}")), *expected, "{axis}");
+    }
+    let words = "--axis: expected -2 to 1 of 2 axes, got 2";
+    refused(&place, "apply x.png -k box:3 -o y.png --axis 2", words);
+}

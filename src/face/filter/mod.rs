@@ -6,6 +6,7 @@ mod planning;
 pub(crate) mod profile;
 #[cfg(feature = "gpu")]
 mod resident;
+mod stored;
 
 use bytemuck::Pod;
 use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
@@ -19,7 +20,10 @@ use crate::error::{Error, Result};
 use crate::face::convolver::Convolver;
 use crate::format::FrameSample;
 #[cfg(feature = "image")]
-use crate::format::{pixels::Pixels, transfer::Channel};
+use crate::format::{
+    pixels::{Pixels, Rows},
+    transfer::Channel,
+};
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::Kernel;
@@ -127,10 +131,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     ///
     /// [`FilterBuilder::check`]: crate::FilterBuilder::check
     pub fn apply(&self, x: &ArrayRef<A, D>) -> Result<Array<A, D>> {
-        self.check_shape("input", &self.input, &x.raw_dim())?;
-        let mut y = memory::zeros(self.extension.geometry.output_len(), "the output")?;
-        self.with_slice(x, |x| self.run(x, &mut y))?;
-        Ok(Array::from_shape_vec(self.output.clone(), y).expect("the length is the shape's"))
+        self.apply_of(x)
     }
 
     /// The convolution of `x` into `y`, both of any memory layout. Buffers for samples are allocated
@@ -140,17 +141,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     /// Those of [`Filter::apply`], and [`Error::Shape`] where `y` has not the planned shape. `y`
     /// may hold anything after a failure.
     pub fn apply_into(&self, x: &ArrayRef<A, D>, y: &mut ArrayRef<A, D>) -> Result<()> {
-        self.check_shape("input", &self.input, &x.raw_dim())?;
-        self.check_shape("output", &self.output, &y.raw_dim())?;
-        if let Some(y) = y.as_slice_mut() {
-            return self.with_slice(x, |x| self.run(x, y));
-        }
-        let mut packed = self.scratch().take(self.output.size(), "a copy of the output")?;
-        self.with_slice(x, |x| self.run(x, &mut packed))?;
-        for (y, value) in y.iter_mut().zip(packed.iter()) {
-            *y = *value;
-        }
-        Ok(())
+        self.apply_of_into(x, y)
     }
 
     /// Runs every admissible method on every device on `x` and compares: with the definition in
@@ -241,7 +232,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// Computes all of `y`.
-    pub(crate) fn compute<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+    pub(crate) fn compute<T: FrameSample<A>, U: FrameSample<A>>(
+        &self,
+        x: &[T],
+        y: &mut [U],
+    ) -> Result<()> {
         self.with_read(x, |x| match self.attempt(x, y) {
             Err(error) if self.may_fall_back(&error) => {
                 self.fall_back(error.to_string())?;
@@ -267,23 +262,27 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// Computes all of `y` from what is read of an input.
-    fn attempt<T: FrameSample<A>>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+    fn attempt<T: FrameSample<A>, U: FrameSample<A>>(&self, x: &[T], y: &mut [U]) -> Result<()> {
         #[cfg(feature = "gpu")]
-        if let Some(host) = self.host() {
+        if let Some(host) = self.host_of::<T>().filter(|_| T::IS_ELEMENT == U::IS_ELEMENT) {
             return host.start(x, None)?.finish(|bytes| crate::gpu::host::copy(bytes, y));
         }
         match self.runner() {
-            Some(runner) if runner.takes::<T>() => runner.run(x, y),
-            // `T` is `A` then.
-            None if T::BITS.is_none() => {
+            Some(runner) if runner.takes::<T>() && runner.takes::<U>() => runner.run(x, y),
+            // Both are `A` then.
+            None if T::IS_ELEMENT && U::IS_ELEMENT => {
                 self.run_over_kernel(bytemuck::cast_slice(x), bytemuck::cast_slice_mut(y))
             }
             _ => {
                 let samples = |len: usize| self.scratch().take::<A>(len, "samples to compute with");
-                let (mut wide, mut sums) = (samples(x.len())?, samples(y.len())?);
+                let mut wide = samples(x.len())?;
                 wide.iter_mut().zip(x).for_each(|(wide, x)| *wide = x.to_element());
-                self.attempt::<A>(&wide, &mut sums)?;
-                y.iter_mut().zip(sums.iter()).for_each(|(y, sum)| *y = T::from_element(*sum));
+                if U::IS_ELEMENT {
+                    return self.attempt::<A, A>(&wide, bytemuck::cast_slice_mut(y));
+                }
+                let mut sums = samples(y.len())?;
+                self.attempt::<A, A>(&wide, &mut sums)?;
+                y.iter_mut().zip(sums.iter()).for_each(|(y, sum)| *y = U::from_element(*sum));
                 Ok(())
             }
         }
@@ -305,6 +304,12 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     pub(crate) fn host(&self) -> Option<&Host<A>> {
         let host = self.runner().and_then(Runner::host);
         host.filter(|host| host.passes().are_resident())
+    }
+
+    /// The same, where it reads and writes samples of this type.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn host_of<T: FrameSample<A>>(&self) -> Option<&Host<A>> {
+        self.host().filter(|_| Host::takes::<T>())
     }
 
     /// What runs, unless the weights come with every input.
@@ -353,11 +358,11 @@ impl<A: Element, D: Dimension> Filter<A, D> {
     }
 
     /// Calls `run` with the samples in standard order, copied only where they are not.
-    pub(crate) fn with_slice<T>(
+    pub(crate) fn with_slice<T: Pod, R>(
         &self,
-        x: &ArrayRef<A, D>,
-        run: impl FnOnce(&[A]) -> Result<T>,
-    ) -> Result<T> {
+        x: &ArrayRef<T, D>,
+        run: impl FnOnce(&[T]) -> Result<R>,
+    ) -> Result<R> {
         if let Some(x) = x.as_slice() {
             return run(x);
         }
@@ -366,8 +371,23 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         run(&packed)
     }
 
+    /// Calls `run` with a place for results in standard order, which are copied only where `y` is not in it.
+    pub(in crate::face) fn with_slice_mut<T: Pod>(
+        &self,
+        y: &mut ArrayRef<T, D>,
+        run: impl FnOnce(&mut [T]) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(y) = y.as_slice_mut() {
+            return run(y);
+        }
+        let mut packed = self.scratch().take(y.len(), "a copy of the output")?;
+        run(&mut packed)?;
+        y.iter_mut().zip(packed.iter()).for_each(|(y, packed)| *y = *packed);
+        Ok(())
+    }
+
     /// Memory that all filters of the convolver share.
-    fn scratch(&self) -> &SharedScratch {
+    pub(in crate::face) fn scratch(&self) -> &SharedScratch {
         self.convolver.devices().scratch()
     }
 
@@ -386,7 +406,7 @@ impl<D: Dimension> Filter<f32, D> {
     /// GPU, and where results are checked.
     pub(in crate::face) fn run_pixels<T: Channel, U: Channel>(
         &self,
-        x: &[T],
+        x: Rows<T>,
         y: &mut [U],
         pixels: Pixels,
     ) -> Result<bool>
@@ -396,10 +416,38 @@ impl<D: Dimension> Filter<f32, D> {
     {
         match self.runner() {
             Some(runner) if self.checker.is_none() => {
-                self.with_read(x, |x| runner.run_pixels(x, y, pixels))
+                self.with_read_rows(x, |x| runner.run_pixels(x, y, pixels))
             }
             _ => Ok(false),
         }
+    }
+
+    /// [`Filter::with_read`] of a picture: a rectangle of it is read where it lies.
+    fn with_read_rows<T: Pod, R>(
+        &self,
+        x: Rows<T>,
+        run: impl FnOnce(Rows<T>) -> Result<R>,
+    ) -> Result<R> {
+        const WHAT: &str = "what is read of the picture";
+        let Some(cut) = &self.cut else { return run(x) };
+        if let Some([rows, samples]) = cut.rectangle(x.row_len()) {
+            return run(x.part(rows, samples));
+        }
+        // It goes on at the other end.
+        let mut packed;
+        let all = match x.without_gaps() {
+            Some(all) => all,
+            None => {
+                packed = self.scratch().take(x.len(), WHAT)?;
+                x.pack(&mut packed);
+                &packed
+            }
+        };
+        let mut read = self.scratch().take(cut.len(), WHAT)?;
+        cut.copy(all, &mut read);
+        let rows = self.plan.problem.reads[0].len();
+        let row = cut.len() / rows;
+        run(Rows::new(&read, rows, row, row))
     }
 }
 

@@ -90,7 +90,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         // Pipelines, buffers and pages are there from now on.
         self.compute(x, &mut y)?;
         #[cfg(feature = "gpu")]
-        if let Some(host) = self.host() {
+        if let Some(host) = self.host_of::<T>() {
             match crate::gpu::timer::Timer::new(host.passes().context()) {
                 Ok(Some(timer)) => {
                     let start = Instant::now();

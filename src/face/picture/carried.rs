@@ -1,6 +1,7 @@
 //! Alpha that is carried over from the input.
 
 use crate::format::FrameSample;
+use crate::format::pixels::Rows;
 use crate::problem::Problem;
 use crate::problem::boundary::Boundary;
 use crate::words::Operation;
@@ -35,12 +36,11 @@ impl Carried {
         Self { channel, rows, columns }
     }
 
-    /// Between pictures of so many channels, of which the input is so wide.
+    /// Between pictures of so many channels.
     pub(super) fn copy<T: FrameSample<f32>, U: FrameSample<f32>>(
         &self,
-        x: &[T],
+        x: Rows<T>,
         y: &mut [U],
-        width: usize,
         channels: usize,
     ) {
         for (&row, y) in self.rows.iter().zip(y.chunks_exact_mut(self.columns.len() * channels)) {
@@ -48,7 +48,7 @@ impl Carried {
                 // Where both axes are outside the later one has the last word, as everywhere.
                 y[self.channel] = match (row, column) {
                     (Ok(row), Ok(column)) => {
-                        let alpha = x[(row * width + column) * channels + self.channel];
+                        let alpha = x.row(row)[column * channels + self.channel];
                         U::from_element(alpha.to_element())
                     }
                     (_, Err(outside)) | (Err(outside), Ok(_)) => U::from_element(outside),

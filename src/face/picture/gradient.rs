@@ -1,19 +1,19 @@
 //! The strength of a picture's edges.
 
-use ::image::{ColorType, DynamicImage, ImageBuffer, Pixel};
-use ndarray::{Array3, Dimension, Ix2};
+use ::image::{ColorType, Pixel};
+use ndarray::{Array3, Ix2, Ix3};
 
+use super::PictureFilter;
+use super::run::{self, Run};
+use super::source::{Picture, PictureMut, PictureSample, PixelType, View, sealed};
 use super::store::{copy_alpha, store};
-use super::{PictureFilter, keep_color_space, too_large};
 use crate::element::wider::Wider;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::face::gradient::GradientBuilder;
 use crate::face::pointwise;
-use crate::format::FrameSample;
-use crate::format::pixels::Pixels;
+use crate::format::pixels::{Pixels, Rows};
 use crate::format::transfer::Channel;
 use crate::plan::Plan;
-use crate::util::memory;
 use crate::words::{Alpha, Light};
 
 impl GradientBuilder<f32, Ix2> {
@@ -33,10 +33,24 @@ impl GradientBuilder<f32, Ix2> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`FilterBuilder::for_pictures`](crate::FilterBuilder::for_pictures), and [`Error::Shape`]
+    /// Those of [`FilterBuilder::for_pictures`](crate::FilterBuilder::for_pictures), and [`Error::Shape`](crate::Error::Shape)
     /// where the kernels have results of different shapes.
-    pub fn for_picture(&self, picture: &DynamicImage) -> Result<PictureGradient> {
-        self.for_pictures(picture.width(), picture.height(), picture.color())
+    pub fn for_picture(&self, picture: &impl Picture) -> Result<PictureGradient> {
+        let View { width, height, pixels, .. } = sealed::Picture::to_view(picture)?;
+        self.for_pixels(width, height, pixels)
+    }
+
+    /// Plans for pictures of this size and of these pixels, as
+    /// [`FilterBuilder::for_pictures_of`](crate::FilterBuilder::for_pictures_of) does.
+    ///
+    /// # Errors
+    /// Those of [`GradientBuilder::for_picture`].
+    pub fn for_pictures_of<P: Pixel<Subpixel: PictureSample>>(
+        &self,
+        width: u32,
+        height: u32,
+    ) -> Result<PictureGradient> {
+        self.for_pixels(width, height, PixelType::of::<P>()?)
     }
 
     /// Plans for pictures of this size and of the channels of this colour type.
@@ -49,7 +63,11 @@ impl GradientBuilder<f32, Ix2> {
         height: u32,
         color: ColorType,
     ) -> Result<PictureGradient> {
-        let parts = self.parts.iter().map(|part| part.for_pictures(width, height, color));
+        self.for_pixels(width, height, PixelType::of_color(color)?)
+    }
+
+    fn for_pixels(&self, width: u32, height: u32, pixels: PixelType) -> Result<PictureGradient> {
+        let parts = self.parts.iter().map(|part| part.for_pixels(width, height, pixels));
         let parts: Vec<_> = parts.collect::<Result<_>>()?;
         let first = &parts[0].filter;
         for part in &parts[1..] {
@@ -94,14 +112,20 @@ impl PictureGradient {
         self.parts[0].output_size()
     }
 
-    /// The strength of the picture's edges, as a picture of its type.
+    /// The strength of the picture's edges, as a picture of its type: see [`PictureFilter::apply`].
     ///
     /// # Errors
     /// Those of [`PictureFilter::apply`].
-    pub fn apply(&self, picture: &DynamicImage) -> Result<DynamicImage> {
-        let mut filtered: DynamicImage = typed!(picture, |p| self.filtered(p)?.into());
-        keep_color_space(picture, &mut filtered);
-        Ok(filtered)
+    pub fn apply<P: Picture>(&self, picture: &P) -> Result<P::Owned> {
+        run::apply(self, picture)
+    }
+
+    /// The same in a picture that is there, as [`PictureFilter::apply_into`] does.
+    ///
+    /// # Errors
+    /// Those of [`PictureFilter::apply_into`].
+    pub fn apply_into(&self, picture: &impl Picture, result: &mut impl PictureMut) -> Result<()> {
+        run::apply_into(self, picture, result)
     }
 
     /// The same as numbers, height x width x channels, in the picture's own units, neither rounded nor
@@ -109,32 +133,13 @@ impl PictureGradient {
     ///
     /// # Errors
     /// Those of [`PictureFilter::apply`].
-    pub fn apply_unrounded(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
-        let shape = self.parts[0].result_shape();
-        let mut y = memory::zeros(shape.size(), "the picture's samples")?;
-        typed!(picture, |p| self.run(self.parts[0].raw(p)?, &mut y, false)?);
-        Array3::from_shape_vec(shape, y).map_err(|_| too_large("its samples"))
+    pub fn apply_unrounded(&self, picture: &impl Picture) -> Result<Array3<f32>> {
+        run::apply_unrounded(self, picture)
     }
 
-    fn filtered<P: Pixel<Subpixel: FrameSample<f32> + Channel>>(
+    fn lengths<T: sealed::Sample, U: Channel>(
         &self,
-        picture: &ImageBuffer<P, Vec<P::Subpixel>>,
-    ) -> Result<ImageBuffer<P, Vec<P::Subpixel>>>
-    where
-        f32: Wider<P::Subpixel>,
-        f64: Wider<P::Subpixel>,
-    {
-        let first = &self.parts[0];
-        let mut y = memory::zeros(first.result_shape().size(), "the picture's samples")?;
-        let encoded = first.light == Light::Linear && !P::Subpixel::IS_LIGHT;
-        self.run(first.raw(picture)?, &mut y, encoded)?;
-        let (width, height) = self.output_size();
-        ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
-    }
-
-    fn run<T: FrameSample<f32> + Channel, U: Channel>(
-        &self,
-        x: &[T],
+        x: Rows<T>,
         y: &mut [U],
         encoded: bool,
     ) -> Result<()>
@@ -148,14 +153,45 @@ impl PictureGradient {
         let premultiplied = first.premultiplied && decoded;
         let pixels = Pixels { premultiplied, decoded, encoded, ..Pixels::plain(channels) };
         first.within(x, y, pixels, |before, y| {
-            let parts = self.parts.iter().map(|part| part.unrounded(x));
-            let parts: Vec<_> = parts.collect::<Result<_>>()?;
+            let (scratch, len) = (first.filter.scratch(), y.len());
+            let mut parts =
+                scratch.take::<f32>(self.parts.len() * len, "the parts of a gradient")?;
+            for (part, sums) in self.parts.iter().zip(parts.chunks_exact_mut(len)) {
+                part.unrounded(x, sums)?;
+            }
             store::<T, U>(y, pixels, first.filter.threads(), |start, block| {
-                let of: Vec<_> = parts.iter().map(|part| &part[start..][..block.len()]).collect();
-                pointwise::lengths(&of, block);
-                copy_alpha(of[0], block, channels);
+                let here = start..start + block.len();
+                pointwise::lengths(parts.chunks_exact(len).map(|part| &part[here.clone()]), block);
+                copy_alpha(&parts[here.clone()], block, channels);
                 before.blend(start, block);
             })
         })
+    }
+}
+
+impl Run for PictureGradient {
+    fn input(&self) -> &Ix3 {
+        self.parts[0].input()
+    }
+
+    fn output(&self) -> &Ix3 {
+        self.parts[0].output()
+    }
+
+    fn run<T: sealed::Sample>(&self, x: Rows<T>, y: &mut [T]) -> Result<()>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        let encoded = self.parts[0].light == Light::Linear && !T::IS_LIGHT;
+        self.lengths::<T, T>(x, y, encoded)
+    }
+
+    fn run_unrounded<T: sealed::Sample>(&self, x: Rows<T>, y: &mut [f32]) -> Result<()>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        self.lengths::<T, f32>(x, y, false)
     }
 }

@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use ::image::DynamicImage;
 use ::image::math::Rect;
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::cast_slice_mut;
 use ndarray::Ix2;
 
 use crate::element::wider::Wider;
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
 use crate::face::pointwise::BLOCK;
-use crate::format::pixels::{Pixels, input, output};
+use crate::format::pixels::{Pixels, Rows, input, output};
 use crate::format::transfer::Channel;
 use crate::util::memory;
 
@@ -197,7 +197,7 @@ impl Place {
     /// numbers are made.
     pub(super) fn fill<T: Channel, U: Channel>(
         &self,
-        x: &[T],
+        x: Rows<T>,
         y: &mut [U],
         pixels: Pixels,
         make: impl FnOnce(Before<'_, T>, &mut [U]) -> Result<()>,
@@ -205,14 +205,12 @@ impl Place {
     where
         f32: Wider<T> + Wider<U>,
     {
-        let len = self.rows.len() * self.columns.len() * self.channels;
-        let mut before = memory::zeros(len, "what is filtered of the picture")?;
-        let mut part = memory::zeros(len, "the part of the result that is filtered")?;
         let row = self.columns.len() * self.channels;
-        for (to, at) in before.chunks_exact_mut(row).zip(self.starts()) {
-            to.copy_from_slice(&x[at..][..row]);
-        }
-        make(Before { samples: &before, levels: self.levels.as_deref(), pixels }, &mut part)?;
+        let len = self.rows.len() * row;
+        let mut part = memory::zeros(len, "the part of the result that is filtered")?;
+        let columns = self.columns.start * self.channels..self.columns.end * self.channels;
+        let samples = x.part(self.rows.clone(), columns);
+        make(Before { samples, levels: self.levels.as_deref(), pixels }, &mut part)?;
         copy(x, y, pixels);
         for (number, (from, at)) in part.chunks_exact(row).zip(self.starts()).enumerate() {
             let to = &mut y[at..][..row];
@@ -239,7 +237,7 @@ impl Place {
 /// What stands where something else will.
 #[derive(Clone, Copy)]
 pub(super) struct Before<'b, T> {
-    pub samples: &'b [T],
+    pub samples: Rows<'b, T>,
     levels: Option<&'b [u16]>,
     pixels: Pixels,
 }
@@ -249,7 +247,7 @@ where
     f32: Wider<T>,
 {
     /// Of a picture that is filtered everywhere.
-    pub(super) fn all(samples: &'b [T], pixels: Pixels) -> Self {
+    pub(super) fn all(samples: Rows<'b, T>, pixels: Pixels) -> Self {
         Self { samples, levels: None, pixels }
     }
 
@@ -274,12 +272,12 @@ where
 }
 
 /// Copies samples, as they are or as the numbers that they are filtered as.
-fn copy<T: Channel, U: Channel>(x: &[T], y: &mut [U], pixels: Pixels)
+fn copy<T: Channel, U: Channel>(x: Rows<T>, y: &mut [U], pixels: Pixels)
 where
     f32: Wider<T> + Wider<U>,
 {
     if TypeId::of::<T>() == TypeId::of::<U>() {
-        return cast_slice_mut::<U, u8>(y).copy_from_slice(cast_slice(x));
+        return x.pack(cast_slice_mut(y));
     }
     // Alpha that is multiplied in on the way is divided out again.
     let pixels = Pixels { weighed: false, encoded: false, ..pixels };

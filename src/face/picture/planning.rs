@@ -1,11 +1,12 @@
 //! From a kernel, its options and a picture to a filter.
 
-use ::image::{ColorType, DynamicImage};
+use ::image::{ColorType, Pixel};
 use ndarray::{Axis, Ix2, Ix3};
 
 use super::carried::Carried;
 use super::colours::{Colours, edges_are_inside, with_constants};
 use super::place::Place;
+use super::source::{Picture, PictureSample, PixelType, View};
 use super::{AlphaRule, PictureFilter, too_large};
 use crate::element::DType;
 use crate::error::{Error, Result};
@@ -20,8 +21,32 @@ impl FilterBuilder<f32, Ix2> {
     ///
     /// # Errors
     /// Those of [`FilterBuilder::for_pictures`].
-    pub fn for_picture(&self, picture: &DynamicImage) -> Result<PictureFilter> {
-        self.for_pictures(picture.width(), picture.height(), picture.color())
+    pub fn for_picture(&self, picture: &impl Picture) -> Result<PictureFilter> {
+        let View { width, height, pixels, .. } = picture.to_view()?;
+        self.for_pixels(width, height, pixels)
+    }
+
+    /// Plans for pictures of this size and of these pixels.
+    ///
+    /// ```
+    /// use convolve::{Convolver, filters};
+    /// use image::{ImageBuffer, Luma};
+    ///
+    /// let blur = Convolver::new().picture_filter(&filters::gaussian(2.0)?);
+    /// let blur = blur.for_pictures_of::<Luma<f32>>(64, 48)?;
+    /// let depth = ImageBuffer::from_pixel(64, 48, Luma([0.5f32]));
+    /// assert_eq!(blur.apply(&depth)?.dimensions(), (64, 48));
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`FilterBuilder::for_pictures`].
+    pub fn for_pictures_of<P: Pixel<Subpixel: PictureSample>>(
+        &self,
+        width: u32,
+        height: u32,
+    ) -> Result<PictureFilter> {
+        self.for_pixels(width, height, PixelType::of::<P>()?)
     }
 
     /// Plans for pictures of this size and of the channels of this colour type.
@@ -31,7 +56,16 @@ impl FilterBuilder<f32, Ix2> {
     /// than the picture on an axis (a picture and a kernel never change places); and those of
     /// [`FilterBuilder::for_shape`], whose shapes are `[height, width, channels]`.
     pub fn for_pictures(&self, width: u32, height: u32, color: ColorType) -> Result<PictureFilter> {
-        let channels = channels(color)?;
+        self.for_pixels(width, height, PixelType::of_color(color)?)
+    }
+
+    pub(super) fn for_pixels(
+        &self,
+        width: u32,
+        height: u32,
+        pixels: PixelType,
+    ) -> Result<PictureFilter> {
+        let PixelType { channels, opaque } = pixels;
         // Written so that a sum that is no number does not keep constants.
         let given = self.kernel.clone()?;
         let keeps_constants =
@@ -53,7 +87,6 @@ impl FilterBuilder<f32, Ix2> {
         (builder.request, builder.check) = (self.request, self.check);
         // The taps are the same ones in the same order.
         builder.known = self.known.clone();
-        let opaque = opaque(color);
         let light = self.light;
         let lit = |value: f32| match light {
             // Floating-point pixels are light already.
@@ -74,7 +107,7 @@ impl FilterBuilder<f32, Ix2> {
                 builder.request.tolerance = Some(Tolerance::Levels(levels / STEEPEST));
             }
         }
-        let alpha = match (color.has_alpha(), keeps_constants) {
+        let alpha = match (pixels.has_alpha(), keeps_constants) {
             (false, _) => AlphaRule::Filtered,
             (true, false) => {
                 let edges = self.options.boundary.resolve("boundary", 2)?;
@@ -86,7 +119,7 @@ impl FilterBuilder<f32, Ix2> {
             }
             (true, true) => AlphaRule::Filtered,
         };
-        let alpha_is_filtered = color.has_alpha() && keeps_constants;
+        let alpha_is_filtered = pixels.has_alpha() && keeps_constants;
         let lit_outside = match light {
             Light::Linear => with_constants(&builder, lit)?,
             Light::AsStored => None,
@@ -218,23 +251,4 @@ fn check_same_size(problem: &Problem) -> Result<()> {
             of(&problem.output)
         ),
     })
-}
-
-fn channels(color: ColorType) -> Result<usize> {
-    use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
-    match color {
-        L8 | L16 | La8 | La16 | Rgb8 | Rgb16 | Rgb32F | Rgba8 | Rgba16 | Rgba32F => {
-            Ok(color.channel_count().into())
-        }
-        other => Err(Error::PixelType { got: format!("{other:?}") }),
-    }
-}
-
-/// What alpha is where nothing shows through.
-fn opaque(color: ColorType) -> f32 {
-    match color.bytes_per_pixel() / color.channel_count() {
-        1 => u8::MAX.into(),
-        2 => u16::MAX.into(),
-        _ => 1.0,
-    }
 }

@@ -1,19 +1,19 @@
 //! Unsharp masking of pictures, with a threshold.
 
-use ::image::{ColorType, DynamicImage, ImageBuffer, Pixel};
-use ndarray::{Array3, Dimension, Ix2};
+use ::image::{ColorType, Pixel};
+use ndarray::{Array3, Dimension, Ix2, Ix3};
 
+use super::PictureFilter;
+use super::run::{self, Run};
+use super::source::{Picture, PictureMut, PictureSample, PixelType, View, sealed};
 use super::store::{copy_alpha, store};
-use super::{PictureFilter, keep_color_space, too_large};
 use crate::element::wider::Wider;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::face::pointwise::{self, BLOCK};
 use crate::face::unsharp::{UnsharpBuilder, check_same};
-use crate::format::FrameSample;
-use crate::format::pixels::{Pixels, input};
+use crate::format::pixels::{Pixels, Rows, input};
 use crate::format::transfer::Channel;
 use crate::plan::Plan;
-use crate::util::memory;
 use crate::words::{Alpha, Light};
 
 impl UnsharpBuilder<f32, Ix2> {
@@ -33,11 +33,25 @@ impl UnsharpBuilder<f32, Ix2> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Inadmissible`] where `amount` is no finite number or `threshold` is negative or none, and
+    /// [`Error::Inadmissible`](crate::Error::Inadmissible) where `amount` is no finite number or `threshold` is negative or none, and
     /// where the blurred picture has another size; those of
     /// [`FilterBuilder::for_pictures`](crate::FilterBuilder::for_pictures).
-    pub fn for_picture(&self, picture: &DynamicImage) -> Result<PictureUnsharp> {
-        self.for_pictures(picture.width(), picture.height(), picture.color())
+    pub fn for_picture(&self, picture: &impl Picture) -> Result<PictureUnsharp> {
+        let View { width, height, pixels, .. } = sealed::Picture::to_view(picture)?;
+        self.for_pixels(width, height, pixels)
+    }
+
+    /// Plans for pictures of this size and of these pixels, as
+    /// [`FilterBuilder::for_pictures_of`](crate::FilterBuilder::for_pictures_of) does.
+    ///
+    /// # Errors
+    /// Those of [`UnsharpBuilder::for_picture`].
+    pub fn for_pictures_of<P: Pixel<Subpixel: PictureSample>>(
+        &self,
+        width: u32,
+        height: u32,
+    ) -> Result<PictureUnsharp> {
+        self.for_pixels(width, height, PixelType::of::<P>()?)
     }
 
     /// Plans for pictures of this size and of the channels of this colour type.
@@ -50,9 +64,13 @@ impl UnsharpBuilder<f32, Ix2> {
         height: u32,
         color: ColorType,
     ) -> Result<PictureUnsharp> {
+        self.for_pixels(width, height, PixelType::of_color(color)?)
+    }
+
+    fn for_pixels(&self, width: u32, height: u32, pixels: PixelType) -> Result<PictureUnsharp> {
         self.check_values()?;
-        let blur = self.blur.for_pictures(width, height, color)?;
-        check_same(blur.filter.input().slice(), blur.result_shape().slice())?;
+        let blur = self.blur.for_pixels(width, height, pixels)?;
+        check_same(blur.filter.input().slice(), Run::output(&blur).slice())?;
         Ok(PictureUnsharp { blur, values: [self.amount, self.threshold] })
     }
 }
@@ -89,14 +107,20 @@ impl PictureUnsharp {
         self.blur.plan()
     }
 
-    /// The sharpened picture.
+    /// The sharpened picture, of the same type: see [`PictureFilter::apply`].
     ///
     /// # Errors
     /// Those of [`PictureFilter::apply`].
-    pub fn apply(&self, picture: &DynamicImage) -> Result<DynamicImage> {
-        let mut filtered: DynamicImage = typed!(picture, |p| self.filtered(p)?.into());
-        keep_color_space(picture, &mut filtered);
-        Ok(filtered)
+    pub fn apply<P: Picture>(&self, picture: &P) -> Result<P::Owned> {
+        run::apply(self, picture)
+    }
+
+    /// The same in a picture that is there, as [`PictureFilter::apply_into`] does.
+    ///
+    /// # Errors
+    /// Those of [`PictureFilter::apply_into`].
+    pub fn apply_into(&self, picture: &impl Picture, result: &mut impl PictureMut) -> Result<()> {
+        run::apply_into(self, picture, result)
     }
 
     /// The same as numbers, height x width x channels, in the picture's own units, neither rounded nor
@@ -104,30 +128,13 @@ impl PictureUnsharp {
     ///
     /// # Errors
     /// Those of [`PictureFilter::apply`].
-    pub fn apply_unrounded(&self, picture: &DynamicImage) -> Result<Array3<f32>> {
-        let shape = self.blur.result_shape();
-        let mut y = memory::zeros(shape.size(), "the picture's samples")?;
-        typed!(picture, |p| self.run(self.blur.raw(p)?, &mut y, false)?);
-        Array3::from_shape_vec(shape, y).map_err(|_| too_large("its samples"))
+    pub fn apply_unrounded(&self, picture: &impl Picture) -> Result<Array3<f32>> {
+        run::apply_unrounded(self, picture)
     }
 
-    fn filtered<P: Pixel<Subpixel: FrameSample<f32> + Channel>>(
+    fn sharpened<T: sealed::Sample, U: Channel>(
         &self,
-        picture: &ImageBuffer<P, Vec<P::Subpixel>>,
-    ) -> Result<ImageBuffer<P, Vec<P::Subpixel>>>
-    where
-        f32: Wider<P::Subpixel>,
-        f64: Wider<P::Subpixel>,
-    {
-        let mut y = memory::zeros(self.blur.result_shape().size(), "the picture's samples")?;
-        self.run(self.blur.raw(picture)?, &mut y, true)?;
-        let (width, height) = self.blur.output_size();
-        ImageBuffer::from_raw(width, height, y).ok_or_else(|| too_large("its samples"))
-    }
-
-    fn run<T: FrameSample<f32> + Channel, U: Channel>(
-        &self,
-        x: &[T],
+        x: Rows<T>,
         y: &mut [U],
         encoded: bool,
     ) -> Result<()>
@@ -141,8 +148,10 @@ impl PictureUnsharp {
         let encoded = encoded && decoded;
         let pixels = Pixels { premultiplied, decoded, encoded, ..Pixels::plain(channels) };
         self.blur.within(x, y, pixels, |before, y| {
-            let blurred = self.blur.unrounded(x)?;
-            store::<T, U>(y, pixels, self.blur.filter.threads(), |start, block| {
+            let filter = &self.blur.filter;
+            let mut blurred = filter.scratch().take::<f32>(y.len(), "the blurred samples")?;
+            self.blur.unrounded(x, &mut blurred)?;
+            store::<T, U>(y, pixels, filter.threads(), |start, block| {
                 let mut samples = [0.0; BLOCK];
                 let samples = &mut samples[..block.len()];
                 input::<f32, T>(before.samples, pixels).read(start, samples);
@@ -151,5 +160,31 @@ impl PictureUnsharp {
                 before.blend(start, block);
             })
         })
+    }
+}
+
+impl Run for PictureUnsharp {
+    fn input(&self) -> &Ix3 {
+        self.blur.input()
+    }
+
+    fn output(&self) -> &Ix3 {
+        self.blur.output()
+    }
+
+    fn run<T: sealed::Sample>(&self, x: Rows<T>, y: &mut [T]) -> Result<()>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        self.sharpened::<T, T>(x, y, true)
+    }
+
+    fn run_unrounded<T: sealed::Sample>(&self, x: Rows<T>, y: &mut [f32]) -> Result<()>
+    where
+        f32: Wider<T>,
+        f64: Wider<T>,
+    {
+        self.sharpened::<T, f32>(x, y, false)
     }
 }

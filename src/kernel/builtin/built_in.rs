@@ -46,9 +46,10 @@ pub struct BuiltIn {
 pub(super) enum Taps {
     /// For a plane, from as many values as there are parameters.
     Plane(fn(&[f64]) -> Result<Array2<f64>>),
-    /// For any number of axes, from one value for each of them if there is one parameter, else from as
-    /// many as there are.
+    /// For any number of axes, from as many values as there are parameters.
     Any(fn(&[f64], usize) -> Result<ArrayD<f64>>),
+    /// For any number of axes, from a value for each of them in place of the last parameter's.
+    Each(fn(&[f64]) -> Result<ArrayD<f64>>),
 }
 
 /// A value that a built-in kernel takes.
@@ -91,13 +92,13 @@ impl BuiltIn {
     pub fn rank(&self) -> Option<usize> {
         match self.taps {
             Taps::Plane(_) => Some(2),
-            Taps::Any(_) => None,
+            Taps::Any(_) | Taps::Each(_) => None,
         }
     }
 
-    /// Whether its parameter may have one value per axis instead of one for all.
+    /// Whether its last parameter may have one value per axis instead of one for all.
     pub fn is_per_axis(&self) -> bool {
-        self.rank().is_none() && self.parameters.len() == 1
+        matches!(self.taps, Taps::Each(_))
     }
 
     /// The kernel for an array with so many axes.
@@ -113,25 +114,29 @@ impl BuiltIn {
             let at_most = if self.rank().is_none() { "at most " } else { "" };
             return wrong(format!("expected an array with {at_most}{most} axes, got {rank}"));
         }
-        let spread;
-        let values = match (self.is_per_axis(), values) {
-            (true, [all]) => {
-                spread = vec![*all; rank];
-                &spread
-            }
-            (true, each) if each.len() != rank => {
-                let got = each.len();
-                return wrong(format!("expected one value, or {rank} (one per axis), got {got}"));
-            }
-            (false, each) if each.len() != self.parameters.len() => {
-                return wrong(format!("expected {self}, got {} values", each.len()));
-            }
-            (_, each) => each,
-        };
-        match self.taps {
-            Taps::Plane(taps) => rounded(self.name, taps(values)?.into_dyn()),
-            Taps::Any(taps) => rounded(self.name, taps(values, rank)?),
+        let taken = self.parameters.len();
+        let fits = values.len() == taken || self.is_per_axis() && values.len() > taken;
+        if !fits {
+            return wrong(format!("expected {self}, got {} values", values.len()));
         }
+        let taps = match self.taps {
+            Taps::Plane(taps) => taps(values)?.into_dyn(),
+            Taps::Any(taps) => taps(values, rank)?,
+            Taps::Each(taps) => {
+                let (first, each) = values.split_at(taken - 1);
+                match each {
+                    [all] => taps(&[first, &vec![*all; rank]].concat())?,
+                    each if each.len() == rank => taps(values)?,
+                    each => {
+                        let (last, got) = (self.parameters[taken - 1].name, each.len());
+                        return wrong(format!(
+                            "expected one {last}, or {rank} (one per axis), got {got}"
+                        ));
+                    }
+                }
+            }
+        };
+        rounded(self.name, taps)
     }
 }
 

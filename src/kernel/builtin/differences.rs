@@ -1,10 +1,11 @@
 //! Kernels of a few fixed taps: derivatives, sharpening, relief.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD};
 
-use super::built_in::build;
+use super::built_in::{TAPS, build, check_taps, in_the_plane, rounded};
 use crate::element::Element;
 use crate::error::Result;
+use crate::util::memory;
 
 /// Sobel's derivative to the right: positive where brightness grows along the second axis, as
 /// `scipy.ndimage.sobel(axis=1)`. Not scaled: a slope of 1 gives 8.
@@ -84,7 +85,14 @@ pub fn roberts_left<A: Element>() -> Result<Array2<A>> {
 /// # Errors
 /// [`Error::KernelParameter`](crate::Error::KernelParameter) for unsigned element types.
 pub fn laplacian<A: Element>() -> Result<Array2<A>> {
-    constant("laplacian", [[0., 1., 0.], [1., -4., 1.], [0., 1., 0.]])
+    rounded(LAPLACIAN, in_the_plane(second(2)?))
+}
+
+const LAPLACIAN: &str = "laplacian";
+
+/// The sum of the second differences along so many axes.
+pub(super) fn second(rank: usize) -> Result<ArrayD<f64>> {
+    about_the_middle(LAPLACIAN, rank, -2.0 * rank as f64, 1.0)
 }
 
 /// The picture minus its [`laplacian`]: sums to one.
@@ -92,7 +100,36 @@ pub fn laplacian<A: Element>() -> Result<Array2<A>> {
 /// # Errors
 /// [`Error::KernelParameter`](crate::Error::KernelParameter) for unsigned element types.
 pub fn sharpen<A: Element>() -> Result<Array2<A>> {
-    constant("sharpen", [[0., -1., 0.], [-1., 5., -1.], [0., -1., 0.]])
+    rounded(SHARPEN, in_the_plane(sharpening(2)?))
+}
+
+const SHARPEN: &str = "sharpen";
+
+/// What is filtered minus its second differences along so many axes.
+pub(super) fn sharpening(rank: usize) -> Result<ArrayD<f64>> {
+    about_the_middle(SHARPEN, rank, 1.0 + 2.0 * rank as f64, -1.0)
+}
+
+/// A tap in the middle, and one beside it on both sides along each axis.
+fn about_the_middle(
+    kernel: &'static str,
+    rank: usize,
+    middle: f64,
+    beside: f64,
+) -> Result<ArrayD<f64>> {
+    let shape = vec![3; rank];
+    let zeros = memory::zeros(check_taps(kernel, &shape)?, TAPS)?;
+    let mut taps = ArrayD::from_shape_vec(shape, zeros).expect("the length is the shape's");
+    let mut at = vec![1; rank];
+    taps[&at[..]] = middle;
+    for axis in 0..rank {
+        for place in [0, 2] {
+            at[axis] = place;
+            taps[&at[..]] = beside;
+        }
+        at[axis] = 1;
+    }
+    Ok(taps)
 }
 
 /// A relief, lit from the upper left: the picture plus its derivative down to the right. Sums to

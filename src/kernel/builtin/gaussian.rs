@@ -201,8 +201,9 @@ pub fn gaussian_derivative<A: Element>(sigma: f64, order: [usize; 2]) -> Result<
     Gaussian::new(sigma).derivative(order).kernel()
 }
 
-pub(super) fn derivative_in_plane(sigma: f64, order: [f64; 2]) -> Result<Array2<f64>> {
-    Ok(in_the_plane(derivative(DERIVATIVE, &[sigma; 2], |axis| order[axis])?))
+/// The same, for as many axes as there are orders.
+pub(super) fn derived_along(sigma: f64, order: &[f64]) -> Result<ArrayD<f64>> {
+    derivative(DERIVATIVE, &vec![sigma; order.len()], |axis| order[axis])
 }
 
 /// The Laplacian of a blurred picture, the sum of its second derivatives: negative on bright spots

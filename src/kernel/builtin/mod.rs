@@ -16,7 +16,7 @@
 //!
 //! [`BUILT_IN`] has them by name, as the command takes them, and [`Named`] reads them; [`TextKernel`] reads
 //! kernels of one's own. Those of "any" axes have as many as what is
-//! filtered, and take one value for all axes or one per axis.
+//! filtered; where a size, a SIGMA or an ORDER stands last it is one for all axes, or there is one per axis.
 //!
 //! | name | axes | values | what it is |
 //! | --- | --- | --- | --- |
@@ -30,7 +30,7 @@
 //! | `gaussian-rotated:ALONG,ACROSS,DEGREES` | 2 | ALONG at least 0.25, ACROSS at least 0.25, DEGREES | Gaussian that lies aslant, counterclockwise from the right |
 //! | `airy:RADIUS` | 2 | RADIUS at least 0 | what diffraction makes of a point, first dark ring at RADIUS |
 //! | `moffat:GAMMA,ALPHA` | 2 | GAMMA at least 0, ALPHA at least 1 | a star seen through air: (1 + distance^2 / GAMMA^2)^-ALPHA |
-//! | `sharpen` | 2 | | the picture minus its laplacian |
+//! | `sharpen` | any | | the picture minus its laplacian |
 //! | `unsharp:SIGMA,AMOUNT` | any | SIGMA at least 0, AMOUNT | the picture plus AMOUNT times what gaussian:SIGMA takes from it |
 //! | `sobel-x` | 2 | | derivative to the right, by Sobel |
 //! | `sobel-y` | 2 | | derivative downwards, by Sobel |
@@ -40,8 +40,8 @@
 //! | `prewitt-y` | 2 | | derivative downwards, by Prewitt |
 //! | `roberts-right` | 2 | | difference down to the right, by Roberts |
 //! | `roberts-left` | 2 | | difference down to the left, by Roberts |
-//! | `gaussian-derivative:SIGMA,DOWN,RIGHT` | 2 | SIGMA at least 0, DOWN whole, at least 0, RIGHT whole, at least 0 | derivative of gaussian:SIGMA, of orders DOWN and RIGHT |
-//! | `laplacian` | 2 | | sum of the second differences, negative on peaks |
+//! | `gaussian-derivative:SIGMA,ORDER` | any | SIGMA at least 0, ORDER whole, at least 0 | derivative of gaussian:SIGMA, of this order along each axis |
+//! | `laplacian` | any | | sum of the second differences, negative on peaks |
 //! | `log:SIGMA` | any | SIGMA at least 0.5 | Laplacian of gaussian:SIGMA |
 //! | `dog:SIGMA,WIDER` | any | SIGMA at least 0, WIDER at least 0 | difference of two Gaussians: what is between them in size |
 //! | `gabor:SIGMA,WAVELENGTH,DEGREES,PHASE` | 2 | SIGMA at least 0, WAVELENGTH at least 2, DEGREES, PHASE | stripes across DEGREES, under gaussian:SIGMA |
@@ -62,6 +62,7 @@ mod gabor;
 mod gaussian;
 mod motion;
 mod named;
+mod number;
 mod optics;
 #[cfg(feature = "image")]
 mod picture;
@@ -71,7 +72,7 @@ mod text;
 use crate::error::Error;
 
 pub use aperture::{disk, polygon};
-use built_in::Taps::{Any, Plane};
+use built_in::Taps::{Any, Each, Plane};
 pub use built_in::{BuiltIn, Parameter};
 pub use derivatives::Derivatives;
 pub use differences::{
@@ -85,6 +86,7 @@ pub use gaussian::{
 };
 pub use motion::motion;
 pub use named::Named;
+pub use number::Number;
 pub use optics::{airy, moffat};
 #[cfg(feature = "image")]
 pub use picture::from_picture;
@@ -98,25 +100,20 @@ pub const BUILT_IN: &[BuiltIn] = &[
         "gaussian",
         &[SIGMA],
         "blur with a standard deviation of SIGMA samples",
-        Any(|sigmas, _| gaussian::blur("gaussian", sigmas)),
+        Each(|sigmas| gaussian::blur("gaussian", sigmas)),
     ),
-    BuiltIn::new(
-        "box",
-        &[N],
-        "mean of N samples along each axis",
-        Any(|lengths, _| smooth::mean(lengths)),
-    ),
+    BuiltIn::new("box", &[N], "mean of N samples along each axis", Each(smooth::mean)),
     BuiltIn::new(
         "tent",
         &[HALF_WIDTH],
         "tent that ends R samples from its centre, a box twice",
-        Any(|radii, _| smooth::tents(radii)),
+        Each(smooth::tents),
     ),
     BuiltIn::new(
         "binomial",
         &[N],
         "N binomial coefficients along each axis",
-        Any(|lengths, _| smooth::binomials(lengths)),
+        Each(smooth::binomials),
     ),
     BuiltIn::new(
         "disk",
@@ -154,7 +151,12 @@ pub const BUILT_IN: &[BuiltIn] = &[
         "a star seen through air: (1 + distance^2 / GAMMA^2)^-ALPHA",
         Plane(|of| optics::star(of[0], of[1])),
     ),
-    BuiltIn::new("sharpen", &[], "the picture minus its laplacian", Plane(|_| sharpen())),
+    BuiltIn::new(
+        "sharpen",
+        &[],
+        "the picture minus its laplacian",
+        Any(|_, rank| differences::sharpening(rank)),
+    ),
     BuiltIn::new(
         "unsharp",
         &[SIGMA, AMOUNT],
@@ -181,22 +183,17 @@ pub const BUILT_IN: &[BuiltIn] = &[
     ),
     BuiltIn::new(
         "gaussian-derivative",
-        &[SIGMA, DOWN, RIGHT],
-        "derivative of gaussian:SIGMA, of orders DOWN and RIGHT",
-        Plane(|of| gaussian::derivative_in_plane(of[0], [of[1], of[2]])),
+        &[SIGMA, ORDER],
+        "derivative of gaussian:SIGMA, of this order along each axis",
+        Each(|of| gaussian::derived_along(of[0], &of[1..])),
     ),
     BuiltIn::new(
         "laplacian",
         &[],
         "sum of the second differences, negative on peaks",
-        Plane(|_| laplacian()),
+        Any(|_, rank| differences::second(rank)),
     ),
-    BuiltIn::new(
-        "log",
-        &[SAMPLED_SIGMA],
-        "Laplacian of gaussian:SIGMA",
-        Any(|sigmas, _| gaussian::laplace(sigmas)),
-    ),
+    BuiltIn::new("log", &[SAMPLED_SIGMA], "Laplacian of gaussian:SIGMA", Each(gaussian::laplace)),
     BuiltIn::new(
         "dog",
         &[SIGMA, WIDER],
@@ -227,8 +224,6 @@ const WIDER: Parameter =
 const ALONG: Parameter = Parameter::at_least(0.25, "ALONG", "sigma to be a number");
 const ACROSS: Parameter = Parameter { name: "ACROSS", ..ALONG };
 const ORDER: Parameter = Parameter { whole: true, ..Parameter::at_least(0.0, "ORDER", "an order") };
-const DOWN: Parameter = Parameter { name: "DOWN", ..ORDER };
-const RIGHT: Parameter = Parameter { name: "RIGHT", ..ORDER };
 const AMOUNT: Parameter = Parameter::any("AMOUNT", "the amount to be a number");
 const N: Parameter = Parameter { whole: true, ..Parameter::at_least(1.0, "N", "a length") };
 const HALF_WIDTH: Parameter = Parameter::at_least(1.0, "R", "half of a width");

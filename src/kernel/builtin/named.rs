@@ -67,10 +67,10 @@ impl FromStr for Named {
         };
         let expected = || {
             wrong(match built_in.parameters {
-                [value] if built_in.is_per_axis() => {
+                [.., last] if built_in.is_per_axis() => {
                     format!(
                         "expected {built_in}, or {built_in},{},... with one per axis",
-                        value.name
+                        last.name
                     )
                 }
                 _ => format!("expected {built_in}"),
@@ -80,8 +80,9 @@ impl FromStr for Named {
         if given.len() != taken && !(built_in.is_per_axis() && given.len() > taken) {
             return Err(expected());
         }
-        // A value beyond the parameters is the same one on another axis.
-        let parameters = built_in.parameters.iter().cycle();
+        // A value beyond the parameters is the last one on another axis.
+        let parameters =
+            built_in.parameters.iter().chain(built_in.parameters.last().into_iter().cycle());
         let parse = |(text, parameter): (&&str, &Parameter)| match parameter.whole {
             // Beyond 2^53 rounded, and an error all the same.
             true => text.parse::<usize>().map(|value| value as f64).map_err(|_| expected()),

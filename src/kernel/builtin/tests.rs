@@ -288,6 +288,7 @@ fn a_name_gives_the_kernel_of_its_function() {
         ("log", &[1.5, 1.5], laplacian_of_gaussian(1.5)),
         ("dog", &[1.0, 2.5], difference_of_gaussians(1.0, 2.5)),
         ("gabor", &[2.0, 5.0, 30.0, 45.0], gabor(2.0, 5.0, 30.0, 45.0)),
+        ("gaussian-derivative", &[1.5, 1.0], gaussian_derivative(1.5, [1, 1])),
         ("sharpen", &[], sharpen()),
         ("emboss", &[], emboss()),
         ("identity", &[], identity()),
@@ -315,6 +316,18 @@ fn kernels_have_the_axes_of_what_they_filter() {
     let box_of_three = ArrayD::from_elem(vec![2, 4, 1], 0.125);
     assert_eq!(taps("box", &[2.0, 4.0, 1.0], 3), box_of_three);
     assert_eq!(taps("identity", &[], 3), ArrayD::from_elem(vec![1; 3], 1.0));
+    assert_eq!(taps("laplacian", &[], 1).into_raw_vec_and_offset().0, [1.0, -2.0, 1.0]);
+    assert_eq!(taps("sharpen", &[], 1).into_raw_vec_and_offset().0, [-1.0, 3.0, -1.0]);
+    let second = taps("laplacian", &[], 3);
+    assert_eq!((second[[1, 1, 1]], second[[1, 1, 0]], second[[0, 1, 0]]), (-6.0, 1.0, 0.0));
+    assert_eq!((second.sum(), taps("sharpen", &[], 3).sum()), (0.0, 1.0));
+    // SciPy: gaussian_filter1d(order=1), and gaussian_filter(order=(0, 0, 1)).
+    let slope = taps("gaussian-derivative", &[2.0, 1.0], 1);
+    let ramp: f64 = slope.iter().zip(-8..).map(|(tap, at)| -tap * f64::from(at)).sum();
+    assert!(slope.len() == 17 && (ramp - 1.0).abs() < 2e-3, "{ramp}");
+    let volume = taps("gaussian-derivative", &[2.0, 0.0, 0.0, 1.0], 3);
+    assert_eq!(volume.shape(), [17; 3]);
+    assert_abs_diff_eq!(volume[[8, 8, 5]], line[8] * line[8] * slope[5], epsilon = ROUNDING);
     assert_eq!(taps("gaussian", &[2.0], 0), ArrayD::from_elem(vec![], 1.0));
 }
 
@@ -323,8 +336,10 @@ fn values_and_axes_that_a_kernel_does_not_take_are_errors() {
     let error = |name, values: &[f64], rank| {
         built_in(name).kernel::<f32>(values, rank).unwrap_err().to_string()
     };
-    let per_axis = "gaussian: expected one value, or 3 (one per axis), got 2";
+    let per_axis = "gaussian: expected one SIGMA, or 3 (one per axis), got 2";
     assert_eq!(error("gaussian", &[1.0, 2.0], 3), per_axis);
+    let orders = "gaussian-derivative: expected one ORDER, or 3 (one per axis), got 2";
+    assert_eq!(error("gaussian-derivative", &[2.0, 0.0, 1.0], 3), orders);
     assert_eq!(error("sobel-x", &[], 3), "sobel-x: expected an array with 2 axes, got 3");
     assert_eq!(error("motion", &[1.0], 2), "motion: expected motion:LENGTH,DEGREES, got 1 values");
     assert!(error("identity", &[], usize::MAX).contains("expected an array with at most 64 axes"));

@@ -1,11 +1,11 @@
 //! Kernels as text.
 
 use ndarray::Array2;
-use num_complex::Complex;
 use std::str::FromStr;
 
-use crate::element::{DType, Element};
+use crate::element::Element;
 use crate::error::{Error, Result};
+use crate::kernel::builtin::number::Number;
 use crate::util::memory;
 
 /// A kernel with two axes that was read from a text: rows on lines, numbers separated by blanks, commas or
@@ -30,14 +30,14 @@ use crate::util::memory;
 /// decimal points, and a text without numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextKernel {
-    cells: Array2<String>,
+    cells: Array2<Number>,
     scale: f64,
     offset: f64,
 }
 
 impl TextKernel {
     /// The numbers as they are written, before they are scaled.
-    pub fn cells(&self) -> &Array2<String> {
+    pub fn cells(&self) -> &Array2<Number> {
         &self.cells
     }
 
@@ -60,15 +60,14 @@ impl TextKernel {
     pub fn kernel<A: Element>(&self) -> Result<Array2<A>> {
         let mut taps = memory::room(self.cells.len(), "the taps of a kernel")?;
         for cell in &self.cells {
-            let tap = Cell::from_str(cell).ok().and_then(|number| number.tap(self.scale));
-            taps.push(tap.ok_or_else(|| {
+            taps.push(cell.tap(self.scale).ok_or_else(|| {
                 let scaled = if self.scale == 1.0 {
                     String::new()
                 } else {
                     format!(" times {}", self.scale)
                 };
                 let reason = format!("{cell}{scaled} is no value of the type {}", A::DTYPE);
-                Error::KernelText { text: cell.clone(), reason }
+                Error::KernelText { text: cell.to_string(), reason }
             })?);
         }
         Ok(Array2::from_shape_vec(self.cells.dim(), taps).expect("as many"))
@@ -111,9 +110,12 @@ impl FromStr for TextKernel {
             let before = cells.len();
             let items = line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
             for item in items.filter(|item| !item.is_empty()) {
-                Cell::from_str(item).map_err(at_line)?;
+                let cell = item.parse().map_err(|error| match error {
+                    Error::KernelText { reason, .. } => at_line(reason),
+                    error => error,
+                })?;
                 memory::reserve_one(&mut cells, "the numbers of a kernel")?;
-                cells.push(item.to_string());
+                cells.push(cell);
             }
             let found = cells.len() - before;
             match found {
@@ -184,71 +186,6 @@ fn fraction(text: &str) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// A number as it is written.
-enum Cell {
-    Integer(i128),
-    Real(f64),
-    Complex(Complex<f64>),
-}
-
-impl FromStr for Cell {
-    type Err = String;
-
-    /// `3`, `-0.5`, `1e-3`, `1+2j`, `j`. Always finite.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("expected a finite number such as 3, -0.5, 1e-3 or 1+2j, got {text:?}");
-        if let Ok(value) = text.parse::<i128>()
-            && value.unsigned_abs() <= 1 << 64
-        {
-            return Ok(Self::Integer(value));
-        }
-        let real = |text: &str| text.parse().ok().filter(|value: &f64| value.is_finite());
-        let Some(parts) = text.strip_suffix(['j', 'i']) else {
-            return real(text).map(Self::Real).ok_or_else(wrong);
-        };
-        // The sign between the parts is the last one that is not an exponent's.
-        let split = parts
-            .char_indices()
-            .rfind(|&(at, c)| matches!(c, '+' | '-') && !parts[..at].ends_with(['e', 'E']))
-            .map_or(0, |(at, _)| at);
-        let (re, im) = parts.split_at(split);
-        let re = if re.is_empty() { Some(0.0) } else { real(re) };
-        let im = match im {
-            "" | "+" => Some(1.0),
-            "-" => Some(-1.0),
-            im => real(im),
-        };
-        re.zip(im).map(|(re, im)| Self::Complex(Complex::new(re, im))).ok_or_else(wrong)
-    }
-}
-
-impl Cell {
-    /// The tap, where the type has it.
-    fn tap<A: Element>(self, scale: f64) -> Option<A> {
-        let tap: Option<A> = match self {
-            Self::Integer(value) if scale == 1.0 && A::DTYPE.is_integer() => {
-                // Of unsigned types `from_integer` takes the bits.
-                let tap = A::from_integer(value as i64);
-                let bits = 8 * A::DTYPE.size() as u32;
-                let is_unsigned =
-                    matches!(A::DTYPE, DType::U8 | DType::U16 | DType::U32 | DType::U64);
-                let range = match is_unsigned {
-                    true => 0..1i128 << bits,
-                    false => -(1i128 << (bits - 1))..1i128 << (bits - 1),
-                };
-                range.contains(&value).then_some(tap)
-            }
-            Self::Integer(value) => A::from_real(value as f64 * scale),
-            Self::Real(value) => A::from_real(value * scale),
-            Self::Complex(value) if A::DTYPE.is_complex() => Some(A::from_complex(value * scale)),
-            Self::Complex(value) if value.im == 0.0 => A::from_real(value.re * scale),
-            Self::Complex(_) => None,
-        };
-        tap.filter(|tap| tap.is_finite())
-    }
-}
-
 /// Refuses commas that may stand for decimal points: those between two digits, on a line where
 /// something else separates numbers.
 fn check_commas(line: &str) -> Result<(), String> {
@@ -287,6 +224,7 @@ fn check_cells(line: &str) -> Result<(), String> {
 mod tests {
     use super::*;
     use ndarray::arr2;
+    use num_complex::Complex;
 
     fn taps<A: Element>(text: &str) -> Result<Array2<A>> {
         text.parse::<TextKernel>()?.kernel()

@@ -1,18 +1,9 @@
 //! Rectangles and masks, and colours that are stored multiplied by alpha.
 
 use super::*;
-use crate::kernel::builtin as filters;
-use crate::words::{Device, Mode, Precision};
+use crate::words::Precision;
 use ::image::math::Rect;
-use ::image::{ColorType, GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba, RgbaImage};
-
-fn convolver() -> Convolver {
-    Convolver::builder().gpu(false).build()
-}
-
-fn noise(x: u32, y: u32, c: u32) -> u8 {
-    ((x * 977 + y * 4001 + c * 313 + x * y * 7) % 256) as u8
-}
+use ::image::{ColorType, RgbImage};
 
 /// Of all types, with alpha that varies, of which some is 0.
 fn pictures() -> Vec<DynamicImage> {
@@ -95,7 +86,7 @@ fn regions_of_pictures_of_all_types() {
             for (j, taps) in taps.into_iter().enumerate() {
                 for light in [Light::AsStored, Light::Linear] {
                     let boundary = [Boundary::Mirror, Boundary::Wrap, Boundary::Constant(0.3)];
-                    let builder = convolver().picture_filter(&taps).light(light);
+                    let builder = cpu().picture_filter(&taps).light(light);
                     let builder = builder.boundary(boundary[(i + j) % 3]);
                     let signed = [Signed::Clip, Signed::MID_GREY][j * (i % 2)];
                     let whole = builder.for_picture(&picture).unwrap().signed(signed);
@@ -117,12 +108,12 @@ fn regions_of_gradients_and_unsharp_masks() {
     for picture in pictures() {
         for region in REGIONS {
             let [right, down] = filters::Derivatives::Scharr.kernels().unwrap();
-            let edges = convolver().picture_filter(&right).gradient(&down);
-            let part = convolver().picture_filter(&right).region(region).gradient(&down);
+            let edges = cpu().picture_filter(&right).gradient(&down);
+            let part = cpu().picture_filter(&right).region(region).gradient(&down);
             let whole = edges.for_picture(&picture).unwrap().apply(&picture).unwrap();
             let part = part.for_picture(&picture).unwrap().apply(&picture).unwrap();
             check_region(&picture, &whole, &part, region);
-            let blur = convolver().picture_filter(&filters::gaussian(1.5).unwrap());
+            let blur = cpu().picture_filter(&filters::gaussian(1.5).unwrap());
             let sharp = blur.clone().unsharp(0.8, 0.01).for_picture(&picture).unwrap();
             let part = blur.region(region).unsharp(0.8, 0.01).for_picture(&picture).unwrap();
             let whole = sharp.apply(&picture).unwrap();
@@ -134,9 +125,9 @@ fn regions_of_gradients_and_unsharp_masks() {
 #[test]
 fn a_region_has_numbers_of_the_whole_picture() {
     let picture = pictures().pop().unwrap();
-    let blur = convolver().picture_filter(&filters::gaussian(2.0).unwrap()).light(Light::Linear);
+    let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap()).light(Light::Linear);
     let whole = blur.for_picture(&picture).unwrap().apply_unrounded(&picture).unwrap();
-    let identity = convolver().picture_filter(&filters::identity().unwrap()).light(Light::Linear);
+    let identity = cpu().picture_filter(&filters::identity().unwrap()).light(Light::Linear);
     let as_it_was = identity.for_picture(&picture).unwrap().apply_unrounded(&picture).unwrap();
     let part = blur.region(REGIONS[2]).for_picture(&picture).unwrap();
     assert!(part.verify(&picture).unwrap().agrees());
@@ -149,7 +140,7 @@ fn a_region_has_numbers_of_the_whole_picture() {
 
 #[test]
 fn a_region_costs_what_it_is_large() {
-    let blur = convolver().picture_filter(&filters::disk(20.0).unwrap());
+    let blur = cpu().picture_filter(&filters::disk(20.0).unwrap());
     let region = Rect { x: 3000, y: 2000, width: 80, height: 60 };
     let part = blur.region(region).for_pictures(6000, 4000, ColorType::Rgb8).unwrap();
     assert_eq!(part.plan().geometry.input(), [100, 360]);
@@ -157,7 +148,7 @@ fn a_region_costs_what_it_is_large() {
 
 #[test]
 fn regions_that_leave_the_picture_are_refused() {
-    let blur = convolver().picture_filter(&filters::gaussian(1.0).unwrap());
+    let blur = cpu().picture_filter(&filters::gaussian(1.0).unwrap());
     let refused =
         |region: Rect| blur.clone().region(region).for_pictures(20, 10, ColorType::L8).unwrap_err();
     for [width, height, x, y] in [
@@ -215,9 +206,9 @@ fn masks_blend_before_anything_is_rounded() {
         let opaque = if is_light { 1.0 } else { opaque };
         for taps in [filters::gaussian(2.0).unwrap(), filters::sobel_y().unwrap()] {
             for light in [Light::AsStored, Light::Linear] {
-                let builder = convolver().picture_filter(&taps).light(light);
+                let builder = cpu().picture_filter(&taps).light(light);
                 let numbers_of = |taps| {
-                    let filter = convolver().picture_filter(taps).light(light);
+                    let filter = cpu().picture_filter(taps).light(light);
                     filter.for_picture(&picture).unwrap().apply_unrounded(&picture).unwrap()
                 };
                 let x = numbers_of(&identity) / opaque;
@@ -268,7 +259,7 @@ fn encoded(light: f64) -> f64 {
 #[test]
 fn a_white_mask_is_none_and_a_black_one_leaves_all() {
     for picture in pictures() {
-        let blur = convolver().picture_filter(&filters::gaussian(2.0).unwrap());
+        let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap());
         let whole = blur.for_picture(&picture).unwrap().apply(&picture).unwrap();
         let white = GrayImage::from_pixel(61, 47, Luma([255])).into();
         let all = blur.clone().mask(&white).for_picture(&picture).unwrap();
@@ -284,7 +275,7 @@ fn a_white_mask_is_none_and_a_black_one_leaves_all() {
 #[test]
 fn masks_of_8_and_16_bits_are_the_same_and_no_more_is_filtered_than_they_say() {
     let picture = pictures().pop().unwrap();
-    let blur = convolver().picture_filter(&filters::gaussian(2.0).unwrap());
+    let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap());
     let masked = [false, true].map(|deep| {
         let filter = blur.clone().mask(&mask(deep)).for_picture(&picture).unwrap();
         assert_eq!(filter.plan().problem.outputs.as_ref().unwrap()[..2], [5..40, 8..50]);
@@ -312,7 +303,7 @@ fn masks_of_8_and_16_bits_are_the_same_and_no_more_is_filtered_than_they_say() {
 
 #[test]
 fn masks_that_are_none_are_refused() {
-    let blur = convolver().picture_filter(&filters::gaussian(2.0).unwrap());
+    let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap());
     let refused = |mask: DynamicImage| {
         let error = blur.clone().mask(&mask).for_pictures(20, 10, ColorType::L8).unwrap_err();
         assert!(matches!(error, Error::Mask { .. }), "{error}");
@@ -337,12 +328,12 @@ fn premultiplied() -> RgbaImage {
 fn colours_that_are_multiplied_already_are_filtered_as_they_are() {
     let stored = premultiplied();
     let picture = DynamicImage::from(stored.clone());
-    let blur = convolver().picture_filter(&filters::gaussian(1.5).unwrap());
+    let blur = cpu().picture_filter(&filters::gaussian(1.5).unwrap());
     let filter = |alpha| blur.for_picture(&picture).unwrap().alpha(alpha);
     let expected = filter(Alpha::AsChannel).apply(&picture).unwrap();
     assert_eq!(filter(Alpha::Premultiplied).apply(&picture).unwrap(), expected);
     // A kernel that overshoots makes no colour brighter than its alpha.
-    let sharp = convolver().picture_filter(&filters::sharpen().unwrap());
+    let sharp = cpu().picture_filter(&filters::sharpen().unwrap());
     let channel = sharp.for_picture(&picture).unwrap().alpha(Alpha::AsChannel);
     let channel = channel.apply(&picture).unwrap().into_rgba8();
     let within = |p: &Rgba<u8>| p.0[..3].iter().all(|colour| *colour <= p.0[3]);
@@ -374,7 +365,7 @@ fn in_linear_light_alpha_is_divided_out_and_multiplied_in_again() {
     let straight = DynamicImage::ImageRgba16(straight);
     for taps in [filters::gaussian(1.5).unwrap(), filters::laplacian().unwrap()] {
         for device in [Device::Cpu, Device::Auto] {
-            let builder = convolver().picture_filter(&taps).light(Light::Linear).device(device);
+            let builder = cpu().picture_filter(&taps).light(Light::Linear).device(device);
             let expected = builder.for_picture(&straight).unwrap().apply(&straight).unwrap();
             let got = builder.for_picture(&picture).unwrap().alpha(Alpha::Premultiplied);
             let got = got.apply(&picture).unwrap().into_rgba8();
@@ -398,7 +389,7 @@ fn in_linear_light_alpha_is_divided_out_and_multiplied_in_again() {
 #[test]
 fn constants_outside_are_what_is_stored() {
     let picture = DynamicImage::from(RgbaImage::from_pixel(9, 1, Rgba([100; 4])));
-    let blur = convolver().picture_filter(&filters::box_mean(3).unwrap());
+    let blur = cpu().picture_filter(&filters::box_mean(3).unwrap());
     for light in [Light::AsStored, Light::Linear] {
         let blur = blur.clone().boundary(Boundary::Constant(100.0)).light(light);
         let blurred = blur.for_picture(&picture).unwrap().alpha(Alpha::Premultiplied);

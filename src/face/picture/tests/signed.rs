@@ -1,36 +1,7 @@
 //! Signed results, gradients and unsharp masks of pictures.
 
 use super::*;
-use crate::kernel::builtin as filters;
 use crate::kernel::builtin::Derivatives;
-use ::image::{GrayImage, Rgba, RgbaImage};
-use ndarray::Array2;
-
-fn cpu() -> Convolver {
-    Convolver::builder().gpu(false).build()
-}
-
-fn noise(x: u32, y: u32, c: u32) -> u8 {
-    ((x * 977 + y * 4001 + c * 313 + x * y * 7) % 256) as u8
-}
-
-/// Of all types, large enough for several blocks; with alpha that varies.
-fn pictures() -> Vec<DynamicImage> {
-    let picture = RgbaImage::from_fn(61, 47, |x, y| Rgba([0, 1, 2, 3].map(|c| noise(x, y, c))));
-    let picture = DynamicImage::from(picture);
-    vec![
-        picture.to_luma8().into(),
-        picture.to_luma_alpha8().into(),
-        picture.to_rgb8().into(),
-        picture.to_luma16().into(),
-        picture.to_luma_alpha16().into(),
-        picture.to_rgb16().into(),
-        picture.to_rgba16().into(),
-        picture.to_rgb32f().into(),
-        picture.to_rgba32f().into(),
-        picture,
-    ]
-}
 
 /// Samples, and what is stored as 1 in units of them.
 fn samples(picture: &DynamicImage) -> Vec<f32> {
