@@ -2,10 +2,30 @@
 
 @group(0) @binding(1) var input: texture_2d<f32>;
 
+// What is filtered of a texel: light, and colours times their alpha.
+fn loaded(texel: vec4<f32>) -> vec4<f32> {
+    let is_divided = LOADED_PREMULTIPLIED && LOADED_ENCODED;
+    var colours = texel.rgb;
+    if is_divided {
+        colours = without_alpha(colours, texel.a);
+    }
+    if LOADED_ENCODED {
+        colours = light_of(colours);
+    }
+    if LOADED_WEIGHED || is_divided {
+        colours *= texel.a;
+    }
+    return vec4<f32>(colours, texel.a);
+}
+
+fn texel_at(x: u32, y: u32) -> vec4<f32> {
+    return loaded(textureLoad(input, vec2<u32>(x, y), 0));
+}
+
 fn texel(at: u32) -> vec4<f32> {
     let i = at / LOADED_CHANNELS;
     let width = textureDimensions(input).x;
-    return textureLoad(input, vec2<u32>(i % width, i / width), 0);
+    return texel_at(i % width, i / width);
 }
 
 fn load(i: u32) -> Element {
@@ -28,14 +48,14 @@ fn load_quad_of(row: u32, column: u32, width: u32) -> Quad {
         return load_quad(row * width + column);
     }
     let x = column / LOADED_CHANNELS;
-    let first = textureLoad(input, vec2<u32>(x, row), 0);
+    let first = texel_at(x, row);
     if LOADED_CHANNELS == 4u {
         return first;
     }
     return quad(
         first.x,
-        textureLoad(input, vec2<u32>(x + 1u, row), 0).x,
-        textureLoad(input, vec2<u32>(x + 2u, row), 0).x,
-        textureLoad(input, vec2<u32>(x + 3u, row), 0).x,
+        texel_at(x + 1u, row).x,
+        texel_at(x + 2u, row).x,
+        texel_at(x + 3u, row).x,
     );
 }

@@ -16,6 +16,31 @@ fn level(values: Quad) -> Quad {
     return select((nearest + 0.125) / STORED_LEVELS, Quad(), is_zero);
 }
 
+// What is stored of results: levels of light, and colours without their alpha. Where alpha becomes 0 there is
+// no colour.
+fn stored(values: Quad) -> Quad {
+    let is_divided = STORED_WEIGHED || (STORED_PREMULTIPLIED && STORED_ENCODED);
+    var alpha = values.a;
+    if STORED_LEVELS > 0.0 {
+        alpha = clamp(alpha, 0.0, 1.0);
+        alpha = select(alpha, 0.0, round(alpha * STORED_LEVELS) == 0.0);
+    }
+    var colours = values.rgb;
+    if is_divided {
+        colours = without_alpha(colours, alpha);
+    }
+    if STORED_ENCODED {
+        colours = levels_of(colours);
+    }
+    if STORED_PREMULTIPLIED && STORED_ENCODED {
+        colours *= alpha;
+    }
+    if STORED_PREMULTIPLIED && STORED_LEVELS > 0.0 {
+        colours = min(colours, vec3<f32>(alpha));
+    }
+    return vec4<f32>(colours, values.a);
+}
+
 fn position(i: u32) -> vec2<u32> {
     let texel = (output_start + i) / STORED_CHANNELS;
     let width = textureDimensions(output).x;
@@ -33,7 +58,7 @@ fn store(i: u32, value: Element) {
 // With four channels `i` is a multiple of four.
 fn store_quad(i: u32, values: Quad) {
     if STORED_CHANNELS == 4u {
-        textureStore(output, position(i), level(values));
+        textureStore(output, position(i), level(stored(values)));
         return;
     }
     store(i, component0(values));
@@ -46,7 +71,7 @@ fn store_quad(i: u32, values: Quad) {
 fn store_quad_of(row: u32, column: u32, width: u32, values: Quad) {
     let is_row = width == STORED_CHANNELS * textureDimensions(output).x && output_start == 0u;
     if STORED_CHANNELS == 4u && is_row {
-        textureStore(output, vec2<u32>(column / 4u, row), level(values));
+        textureStore(output, vec2<u32>(column / 4u, row), level(stored(values)));
         return;
     }
     store_quad(row * width + column, values);

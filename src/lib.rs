@@ -64,7 +64,7 @@ pub mod low_level {
     pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
     pub use crate::plan::gpu::parts::{Part, Section};
     pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
-    pub use crate::plan::gpu::stored::{Stored, TexelFormat};
+    pub use crate::plan::gpu::stored::{Stored, TexelFormat, Texels};
     pub use crate::plan::gpu::transform::{Block, BlockPass, Transform};
     pub use crate::plan::passes::Pass;
 }
@@ -86,6 +86,7 @@ pub use face::picture::{
     PictureFilter,
     gradient::PictureGradient,
     source::{Picture, PictureMut, PictureSample},
+    stream::PictureStream,
     unsharp::PictureUnsharp,
     view::PictureView,
 };
@@ -106,8 +107,8 @@ pub use prove::check::Check;
 pub use prove::reference;
 pub use prove::verify::{Deviation, Difference, Verification, Verified};
 #[cfg(feature = "image")]
-pub use words::{Alpha, Light, Signed};
-pub use words::{Device, Method, Mode, Operation, Precision, Tolerance};
+pub use words::Signed;
+pub use words::{Alpha, Device, Light, Method, Mode, Operation, Precision, Tolerance};
 
 // What stands in this library's own signatures.
 #[cfg(feature = "f16")]

@@ -139,7 +139,6 @@ printed! {
 /// What a kernel that keeps constants does with a picture's alpha.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-#[cfg(feature = "image")]
 pub enum Alpha {
     /// Colours count by their alpha, so that those of transparent pixels do not show: they are
     /// multiplied by it before they are filtered, and divided by the filtered alpha afterwards. Where
@@ -163,7 +162,6 @@ pub enum Alpha {
 /// filtered as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-#[cfg(feature = "image")]
 pub enum Light {
     /// Those that are stored, as most programs do it. They are spaced as eyes see, not as light adds up:
     /// edges of bright things lose light.

@@ -209,7 +209,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     }
 
     /// Starts a frame; whether the oldest one is to be taken now.
-    fn start(&mut self, frame: &ArrayRef<T, D>) -> Result<bool> {
+    pub(in crate::face) fn start(&mut self, frame: &ArrayRef<T, D>) -> Result<bool> {
         let x = self.packed(frame)?;
         let started = self.start_packed(x)?;
         self.frames.push_back(started);
@@ -250,7 +250,7 @@ impl<A: Element, T: FrameSample<A>, D: Dimension> Stream<'_, A, T, D> {
     }
 
     /// Whether a frame that is started now is on its way for a while.
-    fn is_on_gpu(&self) -> bool {
+    pub(in crate::face) fn is_on_gpu(&self) -> bool {
         #[cfg(feature = "gpu")]
         return self.filter.host_of::<T>().is_some();
         #[cfg(not(feature = "gpu"))]

@@ -6,7 +6,7 @@ use crate::gpu::chain::Chain;
 use crate::gpu::passes::Passes;
 use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
-use crate::plan::gpu::stored::{Stored, TexelFormat};
+use crate::plan::gpu::stored::{Stored, TexelFormat, Texels};
 use crate::problem::extension::Extension;
 
 /// What differs between textures that need passes of their own.
@@ -14,6 +14,8 @@ use crate::problem::extension::Extension;
 pub(crate) struct TexturesKey {
     pub device: u64,
     pub format: TexelFormat,
+    /// Of the source and of the destination.
+    pub texels: [Texels; 2],
 }
 
 /// An error where a texture is not one that this many channels are read from.
@@ -38,6 +40,19 @@ pub(crate) fn check_source(
     Ok(())
 }
 
+/// An error where the colours of texels count by their alpha, which this kernel makes something else of.
+fn check_keeps_constants(kernel: &Kernel<f32>) -> Result<()> {
+    let sum = kernel.taps.iter().map(|&tap| f64::from(tap)).sum::<f64>();
+    // Written so that a sum that is no number does not keep constants.
+    if (sum - 1.0).abs() <= 1e-3 {
+        return Ok(());
+    }
+    Err(Error::gpu_misuse(format!(
+        "Alpha::Straight: expected a kernel whose taps sum to 1, got a sum of {sum}: it would make of alpha \
+         something else than alpha"
+    )))
+}
+
 /// The method of these passes, which are those for one channel, from textures of as many channels as
 /// this format has to textures of this format.
 pub(crate) fn on_textures(
@@ -45,10 +60,14 @@ pub(crate) fn on_textures(
     extension: &Extension<f32>,
     kernel: &Kernel<f32>,
     format: TexelFormat,
+    [from, to]: [Texels; 2],
 ) -> Result<Chain<f32>> {
+    if from.weighed || to.weighed {
+        check_keeps_constants(kernel)?;
+    }
     let (context, channels) = (passes.context(), format.channels());
     let gpu = context.capabilities();
-    let stored = [Stored::Texture { channels }, Stored::StorageTexture(format)];
+    let stored = [Stored::Texture { channels, texels: from }, Stored::StorageTexture(format, to)];
     let schedule = passes.schedule().interleaved(DType::F32, channels, &gpu);
     let schedules = schedule.and_then(|schedule| schedule.stored_as(stored, &gpu));
     let schedules = schedules.map_err(Error::gpu_memory)?;

@@ -167,7 +167,7 @@ fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType>
     let view_dimension = wgpu::TextureViewDimension::D2;
     let input = match input {
         Stored::Elements(_) | Stored::Packed { .. } => storage(true),
-        Stored::Texture { .. } | Stored::StorageTexture(_) => wgpu::BindingType::Texture {
+        Stored::Texture { .. } | Stored::StorageTexture(..) => wgpu::BindingType::Texture {
             // Texels are loaded, not interpolated.
             sample_type: wgpu::TextureSampleType::Float { filterable: false },
             view_dimension,
@@ -176,7 +176,7 @@ fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType>
     };
     let weights = if uniform { buffer(wgpu::BufferBindingType::Uniform) } else { storage(true) };
     let output = match output {
-        Stored::StorageTexture(format) => wgpu::BindingType::StorageTexture {
+        Stored::StorageTexture(format, _) => wgpu::BindingType::StorageTexture {
             access: wgpu::StorageTextureAccess::WriteOnly,
             format: texture_format(format),
             view_dimension,

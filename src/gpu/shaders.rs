@@ -4,11 +4,12 @@
 use crate::element::DType;
 use crate::gpu::{fft, unrolled};
 use crate::plan::gpu::launch::{Shader, Types, Variant, tap_quads};
-use crate::plan::gpu::stored::Stored;
+use crate::plan::gpu::stored::{Stored, Texels};
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 26] = [
+pub(crate) const SOURCES: [&str; 27] = [
+    include_str!("../../shaders/colours.wgsl"),
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),
@@ -82,9 +83,13 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
     let enable = if [input, output].contains(&half) { "enable f16;\n" } else { "" };
     let extended = include_str!("../../shaders/extended.wgsl");
     let (sizes, unrolled) = (sizes(variant), unrolled::lines(variant));
+    let colours = match input.is_texture() || output.is_texture() {
+        true => include_str!("../../shaders/colours.wgsl"),
+        false => "",
+    };
     let parts = [
-        enable, element, arithmetic, &sizes, extended, &load, &store, tiles, staging, &unrolled,
-        method,
+        enable, element, arithmetic, &sizes, extended, colours, &load, &store, tiles, staging,
+        &unrolled, method,
     ];
     Some(parts.join("\n"))
 }
@@ -102,11 +107,11 @@ fn load(variant: &Variant) -> Option<String> {
             format!("const LOADED_BITS: u32 = {bits}u;"),
             include_str!("../../shaders/load_packed.wgsl"),
         ),
-        Stored::Texture { channels } => (
-            format!("const LOADED_CHANNELS: u32 = {channels}u;"),
+        Stored::Texture { channels, texels } => (
+            format!("const LOADED_CHANNELS: u32 = {channels}u;\n{}", meant("LOADED", texels)),
             include_str!("../../shaders/load_texture.wgsl"),
         ),
-        Stored::StorageTexture(_) => return None,
+        Stored::StorageTexture(..) => return None,
     };
     Some([&names, source].join("\n"))
 }
@@ -131,13 +136,14 @@ fn store(variant: &Variant) -> Option<String> {
             format!("const STORED_BITS: u32 = {bits}u;"),
             include_str!("../../shaders/store_packed.wgsl"),
         ),
-        Stored::StorageTexture(format) => {
+        Stored::StorageTexture(format, texels) => {
             let (name, channels, levels) = (format.name(), format.channels(), format.levels());
             let output = format!("alias Output = texture_storage_2d<{name}, write>;");
             (
                 format!(
                     "{output}\nconst STORED_CHANNELS: u32 = {channels}u;\n\
-                     const STORED_LEVELS: f32 = {levels:?};"
+                     const STORED_LEVELS: f32 = {levels:?};\n{}",
+                    meant("STORED", texels)
                 ),
                 include_str!("../../shaders/store_texture.wgsl"),
             )
@@ -145,6 +151,13 @@ fn store(variant: &Variant) -> Option<String> {
         Stored::Texture { .. } => return None,
     };
     Some([&names, source].join("\n"))
+}
+
+/// What texels mean, as constants.
+fn meant(end: &str, Texels { weighed, premultiplied, encoded }: Texels) -> String {
+    let constant = |(name, value)| format!("const {end}_{name}: bool = {value};");
+    let all = [("WEIGHED", weighed), ("PREMULTIPLIED", premultiplied), ("ENCODED", encoded)];
+    all.map(constant).join("\n")
 }
 
 /// The name of a type of stored numbers in shaders that compute in another one, or in the same.
@@ -328,9 +341,22 @@ pub(super) mod tests {
     pub(crate) fn stored_variants() -> Vec<Variant> {
         let f16 = Stored::Elements(DType::F16);
         let packed = [8, 16].map(|bits| Stored::Packed { bits });
-        let textures = [1, 4].map(|channels| Stored::Texture { channels });
+        let meant = |weighed, premultiplied, encoded| Texels { weighed, premultiplied, encoded };
+        let as_is = Texels::default();
+        let textures = [
+            (1, as_is),
+            (1, meant(false, false, true)),
+            (4, as_is),
+            (4, meant(true, false, true)),
+            (4, meant(false, true, true)),
+        ];
+        let textures = textures.map(|(channels, texels)| Stored::Texture { channels, texels });
         let inputs = [&[f16][..], &packed, &textures].concat();
-        let storage = TexelFormat::ALL.map(Stored::StorageTexture);
+        let storage = [as_is, meant(true, false, true), meant(false, true, true)];
+        let storage = TexelFormat::ALL
+            .iter()
+            .flat_map(|&format| storage.map(|texels| Stored::StorageTexture(format, texels)))
+            .collect::<Vec<_>>();
         let outputs = [&[f16][..], &packed, &storage].concat();
         let plain = Stored::Elements(DType::F32);
         let ends: Vec<_> = inputs
@@ -418,9 +444,9 @@ pub(super) mod tests {
         let plain = Stored::Elements(DType::F32);
         let ways = [
             (Stored::Packed { bits: 8 }, plain),
-            (Stored::Texture { channels: 1 }, plain),
+            (Stored::Texture { channels: 1, texels: Texels::default() }, plain),
             (plain, Stored::Packed { bits: 16 }),
-            (plain, Stored::StorageTexture(TexelFormat::R32Float)),
+            (plain, Stored::StorageTexture(TexelFormat::R32Float, Texels::default())),
         ];
         let mut seen = Vec::new();
         for variant in transforms(DType::F32) {
@@ -433,7 +459,7 @@ pub(super) mod tests {
                 let types = Types { input, output, ..variant.types };
                 assert!(valid(&Variant { types, ..variant.clone() }, needed).is_some());
             }
-            let texel = Stored::StorageTexture(TexelFormat::Rgba32Float);
+            let texel = Stored::StorageTexture(TexelFormat::Rgba32Float, Texels::default());
             let types = Types { output: texel, ..variant.types };
             let whole_texels = valid(&Variant { types, ..variant.clone() }, needed);
             assert_eq!(whole_texels.is_none(), fft::writes(pass), "texels are written whole");

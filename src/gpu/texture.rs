@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
-use crate::plan::gpu::stored::TexelFormat;
+use crate::plan::gpu::stored::{TexelFormat, Texels};
+use crate::words::{Alpha, Light};
 
 /// One mip level of one layer of a caller's texture.
 ///
@@ -19,6 +20,8 @@ pub struct GpuTexture<'a> {
     mip_level: u32,
     layer: u32,
     format: Option<wgpu::TextureFormat>,
+    alpha: Alpha,
+    light: Light,
 }
 
 impl<'a> From<&'a wgpu::Texture> for GpuTexture<'a> {
@@ -46,7 +49,8 @@ pub(crate) struct ViewKey {
 impl<'a> GpuTexture<'a> {
     /// The first mip level of a texture's first layer.
     pub fn new(texture: &'a wgpu::Texture) -> Self {
-        Self { texture, view: None, mip_level: 0, layer: 0, format: None }
+        let (alpha, light) = (Alpha::AsChannel, Light::AsStored);
+        Self { texture, view: None, mip_level: 0, layer: 0, format: None, alpha, light }
     }
 
     /// Another mip level: each has half the width and height of the one before it.
@@ -62,6 +66,43 @@ impl<'a> GpuTexture<'a> {
     /// Seen in another format, one of the texture's `view_formats`.
     pub fn format(self, format: wgpu::TextureFormat) -> Self {
         Self { format: Some(format), view: None, ..self }
+    }
+
+    /// What alpha is to the colours of four channels. Default: [`Alpha::AsChannel`].
+    ///
+    /// Under [`Alpha::Straight`] the colours of a source are multiplied by their alpha as they are read, and
+    /// those of a destination divided by it as they are written, for kernels that keep constants: whose taps
+    /// sum to 1. [`Alpha::Premultiplied`] matters where light is decoded or encoded, and in `unorm`
+    /// destinations, whose colours are kept from exceeding their alpha.
+    pub fn alpha(self, alpha: Alpha) -> Self {
+        Self { alpha, ..self }
+    }
+
+    /// Whether the levels of a `unorm` format that is not an sRGB one are decoded as they are read, or encoded as they are
+    /// written, by the curve of sRGB: [`Light::Linear`]. Other formats hold light, or are decoded by the
+    /// device, and are not changed by this. Default: [`Light::AsStored`].
+    ///
+    /// ```no_run
+    /// # fn frame(filter: convolve::Filter<f32, ndarray::Ix2>, encoder: &mut convolve::wgpu::CommandEncoder,
+    /// #          sprite: convolve::wgpu::Texture, blurred: convolve::wgpu::Texture) -> convolve::Result<()> {
+    /// use convolve::{Alpha, GpuTexture, Light};
+    ///
+    /// // Rgba8Unorm, straight alpha, sRGB's levels: no dark halo, and lights stay bright.
+    /// let meant = |texture| GpuTexture::new(texture).alpha(Alpha::Straight).light(Light::Linear);
+    /// filter.encode_texture(encoder, meant(&sprite), meant(&blurred))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn light(self, light: Light) -> Self {
+        Self { light, ..self }
+    }
+
+    /// What its texels mean.
+    pub(crate) fn texels(&self) -> Texels {
+        let encoded = self.light == Light::Linear && holds_levels(self.seen_as());
+        let has_alpha = self.seen_as().components() == 4;
+        let weighed = has_alpha && self.alpha == Alpha::Straight;
+        let premultiplied = has_alpha && self.alpha == Alpha::Premultiplied;
+        Texels { weighed, premultiplied, encoded }
     }
 
     /// The format that it is seen in; of a caller's view, that of its texture.
@@ -139,6 +180,19 @@ impl<'a> GpuTexture<'a> {
             let texture = self.texture.clone();
             ViewKey { texture, mip_level, layer, format, usage }
         })
+    }
+}
+
+/// Whether a format holds levels that nobody decodes.
+fn holds_levels(format: wgpu::TextureFormat) -> bool {
+    use wgpu::TextureFormat::*;
+    match format {
+        R8Unorm | Rg8Unorm | Rgba8Unorm | Bgra8Unorm | R16Unorm | Rg16Unorm | Rgba16Unorm
+        | Rgb10a2Unorm | Bc1RgbaUnorm | Bc2RgbaUnorm | Bc3RgbaUnorm | Bc4RUnorm | Bc5RgUnorm
+        | Bc7RgbaUnorm | Etc2Rgb8Unorm | Etc2Rgb8A1Unorm | Etc2Rgba8Unorm | EacR11Unorm
+        | EacRg11Unorm => true,
+        Astc { channel, .. } => channel == wgpu::AstcChannel::Unorm,
+        _ => false,
     }
 }
 

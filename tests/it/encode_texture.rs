@@ -30,7 +30,7 @@ const FORMATS: [Format; 4] = [
 impl Format {
     fn bytes(&self, value: f32) -> Vec<u8> {
         match self.size {
-            1 => vec![(value * 255.0) as u8],
+            1 => vec![(value * 255.0).round() as u8],
             2 => half(value).to_le_bytes().to_vec(),
             _ => value.to_le_bytes().to_vec(),
         }
@@ -110,12 +110,25 @@ fn filtered(
     formats: [Format; 2],
     x: &Array3<f32>,
 ) -> Array3<f32> {
+    through(convolver, filter.output_dim(), formats, x, |encoder, source, destination| {
+        let views = [source, destination].map(|texture| texture.create_view(&Default::default()));
+        filter.encode_texture(encoder, &views[0], &views[1]).expect("records");
+    })
+}
+
+/// The same through what `record` records.
+fn through(
+    convolver: &Convolver,
+    output: Ix2,
+    formats: [Format; 2],
+    x: &Array3<f32>,
+    record: impl FnOnce(&mut wgpu::CommandEncoder, &wgpu::Texture, &wgpu::Texture),
+) -> Array3<f32> {
     let gpu = convolver.gpu().expect("a GPU");
     let (device, queue) = (gpu.device(), gpu.queue());
     let [from, to] = formats;
     let (height, width, channels) = x.dim();
     let input = ndarray::Dim([height, width]);
-    let output = filter.output_dim();
     let source = texture(
         device,
         from.format,
@@ -142,9 +155,8 @@ fn filtered(
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     });
-    let views = [&source, &destination].map(|texture| texture.create_view(&Default::default()));
     let mut encoder = device.create_command_encoder(&Default::default());
-    filter.encode_texture(&mut encoder, &views[0], &views[1]).expect("records");
+    record(&mut encoder, &source, &destination);
     encoder.copy_texture_to_buffer(
         destination.as_image_copy(),
         wgpu::TexelCopyBufferInfo {
@@ -237,6 +249,105 @@ fn every_format_every_boundary_and_every_mode() {
         }
     }
     assert!(runs > 10_000, "only {runs} texels were compared");
+}
+
+#[cfg(feature = "image")]
+fn meant(
+    texture: &wgpu::Texture,
+    alpha: convolve::Alpha,
+    light: convolve::Light,
+) -> convolve::GpuTexture<'_> {
+    convolve::GpuTexture::new(texture).alpha(alpha).light(light)
+}
+
+/// What a picture becomes on the CPU: alpha that counts, or is multiplied in, and light behind sRGB's curve.
+#[cfg(feature = "image")]
+#[test]
+fn alpha_and_light_are_those_of_pictures() {
+    use convolve::image::{ImageBuffer, Rgba};
+    use convolve::{Alpha, GpuTexture, Light, filters};
+
+    let Some(convolver) = gpu() else { return };
+    let on_cpu = Convolver::builder().gpu(false).build();
+    let mut random = Random::new(23);
+    let (height, width) = (19, 23);
+    let general = Array2::from_shape_fn((3, 4), |(i, j)| (1 + (i * 5 + j * 3) % 4) as f32);
+    let general = &general / general.sum();
+    let gaussian = filters::gaussian::<f32>(1.2).expect("a sigma");
+    let mut compared = 0;
+    for (kernel, method, stride) in [
+        (&gaussian, Method::Separable, 1),
+        (&general, Method::Direct, 1),
+        (&general, Method::Direct, 2),
+        (&general, Method::Fft, 1),
+    ] {
+        for alpha in [Alpha::Straight, Alpha::Premultiplied, Alpha::AsChannel] {
+            for (light, format) in [
+                (Light::AsStored, FORMATS[0]),
+                (Light::Linear, FORMATS[0]),
+                (Light::Linear, FORMATS[3]),
+            ] {
+                let mut x =
+                    Array3::from_shape_fn((height, width, 4), |(_, column, channel)| {
+                        match (channel, column % 5) {
+                            (3, 0) => 0.0,
+                            (3, 1) => 1.0,
+                            _ => format.exact(&mut random),
+                        }
+                    });
+                if alpha == Alpha::Premultiplied {
+                    x.lanes_mut(ndarray::Axis(2)).into_iter().for_each(|mut pixel| {
+                        (0..3).for_each(|channel| pixel[channel] = pixel[channel].min(pixel[3]));
+                    });
+                }
+                let filter = |convolver: &Convolver| {
+                    convolver.filter(kernel).boundary(Boundary::Mirror).stride(stride).light(light)
+                };
+                let planned = filter(convolver).device(Device::Gpu).method(method);
+                let planned = planned.for_shape((height, width)).expect("admissible");
+                let y = through(convolver, planned.output_dim(), [format; 2], &x, |frame, a, b| {
+                    planned
+                        .encode_texture(frame, meant(a, alpha, light), meant(b, alpha, light))
+                        .expect("records");
+                });
+                let whole = if format.size == 1 { 255.0 } else { 1.0 };
+                let samples: Vec<f32> = x.iter().map(|x| x * whole).collect();
+                let expected: Vec<f32> = if format.size == 1 {
+                    let bytes = samples.iter().map(|x| x.round() as u8).collect();
+                    let picture = ImageBuffer::<Rgba<u8>, Vec<u8>>::from_raw(23, 19, bytes);
+                    let picture = picture.expect("as many");
+                    let on_cpu =
+                        filter(&on_cpu).for_picture(&picture).expect("planned").alpha(alpha);
+                    on_cpu.apply(&picture).expect("runs").iter().map(|&x| f32::from(x)).collect()
+                } else {
+                    let picture = ImageBuffer::<Rgba<f32>, Vec<f32>>::from_raw(23, 19, samples);
+                    let picture = picture.expect("as many");
+                    let on_cpu =
+                        filter(&on_cpu).for_picture(&picture).expect("planned").alpha(alpha);
+                    on_cpu.apply(&picture).expect("runs").into_raw()
+                };
+                assert_eq!(expected.len(), y.len());
+                let most = if format.size == 1 { 1.01 } else { 1e-4 };
+                for ((at, y), expected) in y.indexed_iter().zip(expected) {
+                    let off = (y * whole - expected).abs();
+                    let what = format!("{method} {alpha:?} {light:?} {format:?} {at:?}");
+                    assert!(off <= most, "{what}: {} for {expected}", y * whole);
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 30_000, "{compared}");
+    // A derivative makes of alpha something else.
+    let edges = convolver.filter(&filters::sobel_x::<f32>().expect("taps")).device(Device::Gpu);
+    let edges = edges.for_shape((height, width)).expect("admissible");
+    let x = Array3::zeros((height, width, 4));
+    through(convolver, edges.output_dim(), [FORMATS[0]; 2], &x, |frame, a, b| {
+        let straight = GpuTexture::new(a).alpha(Alpha::Straight);
+        let error = edges.encode_texture(frame, straight, b).expect_err("no constants");
+        assert!(error.to_string().contains("sum to 1, got a sum of 0"), "{error}");
+        edges.encode_texture(frame, a, b).expect("a channel like others");
+    });
 }
 
 #[test]

@@ -327,6 +327,7 @@ fn a_plan_as_json_has_all_that_is_documented() {
         json!({
             "operation": "convolve", "dtype": "f32", "compute_dtype": "f32", "mode": "same",
             "input": [2048, 2048], "kernel": [21, 21], "output": [2048, 2048], "swapped": false,
+            "outputs": null, "reads": [{"start": 0, "end": 2048}, {"start": 0, "end": 2048}],
         })
     );
     assert_eq!(

@@ -382,3 +382,40 @@ fn pictures_are_the_same_on_every_device() {
         assert!(results.iter().all(|result| *result == results[0]), "{color:?}");
     }
 }
+
+/// Cut-outs, whose alpha counts, among pictures without: each result in its turn, as it is alone.
+#[cfg(feature = "image")]
+#[test]
+fn pictures_come_in_their_order() {
+    use convolve::filters;
+    use convolve::image::{DynamicImage, GenericImageView, Rgba, RgbaImage};
+
+    let picture = |i: u32| {
+        let pixel = |x: u32, y: u32| {
+            let alpha = if i % 3 == 1 && x > y { 40 } else { 255 };
+            Rgba([(x * 7 + y * 5) as u8, 50 * i as u8, (x * y) as u8, alpha])
+        };
+        DynamicImage::from(RgbaImage::from_fn(41, 23, pixel))
+    };
+    let kernel = filters::disk::<f32>(2.5).expect("a radius");
+    for device in devices() {
+        let filter = convolver().picture_filter(&kernel).device(device);
+        let filter = filter.for_picture(&picture(0)).expect("admissible");
+        let (mut stream, mut results, mut most) = (filter.stream().depth(2), Vec::new(), 0);
+        for i in 0..5 {
+            results.extend(stream.push(&picture(i)).expect("runs"));
+            most = most.max(stream.in_flight());
+        }
+        while let Some(result) = stream.pop().expect("runs") {
+            results.push(result);
+        }
+        assert_eq!((results.len(), most > 0), (5, device == Device::Gpu), "{device}");
+        for (i, result) in results.iter().enumerate() {
+            let alone = filter.apply(&picture(i as u32)).expect("runs");
+            for (x, y, pixel) in result.pixels() {
+                assert_eq!(pixel, alone.get_pixel(x, y), "{device}: {i}, {x}, {y}");
+            }
+        }
+        assert!(stream.push(&DynamicImage::new_rgb8(41, 23)).is_err());
+    }
+}

@@ -144,13 +144,16 @@ impl Filter<f32, Ix2> {
     /// `Rgba16Float`, `R32Float` or `Rgba32Float`, and as many channels as the source. Each is one
     /// mip level of one layer: a texture, a view of one, or a [`GpuTexture`], which says which. Values,
     /// and a boundary's constants, are what a shader sees: 0 to 1 in the `unorm` formats, which clamp
-    /// what is written. Alpha is a channel like the others: premultiplied colours blur as they should.
+    /// what is written.
     ///
-    /// **sRGB.** A view in an sRGB format is decoded as it is read, so the filter works in linear
-    /// light, as a blur should. No sRGB format can be a storage texture: write linear values to
-    /// `Rgba16Float`, or give the destination `Rgba8Unorm` with a second view in `Rgba8UnormSrgb`
-    /// (through `view_formats`, which OpenGL has not) and source and destination both be seen as plain `Rgba8Unorm`
-    /// here; then the filter works on the encoded values, as most picture editors do.
+    /// **Alpha and light.** Alpha is a channel like the others, so premultiplied colours blur as they should.
+    /// [`GpuTexture::alpha`] says of either texture that its colours are straight: they are multiplied as they
+    /// are read, and divided as they are written. A view in an sRGB format is decoded as it is read, so the
+    /// filter works in linear light, as a blur should. No sRGB format can be a storage texture: write linear
+    /// values to `Rgba16Float`, or levels to `Rgba8Unorm`, encoded by [`GpuTexture::light`], perhaps with a
+    /// second view in `Rgba8UnormSrgb` (through `view_formats`, which OpenGL has not). With neither the filter
+    /// works on the numbers that are stored, as most picture editors do. A boundary's constants are what is
+    /// filtered: light, times alpha.
     ///
     /// What the first call allocates later ones use again; views are best kept by the caller from
     /// frame to frame, because bind groups are kept by view. The last 16 that were recorded, and with
@@ -186,10 +189,11 @@ impl Filter<f32, Ix2> {
         }
         check_source(source.seen_as(), channels, context.device.features())?;
         self.check_length(&context, channels as f64 * seconds)?;
-        let key = TexturesKey { device: context.id, format };
+        let texels = [source.texels(), destination.texels()];
+        let key = TexturesKey { device: context.id, format, texels };
         let frame = self.frames.textures.get(key, |_| {
             let (extension, kernel) = self.on_gpu()?;
-            on_textures(&passes, extension, kernel, format).map(Arc::new)
+            on_textures(&passes, extension, kernel, format, texels).map(Arc::new)
         })?;
         context.attempt_with_theirs(|| {
             let view = |texture: GpuTexture, usage| match texture.view(usage) {

@@ -32,6 +32,7 @@ mod planning;
 mod run;
 pub(crate) mod source;
 mod store;
+pub(crate) mod stream;
 pub(crate) mod unsharp;
 pub(crate) mod view;
 

@@ -20,9 +20,24 @@ pub enum Stored {
     Texture {
         /// One or four.
         channels: usize,
+        /// What they mean.
+        texels: Texels,
     },
-    /// A storage texture. Only written.
-    StorageTexture(TexelFormat),
+    /// A storage texture, and what its texels mean. Only written.
+    StorageTexture(TexelFormat, Texels),
+}
+
+/// What the channels of texels mean: the last of four is alpha. What is filtered is light, and colours times
+/// their alpha.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Texels {
+    /// Colours have not been multiplied by their alpha yet, and count by it.
+    pub weighed: bool,
+    /// Colours have been multiplied by their alpha, after they were encoded.
+    pub premultiplied: bool,
+    /// Colours are levels along the curve of sRGB.
+    pub encoded: bool,
 }
 
 /// Formats of textures that are written.
@@ -77,7 +92,7 @@ impl Stored {
         samples.saturating_mul(match self {
             Self::Elements(dtype) => dtype.size(),
             Self::Packed { bits } => bits as usize / 8,
-            Self::Texture { .. } | Self::StorageTexture(_) => DType::F32.size(),
+            Self::Texture { .. } | Self::StorageTexture(..) => DType::F32.size(),
         })
     }
 
@@ -85,14 +100,14 @@ impl Stored {
     pub fn channels(self) -> usize {
         match self {
             Self::Elements(_) | Self::Packed { .. } => 1,
-            Self::Texture { channels } => channels,
-            Self::StorageTexture(format) => format.channels(),
+            Self::Texture { channels, .. } => channels,
+            Self::StorageTexture(format, _) => format.channels(),
         }
     }
 
     /// Whether it is a texture, which is bound as a whole.
     pub fn is_texture(self) -> bool {
-        matches!(self, Self::Texture { .. } | Self::StorageTexture(_))
+        matches!(self, Self::Texture { .. } | Self::StorageTexture(..))
     }
 
     /// Whether this launch can read it. Launches that take samples one by one would fetch a texel once

@@ -1,0 +1,18 @@
+// Levels of textures and the light that they stand for: the curve of sRGB (IEC 61966-2-1).
+
+fn light_of(levels: vec3<f32>) -> vec3<f32> {
+    let curved = pow((levels + 0.055) / 1.055, vec3<f32>(2.4));
+    return select(curved, levels / 12.92, levels <= vec3<f32>(0.04045));
+}
+
+// Of what is below black and above white, which no level shows, those.
+fn levels_of(light: vec3<f32>) -> vec3<f32> {
+    let shown = clamp(light, vec3<f32>(), vec3<f32>(1.0));
+    let curved = 1.055 * pow(shown, vec3<f32>(1.0 / 2.4)) - 0.055;
+    return select(curved, shown * 12.92, shown <= vec3<f32>(0.0031308));
+}
+
+// Colours that alpha is multiplied into, without it; what is transparent has none.
+fn without_alpha(colours: vec3<f32>, alpha: f32) -> vec3<f32> {
+    return select(vec3<f32>(), colours / alpha, alpha > 0.0);
+}
