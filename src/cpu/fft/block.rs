@@ -9,6 +9,7 @@ use super::kernel::{FftKernel, Workspaces};
 use super::outcome::Outcome;
 use super::range::Level;
 use super::share::{self, most_rows};
+use super::sparse::Place;
 use super::survey::{Look, Survey};
 use super::sweep::Packing;
 use super::transform::{Extent, Space, Transform};
@@ -63,8 +64,8 @@ pub(super) struct Workspace<A: Compute> {
     /// Outputs that are computed again, and which they are along the outer axes.
     pub again: Vec<A>,
     pub outer: Vec<Range<usize>>,
-    /// The places in a row of samples that are not zero.
-    pub places: Vec<usize>,
+    /// The samples in a row that are not zero.
+    pub places: Vec<Place>,
 }
 
 impl<A: Compute> Workspace<A> {

@@ -1,5 +1,7 @@
 //! Blocks of which few samples are not zero: each of these is added to the outputs whose windows it lies in.
 
+use std::ops::Range;
+
 use super::block::{Fft, Workspace};
 use super::boxes::rows_of;
 use super::sweep::Packing;
@@ -46,12 +48,12 @@ impl<A: Compute> Fft<A> {
             let samples = self.row(x, part, row, &mut gathered[0])?;
             places.clear();
             memory::reserve(places, samples.len(), "places of samples")?;
-            places.extend((0..samples.len()).filter(|&at| samples[at] != A::default()));
+            let heard = samples.iter().enumerate().filter(|(_, sample)| **sample != A::default());
+            places.extend(heard.map(|(at, _)| Place::new(at, inner, width)));
             // Once around.
-            for weights in self.kernel.weights.chunks_exact(inner.taps) {
-                if !places.is_empty()
-                    && let Some(row) = output_under(at.at(), tap.at(), outer, needed)
-                {
+            let rows_of_taps = self.kernel.weights.chunks_exact(inner.taps);
+            for weights in rows_of_taps.take_while(|_| !places.is_empty()) {
+                if let Some(row) = output_under(at.at(), tap.at(), outer, needed) {
                     let outputs = &mut again[row * width..][..width];
                     vectorized(
                         #[inline(always)]
@@ -78,19 +80,31 @@ fn output_under(at: &[usize], tap: &[usize], outer: &[Axis], needed: &[usize]) -
     })
 }
 
+/// A sample in a row that is not zero.
+#[derive(Debug)]
+pub(super) struct Place {
+    at: usize,
+    /// The taps that are over it in windows of outputs that there are.
+    taps: Range<usize>,
+}
+
+impl Place {
+    /// In a row over which so many outputs lie.
+    fn new(at: usize, axis: &Axis, outputs: usize) -> Self {
+        let step = axis.tap_step();
+        let first = (at + 1).saturating_sub(outputs).div_ceil(step);
+        Self { at, taps: first..axis.taps.min(at / step + 1) }
+    }
+}
+
 /// Adds the products of the samples at some places with a row of taps, `step` samples apart.
 #[inline(always)]
-fn add<A: Compute>(samples: &[A], places: &[usize], weights: &[A], step: usize, outputs: &mut [A]) {
-    for &at in places {
+fn add<A: Compute>(samples: &[A], places: &[Place], weights: &[A], step: usize, outputs: &mut [A]) {
+    for &Place { at, ref taps } in places {
         let sample = samples[at];
-        // The taps that are over it in the windows of outputs that there are, the last one first.
-        let first = (at + 1).saturating_sub(outputs.len()).div_ceil(step);
-        let end = weights.len().min(at / step + 1);
-        if first < end {
-            let outputs = outputs[at - (end - 1) * step..].iter_mut().step_by(step);
-            for (output, &weight) in outputs.zip(weights[first..end].iter().rev()) {
-                *output = output.mul_add(weight, sample);
-            }
+        for t in taps.clone() {
+            let output = &mut outputs[at - t * step];
+            *output = output.mul_add(weights[t], sample);
         }
     }
 }
