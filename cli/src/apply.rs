@@ -22,7 +22,7 @@ use crate::kernel::Kernel;
 use crate::leftovers;
 use crate::output;
 use crate::picture::Pictures;
-use crate::place::{Region, read_mask};
+use crate::place::{Region, read_mask, share};
 use crate::report;
 
 /// What all inputs share.
@@ -186,6 +186,12 @@ impl Session<'_> {
             Some(mask) => filter.mask(mask),
             None => filter,
         }
+    }
+
+    /// How much of a pixel of pictures is filtered, from 0 to 1.
+    pub fn share(&self, column: usize, row: usize) -> f32 {
+        let within = self.args.region.is_none_or(|region| region.has(column, row));
+        if within { self.mask.as_ref().map_or(1.0, |mask| share(mask, column, row)) } else { 0.0 }
     }
 
     /// Prints a plan if plans are asked for.

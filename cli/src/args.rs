@@ -109,11 +109,11 @@ are and carries alpha over. An output's format must keep the picture's channels 
 depth (no alpha and no 16 bits in a JPEG). A picture into a .npy gives what was computed
 (f32, or --dtype), height x width or height x width x channels. A TIFF has all its pages
 filtered, into a TIFF; smaller copies of them are left out. Animations are refused.
-A region counts from the left and the top of the picture as it is seen. Pixels outside of it
-and under black of a mask stay what they are, bit for bit in formats that lose nothing; a mask has 8 or 16
-bits and the size of the pictures, and with a region holds within that. Colours that have
-alpha multiplied in, as OpenEXR's have and a TIFF's may, are filtered so, and stay so in
-formats that have it.
+A region counts from the left and the top of the picture as it is seen. Pixels outside of
+it and under black of a mask stay what they are, bit for bit in formats that lose nothing; a
+mask has 8 or 16 bits and the size of the pictures, and with a region holds within that.
+Colours that have alpha multiplied in, as OpenEXR's have and a TIFF's may, are filtered so,
+and stay so in formats that have it.
 Arrays keep dtype and rank, by default in mode same with boundary zero; integers wrap;
 booleans are taken as 0 and 1 in f32. All axes are filtered: --channels last leaves the
 last one alone, for H x W x 3, and --axis N all but one.
@@ -122,10 +122,10 @@ a place for them; what has none is named. A picture on its side is turned uprigh
 is compressed as its input was, with the same tables and chroma.
 A file is put in its place when it is whole, or not at all. Of several files each is
 filtered on its own, many at one time: those that fail are named at the end (status 2), the
-others are written. - reads what it is by its content, and -o - writes to standard output, where
-nothing else is printed then. Files in the outputs' places are replaced (of a link, the file that it
-points to); pipes and devices are refused. In a folder, what does not end like a picture is
-passed over, and named.
+others are written. - is known by its content (all but tga can be), and -o - writes to
+standard output, where nothing else is printed then. Files in the outputs' places are
+replaced (of a link, the file that it points to); pipes and devices are refused. In a
+folder, what does not end like a picture is passed over, and named.
 
 Examples:
   convolve apply photo.png --kernel gaussian:4 -o blurred.png
@@ -300,7 +300,7 @@ pub struct Meaning {
     /// Filter along one axis alone, with a kernel of one axis: 0 is the first (a picture's height), -1
     /// the last (an array's; of a picture its width)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub axis: Option<isize>,
+    pub axis: Option<Numbered>,
     /// Keep every N-th sample; one number, or one per axis
     #[arg(long, value_name = "N[,N...]", default_value = "1", allow_hyphen_values = true)]
     pub stride: Each<usize>,
@@ -330,8 +330,10 @@ pub struct Meaning {
 
 /// `png`, or whatever else names of files end in.
 fn output_format(text: &str) -> Result<String, String> {
-    let name = PathBuf::from("_").with_extension(text);
-    match formats::is_array(&name) || formats::format(&name).is_some() {
+    // `x.png` and `a/png` are names, and no ends of one.
+    let bare = text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let name = PathBuf::from(format!("_.{text}"));
+    match bare && (formats::is_array(&name) || formats::format(&name).is_some()) {
         true => Ok(text.into()),
         false => Err(format!("expected npy or {}", formats::extensions())),
     }
@@ -500,7 +502,7 @@ impl Meaning {
 
     /// The only axis that is filtered along.
     pub fn axis(&self) -> Option<Numbered> {
-        self.axis.map(Numbered)
+        self.axis
     }
 
     /// The same for an array with channels after so many axes.
@@ -639,6 +641,17 @@ mod tests {
         assert!(rows().all(|row| long(row) || row.as_bytes()[24] == b' '), "{help}");
         assert!(rows().any(|row| row.starts_with("  disk:RADIUS            blur")), "{help}");
         assert!(rows().any(|row| row.starts_with("  FILE.npy               an array")), "{help}");
+    }
+
+    #[test]
+    fn output_formats_are_ends_of_names() {
+        for right in ["png", "PNG", "tiff", "npy", "jpg"] {
+            assert_eq!(output_format(right), Ok(right.into()));
+        }
+        for wrong in ["", ".", "x.png", "a/png", "/", "../y.png", "png ", "xyz"] {
+            let error = output_format(wrong).expect_err(wrong);
+            assert!(error.contains("expected npy or png"), "{error}");
+        }
     }
 
     #[test]

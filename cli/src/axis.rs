@@ -1,5 +1,7 @@
 //! One axis of several, as `--axis` counts them.
 
+use std::str::FromStr;
+
 use anyhow::{Result, bail, ensure};
 use ndarray::{ArrayD, IxDyn};
 
@@ -8,6 +10,15 @@ use crate::dtype::Value;
 /// An axis by its number: 0 is the first one, -1 the last.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Numbered(pub isize);
+
+impl FromStr for Numbered {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().map(Self);
+        number.map_err(|_| "expected a whole number, such as 0 or -1".to_string())
+    }
+}
 
 impl Numbered {
     /// Which of so many axes it is.
@@ -54,6 +65,11 @@ mod tests {
             assert!(error.contains("expected -3 to 2 of 3 axes"), "{error}");
         }
         assert!(Numbered(0).of(0).is_err());
+        assert_eq!("-2".parse(), Ok(Numbered(-2)));
+        for wrong in ["", "x", "1.5", "--1", "99999999999999999999"] {
+            let error = wrong.parse::<Numbered>().expect_err(wrong);
+            assert!(error.contains("a whole number"), "{error}");
+        }
         assert_eq!(Numbered(-2).shape(&[5], 3).unwrap(), [1, 5, 1]);
         assert!(Numbered(0).shape(&[5, 1], 3).is_err());
     }

@@ -176,6 +176,7 @@ impl<'a> Pictures<'a> {
         let picture = match picture {
             // Only floating-point samples can be NaN.
             Picture::Image(DynamicImage::ImageRgb32F(pixels)) if args.ignore_nan => {
+                check_no_picture(args, "--ignore-nan")?;
                 let shape = (pixels.height() as usize, pixels.width() as usize, 3);
                 Picture::Raster(Raster::F32(Array3::from_shape_vec(shape, pixels.into_raw())?))
             }
@@ -232,7 +233,10 @@ impl<'a> Pictures<'a> {
                 let offset = (session.kernel.offset / 255.0 * white(color)) as f32;
                 if offset != 0.0 {
                     let colours = sums.dim().2 - usize::from(color.has_alpha());
-                    sums.slice_mut(s![.., .., ..colours]).mapv_inplace(|sum| sum + offset);
+                    let mut sums = sums.slice_mut(s![.., .., ..colours]);
+                    for ((row, column, _), sum) in sums.indexed_iter_mut() {
+                        *sum += offset * session.share(column, row);
+                    }
                 }
                 Filtered::Single(sums)
             }
@@ -271,7 +275,8 @@ impl<'a> Pictures<'a> {
         let own = raster.dtype();
         let (height, width, channels) = raster.dim();
         let code = with_samples!(raster, |samples| raster::name(samples));
-        check_no_picture(self.session.args, &format!("samples of {code}"))?;
+        let s = if channels == 1 { "" } else { "s" };
+        check_no_picture(self.session.args, &format!("{channels} channel{s} of {code}"))?;
         if !is_array(output) && !is_tiff(output) {
             check_raster_format(output, raster)?;
         }

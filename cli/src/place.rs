@@ -16,6 +16,17 @@ use crate::{raster, with_samples};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Region(pub Rect);
 
+impl Region {
+    /// Whether a pixel is in it.
+    pub fn has(self, column: usize, row: usize) -> bool {
+        let Self(Rect { x, y, width, height }) = self;
+        let within = |at: usize, start: u32, length: u32| {
+            at.checked_sub(start as usize).is_some_and(|at| at < length as usize)
+        };
+        within(column, x, width) && within(row, y, height)
+    }
+}
+
 impl FromStr for Region {
     type Err = String;
 
@@ -68,6 +79,16 @@ fn mask(path: &Path, pixels: u64) -> Result<DynamicImage> {
     }
 }
 
+/// How much of a pixel a mask leaves to the filter, from 0 to 1.
+pub fn share(mask: &DynamicImage, column: usize, row: usize) -> f32 {
+    let [column, row] = [column as u32, row as u32];
+    match mask {
+        DynamicImage::ImageLuma16(mask) => f32::from(mask[(column, row)].0[0]) / 65535.0,
+        DynamicImage::ImageLuma8(mask) => f32::from(mask[(column, row)].0[0]) / 255.0,
+        _ => 1.0,
+    }
+}
+
 /// An error where an option is given that goes with pictures alone.
 pub fn check_no_picture(args: &Apply, got: &str) -> Result<()> {
     let given = [
@@ -76,7 +97,9 @@ pub fn check_no_picture(args: &Apply, got: &str) -> Result<()> {
         ("--compare", args.compare),
     ];
     match given.into_iter().find(|(_, given)| *given) {
-        Some((option, _)) => bail!("{option} goes with pictures of 8 or 16 bits or f32, got {got}"),
+        Some((option, _)) => {
+            bail!("{option} goes with pictures of 8 or 16 bits, or of f32 in RGB, got {got}")
+        }
         None => Ok(()),
     }
 }

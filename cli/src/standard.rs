@@ -46,8 +46,12 @@ impl Input {
         file.take(64).read_to_end(&mut start)?;
         let extension = match image::guess_format(&start) {
             _ if start.starts_with(npy::MAGIC) => "npy",
-            // The one of all four that holds any of them.
-            Ok(ImageFormat::Pnm) => "pnm",
+            // Each its own; what becomes of black and white is grey.
+            Ok(ImageFormat::Pnm) => match start.get(1) {
+                Some(b'3' | b'6') => "ppm",
+                Some(b'7') => "pam",
+                _ => "pgm",
+            },
             Ok(format) => *format.extensions_str().first().context("a format without a name")?,
             Err(_) => {
                 anyhow::bail!("it starts as no format that is known: expected a .npy or a picture")
@@ -101,7 +105,16 @@ mod tests {
         assert_eq!(extension(b"\x93NUMPY\x01\x00").unwrap(), "npy");
         assert_eq!(extension(b"\x89PNG\r\n\x1a\n").unwrap(), "png");
         assert_eq!(extension(b"\xff\xd8\xff\xe0").unwrap(), "jpg");
-        assert_eq!(extension(b"P5 1 1 255 x").unwrap(), "pnm");
+        for (start, end) in [
+            ("P1", "pgm"),
+            ("P2", "pgm"),
+            ("P5", "pgm"),
+            ("P3", "ppm"),
+            ("P6", "ppm"),
+            ("P7", "pam"),
+        ] {
+            assert_eq!(extension(format!("{start} 1 1 255 x").as_bytes()).unwrap(), end);
+        }
         for (bytes, words) in [(&b""[..], "nothing came"), (b"text", "no format that is known")] {
             let error = extension(bytes).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

@@ -3,7 +3,7 @@
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb, Rgba, RgbaImage, open};
 use ndarray::arr2;
 
-use crate::common::{Place, asset, data, npy};
+use crate::common::{Place, asset, data, floats, npy};
 use crate::errors::refused;
 
 fn place() -> Place {
@@ -61,6 +61,29 @@ fn a_region_is_filtered_and_all_else_stays() {
     // An array of the whole picture, in numbers.
     place.succeed("apply rgb.png --kernel box:5 --region 4x4+0+0 -o y.npy --device cpu");
     place.succeed("apply rgb.png --kernel box:5 --region 4x4+0+0 -o y.png --device cpu --verify");
+}
+
+#[test]
+fn an_offset_is_added_where_the_kernel_is() {
+    let place = place();
+    // Twice the picture's levels, and 51 more.
+    place.write("k.txt", "offset 51\n2\n");
+    for (rest, filtered) in [
+        ("--region 4x5+20+10", (20..24, 10..15, 1.0)),
+        ("--mask mask.png", (20..60, 8..40, 128.0 / 255.0)),
+    ] {
+        place.succeed(&format!("apply rgb.png -k k.txt -o y.npy --device cpu {rest}"));
+        let x = open(place.file("rgb.png")).unwrap().into_rgb8();
+        let (_, y) = floats(&place, "y.npy");
+        for ((column, row, x), y) in x.enumerate_pixels().zip(y.chunks_exact(3)) {
+            let (columns, rows, part) = &filtered;
+            let part = if columns.contains(&column) && rows.contains(&row) { *part } else { 0.0 };
+            for (x, y) in x.0.map(f32::from).iter().zip(y) {
+                let exact = x + part * (2.0 * x + 51.0 - x);
+                assert!((y - exact).abs() < 1e-3, "{rest} {column} {row}: {y}, not {exact}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -60,6 +60,8 @@ fn pictures_and_arrays_go_through_pipes() {
         let again = succeed(&place, "apply - -o - -k identity --device cpu", &written);
         assert!(image::load_from_memory_with_format(&again, format).is_ok());
     }
+    let pgm = b"P5\n4 2\n255\nabcdefgh";
+    assert!(succeed(&place, "apply - -o - -k identity --device cpu", pgm).starts_with(b"P5"));
     let (header, _) =
         split_npy(&succeed(&place, &format!("apply - -o - --format npy {kernel}"), &png));
     assert!(header.contains("(10, 20)"), "{header}");
@@ -93,7 +95,10 @@ fn what_cannot_go_through_pipes_is_refused() {
     let array = npy("<f4", &ArrayD::<f32>::from_elem(vec![6], 1.5));
     fail(&place, "apply - -o - -k identity --format png", &array, "an array stays an array");
     fail(&place, "apply - x.png -o out -k identity", &png, "standard input (-) goes alone");
-    fail(&place, "apply - -o - -k identity --format xyz", &png, "expected npy or png");
+    for format in ["xyz", "x.png", "a/png", "../x"] {
+        let apply = format!("apply - -o - -k identity --format {format}");
+        fail(&place, &apply, &png, "expected npy or png");
+    }
     std::fs::create_dir(place.file("folder")).unwrap();
     refused(&place, "apply x.png -o y.png -k identity --format png", "--format goes with -o -");
     refused(&place, "apply x.png x.png -o - -k identity", "standard output has room for one file");
