@@ -1,6 +1,9 @@
 //! Blurs every picture of a folder, on all threads: a filter for each size, and errors gathered.
 //!
 //! `cargo run --release --features image --example folder -- [IN] [OUT]`
+//!
+//! Files in OUT are replaced as they are written, and pictures stay turned as their samples are stored: the command
+//! `convolve apply` puts whole files in their places, and turns them upright.
 
 use std::collections::HashMap;
 use std::error::Error;

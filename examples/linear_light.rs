@@ -31,7 +31,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (x, y) = light(0, picture.width(), picture.height());
     let [by_levels, by_light] = [&stored, &linear].map(|blurred| blurred.get_pixel(x, y).0[1]);
     println!("a light has level {by_levels} where levels are blurred, {by_light} where light is");
-    assert!(by_light > by_levels);
 
     let mut both = RgbImage::new(2 * picture.width(), picture.height());
     both.copy_from(&stored.into_rgb8(), 0, 0)?;

@@ -179,7 +179,8 @@ pub struct Apply {
     /// Write pictures with their results on the right
     #[arg(long)]
     pub compare: bool,
-    /// What alpha is to colours, where the kernel sums to one [default: what the file says]
+    /// What alpha is to the colours of pictures that have it, where the kernel sums to one [default: what the
+    /// file says]
     #[arg(long, value_enum)]
     pub alpha: Option<Alpha>,
     #[command(flatten)]
@@ -384,7 +385,7 @@ choices! {
 pub enum Alpha {
     /// Their weight: what is transparent does not count
     Straight,
-    /// It is multiplied into them already
+    /// It is multiplied into them already, and no colour exceeds it
     Premultiplied,
     /// A channel like any other
     Channel,

@@ -29,11 +29,18 @@ impl BuiltIn {
     /// The taps for an input with so many axes.
     pub fn taps<A: Value>(&self, rank: usize) -> Result<ArrayD<A>> {
         if let Some(axes) = self.0.built_in().rank() {
+            // One axis is what the caller asked for, or all that there is.
+            let ways = match rank {
+                1 => "",
+                _ => {
+                    "; --channels last filters each channel of the last axis on its own, and --axis \
+                     along one axis"
+                }
+            };
             ensure!(
                 axes == rank,
                 "this kernel has {axes} axes, and what is filtered has {rank}: {} have any number \
-                 of axes; --channels last filters each channel of the last axis on its own, and --axis \
-                 along one axis",
+                 of axes{ways}",
                 of_any_rank()
             );
         }

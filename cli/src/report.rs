@@ -54,6 +54,7 @@ impl std::fmt::Display for Failed {
         let failed = self.files.len();
         match self.of - failed {
             0 => write!(f, "none of {} files was written", self.of),
+            1 => write!(f, "{failed} of {} files failed, 1 was written", self.of),
             written => write!(f, "{failed} of {} files failed, {written} were written", self.of),
         }
     }

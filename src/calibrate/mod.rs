@@ -2,7 +2,7 @@
 //!
 //! Each probe is a convolution whose expected time hangs on one constant above all. What the model
 //! says of it is solved for that constant, so that the formulas are written once, in
-//! `plan/cost.rs`, and calibration follows whatever they become.
+//! `plan/cost/`, and calibration follows whatever they become.
 
 mod fit;
 mod on_cpu;
