@@ -120,6 +120,24 @@ fn taps_near_the_smallest_float() {
     verified(&(&x * 1e-45), &Array1::from_elem(11, 1e-20), Boundary::Zero);
 }
 
+/// Windows of zeros give zeros beside the smallest samples, and beside large ones under the smallest taps.
+#[test]
+fn zeros_beside_what_is_scaled_to_the_ends_of_the_type() {
+    let x = Array1::from_shape_fn(3000, |i| if i < 1000 { 1.0 + (i % 7) as f64 } else { 0.0 });
+    let k = Array1::from_shape_fn(101, |i| 1.0 + (i % 5) as f64);
+    for (samples, taps) in [(5e-324, 1e153), (1e76, 5e-324), (1e-322, 1e70), (1e70, 1e-322)] {
+        let (x, k) = (&x * samples, &k * taps);
+        for stride in [1, 2] {
+            let filter = convolver().filter(&k).device(Device::Cpu).method(Method::Fft);
+            let filter = filter.stride(stride).for_shape(x.dim()).expect("admissible");
+            let y = filter.apply(&x).expect("runs");
+            let first = 1050_usize.div_ceil(stride);
+            assert!(y.iter().skip(first).all(|y| *y == 0.0), "{samples} {taps} {stride}");
+            assert!(y.iter().take(first).all(|y| *y > 0.0), "{samples} {taps} {stride}");
+        }
+    }
+}
+
 /// Two outputs far apart must not cost the memory between them.
 #[test]
 fn strides_and_dilations_beyond_memory() {

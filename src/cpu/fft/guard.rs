@@ -16,7 +16,7 @@ use super::survey::{Slab, Survey};
 use super::windows::Scratch;
 use crate::bounds::{Gain, Samples, Spread, of_transforms, share};
 use crate::element::DType;
-use crate::element::transform::{MOST_PACKED, Real};
+use crate::element::transform::{MOST_PACKED, Real, Sample};
 use crate::error::Result;
 
 /// What is known of a kernel's windows, whatever the samples.
@@ -212,7 +212,7 @@ impl Guard {
             }
             None => needs.push(error(Loud::of(&survey.slabs))),
         }
-        let seen = needs.iter().copied().fold(0.0, f64::max) * 2f64.powi(-bearable.exponent);
+        let seen = needs.iter().copied().fold(0.0, f64::max).scaled(-bearable.exponent);
         needs.iter_mut().for_each(|need| *need /= share(self.epsilon));
         seen > bearable.error || seen.is_nan()
     }

@@ -62,7 +62,7 @@ impl<A: Compute> FftKernel<A> {
             spectrum(extension, &weights, blocks, &transform, exponent, &mut first.space)?;
         let magnitudes = weights.iter().map(|w| w.magnitude());
         let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
-        let mean = transform.gain(&spectrum) * 2f64.powi(-exponent);
+        let mean = transform.gain(&spectrum).scaled(-exponent);
         let gain = Gain { mean, largest: facts.max };
         let (shape, steps) = (extension.geometry.kernel(), steps(extension));
         let spread = blocks.spread();

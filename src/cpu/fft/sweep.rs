@@ -312,7 +312,7 @@ impl<A: Compute> Fft<A> {
                         let (width, outer) = needed.split_last().expect("at least one axis");
                         let row = self.kernel.guard.row_of_patches_with(target, outer);
                         let line = &space.line[..*width];
-                        outcomes[slot].add(row, line, slot, 2f64.powi(-self.kernel.exponent));
+                        outcomes[slot].add(row, line, slot, 1.0f64.scaled(-self.kernel.exponent));
                     }
                     let exponent = -(exponent + self.kernel.exponent);
                     let out = &mut rows[slot * self.rows + target];

@@ -17,6 +17,8 @@ pub(super) struct Colours {
     plain: Option<Box<Filter<f32, Ix3>>>,
     /// Of those that count by their alpha.
     weighed: Option<Box<Filter<f32, Ix3>>>,
+    /// Of those that are stored multiplied by it.
+    premultiplied: Option<Box<Filter<f32, Ix3>>>,
 }
 
 impl Colours {
@@ -33,14 +35,24 @@ impl Colours {
             builder.map(|builder| builder.for_shape(shape).map(Box::new)).transpose()
         };
         let plain = if light == Light::Linear { filter(constants[0])? } else { None };
-        Ok(Self { plain, weighed: filter(constants[1])? })
+        Ok(Self { plain, weighed: filter(constants[1])?, premultiplied: None })
+    }
+
+    /// For pictures of this shape whose alpha is copied, and whose colours have a constant of light outside:
+    /// of a colour that is its alpha that is all of the light, and so as it is.
+    pub(super) fn beside_copied_alpha(
+        builder: &FilterBuilder<f32, Ix3>,
+        shape: (usize, usize, usize),
+    ) -> Result<Self> {
+        let premultiplied = Some(Box::new(builder.for_shape(shape)?));
+        Ok(Self { premultiplied, ..Self::default() })
     }
 
     /// The filter of the colours of such pixels, unless they share alpha's.
     pub(super) fn filter(&self, pixels: Pixels) -> Option<&Filter<f32, Ix3>> {
         match pixels {
             Pixels { weighed: true, .. } => self.weighed.as_deref(),
-            Pixels { premultiplied: true, .. } => None,
+            Pixels { premultiplied: true, .. } => self.premultiplied.as_deref(),
             _ => self.plain.as_deref(),
         }
     }

@@ -133,9 +133,10 @@ impl FilterBuilder<f32, Ix2> {
         if [output[0], output[1]].iter().any(|&n| u32::try_from(n).is_err()) {
             return Err(too_large(&format!("{} x {} pixels", output[1], output[0])));
         }
-        let colours = match alpha_is_filtered {
-            true => Colours::new(&builder, shape, light, [&lit, &|v| lit(v) * (v / opaque)])?,
-            false => Colours::default(),
+        let colours = match (alpha_is_filtered, pixels.has_alpha() && lit_outside) {
+            (true, _) => Colours::new(&builder, shape, light, [&lit, &|v| lit(v) * (v / opaque)])?,
+            (false, true) => Colours::beside_copied_alpha(&builder, shape)?,
+            (false, false) => Colours::default(),
         };
         let signed = Signed::default();
         Ok(PictureFilter {

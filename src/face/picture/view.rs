@@ -85,9 +85,10 @@ impl<'p, P: Pixel<Subpixel: PictureSample>> PictureView<'p, P> {
             );
             return Err(Error::TooLarge { what: "rectangle", detail });
         }
-        let first = y as usize * self.pitch + x as usize * usize::from(P::CHANNEL_COUNT);
+        let column = x as usize * usize::from(P::CHANNEL_COUNT);
+        let first = (y as usize).checked_mul(self.pitch).and_then(|row| row.checked_add(column));
         // Of nothing there is no first sample.
-        let samples = self.samples.get(first..).unwrap_or_default();
+        let samples = first.and_then(|first| self.samples.get(first..)).unwrap_or_default();
         Ok(Self { samples, width, height, ..self })
     }
 

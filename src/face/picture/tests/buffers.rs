@@ -124,6 +124,9 @@ fn views_that_are_no_pictures_are_errors() {
         let error = view.cropped(x, y, width, height).unwrap_err().to_string();
         assert!(error.contains("expected one within 4 x 5 pixels"), "{error}");
     }
+    // A pitch that no row follows may be any.
+    let pixel = PictureView::<Rgb<u8>>::new(&samples, 1, 1, usize::MAX).unwrap();
+    assert_eq!(pixel.cropped(1, 1, 0, 0).unwrap().dimensions(), (0, 0));
     let picture = RgbImage::new(8, 8);
     let outside = ::image::SubImage::new(&picture, 4, 4, 5, 4);
     let filter = cpu().picture_filter(&filters::identity().unwrap());

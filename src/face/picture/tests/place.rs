@@ -395,6 +395,18 @@ fn constants_outside_are_what_is_stored() {
         let blurred = blur.for_picture(&picture).unwrap().alpha(Alpha::Premultiplied);
         assert_eq!(blurred.apply(&picture).unwrap(), picture, "{light:?}");
     }
+    // Beside what is the same there is no edge, whatever becomes of alpha.
+    let [right, down] = filters::Derivatives::Sobel.kernels().unwrap();
+    let edges = cpu().picture_filter(&right).boundary(Boundary::Constant(100.0));
+    let nothing = DynamicImage::from(RgbaImage::from_pixel(9, 1, Rgba([0, 0, 0, 100])));
+    for light in [Light::AsStored, Light::Linear] {
+        let edges = edges.clone().light(light);
+        let lengths = edges.clone().gradient(&down).for_picture(&picture).unwrap();
+        let lengths = lengths.alpha(Alpha::Premultiplied).apply(&picture).unwrap();
+        let edges = edges.for_picture(&picture).unwrap().alpha(Alpha::Premultiplied);
+        assert_eq!(edges.apply(&picture).unwrap(), nothing, "{light:?}");
+        assert_eq!(lengths, nothing, "{light:?}");
+    }
     // Without alpha there is nothing to multiply.
     let plain = DynamicImage::from(RgbImage::from_fn(9, 9, |x, y| Rgb([noise(x, y, 0); 3])));
     let filter = || blur.for_picture(&plain).unwrap();
