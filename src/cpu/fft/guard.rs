@@ -194,7 +194,9 @@ impl Guard {
         let lost = self.smallest * self.spread.transformed as f64;
         let error = |Loud { squares, largest }: Loud| {
             let samples = Samples { squares: squares + lost, largest };
-            of_transforms(self.epsilon, self.spread, samples, self.gain)
+            let error = of_transforms(self.epsilon, self.spread, samples, self.gain);
+            // An error that is lost itself, under the smallest taps, proves nothing.
+            if error < f64::MIN_POSITIVE && self.taps > 0.0 { f64::INFINITY } else { error }
         };
         match self.summed {
             Some((axis, reach)) => {
