@@ -34,7 +34,7 @@ struct Place {
 const FLOATS: bool = true;
 const ANY: bool = false;
 
-const DATA: [(&str, bool, Shown); 13] = [
+const DATA: [(&str, bool, Shown); 14] = [
     ("noise", ANY, |at| at.noise),
     ("photograph", ANY, |at| at.photograph),
     ("dark photograph", ANY, |at| at.photograph / 20.0),
@@ -46,6 +46,13 @@ const DATA: [(&str, bool, Shown); 13] = [
     ("zeros", ANY, |_| 0.0),
     ("one hot pixel", ANY, |at| if (at.x, at.y) == (700, 500) { 1.0 } else { 0.0 }),
     ("1 % sparse", ANY, |at| if at.noise < 0.01 { 1.0 } else { 0.0 }),
+    (
+        "small objects",
+        ANY,
+        |at| {
+            if at.x % 320 < 40 && at.y % 270 < 40 { at.photograph } else { 0.0 }
+        },
+    ),
     ("signs", FLOATS, |at| at.noise - 0.5),
     ("loud and quiet columns", FLOATS, |at| at.noise * if at.x / 64 % 2 == 0 { 1.0 } else { 1e-6 }),
     ("loud and quiet rows", FLOATS, |at| at.noise * if at.y / 64 % 2 == 0 { 1.0 } else { 1e-6 }),

@@ -284,8 +284,10 @@ impl<A: Element, D: Dimension> FilterBuilder<A, D> {
     /// # Errors
     /// Those of [`Problem::new`](crate::Problem::new), and
     /// [`Error::Inadmissible`](crate::Error::Inadmissible) where a forced method or device cannot
-    /// do the problem.
+    /// do the problem, and where a region or a mask of pictures was given.
     pub fn for_shape(&self, shape: impl IntoDimension<Dim = D>) -> Result<Filter<A, D>> {
+        #[cfg(feature = "image")]
+        self.check_no_place()?;
         Filter::planned(self, shape.into_dimension())
     }
 }

@@ -281,12 +281,25 @@ impl RealSum {
         self.signs.count_ones() > 1
     }
 
-    fn in_two(self) -> [Self; 2] {
-        match self.differ() {
-            true => [Self::new(self.sum, self.rest), Self::new(0.0, 0.0)],
-            false => [Self::new(self.sum / 2.0, self.rest / 2.0); 2],
+    /// `rounded` is what becomes of a tap in its type: the second one makes up for what the first one loses, which
+    /// is much of the smallest.
+    fn in_two(self, rounded: impl Fn(f64) -> f64) -> [Self; 2] {
+        if self.differ() {
+            return [Self::new(self.sum, self.rest), Self::new(0.0, 0.0)];
         }
+        let half = Self { sum: self.sum / 2.0, rest: self.rest / 2.0, ..self };
+        if !self.sum.is_finite() {
+            return [half; 2];
+        }
+        let mut other = self;
+        other.add(Self { sum: -rounded(half.value()), rest: 0.0, signs: 0 });
+        [half, other]
     }
+}
+
+/// What a part of a tap becomes in a type.
+fn rounded<A: Element>(part: f64) -> f64 {
+    A::from_complex(part.into()).to_complex().re
 }
 
 impl<A: Element> Sum<A> for RealSum {
@@ -300,7 +313,7 @@ impl<A: Element> Sum<A> for RealSum {
         self.differ()
     }
     fn in_two(self) -> [Self; 2] {
-        self.in_two()
+        self.in_two(rounded::<A>)
     }
     fn tap(&self) -> A {
         A::from_complex(self.value().into())
@@ -330,7 +343,7 @@ impl<A: Element> Sum<A> for ComplexSum {
         self.re.differ() || self.im.differ()
     }
     fn in_two(self) -> [Self; 2] {
-        let [re, im] = [self.re.in_two(), self.im.in_two()];
+        let [re, im] = [self.re, self.im].map(|part| part.in_two(rounded::<A>));
         [0, 1].map(|at| Self { re: re[at], im: im[at] })
     }
     fn tap(&self) -> A {

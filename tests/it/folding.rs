@@ -190,3 +190,29 @@ fn sums_beyond_the_type_are_not_made() {
     assert_eq!(filter.plan().geometry.kernel(), [9]);
     subject.check_filter(&filter).expect("6e35");
 }
+
+/// Half of the smallest taps is no number of their type: two taps for one sample add up to their sum.
+#[test]
+fn the_smallest_taps_keep_their_sums() {
+    fn check<A: Value>(taps: f64, samples: f64) {
+        for edge in EDGES {
+            let options = with!(Options::default(), boundary: of_type::<A>(edge).into());
+            let noise = |i: usize| (i * 7919 % 1009) as f64 / 1009.0;
+            let tap = |at: IxDyn| A::from_complex((taps * (0.2 + noise(at[0]))).into());
+            let sample = |at: IxDyn| A::from_complex((samples * noise(at[0] + 5)).into());
+            let (x, k) =
+                (ArrayD::from_shape_fn(&[7][..], sample), ArrayD::from_shape_fn(&[61][..], tap));
+            let subject = Subject::new(x, k, options);
+            let filter = subject.filter(convolver(), CPU_DIRECT).expect("admissible");
+            assert!(filter.plan().geometry.kernel()[0] < 61, "{edge:?} is not folded");
+            subject
+                .check_filter(&filter)
+                .unwrap_or_else(|error| panic!("{edge:?} {taps}: {error}"));
+        }
+    }
+    for taps in [9e-44, 1e-45, 3e-39] {
+        check::<f32>(taps, 3e35);
+        check::<Complex<f32>>(taps, 3e35);
+    }
+    check::<f64>(4e-322, 1e290);
+}

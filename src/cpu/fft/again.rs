@@ -30,12 +30,11 @@ impl<A: Compute> Fft<A> {
         bearable: f64,
         workspace: &mut Workspace<A>,
     ) -> Result<Option<Packing>> {
-        let is_here = |&slot: &usize| packing.exponents[slot].is_some();
         let mut levels = Self::levels(packing, workspace);
         let fit = all_fit::<A>(&levels);
         let mut cleaned = false;
         if !fit {
-            for slot in (0..MOST_PACKED).filter(is_here) {
+            for slot in packing.slots() {
                 let (level, finite) = self.level(x, slot, workspace)?;
                 levels[slot] = Some(level);
                 cleaned |= !finite;
@@ -49,7 +48,7 @@ impl<A: Compute> Fft<A> {
         if !fit {
             return Ok(Some(better));
         }
-        for slot in (0..MOST_PACKED).filter(is_here).filter(|_| better != packing) {
+        for slot in packing.slots().filter(|_| better != packing) {
             self.find_doubts(slot, Bearable { error: bearable, exponent: 0 }, workspace)?;
             if workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none()) {
                 return Ok(Some(better));
@@ -79,7 +78,7 @@ impl<A: Compute> Fft<A> {
             return false;
         }
         let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
-        (0..MOST_PACKED).filter(|&slot| packing.exponents[slot].is_some()).all(|slot| {
+        packing.slots().all(|slot| {
             let needed = &parts[slot].extent.needed;
             let bearable = Bearable { error: bearable, exponent: 0 };
             self.kernel.guard.is_proven(survey, needed, bearable, &outcomes[slot], scratch)
@@ -112,7 +111,6 @@ impl<A: Compute> Fft<A> {
         if !fit || workspace.survey.look != Look::Outcomes {
             return Ok(false);
         }
-        let is_here = |&slot: &usize| packing.exponents[slot].is_some();
         let bearable = Bearable { error: bearable, exponent: 0 };
         let unproven = |slot: usize, workspace: &mut Workspace<A>| {
             let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
@@ -121,7 +119,7 @@ impl<A: Compute> Fft<A> {
             self.kernel.guard.unproven(survey, parts, extent, bearable, outcome, scratch)
         };
         let mut found = None;
-        for slot in (0..MOST_PACKED).filter(is_here) {
+        for slot in packing.slots() {
             unproven(slot, workspace)?;
             let scratch = &workspace.scratch;
             let share = if scratch.is_mostly_unknown() { 1.0 } else { scratch.unknown() };
@@ -130,7 +128,7 @@ impl<A: Compute> Fft<A> {
             }
             found = Some(slot);
         }
-        for slot in (0..MOST_PACKED).rev().filter(is_here) {
+        for slot in packing.slots().rev() {
             // What was found last is still known.
             if found != Some(slot) {
                 unproven(slot, workspace)?;
@@ -282,8 +280,7 @@ impl<A: Compute> Fft<A> {
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let mut here = (0..MOST_PACKED).filter(|&slot| packing.exponents[slot].is_some());
-        here.try_for_each(|slot| self.leave_to_direct(x, slot, rows, workspace))
+        packing.slots().try_for_each(|slot| self.leave_to_direct(x, slot, rows, workspace))
     }
 
     /// Computes the outputs of the block in a slot without a transform.

@@ -39,6 +39,12 @@ impl<R: Real> Silence<R> {
         rows.saturating_mul(2 * width.div_ceil(SEGMENT) * size_of::<R>())
     }
 
+    /// The share of segments that are not silent, of both parts.
+    pub(super) fn heard_share(&self) -> f64 {
+        let all = || self.heard.iter().flatten();
+        all().filter(|largest| **largest > R::default()).count() as f64 / all().count() as f64
+    }
+
     /// The segments of a row.
     pub(super) fn row(&mut self, row: usize) -> [&mut [R]; 2] {
         let segments = row * self.segments..(row + 1) * self.segments;

@@ -6,7 +6,6 @@ use super::block::{Fft, Workspace};
 use super::boxes::rows_of;
 use super::sweep::Packing;
 use crate::element::compute::Compute;
-use crate::element::transform::MOST_PACKED;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
 use crate::problem::extension::Odometer;
@@ -23,8 +22,7 @@ impl<A: Compute> Fft<A> {
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let mut here = (0..MOST_PACKED).filter(|&slot| packing.exponents[slot].is_some());
-        here.try_for_each(|slot| self.scatter(x, slot, rows, workspace))
+        packing.slots().try_for_each(|slot| self.scatter(x, slot, rows, workspace))
     }
 
     /// Computes the outputs of the block in a slot; `rows` are those of all slots. Each is the sum of its own

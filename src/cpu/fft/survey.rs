@@ -42,9 +42,9 @@ pub(super) struct Survey<R> {
     group: usize,
     groups: [[f64; 2]; 2],
     loudest: [f64; 2],
-    /// Where there are only zeros, if outputs are asked.
+    /// Where there are only zeros, if outputs or samples are asked.
     pub silence: Silence<R>,
-    /// Samples that are not zero, of both parts, if outputs are asked.
+    /// Samples that are not zero, of both parts, if samples are asked.
     pub heard: usize,
     /// What of each tile was not finite, of either part; empty where all of it is.
     pub odd: [Vec<R>; 2],
@@ -58,6 +58,8 @@ pub(super) enum Look {
     Loudness,
     /// And how small what comes out of the transform is at least.
     Outcomes,
+    /// How many samples are not zero, and how loud they are in segments of rows: before any transform.
+    Samples,
     /// The sums of magnitudes in tiles, and nothing of outputs.
     Tiles,
     /// And those of squares.
@@ -116,7 +118,8 @@ impl<R: Real> Survey<R> {
         self.slabs.clear();
         let rows: usize = used[..used.len() - 1].iter().product();
         memory::reserve(&mut self.slabs, rows.div_ceil(slab_rows), what)?;
-        self.silence.start(if look == Look::Outcomes { rows } else { 0 }, columns)?;
+        let in_segments = matches!(look, Look::Outcomes | Look::Samples);
+        self.silence.start(if in_segments { rows } else { 0 }, columns)?;
         self.odd.iter_mut().for_each(Vec::clear);
         self.group = guard.slabs_of_output();
         (self.largest, self.energy) = Default::default();
@@ -130,7 +133,7 @@ impl<R: Real> Survey<R> {
         let row = bytemuck::cast_slice(&row[..self.used[last]]);
         let [sums, squares] = &mut self.columns;
         let silence = &mut self.silence;
-        if self.look == Look::Outcomes {
+        if self.look == Look::Samples {
             self.heard += vectorized(
                 #[inline(always)]
                 || heard(row),
@@ -140,7 +143,7 @@ impl<R: Real> Survey<R> {
             #[inline(always)]
             || match self.look {
                 Look::Loudness => loudness(row),
-                Look::Outcomes => loudness_in_segments(row, silence.row(self.row)),
+                Look::Outcomes | Look::Samples => loudness_in_segments(row, silence.row(self.row)),
                 Look::Tiles => tiles::<R, false>(row, sums, squares),
                 Look::Squares => tiles::<R, true>(row, sums, squares),
             },

@@ -26,6 +26,11 @@ pub(super) struct Packing {
 }
 
 impl Packing {
+    /// Those that have a block.
+    pub(super) fn slots(self) -> impl DoubleEndedIterator<Item = usize> {
+        (0..MOST_PACKED).filter(move |&slot| self.exponents[slot].is_some())
+    }
+
     /// What of the blocks that have an exponent is read and needed, of any of them.
     fn unite<A: Compute>(&self, workspace: &mut Workspace<A>) {
         let Workspace { parts, extent, .. } = workspace;

@@ -91,8 +91,10 @@ pub struct PictureFilter {
 enum AlphaRule {
     /// It is filtered like every channel, or there is none.
     Filtered,
-    /// It is the weight of the colours.
-    Straight {
+    /// It is filtered, and may be the weight of the colours.
+    Weight {
+        /// Whether it is.
+        counts: bool,
         /// What is outside comes from inside, alpha too.
         edges_are_inside: bool,
     },
@@ -129,10 +131,8 @@ impl PictureFilter {
     /// # Ok::<(), convolve::Error>(())
     /// ```
     pub fn alpha(mut self, alpha: Alpha) -> Self {
-        if let (AlphaRule::Straight { .. }, Alpha::AsChannel | Alpha::Premultiplied) =
-            (&self.alpha, alpha)
-        {
-            self.alpha = AlphaRule::Filtered;
+        if let AlphaRule::Weight { counts, .. } = &mut self.alpha {
+            *counts = alpha == Alpha::Straight;
         }
         self.premultiplied = alpha == Alpha::Premultiplied && matches!(self.channels(), 2 | 4);
         self
@@ -340,8 +340,8 @@ impl PictureFilter {
         }
         let channels = self.channels();
         let weighed = match self.alpha {
-            AlphaRule::Straight { edges_are_inside } => {
-                !(edges_are_inside && has_one_alpha(x, channels))
+            AlphaRule::Weight { counts, edges_are_inside } => {
+                counts && !(edges_are_inside && has_one_alpha(x, channels))
             }
             _ => false,
         };

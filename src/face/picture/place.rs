@@ -3,11 +3,12 @@
 use std::any::TypeId;
 use std::ops::Range;
 
-use ::image::DynamicImage;
 use ::image::math::Rect;
 use bytemuck::cast_slice_mut;
-use ndarray::Ix2;
+use ndarray::{Dimension, Ix2};
 
+use super::source::{Picture, Samples, View};
+use crate::element::Element;
 use crate::element::wider::Wider;
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
@@ -47,9 +48,9 @@ impl FilterBuilder<f32, Ix2> {
     }
 
     /// Blends each picture with what the filter makes of it, by a mask: `x + m (f(x) - x)`, where `m` is 0
-    /// in black, 1 in white, and between them goes with the mask's levels. That is done before anything is
-    /// rounded, in what is filtered: colours times their alpha, and light where that is asked for. With
-    /// [`Signed`](crate::Signed) results it is done with what is shown.
+    /// in black, 1 in white, and between them goes with the mask's levels (of `f32`, from 0 to 1). That is done
+    /// before anything is rounded, in what is filtered: colours times their alpha, and light where that is
+    /// asked for. With [`Signed`](crate::Signed) results it is done with what is shown.
     ///
     /// Pixels under black stay what they are, and only the rectangle around all others is filtered; within
     /// a [`FilterBuilder::region`] only what lies in both.
@@ -61,7 +62,7 @@ impl FilterBuilder<f32, Ix2> {
     /// let picture = GrayImage::from_fn(40, 30, |x, _| Luma([if x < 20 { 0 } else { 200 }]));
     /// let picture = DynamicImage::from(picture);
     /// let mask = GrayImage::from_fn(40, 30, |_, y| Luma([if y < 15 { 0 } else { 51 }]));
-    /// let blur = Convolver::new().picture_filter(&filters::box_mean(9)?).mask(&mask.into());
+    /// let blur = Convolver::new().picture_filter(&filters::box_mean(9)?).mask(&mask);
     /// let blurred = blur.for_picture(&picture)?.apply(&picture)?.into_luma8();
     /// // A fifth of the way to 5/9 of 200.
     /// assert_eq!((blurred[(20, 14)].0, blurred[(20, 15)].0), ([200], [182]));
@@ -69,12 +70,25 @@ impl FilterBuilder<f32, Ix2> {
     /// ```
     ///
     /// # Errors
-    /// When a filter is planned for pictures, [`Error::Mask`] where the mask is no grey picture of 8 or 16
-    /// bits, or has another size than pictures; [`Error::Inadmissible`] where results have another size than
-    /// pictures; [`Error::OutOfMemory`].
-    pub fn mask(mut self, mask: &DynamicImage) -> Self {
+    /// When a filter is planned for pictures, [`Error::Mask`] where the mask is no grey picture or has
+    /// another size than pictures; [`Error::Inadmissible`] where results have another size than pictures;
+    /// [`Error::PixelType`]; [`Error::OutOfMemory`].
+    pub fn mask(mut self, mask: &impl Picture) -> Self {
         self.mask = Some(Mask::new(mask).map(Into::into));
         self
+    }
+}
+
+impl<A: Element, D: Dimension> FilterBuilder<A, D> {
+    /// An error where a part of pictures was named: arrays have no such parts.
+    pub(in crate::face) fn check_no_place(&self) -> Result<()> {
+        let (wanted, instead) = match (self.region, &self.mask) {
+            (None, None) => return Ok(()),
+            (Some(_), _) => ("a region", "FilterBuilder::outputs"),
+            (None, Some(_)) => ("a mask", "NanFilter::apply_weighted"),
+        };
+        let reason = format!("it goes with pictures (for_picture), got an array: see {instead}");
+        Err(Error::Inadmissible { wanted: wanted.into(), reason })
     }
 }
 
@@ -90,24 +104,19 @@ pub(in crate::face) struct Mask {
 const WHITE: u16 = u16::MAX;
 
 impl Mask {
-    fn new(mask: &DynamicImage) -> Result<Self> {
-        const WHAT: &str = "the mask";
-        let wider = u16::from(u8::MAX) + 2;
-        let levels = match mask {
-            DynamicImage::ImageLuma8(mask) => {
-                let levels = mask.pixels().map(|pixel| u16::from(pixel.0[0]) * wider);
-                memory::collected(levels, mask.pixels().len(), WHAT)?
-            }
-            DynamicImage::ImageLuma16(mask) => {
-                memory::collected(mask.pixels().map(|pixel| pixel.0[0]), mask.pixels().len(), WHAT)?
-            }
-            other => {
-                let got = format!("{:?}", other.color());
-                let reason = format!("expected a grey picture of 8 or 16 bits, got one of {got}");
-                return Err(Error::Mask { reason });
-            }
+    fn new(mask: &impl Picture) -> Result<Self> {
+        let View { width, height, pixels, samples } = mask.to_view()?;
+        if pixels.channels != 1 {
+            let reason = format!("expected a grey picture, got one of {}", pixels.name());
+            return Err(Error::Mask { reason });
+        }
+        let levels = match samples {
+            Samples::U8(x) => levels(x, |level| u16::from(level) * (WHITE / u16::from(u8::MAX))),
+            Samples::U16(x) => levels(x, |level| level),
+            // What is no number is black.
+            Samples::F32(x) => levels(x, |part| (part * f32::from(WHITE)).round() as u16),
         };
-        Ok(Self { size: [mask.height() as usize, mask.width() as usize], levels })
+        Ok(Self { size: [height as usize, width as usize], levels: levels? })
     }
 
     /// The smallest part of some rows and columns that has all that is not black there.
@@ -128,6 +137,11 @@ impl Mask {
         let [rows, found] = found;
         [rows, columns.start + found.start..columns.start + found.end]
     }
+}
+
+fn levels<T: Copy>(mask: Rows<T>, level: impl Fn(T) -> u16) -> Result<Vec<u16>> {
+    let levels = mask.rows().flatten().map(|&sample| level(sample));
+    memory::collected(levels, mask.len(), "the mask")
 }
 
 /// The part of pictures that is filtered.

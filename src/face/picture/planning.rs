@@ -115,7 +115,7 @@ impl FilterBuilder<f32, Ix2> {
                 AlphaRule::Carried(Box::new(carried))
             }
             (true, true) if mixes_pixels => {
-                AlphaRule::Straight { edges_are_inside: edges_are_inside(&builder)? }
+                AlphaRule::Weight { counts: true, edges_are_inside: edges_are_inside(&builder)? }
             }
             (true, true) => AlphaRule::Filtered,
         };

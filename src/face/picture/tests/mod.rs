@@ -22,7 +22,12 @@ fn noise(x: u32, y: u32, c: u32) -> u8 {
 
 /// Of all types, large enough for several blocks; with alpha that varies.
 fn pictures() -> Vec<DynamicImage> {
-    let picture = RgbaImage::from_fn(61, 47, |x, y| Rgba([0, 1, 2, 3].map(|c| noise(x, y, c))));
+    pictures_of(noise)
+}
+
+/// The same of these samples, of which a place and a channel are known.
+fn pictures_of(sample: impl Fn(u32, u32, u32) -> u8) -> Vec<DynamicImage> {
+    let picture = RgbaImage::from_fn(61, 47, |x, y| Rgba([0, 1, 2, 3].map(|c| sample(x, y, c))));
     let picture = DynamicImage::from(picture);
     vec![
         picture.to_luma8().into(),

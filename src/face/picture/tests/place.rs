@@ -5,24 +5,9 @@ use crate::words::Precision;
 use ::image::math::Rect;
 use ::image::{ColorType, RgbImage};
 
-/// Of all types, with alpha that varies, of which some is 0.
+/// Some alpha is 0.
 fn pictures() -> Vec<DynamicImage> {
-    let picture = RgbaImage::from_fn(61, 47, |x, y| {
-        Rgba([0, 1, 2, 3].map(|c| if (c, x % 5) == (3, 0) { 0 } else { noise(x, y, c) }))
-    });
-    let picture = DynamicImage::from(picture);
-    vec![
-        picture.to_luma8().into(),
-        picture.to_luma_alpha8().into(),
-        picture.to_rgb8().into(),
-        picture.to_luma16().into(),
-        picture.to_luma_alpha16().into(),
-        picture.to_rgb16().into(),
-        picture.to_rgba16().into(),
-        picture.to_rgb32f().into(),
-        picture.to_rgba32f().into(),
-        picture,
-    ]
+    pictures_of(|x, y, c| if (c, x % 5) == (3, 0) { 0 } else { noise(x, y, c) })
 }
 
 const REGIONS: [Rect; 4] = [
@@ -261,12 +246,12 @@ fn a_white_mask_is_none_and_a_black_one_leaves_all() {
     for picture in pictures() {
         let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap());
         let whole = blur.for_picture(&picture).unwrap().apply(&picture).unwrap();
-        let white = GrayImage::from_pixel(61, 47, Luma([255])).into();
+        let white = GrayImage::from_pixel(61, 47, Luma([255]));
         let all = blur.clone().mask(&white).for_picture(&picture).unwrap();
         let [all, whole] = [all.apply(&picture).unwrap(), whole].map(|p| numbers(&p));
         let apart = all.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(apart <= 1.01 / 255.0, "{:?}: {apart}", picture.color());
-        let black = blur.mask(&GrayImage::new(61, 47).into()).for_picture(&picture).unwrap();
+        let black = blur.mask(&GrayImage::new(61, 47)).for_picture(&picture).unwrap();
         assert_eq!(black.plan().problem.output[..2], [1, 1]);
         assert_eq!(black.apply(&picture).unwrap(), picture);
     }
@@ -311,8 +296,55 @@ fn masks_that_are_none_are_refused() {
     };
     let words = "mask: expected 20 x 10 pixels, as the picture has, got 10 x 20";
     assert_eq!(refused(DynamicImage::new_luma8(10, 20)), words);
-    let words = "mask: expected a grey picture of 8 or 16 bits, got one of Rgb8";
+    let words = "mask: expected a grey picture, got one of Rgb8";
     assert_eq!(refused(DynamicImage::new_rgb8(20, 10)), words);
+}
+
+#[test]
+fn masks_of_floats_are_parts() {
+    let picture = GrayImage::from_fn(20, 10, |x, y| Luma([noise(x, y, 0)]));
+    let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap());
+    let parts =
+        ImageBuffer::from_fn(20, 10, |x, _| Luma([[f32::NAN, -3.0, 0.2, 7.0][x as usize % 4]]));
+    let levels = GrayImage::from_fn(20, 10, |x, _| Luma([[0, 0, 51, 255][x as usize % 4]]));
+    let masked = blur.clone().mask(&parts).for_picture(&picture).unwrap();
+    let expected = blur.mask(&levels).for_picture(&picture).unwrap().apply(&picture).unwrap();
+    assert_eq!(masked.apply(&picture).unwrap(), expected);
+    assert_ne!(expected, picture);
+}
+
+#[test]
+fn arrays_have_neither_regions_nor_masks() {
+    let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap());
+    let refused = |blur: FilterBuilder<f32, Ix2>| {
+        let errors = [
+            blur.for_shape((20, 10)).map(drop),
+            blur.for_shape_ignoring_nan((20, 10)).map(drop),
+            blur.clone().unsharp(1.0, 0.0).for_shape((20, 10)).map(drop),
+        ];
+        errors.map(|error| error.expect_err("a part of an array").to_string())
+    };
+    for error in refused(blur.clone().region(REGIONS[1])) {
+        assert!(error.contains("a region") && error.contains("FilterBuilder::outputs"), "{error}");
+    }
+    for error in refused(blur.mask(&GrayImage::new(10, 20))) {
+        assert!(error.contains("a mask") && error.contains("apply_weighted"), "{error}");
+    }
+}
+
+#[test]
+fn the_last_word_on_alpha_counts() {
+    let blur = cpu().picture_filter(&filters::gaussian(2.0).unwrap());
+    for picture in pictures().into_iter().filter(|picture| picture.color().has_alpha()) {
+        let planned = || blur.for_picture(&picture).unwrap();
+        let straight = planned().apply(&picture).unwrap();
+        for other in [Alpha::AsChannel, Alpha::Premultiplied] {
+            let back = planned().alpha(other).alpha(Alpha::Straight);
+            assert_eq!(back.apply(&picture).unwrap(), straight);
+            let there = planned().alpha(Alpha::Straight).alpha(other).apply(&picture).unwrap();
+            assert_ne!(there, straight);
+        }
+    }
 }
 
 /// A picture whose colours are within their alpha, of either depth.
