@@ -11,7 +11,7 @@ use crate::about::About;
 use crate::dtype::{DType, Value};
 use crate::formats::{is_array, is_tiff, write};
 use crate::tiff::{self, Alpha};
-use crate::{npy, raster, with_dtype};
+use crate::{npy, raster, standard, with_dtype};
 
 /// What comes out, and what is to be written.
 pub enum Filtered {
@@ -123,7 +123,7 @@ pub fn check_dtype(output: &Path, dtype: Option<DType>) -> Result<()> {
         is_array(output) || is_tiff(output),
         "--dtype says how results are stored in a .npy or a TIFF: expected an output that ends in \
          .npy or tif, got {}",
-        output.display()
+        standard::named(output)
     );
     use DType::{C64, C128, F16, I64, U64};
     let in_tiff = !matches!(dtype, C64 | C128 | F16 | I64 | U64);

@@ -14,6 +14,7 @@ use crate::jpeg;
 use crate::kernel::has_extension;
 use crate::raster::{self, Raster};
 use crate::report;
+use crate::standard;
 use crate::{tiff, with_samples};
 
 /// One extension for each kind of file that is written, the most usual first.
@@ -59,7 +60,7 @@ pub fn check_raster_format(output: &Path, raster: &Raster) -> Result<()> {
     bail!(
         "the format of {} cannot keep {channels} channel{s} of {code}: expected a name that ends in \
          tif or .npy",
-        output.display()
+        standard::named(output)
     )
 }
 
@@ -74,7 +75,7 @@ pub fn check_format(output: &Path, color: ColorType) -> Result<()> {
     let able: Vec<&str> = able.copied().collect();
     bail!(
         "the format of {} cannot keep {}: expected a name that ends in {}",
-        output.display(),
+        standard::named(output),
         in_words(color),
         able.join(", ")
     )

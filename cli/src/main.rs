@@ -20,6 +20,7 @@ mod kernel;
 mod leftovers;
 mod manual;
 mod matrix;
+mod meaning;
 mod npy;
 mod number;
 mod operation;

@@ -55,7 +55,7 @@ enum Place {
 /// Writes what will stand at `target` once it is whole.
 pub fn write(target: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let mut file = Unfinished::start(target)?;
-    write(file.writer()).with_context(|| target.display().to_string())?;
+    write(file.writer()).with_context(|| standard::named(target))?;
     file.finish()
 }
 
@@ -66,7 +66,7 @@ impl Unfinished {
             let file = tempfile::tempfile().context("a temporary file")?;
             return Ok(Self { file: BufWriter::new(file), place: Place::StandardOutput });
         }
-        Self::beside(target).with_context(|| target.display().to_string())
+        Self::beside(target).with_context(|| standard::named(target))
     }
 
     fn beside(target: &Path) -> Result<Self> {

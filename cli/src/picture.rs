@@ -27,6 +27,7 @@ use crate::place::check_no_picture;
 use crate::raster::{self, Raster};
 use crate::report;
 use crate::room::Taken;
+use crate::standard;
 use crate::tiff;
 use crate::with_samples;
 
@@ -104,7 +105,7 @@ impl<'a> Pictures<'a> {
         ensure!(
             count == 1 || is_tiff(output),
             "{count} pages: expected an output that ends in tif and has them all, got {}",
-            output.display()
+            standard::named(output)
         );
         if pages.smaller_copies > 0 {
             let copies = pages.smaller_copies;
@@ -118,11 +119,11 @@ impl<'a> Pictures<'a> {
         }
         let mut file = Unfinished::start(output)?;
         let mut written =
-            tiff::Output::new(file.writer()).with_context(|| output.display().to_string())?;
+            tiff::Output::new(file.writer()).with_context(|| standard::named(output))?;
         for number in 0..count {
             let (finished, about, _room) = self.finished(page(number)?, input, output)?;
             let page = finished.write_page(&mut written, &about);
-            page.with_context(|| output.display().to_string())?;
+            page.with_context(|| standard::named(output))?;
         }
         file.finish()
     }

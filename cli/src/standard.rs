@@ -80,6 +80,15 @@ pub fn is_output(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| stem == "-") && path.parent() == Some(Path::new(""))
 }
 
+/// An output as it is called in what is printed.
+pub fn named(path: &Path) -> String {
+    let extension = path.extension().filter(|_| is_output(path));
+    match extension {
+        Some(extension) => format!("standard output ({})", extension.display()),
+        None => path.display().to_string(),
+    }
+}
+
 /// The same file by a name that is not that of standard output.
 pub fn as_a_name(path: &Path) -> PathBuf {
     if is_output(path) { Path::new(".").join(path) } else { path.into() }
@@ -124,6 +133,14 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"P5 1 1 255 x");
         drop(input);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn outputs_have_names() {
+        assert_eq!(named(&Path::new("-").with_extension("png")), "standard output (png)");
+        for name in ["./-.png", "a/-.png", "b.png", "-"] {
+            assert_eq!(named(Path::new(name)), name);
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@
 )]
 mod gaps;
 #[cfg(feature = "image")]
+pub(crate) mod pitched;
+#[cfg(feature = "image")]
 pub(crate) mod pixels;
 pub(crate) mod rows;
 #[cfg(feature = "image")]
@@ -15,6 +17,7 @@ pub(crate) mod transfer;
 use bytemuck::Pod;
 
 use crate::element::Element;
+use crate::words::Alpha;
 use rows::{Input, Output};
 
 /// What samples may be stored as for a filter of `A`: as `A` itself, for `f32` also as `u8`, `u16`, `i8` and
@@ -60,10 +63,9 @@ pub(crate) mod sealed {
 pub(crate) struct Pixels {
     /// Channels; of two or four the last is alpha.
     pub channels: usize,
-    /// Whether colours are multiplied by alpha, and divided by it.
-    pub weighed: bool,
-    /// Whether they are stored multiplied by it.
-    pub premultiplied: bool,
+    /// What that is to the colours: where straight they are multiplied by it as they are read, and divided
+    /// by it as they are written.
+    pub alpha: Alpha,
     /// Whether colours are read as linear light.
     pub decoded: bool,
     /// Whether they are written as levels of it.
@@ -73,7 +75,7 @@ pub(crate) struct Pixels {
 impl Pixels {
     /// Channels that are filtered as they are stored.
     pub(crate) fn plain(channels: usize) -> Self {
-        Self { channels, weighed: false, premultiplied: false, decoded: false, encoded: false }
+        Self { channels, alpha: Alpha::AsChannel, decoded: false, encoded: false }
     }
 }
 

@@ -5,91 +5,16 @@
 //! digital images, 1984).
 
 use bytemuck::{cast_slice, cast_slice_mut};
-use std::ops::Range;
 
 use super::Ends;
 pub(crate) use super::Pixels;
-use super::gaps::Gaps;
+use super::pitched::Rows;
 use super::rows::{Input, Output, Reader, Writer};
 use super::transfer::{Channel, decoded_part, encoded_part};
 use crate::element::transform::Real;
 use crate::element::wider::Wider;
 use crate::simd::vectorized;
-
-/// Samples of a picture: rows of one length, which may have gaps between them.
-#[derive(Debug)]
-pub struct Rows<'x, T> {
-    samples: &'x [T],
-    row: usize,
-    pitch: usize,
-}
-
-impl<T> Clone for Rows<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Rows<'_, T> {}
-
-impl<'x, T> Rows<'x, T> {
-    /// So many rows of this length, each of which starts `pitch` samples after the one before it. They lie
-    /// within `samples`.
-    pub(crate) fn new(samples: &'x [T], rows: usize, row: usize, pitch: usize) -> Self {
-        let end = rows.checked_sub(1).map_or(0, |before| before * pitch + row);
-        let pitch = if rows <= 1 { row } else { pitch };
-        Self { samples: &samples[..end], row, pitch }
-    }
-
-    /// The samples, where there are no gaps.
-    pub(crate) fn without_gaps(self) -> Option<&'x [T]> {
-        (self.row == self.pitch).then_some(self.samples)
-    }
-
-    /// All samples, those in gaps too, and how the rows lie in them if they have gaps.
-    pub(crate) fn parts(self) -> (&'x [T], Option<Gaps>) {
-        let gaps = Gaps { row: self.row, pitch: self.pitch };
-        (self.samples, (self.row != self.pitch).then_some(gaps))
-    }
-
-    /// A row.
-    pub(crate) fn row(self, number: usize) -> &'x [T] {
-        &self.samples[number * self.pitch..][..self.row]
-    }
-
-    /// All rows.
-    pub(crate) fn rows(self) -> impl Iterator<Item = &'x [T]> {
-        // A row of nothing has no chunks.
-        let row = self.row;
-        self.samples.chunks(self.pitch.max(1)).map(move |samples| &samples[..row])
-    }
-
-    /// Some samples of some rows.
-    pub(crate) fn part(self, rows: Range<usize>, samples: Range<usize>) -> Self {
-        let from = &self.samples[rows.start * self.pitch + samples.start..];
-        Self::new(from, rows.len(), samples.len(), self.pitch)
-    }
-
-    /// Samples of a row.
-    pub(crate) fn row_len(self) -> usize {
-        self.row
-    }
-
-    /// Copies all rows, one behind the other.
-    pub(crate) fn pack(self, to: &mut [T])
-    where
-        T: Copy,
-    {
-        for (to, row) in to.chunks_exact_mut(self.row.max(1)).zip(self.rows()) {
-            to.copy_from_slice(row);
-        }
-    }
-
-    /// Samples without the gaps.
-    pub(crate) fn len(self) -> usize {
-        self.rows().count() * self.row
-    }
-}
+use crate::words::Alpha;
 
 impl Pixels {
     fn has_alpha(self) -> bool {
@@ -98,7 +23,7 @@ impl Pixels {
 
     /// Samples that are written together.
     fn together(self) -> usize {
-        let reads_alpha = self.weighed || self.premultiplied || self.encoded;
+        let reads_alpha = self.alpha != Alpha::AsChannel || self.encoded;
         if self.has_alpha() && reads_alpha { self.channels } else { 1 }
     }
 }
@@ -190,7 +115,7 @@ fn read_pixels<C, T: Channel, const N: usize>(pixels: Pixels, from: &[T], to: &m
 where
     C: Real + Wider<T> + From<f32>,
 {
-    if pixels.premultiplied && pixels.decoded {
+    if pixels.alpha == Alpha::Premultiplied && pixels.decoded {
         return read_premultiplied_light::<C, T, N>(from, to);
     }
     read_colours(pixels, from, to);
@@ -199,7 +124,7 @@ where
             C::widen_all(&from[N - 1..], &mut to[N - 1..]);
         }
     }
-    if pixels.weighed {
+    if pixels.alpha == Alpha::Straight {
         vectorized(
             #[inline(always)]
             || {
@@ -269,7 +194,7 @@ fn write_pixels<C, T: Channel, U: Channel, const N: usize>(pixels: Pixels, from:
 where
     C: Real + Wider<U> + From<f32>,
 {
-    if pixels.premultiplied && !U::IS_LIGHT {
+    if pixels.alpha == Alpha::Premultiplied && !U::IS_LIGHT {
         return write_premultiplied::<C, T, U, N>(pixels, from, to);
     }
     // Some pixels at a time.
@@ -279,7 +204,7 @@ where
     for (from, to) in from.chunks(SAMPLES).zip(to.chunks_mut(SAMPLES)) {
         let divided = &mut divided[..from.len()];
         divided.copy_from_slice(from);
-        if pixels.weighed {
+        if pixels.alpha == Alpha::Straight {
             vectorized(
                 #[inline(always)]
                 || divide::<C, T, N>(divided),
@@ -287,7 +212,7 @@ where
         }
         C::round_all(divided, to);
         for (pixel, light) in to.as_chunks_mut::<N>().0.iter_mut().zip(divided.as_chunks::<N>().0) {
-            if pixels.weighed && pixel[N - 1] == U::zeroed() {
+            if pixels.alpha == Alpha::Straight && pixel[N - 1] == U::zeroed() {
                 *pixel = [U::zeroed(); N];
             } else if pixels.encoded {
                 for (colour, light) in pixel[..N - 1].iter_mut().zip(light) {
@@ -339,7 +264,7 @@ mod tests {
     use super::*;
 
     fn weighed(channels: usize) -> Pixels {
-        Pixels { weighed: true, ..Pixels::plain(channels) }
+        Pixels { alpha: Alpha::Straight, ..Pixels::plain(channels) }
     }
 
     fn lit(channels: usize) -> Pixels {
@@ -372,8 +297,9 @@ mod tests {
     fn colours_are_light_and_alpha_is_not() {
         let all: Vec<u8> = (0..=255).collect();
         for channels in 1..=4 {
-            for weighed in [false, true] {
-                let pixels = Pixels { channels, weighed, ..lit(channels) };
+            for alpha in [Alpha::AsChannel, Alpha::Straight] {
+                let weighed = alpha == Alpha::Straight;
+                let pixels = Pixels { alpha, ..lit(channels) };
                 let (wide, y) = both(&all[..252], pixels);
                 let has_alpha = channels % 2 == 0;
                 for (i, (&stored, &light)) in all.iter().zip(&wide).enumerate() {
@@ -396,7 +322,7 @@ mod tests {
         for alpha in 0..=255u8 {
             x.extend([0, alpha / 3, alpha, alpha]);
         }
-        let (light, y) = both(&x, Pixels { premultiplied: true, ..lit(4) });
+        let (light, y) = both(&x, Pixels { alpha: Alpha::Premultiplied, ..lit(4) });
         assert_eq!(y, x);
         for (light, x) in light.chunks(4).zip(x.chunks(4)) {
             let alpha = f32::from(x[3]);
@@ -406,7 +332,7 @@ mod tests {
             assert!((light[2] - alpha).abs() < 1e-3 && light[3] == alpha, "{light:?} {x:?}");
         }
         // No colour is beyond its alpha; a NaN is black.
-        let pixels = Pixels { premultiplied: true, ..Pixels::plain(4) };
+        let pixels = Pixels { alpha: Alpha::Premultiplied, ..Pixels::plain(4) };
         let mut y = [9u8; 8];
         output::<f32, u8, u8>(&mut y, pixels)
             .write(0, &[90.0, 100.6, f32::NAN, 100.4, -1.0, 0.3, 3.0, -2.0]);
@@ -418,7 +344,7 @@ mod tests {
         let x: Vec<u16> = (0..64).map(|i| (i * 9_371 % 65_521) as u16).collect();
         for channels in 1..=4 {
             for decoded in [false, true] {
-                let pixels = Pixels { weighed: true, decoded, ..lit(channels) };
+                let pixels = Pixels { alpha: Alpha::Straight, decoded, ..lit(channels) };
                 let mut y = vec![0u16; x.len()];
                 let rows = Rows::new(&x, 1, x.len(), x.len());
                 let (input, _) = ends::<f64, _, _>(rows, &mut y, pixels);
@@ -433,29 +359,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn rows_are_read_over_their_gaps() {
-        let all: Vec<u8> = (0..17).collect();
-        let rows = Rows::new(&all, 3, 4, 6);
-        assert_eq!(rows.rows().collect::<Vec<_>>(), [[0, 1, 2, 3], [6, 7, 8, 9], [12, 13, 14, 15]]);
-        assert_eq!((rows.len(), rows.row(1), rows.without_gaps()), (12, &all[6..10], None));
-        let (samples, gaps) = rows.parts();
-        let gaps = gaps.unwrap();
-        for start in 0..12 {
-            for end in start..=12 {
-                let mut found = vec![99; end - start];
-                gaps.each_row(start, &mut found, |from, place, to| {
-                    to.copy_from_slice(&samples[from + place..][..to.len()]);
-                });
-                let expected: Vec<u8> = (start..end).map(|at| samples[gaps.place(at)]).collect();
-                assert_eq!(found, expected, "{start}..{end}");
-            }
-        }
-        let whole = Rows::new(&all, 4, 4, 4);
-        assert_eq!((whole.len(), whole.without_gaps()), (16, Some(&all[..16])));
-        // The gap behind a single row is none.
-        assert_eq!(Rows::new(&all, 1, 4, 6).without_gaps(), Some(&all[..4]));
     }
 }

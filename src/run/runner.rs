@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::format::FrameSample;
 #[cfg(feature = "image")]
 use crate::format::{
-    pixels::{self, Pixels, Rows},
+    pitched::Rows,
+    pixels::{self, Pixels},
     transfer::Channel,
 };
 #[cfg(feature = "gpu")]

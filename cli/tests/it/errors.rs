@@ -258,7 +258,7 @@ fn places() {
     apply("x.png x.npy -o occupied", "is a folder");
     apply("x.png -o y.png --quality 80", "--quality and --subsampling go with JPEGs");
     apply("folder -o out --subsampling 420", "--quality and --subsampling go with JPEGs");
-    apply("x.png -o y.jpg --quality 101", "101 is not in 1..=100");
+    apply("x.png -o y.jpg --quality 101", "a whole number from 1 to 100");
     // What is wrong with all files is said once, before any of them is read.
     refused(
         &place,

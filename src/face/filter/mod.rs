@@ -4,26 +4,19 @@
 mod encode;
 mod planning;
 pub(crate) mod profile;
+mod read;
 #[cfg(feature = "gpu")]
 mod resident;
 mod stored;
 
-use bytemuck::Pod;
 use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use crate::element::Element;
-#[cfg(feature = "image")]
-use crate::element::wider::Wider;
 use crate::error::{Error, Result};
 use crate::face::convolver::Convolver;
 use crate::format::FrameSample;
-#[cfg(feature = "image")]
-use crate::format::{
-    pixels::{Pixels, Rows},
-    transfer::Channel,
-};
 #[cfg(feature = "gpu")]
 use crate::gpu::host::Host;
 use crate::kernel::Kernel;
@@ -246,21 +239,6 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         })
     }
 
-    /// Calls `run` with what is read of an input, copied only where it does not lie in one piece.
-    pub(crate) fn with_read<T: Pod, R>(
-        &self,
-        x: &[T],
-        run: impl FnOnce(&[T]) -> Result<R>,
-    ) -> Result<R> {
-        let Some(cut) = &self.cut else { return run(x) };
-        if let Some(range) = cut.in_place() {
-            return run(&x[range]);
-        }
-        let mut read = self.scratch().take(cut.len(), "what is read of the input")?;
-        cut.copy(x, &mut read);
-        run(&read)
-    }
-
     /// Computes all of `y` from what is read of an input.
     fn attempt<T: FrameSample<A>, U: FrameSample<A>>(&self, x: &[T], y: &mut [U]) -> Result<()> {
         #[cfg(feature = "gpu")]
@@ -357,35 +335,6 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         Ok(Cow::Owned(plan))
     }
 
-    /// Calls `run` with the samples in standard order, copied only where they are not.
-    pub(crate) fn with_slice<T: Pod, R>(
-        &self,
-        x: &ArrayRef<T, D>,
-        run: impl FnOnce(&[T]) -> Result<R>,
-    ) -> Result<R> {
-        if let Some(x) = x.as_slice() {
-            return run(x);
-        }
-        let mut packed = self.scratch().take(x.len(), "a copy of the input")?;
-        packed.iter_mut().zip(x.iter()).for_each(|(packed, x)| *packed = *x);
-        run(&packed)
-    }
-
-    /// Calls `run` with a place for results in standard order, which are copied only where `y` is not in it.
-    pub(in crate::face) fn with_slice_mut<T: Pod>(
-        &self,
-        y: &mut ArrayRef<T, D>,
-        run: impl FnOnce(&mut [T]) -> Result<()>,
-    ) -> Result<()> {
-        if let Some(y) = y.as_slice_mut() {
-            return run(y);
-        }
-        let mut packed = self.scratch().take(y.len(), "a copy of the output")?;
-        run(&mut packed)?;
-        y.iter_mut().zip(packed.iter()).for_each(|(y, packed)| *y = *packed);
-        Ok(())
-    }
-
     /// Memory that all filters of the convolver share.
     pub(in crate::face) fn scratch(&self) -> &SharedScratch {
         self.convolver.devices().scratch()
@@ -397,57 +346,6 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         let (expected, got) = (expected.slice().to_vec(), got.slice().to_vec());
         Err(Error::Shape { what, expected, got })
-    }
-}
-
-#[cfg(feature = "image")]
-impl<D: Dimension> Filter<f32, D> {
-    /// Computes all of `y` from pixels. False where reading and writing them is left to the caller: on a
-    /// GPU, and where results are checked.
-    pub(in crate::face) fn run_pixels<T: Channel, U: Channel>(
-        &self,
-        x: Rows<T>,
-        y: &mut [U],
-        pixels: Pixels,
-    ) -> Result<bool>
-    where
-        f32: Wider<T> + Wider<U>,
-        f64: Wider<T> + Wider<U>,
-    {
-        match self.runner() {
-            Some(runner) if self.checker.is_none() => {
-                self.with_read_rows(x, |x| runner.run_pixels(x, y, pixels))
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// [`Filter::with_read`] of a picture: a rectangle of it is read where it lies.
-    fn with_read_rows<T: Pod, R>(
-        &self,
-        x: Rows<T>,
-        run: impl FnOnce(Rows<T>) -> Result<R>,
-    ) -> Result<R> {
-        const WHAT: &str = "what is read of the picture";
-        let Some(cut) = &self.cut else { return run(x) };
-        if let Some([rows, samples]) = cut.rectangle(x.row_len()) {
-            return run(x.part(rows, samples));
-        }
-        // It goes on at the other end.
-        let mut packed;
-        let all = match x.without_gaps() {
-            Some(all) => all,
-            None => {
-                packed = self.scratch().take(x.len(), WHAT)?;
-                x.pack(&mut packed);
-                &packed
-            }
-        };
-        let mut read = self.scratch().take(cut.len(), WHAT)?;
-        cut.copy(all, &mut read);
-        let rows = self.plan.problem.reads[0].len();
-        let row = cut.len() / rows;
-        run(Rows::new(&read, rows, row, row))
     }
 }
 

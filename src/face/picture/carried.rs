@@ -1,7 +1,7 @@
 //! Alpha that is carried over from the input.
 
 use crate::format::FrameSample;
-use crate::format::pixels::Rows;
+use crate::format::pitched::Rows;
 use crate::problem::Problem;
 use crate::problem::boundary::Boundary;
 use crate::words::Operation;

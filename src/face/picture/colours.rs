@@ -8,7 +8,7 @@ use crate::face::filter::Filter;
 use crate::format::pixels::Pixels;
 use crate::problem::PerAxis;
 use crate::problem::boundary::Boundary;
-use crate::words::{Light, Mode};
+use crate::words::{Alpha, Light, Mode};
 
 /// Filters of the colours, where the constant outside is another one than alpha's.
 #[derive(Debug, Default)]
@@ -51,8 +51,8 @@ impl Colours {
     /// The filter of the colours of such pixels, unless they share alpha's.
     pub(super) fn filter(&self, pixels: Pixels) -> Option<&Filter<f32, Ix3>> {
         match pixels {
-            Pixels { weighed: true, .. } => self.weighed.as_deref(),
-            Pixels { premultiplied: true, .. } => self.premultiplied.as_deref(),
+            Pixels { alpha: Alpha::Straight, .. } => self.weighed.as_deref(),
+            Pixels { alpha: Alpha::Premultiplied, .. } => self.premultiplied.as_deref(),
             _ => self.plain.as_deref(),
         }
     }

@@ -11,7 +11,8 @@ use crate::element::wider::Wider;
 use crate::error::Result;
 use crate::face::gradient::GradientBuilder;
 use crate::face::pointwise;
-use crate::format::pixels::{Pixels, Rows};
+use crate::format::pitched::Rows;
+use crate::format::pixels::Pixels;
 use crate::format::transfer::Channel;
 use crate::plan::Plan;
 use crate::words::{Alpha, Light};
@@ -150,8 +151,11 @@ impl PictureGradient {
         let first = &self.parts[0];
         let channels = first.channels();
         let decoded = first.light == Light::Linear && !T::IS_LIGHT;
-        let premultiplied = first.premultiplied && decoded;
-        let pixels = Pixels { premultiplied, decoded, encoded, ..Pixels::plain(channels) };
+        let alpha = match first.premultiplied && decoded {
+            true => Alpha::Premultiplied,
+            false => Alpha::AsChannel,
+        };
+        let pixels = Pixels { alpha, decoded, encoded, ..Pixels::plain(channels) };
         first.within(x, y, pixels, |before, y| {
             let (scratch, len) = (first.filter.scratch(), y.len());
             let mut parts =

@@ -13,9 +13,11 @@ use crate::element::wider::Wider;
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
 use crate::face::pointwise::BLOCK;
-use crate::format::pixels::{Pixels, Rows, input, output};
+use crate::format::pitched::Rows;
+use crate::format::pixels::{Pixels, input, output};
 use crate::format::transfer::Channel;
 use crate::util::memory;
+use crate::words::Alpha;
 
 impl FilterBuilder<f32, Ix2> {
     /// Filters no more than this rectangle of pictures; all other pixels stay what they are. Default: all
@@ -274,7 +276,7 @@ where
         let channels = self.pixels.channels;
         let pixels = results.chunks_exact_mut(channels).zip(before.chunks_exact(channels));
         for ((results, before), &level) in pixels.zip(&levels[start / channels..]) {
-            // What is all there stays as it is to the last bit.
+            // Products with 0 and 1 would change NaN, infinities and the sign of zeros.
             if level < WHITE {
                 let part = f32::from(level) / f32::from(WHITE);
                 for (result, before) in results.iter_mut().zip(before) {
@@ -293,8 +295,12 @@ where
     if TypeId::of::<T>() == TypeId::of::<U>() {
         return x.pack(cast_slice_mut(y));
     }
-    // Alpha that is multiplied in on the way is divided out again.
-    let pixels = Pixels { weighed: false, encoded: false, ..pixels };
+    // What would be multiplied in on the way is divided out again.
+    let alpha = match pixels.alpha {
+        Alpha::Straight => Alpha::AsChannel,
+        stored => stored,
+    };
+    let pixels = Pixels { alpha, encoded: false, ..pixels };
     let mut block = [0.0; BLOCK];
     for (number, y) in y.chunks_mut(BLOCK).enumerate() {
         let block = &mut block[..y.len()];

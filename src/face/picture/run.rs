@@ -6,7 +6,7 @@ use super::source::{Picture, PictureMut, Samples, SamplesMut, View, ViewMut, eac
 use super::too_large;
 use crate::element::wider::Wider;
 use crate::error::{Error, Result};
-use crate::format::pixels::Rows;
+use crate::format::pitched::Rows;
 use crate::util::memory;
 
 /// What runs over the samples of pictures of one size.

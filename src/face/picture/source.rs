@@ -7,7 +7,7 @@ use ndarray::{Dim, Dimension, Ix3};
 use super::too_large;
 use crate::error::{Error, Result};
 use crate::format::FrameSample;
-use crate::format::pixels::Rows;
+use crate::format::pitched::Rows;
 use crate::format::transfer::Channel;
 use crate::util::memory;
 

@@ -6,7 +6,7 @@ use crate::face::pointwise::{self, BLOCK};
 use crate::format::pixels::{Pixels, output};
 use crate::format::transfer::Channel;
 use crate::simd::vectorized;
-use crate::words::Signed;
+use crate::words::{Alpha, Signed};
 
 /// Stores what `make` says, from where a block of it starts, in the units of `T`.
 pub(super) fn store<T: Channel, U: Channel>(
@@ -28,7 +28,7 @@ where
 
 /// Multiplies the colours of pixels by their alpha, where that is divided out as they are stored.
 pub(super) fn weigh<T: Channel>(pixels: Pixels, block: &mut [f32]) {
-    if !pixels.weighed {
+    if pixels.alpha != Alpha::Straight {
         return;
     }
     for pixel in block.chunks_exact_mut(pixels.channels) {

@@ -8,7 +8,7 @@ use super::source::{Picture, Samples, SamplesMut, sealed};
 use super::{AlphaRule, PictureFilter};
 use crate::error::Result;
 use crate::face::stream::Stream;
-use crate::format::pixels::Rows;
+use crate::format::pitched::Rows;
 use crate::words::Signed;
 
 /// Pictures of one filter, one after the other, as [`Stream`] has frames: while the GPU works on one, the next

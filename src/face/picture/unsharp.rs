@@ -11,7 +11,8 @@ use crate::element::wider::Wider;
 use crate::error::Result;
 use crate::face::pointwise::{self, BLOCK};
 use crate::face::unsharp::{UnsharpBuilder, check_same};
-use crate::format::pixels::{Pixels, Rows, input};
+use crate::format::pitched::Rows;
+use crate::format::pixels::{Pixels, input};
 use crate::format::transfer::Channel;
 use crate::plan::Plan;
 use crate::words::{Alpha, Light};
@@ -144,9 +145,12 @@ impl PictureUnsharp {
     {
         let channels = self.blur.channels();
         let decoded = self.blur.light == Light::Linear && !T::IS_LIGHT;
-        let premultiplied = self.blur.premultiplied && !T::IS_LIGHT;
+        let alpha = match self.blur.premultiplied && !T::IS_LIGHT {
+            true => Alpha::Premultiplied,
+            false => Alpha::AsChannel,
+        };
         let encoded = encoded && decoded;
-        let pixels = Pixels { premultiplied, decoded, encoded, ..Pixels::plain(channels) };
+        let pixels = Pixels { alpha, decoded, encoded, ..Pixels::plain(channels) };
         self.blur.within(x, y, pixels, |before, y| {
             let filter = &self.blur.filter;
             let mut blurred = filter.scratch().take::<f32>(y.len(), "the blurred samples")?;

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use super::source::{Picture, PictureSample, PixelType, View, blank, sealed};
 use crate::error::{Error, Result};
-use crate::format::pixels::Rows;
+use crate::format::pitched::Rows;
 
 /// Pixels in memory that belongs to others, row after row, with or without gaps between the rows: a
 /// rectangle of a larger picture, or a frame whose rows are padded. Nothing is copied.
