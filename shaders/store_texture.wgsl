@@ -1,5 +1,6 @@
-// Storing the STORED_CHANNELS channels, 1 or 4, of a texture's texels, which are neighbours. `Output` is
-// a storage texture of some format, whose texels are only written, and only as a whole.
+// Storing the STORED_CHANNELS channels, 1 or 4, of the texels of a rectangle of a texture, which are
+// neighbours. `Output` is a storage texture of some format, whose texels are only written, and only as a
+// whole.
 
 @group(0) @binding(3) var output: Output;
 
@@ -43,8 +44,7 @@ fn stored(values: Quad) -> Quad {
 
 fn position(i: u32) -> vec2<u32> {
     let texel = (output_start + i) / STORED_CHANNELS;
-    let width = textureDimensions(output).x;
-    return vec2<u32>(texel % width, texel / width);
+    return params.output_origin + vec2<u32>(texel % params.widths.y, texel / params.widths.y);
 }
 
 fn store(i: u32, value: Element) {
@@ -67,11 +67,11 @@ fn store_quad(i: u32, values: Quad) {
     store(i + 3u, component3(values));
 }
 
-// Where rows of outputs are rows of the texture no place has to be divided by its width.
+// Where rows of outputs are rows of the rectangle no place has to be divided by its width.
 fn store_quad_of(row: u32, column: u32, width: u32, values: Quad) {
-    let is_row = width == STORED_CHANNELS * textureDimensions(output).x && output_start == 0u;
+    let is_row = width == STORED_CHANNELS * params.widths.y && output_start == 0u;
     if STORED_CHANNELS == 4u && is_row {
-        textureStore(output, vec2<u32>(column / 4u, row), level(stored(values)));
+        textureStore(output, params.output_origin + vec2<u32>(column / 4u, row), level(stored(values)));
         return;
     }
     store_quad(row * width + column, values);

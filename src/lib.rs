@@ -92,10 +92,12 @@ pub use face::picture::{
 };
 pub use face::stream::{Results, Stream};
 pub use face::template::{TemplateBuilder, TemplateFilter};
+#[cfg(feature = "gpu")]
+pub use face::textures::{TextureCost, TextureFilter, TextureKernel};
 pub use face::unsharp::{UnsharpBuilder, UnsharpFilter};
 pub use format::FrameSample;
 #[cfg(feature = "gpu")]
-pub use gpu::{Adapter, GpuArray, GpuDevice, GpuSlice, GpuTexture, adapters};
+pub use gpu::{Adapter, GpuArray, GpuCounts, GpuDevice, GpuSlice, GpuTexture, adapters};
 pub use kernel::{KernelFacts, builtin as filters};
 pub use machine::rates::{DeviceRates, Rate};
 pub use plan::Plan;

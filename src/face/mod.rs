@@ -10,4 +10,6 @@ pub(crate) mod picture;
 mod pointwise;
 pub(crate) mod stream;
 pub(crate) mod template;
+#[cfg(feature = "gpu")]
+pub(crate) mod textures;
 pub(crate) mod unsharp;

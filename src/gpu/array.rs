@@ -9,6 +9,7 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, Role};
 use crate::gpu::context::Context;
+use crate::gpu::counts::GpuCounts;
 use crate::gpu::end::Span;
 use crate::gpu::staging::{Download, Upload};
 use crate::plan::GpuCapabilities;
@@ -49,6 +50,11 @@ impl GpuDevice {
     /// The device itself.
     pub fn device(&self) -> &wgpu::Device {
         self.context.show()
+    }
+
+    /// What was made and recorded on it since it was started.
+    pub fn counts(&self) -> GpuCounts {
+        self.context.counters.all()
     }
 
     /// Its queue.

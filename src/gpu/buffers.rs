@@ -7,6 +7,7 @@ use wgpu::BufferUsages as Usage;
 
 use crate::error::{Error, Result};
 use crate::gpu::context::{Context, guarded};
+use crate::gpu::counts::Counters;
 use crate::gpu::end::Span;
 
 /// What a buffer is for.
@@ -36,6 +37,7 @@ impl Role {
 #[derive(Debug)]
 pub(crate) struct Buffers {
     device: wgpu::Device,
+    counters: Arc<Counters>,
     limits: Limits,
     state: Mutex<State>,
 }
@@ -63,8 +65,8 @@ struct State {
 }
 
 impl Buffers {
-    pub(crate) fn new(device: wgpu::Device, limits: Limits) -> Arc<Self> {
-        Arc::new(Self { device, limits, state: Mutex::default() })
+    pub(crate) fn new(device: wgpu::Device, counters: Arc<Counters>, limits: Limits) -> Arc<Self> {
+        Arc::new(Self { device, counters, limits, state: Mutex::default() })
     }
 
     /// A buffer of at least `bytes`, used before or new. An upload buffer is mapped.
@@ -88,6 +90,7 @@ impl Buffers {
                         mapped_at_creation: role == Role::Upload,
                     })
                 });
+                self.counters.buffers.add(1);
                 created.inspect_err(|_| self.lock().bytes -= size)?
             }
         };

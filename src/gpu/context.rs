@@ -10,7 +10,11 @@ use crate::gpu::adapter::{CAN_WAIT, capabilities, ranked_adapters};
 use crate::gpu::backlog::{Backlog, Submission};
 use crate::gpu::buffers::{Buffers, Limits, Pooled, Role};
 use crate::gpu::copy_rows;
+use crate::gpu::counts::Counters;
+use crate::gpu::drawn;
 use crate::gpu::pipelines::{BINDINGS, Pipelines};
+use crate::gpu::scratch::SharedScratch;
+use crate::gpu::slots::AllSlots;
 use crate::plan::{GpuCapabilities, GpuSettings};
 use crate::util::lru::LruCache;
 
@@ -32,6 +36,11 @@ pub(crate) struct Context {
     pub buffers: Arc<Buffers>,
     backlog: Backlog,
     pub pipelines: Pipelines,
+    pub counters: Arc<Counters>,
+    /// What recordings share.
+    pub scratch: SharedScratch,
+    pub slots: AllSlots,
+    drawings: LruCache<wgpu::TextureFormat, drawn::Compiled>,
     copies: LruCache<bool, copy_rows::Compiled>,
     capabilities: GpuCapabilities,
     binds_layers: bool,
@@ -97,13 +106,14 @@ impl Context {
                 capabilities.name
             )));
         }
-        let pipelines = Pipelines::new(&device, settings)?;
+        let counters: Arc<Counters> = Arc::default();
+        let pipelines = Pipelines::new(&device, counters.clone(), settings)?;
         let limits = Limits {
             buffer: capabilities.max_buffer,
             all: capabilities.memory,
             kept: capabilities.memory / 4,
         };
-        let buffers = Buffers::new(device.clone(), limits);
+        let buffers = Buffers::new(device.clone(), counters.clone(), limits);
         static IDS: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: IDS.fetch_add(1, Ordering::Relaxed),
@@ -112,6 +122,10 @@ impl Context {
             buffers,
             backlog: Backlog::default(),
             pipelines,
+            counters,
+            scratch: SharedScratch::default(),
+            slots: AllSlots::default(),
+            drawings: LruCache::new(8),
             copies: LruCache::new(2),
             capabilities,
             binds_layers: info.backend != wgpu::Backend::Gl,
@@ -282,6 +296,24 @@ impl Context {
         self.copies.get(halves, |&halves| copy_rows::compile(self, halves))
     }
 
+    /// What draws into textures of a format; compiled at its first use.
+    pub(crate) fn drawn(&self, format: wgpu::TextureFormat) -> Result<drawn::Compiled> {
+        self.drawings.get(format, |&format| drawn::compile(self, format))
+    }
+
+    /// A buffer that is not written yet.
+    pub(crate) fn empty(
+        &self,
+        label: &str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        self.counters.buffers.add(1);
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        self.guarded(|| self.device.create_buffer(&descriptor))
+    }
+
     /// A buffer that holds these bytes from now on.
     pub(crate) fn constant(
         &self,
@@ -289,16 +321,10 @@ impl Context {
         bytes: &[u8],
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
-        self.guarded(|| {
-            let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: (bytes.len() as u64).next_multiple_of(4),
-                usage: usage | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            self.queue.write_buffer(&buffer, 0, bytes);
-            buffer
-        })
+        let size = (bytes.len() as u64).next_multiple_of(4);
+        let buffer = self.empty(label, size, usage | wgpu::BufferUsages::COPY_DST)?;
+        self.guarded(|| self.queue.write_buffer(&buffer, 0, bytes))?;
+        Ok(buffer)
     }
 
     /// Binds these in the order of the shaders' bindings. What cannot be bound is an error here, and so
@@ -313,6 +339,7 @@ impl Context {
             .zip(0..)
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
+        self.counters.bindings.add(1);
         self.guarded(|| {
             self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("convolve"),

@@ -1,47 +1,246 @@
-//! Passes from a texture of the caller's to another one: all channels at once, as neighbours.
+//! What is recorded from a texture of the caller's to another one, of any size and with any taps: all
+//! channels at once, as neighbours.
 
-use crate::element::DType;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
-use crate::gpu::chain::Chain;
-use crate::gpu::passes::Passes;
+use crate::gpu::context::Context;
+use crate::gpu::end::End;
+use crate::gpu::params::{Params, Starts};
+use crate::gpu::recorded::Bindings;
+use crate::gpu::slots::Slot;
+use crate::gpu::texture::Rectangle;
 use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
-use crate::plan::gpu::stored::{Stored, TexelFormat, Texels};
+use crate::plan::gpu::launch::Variant;
+use crate::plan::gpu::schedule::Taps;
+use crate::plan::gpu::textures::{At, Band, Dispatch};
 use crate::problem::extension::Extension;
+use crate::util::lru::LruCache;
 
-/// What differs between textures that need passes of their own.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct TexturesKey {
-    pub device: u64,
-    pub format: TexelFormat,
-    /// Of the source and of the destination.
-    pub texels: [Texels; 2],
+/// What a filter keeps on one device to be recorded between textures, whatever these are.
+pub(crate) struct OnTextures {
+    context: Arc<Context>,
+    compiled: LruCache<Variant, Compiled>,
+    /// Of the filter's own kernel.
+    weights: LruCache<Taps, wgpu::Buffer>,
+    bindings: LruCache<Bound, wgpu::BindGroup>,
+    drawings: LruCache<wgpu::TextureView, wgpu::BindGroup>,
 }
 
-/// An error where a texture is not one that this many channels are read from.
-pub(crate) fn check_source(
-    format: wgpu::TextureFormat,
-    channels: usize,
-    features: wgpu::Features,
-) -> Result<()> {
+#[derive(Clone)]
+struct Compiled {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+/// What a bind group binds.
+#[derive(Clone, PartialEq)]
+struct Bound {
+    layout: wgpu::BindGroupLayout,
+    params: wgpu::Buffer,
+    from: Option<End>,
+    weights: Option<(wgpu::Buffer, u64)>,
+    to: End,
+    besides: Option<End>,
+}
+
+/// Pipelines that one filter keeps for all formats and bands.
+const PIPELINES: usize = 32;
+
+/// Bind groups that are kept: enough for some frames in flight, each with textures of its own. Each keeps
+/// its textures alive, hence a bound.
+const KEPT: usize = 16;
+
+/// One recording.
+pub(crate) struct Frame<'a> {
+    pub bands: &'a [Band],
+    /// What windows meet outside, and the taps.
+    pub extension: &'a Extension<f32>,
+    pub kernel: &'a Kernel<f32>,
+    pub terms: usize,
+    /// Whether the taps are others than the filter's own.
+    pub changed: bool,
+    pub source: &'a wgpu::TextureView,
+    /// Column and row that the input begins at, and texels of its rows.
+    pub input: ([u32; 2], u32),
+    /// What shaders store to: the destination, or what is drawn into it.
+    pub stored: &'a wgpu::TextureView,
+    pub output: Rectangle,
+    /// Where it is drawn.
+    pub drawn: Option<(&'a wgpu::TextureView, wgpu::TextureFormat)>,
+}
+
+/// A dispatch, ready to be recorded.
+struct Ready {
+    pipeline: wgpu::ComputePipeline,
+    group: wgpu::BindGroup,
+    offsets: [u32; 2],
+    groups: [u32; 2],
+}
+
+impl OnTextures {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self {
+            context,
+            compiled: LruCache::new(PIPELINES),
+            weights: LruCache::new(PIPELINES),
+            bindings: LruCache::new(KEPT),
+            drawings: LruCache::new(KEPT),
+        }
+    }
+
+    /// Compiles what these bands and a drawing into this format need.
+    pub(crate) fn compile(&self, bands: &[Band], drawn: Option<wgpu::TextureFormat>) -> Result<()> {
+        for dispatch in bands.iter().flat_map(|band| &band.dispatches) {
+            self.compiled(&dispatch.launch.variant)?;
+        }
+        drawn.map_or(Ok(()), |format| self.context.drawn(format).map(drop))
+    }
+
+    fn compiled(&self, variant: &Variant) -> Result<Compiled> {
+        self.compiled.get(variant.clone(), |variant| {
+            let pipelines = &self.context.pipelines;
+            Ok(Compiled { pipeline: pipelines.get(variant)?, layout: pipelines.layout(variant)? })
+        })
+    }
+
+    /// Records it, all or nothing. To be called where wgpu's errors are caught.
+    pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder, frame: &Frame) -> Result<()> {
+        let context = &self.context;
+        let made = || Weights::new(frame.extension, frame.kernel, frame.terms);
+        let mut changed: HashMap<&Taps, (Slot, u64)> = HashMap::new();
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut ready = Vec::new();
+        for band in frame.bands {
+            let scratch = band.scratch();
+            for dispatch in &band.dispatches {
+                if frame.changed
+                    && dispatch.taps != Taps::None
+                    && !changed.contains_key(&dispatch.taps)
+                {
+                    let bytes = made()?.of(&dispatch.taps)?;
+                    let slot = context.slots.filled(context, &bytes)?;
+                    changed.insert(&dispatch.taps, (slot, bytes.len() as u64));
+                }
+                let params = Params::new(
+                    &dispatch.geometry,
+                    &dispatch.launch,
+                    starts(frame, band, dispatch),
+                );
+                let params = context.slots.filled(context, bytemuck::bytes_of(&params))?;
+                let weights = match (&dispatch.taps, changed.get(&dispatch.taps)) {
+                    (Taps::None, _) => None,
+                    (_, Some((slot, bytes))) => {
+                        Some((slot.buffer().clone(), *bytes, slot.offset()))
+                    }
+                    (taps, None) => {
+                        let own =
+                            self.weights.get(taps.clone(), |taps| made()?.upload(taps, context))?;
+                        let bytes = own.size();
+                        Some((own, bytes, 0))
+                    }
+                };
+                let end = |at: At| match at {
+                    At::Source => Ok(End::Texture(frame.source.clone())),
+                    At::Destination => Ok(End::Texture(frame.stored.clone())),
+                    At::Scratch(number) => {
+                        let span = context.scratch.buffer(context, number, scratch[number])?;
+                        Ok(End::Buffer(span))
+                    }
+                };
+                let Compiled { pipeline, layout } = self.compiled(&dispatch.launch.variant)?;
+                let bound = Bound {
+                    layout,
+                    params: params.buffer().clone(),
+                    from: (dispatch.from != dispatch.to).then(|| end(dispatch.from)).transpose()?,
+                    weights: weights.as_ref().map(|(buffer, bytes, _)| (buffer.clone(), *bytes)),
+                    to: end(dispatch.to)?,
+                    besides: dispatch.also.map(end).transpose()?,
+                };
+                let offsets = [params.offset(), weights.map_or(0, |(_, _, offset)| offset)];
+                let group = self.bindings.get(bound, |bound| bound.bind(context))?;
+                ready.push(Ready { pipeline, group, offsets, groups: dispatch.launch.groups });
+                slots.push(params);
+            }
+        }
+        let drawn = match frame.drawn {
+            None => None,
+            Some((to, format)) => {
+                let compiled = context.drawn(format)?;
+                let group = self.drawings.get(frame.stored.clone(), |texels| {
+                    context.bind(&compiled.layout, [wgpu::BindingResource::TextureView(texels)])
+                })?;
+                Some((compiled, group, to))
+            }
+        };
+        // From here on nothing fails.
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("convolve"),
+            timestamp_writes: None,
+        });
+        for Ready { pipeline, group, offsets, groups } in &ready {
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, group, offsets);
+            pass.dispatch_workgroups(groups[0], groups[1], 1);
+        }
+        drop(pass);
+        context.counters.dispatches.add(ready.len());
+        if let Some((compiled, group, to)) = drawn {
+            compiled.record(encoder, &group, to, frame.output);
+            context.counters.draws.add(1);
+        }
+        slots.extend(changed.into_values().map(|(slot, _)| slot));
+        // They come back when the device has read them, or when nobody submits this.
+        encoder.on_submitted_work_done(move || drop(slots));
+        Ok(())
+    }
+}
+
+impl Bound {
+    fn bind(&self, context: &Context) -> Result<wgpu::BindGroup> {
+        let bindings = Bindings {
+            params: &self.params,
+            from: self.from.as_ref(),
+            weights: self.weights.as_ref().map(|(buffer, bytes)| (buffer, *bytes)),
+            to: &self.to,
+            besides: self.besides.as_ref(),
+        };
+        bindings.bind(context, &self.layout)
+    }
+}
+
+/// Where a dispatch of a band finds its samples.
+fn starts(frame: &Frame, band: &Band, dispatch: &Dispatch) -> Starts {
+    let ([input_x, input_y], input_width) = frame.input;
+    let Rectangle { origin: [output_x, output_y], size: [output_width, _] } = frame.output;
+    let (input_row, output_row) = (band.first_input_row as u32, band.first_output_row as u32);
+    let of_input = dispatch.from == At::Source;
+    let of_output = dispatch.to == At::Destination;
+    Starts {
+        samples: [0, 0],
+        origins: [
+            if of_input { [input_x, input_y + input_row] } else { [0, 0] },
+            if of_output { [output_x, output_y + output_row] } else { [0, 0] },
+        ],
+        widths: [if of_input { input_width } else { 0 }, if of_output { output_width } else { 0 }],
+    }
+}
+
+/// An error where a texture is not one that a shader reads numbers from.
+pub(crate) fn check_source(format: wgpu::TextureFormat, features: wgpu::Features) -> Result<()> {
     let sampled = format.sample_type(None, Some(features));
-    if !matches!(sampled, Some(wgpu::TextureSampleType::Float { .. })) {
-        return Err(Error::gpu_misuse(format!(
-            "the source texture: expected a format of floating-point texels, got {format:?}"
-        )));
+    if matches!(sampled, Some(wgpu::TextureSampleType::Float { .. })) {
+        return Ok(());
     }
-    if usize::from(format.components()) != channels {
-        return Err(Error::gpu_misuse(format!(
-            "the source texture has {} channels ({format:?}), the destination {channels}: expected \
-             as many",
-            format.components()
-        )));
-    }
-    Ok(())
+    Err(Error::gpu_misuse(format!(
+        "the source texture: expected a format of floating-point texels, got {format:?}"
+    )))
 }
 
 /// An error where the colours of texels count by their alpha, which this kernel makes something else of.
-fn check_keeps_constants(kernel: &Kernel<f32>) -> Result<()> {
+pub(crate) fn check_keeps_constants(kernel: &Kernel<f32>) -> Result<()> {
     let sum = kernel.taps.iter().map(|&tap| f64::from(tap)).sum::<f64>();
     // Written so that a sum that is no number does not keep constants.
     if (sum - 1.0).abs() <= 1e-3 {
@@ -51,27 +250,4 @@ fn check_keeps_constants(kernel: &Kernel<f32>) -> Result<()> {
         "Alpha::Straight: expected a kernel whose taps sum to 1, got a sum of {sum}: it would make of alpha \
          something else than alpha"
     )))
-}
-
-/// The method of these passes, which are those for one channel, from textures of as many channels as
-/// this format has to textures of this format.
-pub(crate) fn on_textures(
-    passes: &Passes<f32>,
-    extension: &Extension<f32>,
-    kernel: &Kernel<f32>,
-    format: TexelFormat,
-    [from, to]: [Texels; 2],
-) -> Result<Chain<f32>> {
-    if from.weighed || to.weighed {
-        check_keeps_constants(kernel)?;
-    }
-    let (context, channels) = (passes.context(), format.channels());
-    let gpu = context.capabilities();
-    let stored = [Stored::Texture { channels, texels: from }, Stored::StorageTexture(format, to)];
-    let schedule = passes.schedule().interleaved(DType::F32, channels, &gpu);
-    let schedules = schedule.and_then(|schedule| schedule.stored_as(stored, &gpu));
-    let schedules = schedules.map_err(Error::gpu_memory)?;
-    // Channels are to the weights what samples are.
-    let weights = Weights::new(extension, kernel, passes.schedule().terms)?;
-    Chain::new(context, &schedules, |taps| weights.upload(taps, context))
 }

@@ -2,10 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::plan::gpu::launch::MAX_RANK;
-use crate::plan::gpu::schedule::Stage;
+use crate::plan::gpu::launch::{Launch, MAX_RANK};
 use crate::problem::boundary::Edge;
-use crate::problem::geometry;
+use crate::problem::geometry::{self, Geometry};
 
 /// `struct Axis` of the shaders.
 #[repr(C)]
@@ -34,14 +33,36 @@ pub(crate) struct Params {
     padding_after_tiles: u32,
     chunk: [u32; 2],
     stage_rows: u32,
-    padding_at_end: u32,
+    padding_after_stage_rows: u32,
+    input_origin: [u32; 2],
+    output_origin: [u32; 2],
+    widths: [u32; 2],
+    padding_at_end: [u32; 2],
+}
+
+/// Where the samples at either end of a dispatch lie in what is bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Starts {
+    /// The first sample's number; in a texture, in the rectangle that is read or written.
+    pub samples: [usize; 2],
+    /// Column and row of that rectangle's first texel.
+    pub origins: [[u32; 2]; 2],
+    /// Texels of its rows.
+    pub widths: [u32; 2],
+}
+
+impl Starts {
+    /// In buffers.
+    pub(crate) fn at(samples: [usize; 2]) -> Self {
+        Self { samples, ..Self::default() }
+    }
 }
 
 impl Params {
-    /// The parameters of a stage whose first samples lie at these elements of what is bound. Every
-    /// number fits: the launch exists.
-    pub(crate) fn new(stage: &Stage, [input_start, output_start]: [usize; 2]) -> Self {
-        let Stage { geometry, launch, .. } = stage;
+    /// The parameters of a dispatch whose samples start there. Every number fits: the launch exists.
+    pub(crate) fn new(geometry: &Geometry, launch: &Launch, starts: Starts) -> Self {
+        let [input_start, output_start] = starts.samples;
+        let [input_origin, output_origin] = starts.origins;
         // The shaders see two axes at least.
         let one = (geometry.rank() == 1).then(geometry::Axis::one_sample);
         let axes: Vec<&geometry::Axis> = one.iter().chain(&geometry.axes).collect();
@@ -52,6 +73,9 @@ impl Params {
             tiles: launch.tiles.map(|n| n as u32),
             chunk: launch.chunk.map(|n| n as u32),
             stage_rows: launch.stage_rows as u32,
+            input_origin,
+            output_origin,
+            widths: starts.widths,
             ..Self::default()
         };
         for (to, axis) in params.axes.iter_mut().zip(axes) {
@@ -119,7 +143,8 @@ mod tests {
             offsets!(Axis: positions, channels, taps, outputs, stride, tap_step, start, edge);
         assert_eq!(layout(&module, "Axis"), (axis, size_of::<Axis>() as u32));
         let params = offsets!(
-            Params: axes, rank, input_start, output_start, tiles, chunk, stage_rows
+            Params: axes, rank, input_start, output_start, tiles, chunk, stage_rows, input_origin,
+            output_origin, widths
         );
         assert_eq!(layout(&module, "Params"), (params, size_of::<Params>() as u32));
     }

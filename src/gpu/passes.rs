@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::gpu::buffers::{Pooled, unsubmitted};
 use crate::gpu::context::Context;
 use crate::gpu::end::{End, Span};
-use crate::gpu::params::Params;
+use crate::gpu::params::{Params, Starts};
 use crate::gpu::recorded::{
-    Bound, BoundPart, BoundPasses, Copied, KEPT, Recorded, Stamps, Step, length,
+    Bindings, BoundPart, BoundPasses, Copied, KEPT, Recorded, Stamps, Step, length,
 };
 use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
@@ -106,15 +106,26 @@ impl<A: Element> Passes<A> {
                     if *from == Place::Input { input } else { 0 },
                     if *to == Place::Output { output } else { 0 },
                 ];
-                let bound = [[0, 0], in_whole].map(|starts| Bound {
-                    params: params.push(bytemuck::bytes_of(&Params::new(stage, starts))),
-                    bindings: LruCache::new(KEPT),
+                let params = [[0, 0], in_whole].map(|starts| {
+                    let starts = Starts::at(starts);
+                    params.push(bytemuck::bytes_of(&Params::new(&stage.geometry, launch, starts)))
                 });
                 let layout = context.pipelines.layout(&launch.variant)?;
                 let (groups, from, to, also) = (launch.groups, *from, *to, *also);
-                steps.push(Step { pipeline, layout, groups, weights, from, to, also, bound });
+                let bindings = LruCache::new(KEPT);
+                steps.push(Step {
+                    pipeline,
+                    layout,
+                    groups,
+                    weights,
+                    from,
+                    to,
+                    also,
+                    params,
+                    bindings,
+                });
             }
-            parts.push(Recorded { steps, runs });
+            parts.push(Recorded { steps, runs, counters: context.counters.clone() });
         }
         let params =
             context.constant("convolve parameters", &params.bytes, wgpu::BufferUsages::STORAGE)?;
@@ -265,7 +276,7 @@ impl<A: Element> Passes<A> {
         part: &Recorded,
         way: Binding,
         [input, output]: [&End; 2],
-    ) -> Result<Vec<wgpu::BindGroup>> {
+    ) -> Result<Vec<(wgpu::BindGroup, u32)>> {
         let group = |step: &Step| {
             let end = |place: Place| match place {
                 Place::Input => Ok(input.clone()),
@@ -273,24 +284,17 @@ impl<A: Element> Passes<A> {
                 Place::Between(i) => self.between[i].span(&self.context).map(End::Buffer),
             };
             let besides = step.also.map(end).transpose()?;
-            let Bound { params, bindings } = &step.bound[way as usize];
-            bindings.get([end(step.from)?, end(step.to)?], |[from, to]| {
-                let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &self.params,
-                    offset: *params,
-                    size: wgpu::BufferSize::new(size_of::<Params>() as u64),
-                });
-                // Where there are none, nobody looks at what is bound.
-                let weights = match &step.weights {
-                    Some(weights) => weights.as_entire_binding(),
-                    None => params.clone(),
+            let group = step.bindings.get([end(step.from)?, end(step.to)?], |[from, to]| {
+                let bindings = Bindings {
+                    params: &self.params,
+                    from: (step.from != step.to).then_some(from),
+                    weights: step.weights.as_ref().map(|weights| (weights, weights.size())),
+                    to,
+                    besides: besides.as_ref(),
                 };
-                // What is changed in place is bound once.
-                let from = if step.from == step.to { params.clone() } else { from.binding() };
-                let besides = besides.as_ref().map(End::binding);
-                let all = [params, from, weights, to.binding()].into_iter().chain(besides);
-                self.context.bind(&step.layout, all)
-            })
+                bindings.bind(&self.context, &step.layout)
+            })?;
+            Ok((group, step.params[way as usize]))
         };
         part.steps.iter().map(group).collect()
     }
@@ -330,10 +334,10 @@ impl Packed {
         Self { alignment, bytes: Vec::new() }
     }
 
-    fn push(&mut self, bytes: &[u8]) -> u64 {
+    fn push(&mut self, bytes: &[u8]) -> u32 {
         let at = self.bytes.len().next_multiple_of(self.alignment);
         self.bytes.resize(at, 0);
         self.bytes.extend_from_slice(bytes);
-        at as u64
+        at as u32
     }
 }

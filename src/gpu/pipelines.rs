@@ -1,10 +1,12 @@
 //! Compiled pipelines: kept in memory up to a bound, and on disk where the driver can.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 use crate::gpu::context::guarded;
+use crate::gpu::counts::Counters;
 use crate::gpu::shaders;
 use crate::gpu::texture::texture_format;
 use crate::plan::GpuSettings;
@@ -54,6 +56,7 @@ const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
 #[derive(Debug)]
 pub(crate) struct Pipelines {
     device: wgpu::Device,
+    counters: Arc<Counters>,
     layouts: LruCache<Layout, wgpu::BindGroupLayout>,
     /// Whether shaders check every index and count every loop.
     checked: bool,
@@ -65,12 +68,16 @@ pub(crate) struct Pipelines {
 
 impl Pipelines {
     /// None yet.
-    pub(crate) fn new(device: &wgpu::Device, settings: &GpuSettings) -> Result<Self> {
+    pub(crate) fn new(
+        device: &wgpu::Device,
+        counters: Arc<Counters>,
+        settings: &GpuSettings,
+    ) -> Result<Self> {
         let layouts = LruCache::new(LAYOUTS);
         let disk = settings.cache.as_deref().and_then(|directory| Disk::open(device, directory));
         let kept = LruCache::new(MOST);
         let (checked, fault) = (settings.checked_shaders, settings.shader_fault);
-        Ok(Self { device: device.clone(), layouts, checked, fault, kept, disk })
+        Ok(Self { device: device.clone(), counters, layouts, checked, fault, kept, disk })
     }
 
     /// How the bindings of a variant are laid out.
@@ -125,6 +132,7 @@ impl Pipelines {
                 cache: self.disk.as_ref().map(|disk| &disk.cache),
             })
         })?;
+        self.counters.pipelines.add(1);
         if let Some(disk) = &self.disk {
             disk.compiled();
         }
@@ -148,13 +156,13 @@ pub(super) fn laid_out(
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries })
 }
 
-fn buffer(ty: wgpu::BufferBindingType) -> wgpu::BindingType {
-    wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None }
+fn buffer(ty: wgpu::BufferBindingType, has_dynamic_offset: bool) -> wgpu::BindingType {
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None }
 }
 
 /// A storage buffer.
 pub(super) fn storage(read_only: bool) -> wgpu::BindingType {
-    buffer(wgpu::BufferBindingType::Storage { read_only })
+    buffer(wgpu::BufferBindingType::Storage { read_only }, false)
 }
 
 /// Whether a shader reads what is between two passes, besides its input.
@@ -174,7 +182,10 @@ fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType>
             multisampled: false,
         },
     };
-    let weights = if uniform { buffer(wgpu::BufferBindingType::Uniform) } else { storage(true) };
+    // These two lie elsewhere from dispatch to dispatch.
+    let readable = wgpu::BufferBindingType::Storage { read_only: true };
+    let weights = if uniform { wgpu::BufferBindingType::Uniform } else { readable };
+    let [params, weights] = [readable, weights].map(|ty| buffer(ty, true));
     let output = match output {
         Stored::StorageTexture(format, _) => wgpu::BindingType::StorageTexture {
             access: wgpu::StorageTextureAccess::WriteOnly,
@@ -184,7 +195,7 @@ fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType>
         _ => storage(false),
     };
     let besides = besides.then(|| storage(true));
-    [storage(true), input, weights, output].into_iter().chain(besides).collect()
+    [params, input, weights, output].into_iter().chain(besides).collect()
 }
 
 /// What the driver compiled, in a file from process to process.

@@ -1,8 +1,13 @@
 //! What is put into a command encoder: dispatches with all that they are bound to.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use crate::error::Result;
+use crate::gpu::context::Context;
+use crate::gpu::counts::Counters;
 use crate::gpu::end::{End, Span};
+use crate::gpu::params::Params;
 use crate::plan::gpu::schedule::Place;
 use crate::util::lru::LruCache;
 
@@ -19,6 +24,7 @@ pub(super) struct Recorded {
     pub steps: Vec<Step>,
     /// Where its samples lie in the whole input and output, in bytes.
     pub runs: [Vec<Range<u64>>; 2],
+    pub counters: Arc<Counters>,
 }
 
 /// One dispatch.
@@ -32,15 +38,48 @@ pub(super) struct Step {
     pub to: Place,
     /// Where it reads besides.
     pub also: Option<Place>,
-    pub bound: [Bound; 2],
-}
-
-/// What a step binds in one way of finding its input and output.
-pub(super) struct Bound {
-    /// Where its parameters lie.
-    pub params: u64,
+    /// Where its parameters lie, for each way of finding its input and output.
+    pub params: [u32; 2],
     /// By input and output.
     pub bindings: LruCache<[End; 2], wgpu::BindGroup>,
+}
+
+/// What one dispatch binds.
+pub(super) struct Bindings<'a> {
+    /// A buffer with its parameters, which lie where the dispatch says.
+    pub params: &'a wgpu::Buffer,
+    /// None where it reads what it writes.
+    pub from: Option<&'a End>,
+    /// A buffer with its weights, and their bytes. They too lie where the dispatch says.
+    pub weights: Option<(&'a wgpu::Buffer, u64)>,
+    pub to: &'a End,
+    /// What it reads besides.
+    pub besides: Option<&'a End>,
+}
+
+impl Bindings<'_> {
+    /// The bind group of all of these. To be called where wgpu's errors are caught.
+    pub(super) fn bind(
+        &self,
+        context: &Context,
+        layout: &wgpu::BindGroupLayout,
+    ) -> Result<wgpu::BindGroup> {
+        let bound = |buffer, bytes| {
+            let size = wgpu::BufferSize::new(bytes);
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: 0, size })
+        };
+        let params = bound(self.params, size_of::<Params>() as u64);
+        // Where there are none, nobody looks at what is bound.
+        let weights = match self.weights {
+            Some((weights, bytes)) => bound(weights, bytes),
+            None => params.clone(),
+        };
+        // What is changed in place is bound once.
+        let from = self.from.map_or(params.clone(), End::binding);
+        let besides = self.besides.map(End::binding);
+        let all = [params, from, weights, self.to.binding()].into_iter().chain(besides);
+        context.bind(layout, all)
+    }
 }
 
 /// Bind groups that are kept: enough for a few frames in flight, each with buffers of its own. Each
@@ -51,7 +90,7 @@ impl Recorded {
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        groups: &[wgpu::BindGroup],
+        groups: &[(wgpu::BindGroup, u32)],
         stamps: Option<Stamps>,
         [first, last]: [bool; 2],
     ) {
@@ -64,11 +103,12 @@ impl Recorded {
                 end_of_pass_write_index: last.then_some(stamps.end),
             }),
         });
-        for (step, group) in self.steps.iter().zip(groups) {
+        for (step, (group, params)) in self.steps.iter().zip(groups) {
             pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, group, &[]);
+            pass.set_bind_group(0, group, &[*params, 0]);
             pass.dispatch_workgroups(step.groups[0], step.groups[1], 1);
         }
+        self.counters.dispatches.add(self.steps.len());
     }
 
     /// Of each run of its input or output: its place in the whole and in a buffer of its own, and its bytes.
@@ -94,7 +134,8 @@ pub(crate) struct BoundPasses<'a> {
 
 pub(super) struct BoundPart<'a> {
     pub part: &'a Recorded,
-    pub groups: Vec<wgpu::BindGroup>,
+    /// Each with where its parameters lie.
+    pub groups: Vec<(wgpu::BindGroup, u32)>,
     /// Input and output, where they are copied.
     pub copied: [Option<Copied>; 2],
 }

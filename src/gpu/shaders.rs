@@ -8,13 +8,14 @@ use crate::plan::gpu::stored::{Stored, Texels};
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 27] = [
+pub(crate) const SOURCES: [&str; 28] = [
     include_str!("../../shaders/colours.wgsl"),
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),
     include_str!("../../shaders/direct_nd.wgsl"),
     include_str!("../../shaders/direct_strided.wgsl"),
+    include_str!("../../shaders/draw.wgsl"),
     include_str!("../../shaders/element_complex32.wgsl"),
     include_str!("../../shaders/element_f32.wgsl"),
     include_str!("../../shaders/element_f64.wgsl"),

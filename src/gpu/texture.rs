@@ -5,7 +5,7 @@ use crate::gpu::context::Context;
 use crate::plan::gpu::stored::{TexelFormat, Texels};
 use crate::words::{Alpha, Light};
 
-/// One mip level of one layer of a caller's texture.
+/// One mip level of one layer of a caller's texture, or a rectangle of it.
 ///
 /// A `&wgpu::TextureView` is what the view shows. wgpu does not tell which mip level that is, so a
 /// view goes only where its texture has no other: of a texture with several, name the level, as in
@@ -22,6 +22,9 @@ pub struct GpuTexture<'a> {
     format: Option<wgpu::TextureFormat>,
     alpha: Alpha,
     light: Light,
+    origin: Option<[u32; 2]>,
+    size: Option<[u32; 2]>,
+    reads_beyond: bool,
 }
 
 impl<'a> From<&'a wgpu::Texture> for GpuTexture<'a> {
@@ -34,6 +37,14 @@ impl<'a> From<&'a wgpu::TextureView> for GpuTexture<'a> {
     fn from(view: &'a wgpu::TextureView) -> Self {
         Self { view: Some(view), ..Self::new(view.texture()) }
     }
+}
+
+/// Texels of a texture, from a column and a row on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rectangle {
+    pub origin: [u32; 2],
+    /// Width and height, neither of them 0.
+    pub size: [u32; 2],
 }
 
 /// What a view of our own is of.
@@ -50,7 +61,49 @@ impl<'a> GpuTexture<'a> {
     /// The first mip level of a texture's first layer.
     pub fn new(texture: &'a wgpu::Texture) -> Self {
         let (alpha, light) = (Alpha::AsChannel, Light::AsStored);
-        Self { texture, view: None, mip_level: 0, layer: 0, format: None, alpha, light }
+        Self {
+            texture,
+            view: None,
+            mip_level: 0,
+            layer: 0,
+            format: None,
+            alpha,
+            light,
+            origin: None,
+            size: None,
+            reads_beyond: false,
+        }
+    }
+
+    /// The column and the row of the first texel. Default: 0 and 0.
+    ///
+    /// Of a destination that is where the result goes; all that is not of the result stays as it is.
+    pub fn origin(self, [x, y]: [u32; 2]) -> Self {
+        Self { origin: Some([x, y]), ..self }
+    }
+
+    /// Width and height in texels. Default: for a source, all from the origin on; for a destination, what
+    /// the result has.
+    ///
+    /// ```no_run
+    /// # fn frame(blur: convolve::TextureFilter, encoder: &mut convolve::wgpu::CommandEncoder,
+    /// #          frame: convolve::wgpu::Texture, panel: convolve::wgpu::Texture) -> convolve::Result<()> {
+    /// use convolve::GpuTexture;
+    ///
+    /// // What stands behind a panel of 320 x 200, of which not all lies in this texture.
+    /// let behind = GpuTexture::new(&frame).origin([100, 60]).size([320, 200]).reads_beyond(true);
+    /// blur.encode(encoder, behind, GpuTexture::new(&panel).origin([0, 0]))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn size(self, [width, height]: [u32; 2]) -> Self {
+        Self { size: Some([width, height]), ..self }
+    }
+
+    /// Whether windows that leave the rectangle of a source read what stands there in the texture, so that
+    /// the result is a part of that of the whole; boundaries hold at the texture's ends then. By default
+    /// they hold at the rectangle's, and nothing outside of it is read.
+    pub fn reads_beyond(self, beyond: bool) -> Self {
+        Self { reads_beyond: beyond, ..self }
     }
 
     /// Another mip level: each has half the width and height of the one before it.
@@ -110,14 +163,13 @@ impl<'a> GpuTexture<'a> {
         self.format.unwrap_or_else(|| self.texture.format())
     }
 
-    /// Checks that it is a plane of `height` x `width` texels with this usage, and one that this device
-    /// can bind.
+    /// Checks that it is a plane of texels with one of these usages, and one that this device can bind.
+    /// `what` names it in errors.
     pub(crate) fn check(
         &self,
         what: &str,
         context: &Context,
-        [height, width]: [usize; 2],
-        usage: wgpu::TextureUsages,
+        usages: &[wgpu::TextureUsages],
     ) -> Result<()> {
         let error =
             |reason: String| Err(Error::gpu_misuse(format!("the {what} texture: {reason}")));
@@ -146,18 +198,62 @@ impl<'a> GpuTexture<'a> {
                 return error(format!("expected a {name} below {count}, got {at}"));
             }
         }
-        let [w, h] = [texture.width(), texture.height()].map(|n| (n >> mip_level).max(1) as usize);
-        if [h, w] != [height, width] {
-            let level = if levels > 1 { format!(" in mip level {mip_level}") } else { "".into() };
-            return error(format!(
-                "expected {width} x {height} texels (width x height), got {w} x {h}{level}"
-            ));
-        }
-        if !texture.usage().contains(usage) {
-            let name = usage.iter_names().map(|(name, _)| name).collect::<String>();
-            return error(format!("expected usage {name}, got {:?}", texture.usage()));
+        if !usages.iter().any(|&usage| texture.usage().contains(usage)) {
+            let names = usages.iter().flat_map(|usage| usage.iter_names()).map(|(name, _)| name);
+            let names = names.collect::<Vec<_>>().join(" or ");
+            return error(format!("expected usage {names}, got {:?}", texture.usage()));
         }
         Ok(())
+    }
+
+    /// Width and height of the whole level, in texels.
+    pub(crate) fn level_size(&self) -> [u32; 2] {
+        let Self { texture, mip_level, .. } = *self;
+        [texture.width(), texture.height()].map(|n| (n >> mip_level).max(1))
+    }
+
+    /// The rectangle of a source, of the texels that it has.
+    pub(crate) fn source_rectangle(&self) -> Result<Rectangle> {
+        let (level, origin) = (self.level_size(), self.origin.unwrap_or_default());
+        let rest = [0, 1].map(|axis| level[axis].saturating_sub(origin[axis]));
+        self.rectangle("source", origin, self.size.unwrap_or(rest))
+    }
+
+    /// The rectangle of a destination, which a result of this size goes into.
+    pub(crate) fn destination_rectangle(&self, result: [u32; 2]) -> Result<Rectangle> {
+        let [width, height] = result;
+        let whole = self.origin.is_none().then(|| self.level_size());
+        if let Some([w, h]) = self.size.or(whole).filter(|size| *size != result) {
+            let Self { mip_level, .. } = self;
+            let level =
+                if *mip_level > 0 { format!(" in mip level {mip_level}") } else { "".into() };
+            return Err(Error::gpu_misuse(format!(
+                "the destination texture: expected {width} x {height} texels (width x height), which the \
+                 result has, got {w} x {h}{level}: GpuTexture::origin says where in a larger one it goes"
+            )));
+        }
+        self.rectangle("destination", self.origin.unwrap_or_default(), result)
+    }
+
+    fn rectangle(&self, what: &str, origin: [u32; 2], size: [u32; 2]) -> Result<Rectangle> {
+        let level = self.level_size();
+        let fits = |axis: usize| {
+            size[axis] > 0
+                && origin[axis].checked_add(size[axis]).is_some_and(|end| end <= level[axis])
+        };
+        if fits(0) && fits(1) {
+            return Ok(Rectangle { origin, size });
+        }
+        let ([w, h], [x, y], [width, height]) = (level, origin, size);
+        Err(Error::gpu_misuse(format!(
+            "the {what} texture: expected a rectangle of at least 1 x 1 texels (width x height) within its \
+             {w} x {h}, got {width} x {height} from column {x} and row {y} on"
+        )))
+    }
+
+    /// Whether windows read beyond the rectangle.
+    pub(crate) fn is_read_beyond(&self) -> bool {
+        self.reads_beyond
     }
 
     /// Whether both are the same texels, as far as wgpu tells: it does not tell which of several layers a
@@ -200,21 +296,61 @@ fn holds_levels(format: wgpu::TextureFormat) -> bool {
 pub(crate) fn texture_format(format: TexelFormat) -> wgpu::TextureFormat {
     match format {
         TexelFormat::Rgba8Unorm => wgpu::TextureFormat::Rgba8Unorm,
+        TexelFormat::Bgra8Unorm => wgpu::TextureFormat::Bgra8Unorm,
         TexelFormat::Rgba16Float => wgpu::TextureFormat::Rgba16Float,
         TexelFormat::R32Float => wgpu::TextureFormat::R32Float,
         TexelFormat::Rgba32Float => wgpu::TextureFormat::Rgba32Float,
     }
 }
 
-/// A format that is written, or an error that names those that are.
-pub(crate) fn texel_format(format: wgpu::TextureFormat) -> Result<TexelFormat> {
+/// A format that shaders of ours store to on a device with these features.
+pub(crate) fn texel_format(
+    format: wgpu::TextureFormat,
+    features: wgpu::Features,
+) -> Option<TexelFormat> {
     let found = TexelFormat::ALL.into_iter().find(|&texels| texture_format(texels) == format);
-    found.ok_or_else(|| {
-        let names = TexelFormat::ALL.map(TexelFormat::name).join(", ");
-        Error::gpu_misuse(format!(
-            "textures of format {format:?} are not written: expected one of {names}"
-        ))
-    })
+    let needed = match found {
+        Some(TexelFormat::Bgra8Unorm) => wgpu::Features::BGRA8UNORM_STORAGE,
+        _ => wgpu::Features::empty(),
+    };
+    found.filter(|_| features.contains(needed))
+}
+
+/// Whether floating-point colours can be drawn to a format.
+pub(crate) fn drawable(format: wgpu::TextureFormat, features: wgpu::Features) -> bool {
+    let allowed = format.guaranteed_format_features(features).allowed_usages;
+    let sampled = format.sample_type(None, Some(features));
+    allowed.contains(wgpu::TextureUsages::RENDER_ATTACHMENT)
+        && format.has_color_aspect()
+        && matches!(sampled, Some(wgpu::TextureSampleType::Float { .. }))
+}
+
+/// What holds all that a format that is drawn to can: of half precision where that has the digits.
+pub(crate) fn scratch_format(format: wgpu::TextureFormat) -> TexelFormat {
+    use wgpu::TextureFormat::*;
+    let single = matches!(
+        format,
+        R16Unorm
+            | Rg16Unorm
+            | Rgba16Unorm
+            | R16Snorm
+            | Rg16Snorm
+            | Rgba16Snorm
+            | R32Float
+            | Rg32Float
+            | Rgba32Float
+    );
+    match (format.components(), single) {
+        (1, _) => TexelFormat::R32Float,
+        (_, true) => TexelFormat::Rgba32Float,
+        (_, false) => TexelFormat::Rgba16Float,
+    }
+}
+
+/// Bytes of a texel; of compressed formats rounded up.
+pub(crate) fn texel_bytes(format: wgpu::TextureFormat) -> u64 {
+    let (width, height) = format.block_dimensions();
+    u64::from(format.block_copy_size(None).unwrap_or(4).div_ceil(width * height))
 }
 
 impl ViewKey {
@@ -238,11 +374,22 @@ impl ViewKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wgpu::TextureFormat::*;
 
     #[test]
-    fn other_formats_are_refused_by_name() {
-        let error = texel_format(wgpu::TextureFormat::Rgba8UnormSrgb).expect_err("sRGB");
-        let error = error.to_string();
-        assert!(error.contains("Rgba8UnormSrgb") && error.contains("rgba16float"), "{error}");
+    fn what_is_stored_and_what_is_drawn() {
+        let none = wgpu::Features::empty();
+        assert_eq!(texel_format(Rgba8UnormSrgb, none), None);
+        assert_eq!(texel_format(Bgra8Unorm, none), None);
+        let bgra = texel_format(Bgra8Unorm, wgpu::Features::BGRA8UNORM_STORAGE);
+        assert_eq!(bgra, Some(TexelFormat::Bgra8Unorm));
+        let all = [Rgba8UnormSrgb, Bgra8UnormSrgb, Bgra8Unorm, Rgb10a2Unorm, R8Unorm, Rg16Float];
+        assert!(all.iter().all(|&format| drawable(format, none)));
+        let not = [Rgba8Uint, Depth32Float, Rgba8Snorm, Bc7RgbaUnorm, Rgb9e5Ufloat];
+        assert!(not.iter().all(|&format| !drawable(format, none)));
+        let scratch = [Rgba8UnormSrgb, R8Unorm, Rg32Float].map(scratch_format);
+        let expected = [TexelFormat::Rgba16Float, TexelFormat::R32Float, TexelFormat::Rgba32Float];
+        assert_eq!(scratch, expected);
+        assert_eq!([Rg11b10Ufloat, Rgba16Float, Bc7RgbaUnorm].map(texel_bytes), [4, 8, 1]);
     }
 }

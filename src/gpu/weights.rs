@@ -52,7 +52,7 @@ impl<'a, A: Element> Weights<'a, A> {
     }
 
     /// Its contents.
-    fn of(&self, taps: &Taps) -> Result<Vec<u8>> {
+    pub(super) fn of(&self, taps: &Taps) -> Result<Vec<u8>> {
         let axes = &self.extension.geometry.axes;
         let inner = axes[axes.len() - 1].taps;
         let values = &self.extension.values;

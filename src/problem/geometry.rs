@@ -112,6 +112,15 @@ impl Axis {
         if first >= end { 0..0 } else { first * self.channels..end * self.channels }
     }
 
+    /// Leaves these of its outputs, at least one.
+    pub(crate) fn narrow(&mut self, outputs: &std::ops::Range<usize>) {
+        self.offset += (outputs.start * self.stride) as isize;
+        self.out = outputs.len();
+        if self.out == 1 {
+            self.stride = 1;
+        }
+    }
+
     /// Whether some window leaves the input.
     pub fn leaves_input(&self) -> bool {
         self.interior() != (0..self.outputs())

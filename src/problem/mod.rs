@@ -312,11 +312,7 @@ fn narrow(number: usize, axis: &mut Axis, outputs: &Range<usize>) -> Result<()> 
     if outputs.is_empty() || outputs.end > axis.out {
         return Err(Error::Outputs { axis: number, outputs: axis.out, got: outputs.clone() });
     }
-    axis.offset += (outputs.start * axis.stride) as isize;
-    axis.out = outputs.len();
-    if axis.out == 1 {
-        axis.stride = 1;
-    }
+    axis.narrow(outputs);
     Ok(())
 }
 

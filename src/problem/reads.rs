@@ -13,7 +13,7 @@ use crate::problem::geometry::Axis;
 
 /// Leaves of an axis what its windows meet, and says which positions these are. Where the axis wraps
 /// around they may pass its end, and go on at its start.
-pub(super) fn cut(axis: &mut Axis) -> Range<usize> {
+pub(crate) fn cut(axis: &mut Axis) -> Range<usize> {
     let n = axis.n as isize;
     let last = (axis.out - 1) * axis.stride + (axis.taps - 1) * axis.dilation;
     let (first, end) = (axis.offset, axis.offset + last as isize + 1);

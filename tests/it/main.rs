@@ -55,6 +55,8 @@ mod stream;
 mod stress;
 mod summed;
 mod symmetric;
+#[cfg(feature = "gpu")]
+mod textures;
 mod tiles;
 mod transforms;
 mod usage;

@@ -1,17 +1,14 @@
 //! Filters inside the caller's frame, on the caller's buffers and textures.
 
 use ndarray::{Dimension, Ix2};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Filter;
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::gpu::chain::Chain;
+use crate::face::textures::TextureFilter;
 use crate::gpu::context::Context;
-use crate::gpu::end::End;
 use crate::gpu::on_buffers::{BuffersKey, OnBuffers};
-use crate::gpu::on_textures::{TexturesKey, check_source, on_textures};
-use crate::gpu::texture::{ViewKey, texel_format};
 use crate::gpu::{GpuSlice, GpuTexture};
 use crate::plan::GpuKind;
 use crate::util::lru::LruCache;
@@ -20,9 +17,7 @@ use crate::words::Device;
 /// What a filter keeps to be recorded again and again.
 pub(super) struct Frames<A> {
     buffers: LruCache<BuffersKey, Arc<OnBuffers<A>>>,
-    textures: LruCache<TexturesKey, Arc<Chain<A>>>,
-    /// Views of our own of the caller's textures.
-    views: LruCache<ViewKey, wgpu::TextureView>,
+    textures: OnceLock<TextureFilter>,
 }
 
 /// Layouts that are kept for one filter: a frame may use one filter in a few places.
@@ -30,9 +25,7 @@ const KEPT: usize = 8;
 
 impl<A> Default for Frames<A> {
     fn default() -> Self {
-        let (buffers, textures, views) =
-            (LruCache::new(KEPT), LruCache::new(KEPT), LruCache::new(KEPT));
-        Self { buffers, textures, views }
+        Self { buffers: LruCache::new(KEPT), textures: OnceLock::new() }
     }
 }
 
@@ -104,7 +97,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             source.check_usage("source", wgpu::BufferUsages::COPY_SRC)?;
             destination.check_usage("destination", wgpu::BufferUsages::COPY_DST)?;
         }
-        self.check_length(&context, seconds)?;
+        check_length(&context, self.plan.request.device, seconds)?;
         let copies = passes.copies();
         let frame =
             self.frames.buffers.get(key, |key| OnBuffers::new(passes, key).map(Arc::new))?;
@@ -115,100 +108,57 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             frame.record(encoder, &key, source.buffer, destination.buffer)
         })
     }
+}
 
-    /// An error where recorded work of so many seconds might cost the caller the device.
-    pub(crate) fn check_length(&self, context: &Context, seconds: f64) -> Result<()> {
-        let forced = self.plan.request.device == Device::Gpu;
-        let gpu = context.capabilities();
-        if forced || gpu.kind == GpuKind::Software || seconds <= LONGEST {
-            return Ok(());
-        }
-        Err(Error::Inadmissible {
-            wanted: "recording into an encoder".into(),
-            reason: format!(
-                "expected to take {seconds:.1} s on {}, and drivers reset a GPU that is busy with one \
-                 submission for about {LONGEST} s: insist with Device::Gpu, or cut the work up",
-                gpu.name
-            ),
-        })
+/// An error where recorded work of so many seconds might cost the caller the device.
+pub(in crate::face) fn check_length(context: &Context, asked: Device, seconds: f64) -> Result<()> {
+    let gpu = context.capabilities();
+    if asked == Device::Gpu || gpu.kind == GpuKind::Software || seconds <= LONGEST {
+        return Ok(());
     }
+    Err(Error::Inadmissible {
+        wanted: "recording into an encoder".into(),
+        reason: format!(
+            "expected to take {seconds:.1} s on {}, and drivers reset a GPU that is busy with one \
+             submission for about {LONGEST} s: insist with Device::Gpu, or cut the work up",
+            gpu.name
+        ),
+    })
 }
 
 impl Filter<f32, Ix2> {
-    /// Records the convolution of every channel of a picture into the caller's command encoder,
-    /// from a sampled texture to a storage texture. Nothing is submitted and nothing waited for.
+    /// Records the convolution of every channel of a texture into the caller's command encoder, as
+    /// [`TextureFilter::encode`] does. Textures may have any size; the method is what is best for such of
+    /// the planned one.
     ///
-    /// The filter is one for arrays of `(height, width)`. The source has that size, usage
-    /// `TEXTURE_BINDING` and any format whose texels are floating-point numbers to a shader; the
-    /// destination is another texture, or another level or layer of it, has the size of the output, usage `STORAGE_BINDING`, format `Rgba8Unorm`,
-    /// `Rgba16Float`, `R32Float` or `Rgba32Float`, and as many channels as the source. Each is one
-    /// mip level of one layer: a texture, a view of one, or a [`GpuTexture`], which says which. Values,
-    /// and a boundary's constants, are what a shader sees: 0 to 1 in the `unorm` formats, which clamp
-    /// what is written.
-    ///
-    /// **Alpha and light.** Alpha is a channel like the others, so premultiplied colours blur as they should.
-    /// [`GpuTexture::alpha`] says of either texture that its colours are straight: they are multiplied as they
-    /// are read, and divided as they are written. A view in an sRGB format is decoded as it is read, so the
-    /// filter works in linear light, as a blur should. No sRGB format can be a storage texture: write linear
-    /// values to `Rgba16Float`, or levels to `Rgba8Unorm`, encoded by [`GpuTexture::light`], perhaps with a
-    /// second view in `Rgba8UnormSrgb` (through `view_formats`, which OpenGL has not). With neither the filter
-    /// works on the numbers that are stored, as most picture editors do. A boundary's constants are what is
-    /// filtered: light, times alpha.
-    ///
-    /// What the first call allocates later ones use again; views are best kept by the caller from
-    /// frame to frame, because bind groups are kept by view. The last 16 that were recorded, and with
-    /// them their textures, stay until others take their place or the filter goes.
+    /// Whoever filters textures alone plans by [`FilterBuilder::for_textures`]: then nothing is prepared
+    /// for arrays in host memory.
     ///
     /// # Errors
-    /// Those of [`Filter::gpu_plan`]; [`Error::GpuMisuse`] where a texture's size, format or
-    /// usage is another one, or where it is on another device (whose handler of uncaptured errors hears
-    /// of it too, and panics unless the application has set one); [`Error::DeviceLost`];
-    /// [`Error::Inadmissible`] where the work is too long for one submission. All as in
-    /// [`Filter::encode`].
+    /// Those of [`Filter::gpu_plan`] and of [`TextureFilter::encode`].
+    ///
+    /// [`TextureFilter::encode`]: crate::TextureFilter::encode
+    /// [`FilterBuilder::for_textures`]: crate::FilterBuilder::for_textures
     pub fn encode_texture<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         source: impl Into<GpuTexture<'a>>,
         destination: impl Into<GpuTexture<'a>>,
     ) -> Result<()> {
-        let (source, destination) = (source.into(), destination.into());
-        let (passes, seconds) = self.recorded()?;
-        let context = passes.context().clone();
-        context.check_shown()?;
-        let format = texel_format(destination.seen_as())?;
-        let channels = format.channels();
-        let sizes = [&self.input, &self.output].map(|dim| [dim[0], dim[1]]);
-        let [sampled, stored] =
-            [wgpu::TextureUsages::TEXTURE_BINDING, wgpu::TextureUsages::STORAGE_BINDING];
-        source.check("source", &context, sizes[0], sampled)?;
-        destination.check("destination", &context, sizes[1], stored)?;
-        if source.is(&destination) {
-            let reason = "source and destination are the same level and layer of one texture: expected \
-                          two, since no texture is sampled and stored to at the same time";
-            return Err(Error::gpu_misuse(reason));
+        self.textures()?.encode(encoder, source, destination)
+    }
+
+    /// The same filter for textures.
+    fn textures(&self) -> Result<&TextureFilter> {
+        if let Some(filter) = self.frames.textures.get() {
+            return Ok(filter);
         }
-        check_source(source.seen_as(), channels, context.device.features())?;
-        self.check_length(&context, channels as f64 * seconds)?;
-        let texels = [source.texels(), destination.texels()];
-        let key = TexturesKey { device: context.id, format, texels };
-        let frame = self.frames.textures.get(key, |_| {
-            let (extension, kernel) = self.on_gpu()?;
-            on_textures(&passes, extension, kernel, format, texels).map(Arc::new)
-        })?;
-        context.attempt_with_theirs(|| {
-            let view = |texture: GpuTexture, usage| match texture.view(usage) {
-                Ok(view) => Ok(End::Texture(view.clone())),
-                Err(key) => {
-                    let made = self.frames.views.get(key, |key| context.guarded(|| key.make()));
-                    made.map(End::Texture)
-                }
-            };
-            let bound = frame.bind(&view(source, sampled)?, &view(destination, stored)?)?;
-            for texture in [source.texture, destination.texture] {
-                context.check_texture(texture)?;
-            }
-            bound.record(encoder, None);
-            Ok(())
-        })
+        self.check_unchecked()?;
+        let given = self.original.clone().into_dimensionality().expect("a kernel of two axes");
+        let (convolver, options) = (self.convolver.clone(), self.options.clone());
+        let size = [self.input[0], self.input[1]];
+        let filter = TextureFilter::new(convolver, given, options, self.plan.request, size)?;
+        // Where several threads make one at a time the first is kept.
+        Ok(self.frames.textures.get_or_init(|| filter))
     }
 }

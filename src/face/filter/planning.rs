@@ -116,7 +116,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
 /// The kernel in the order that the canonical form wants. Where input and kernel have changed
 /// places this is the data that the input, as a kernel, runs over.
-fn canonical_kernel<A: Element, D: Dimension>(
+pub(in crate::face) fn canonical_kernel<A: Element, D: Dimension>(
     kernel: &ArrayRef<A, D>,
     problem: &Problem,
 ) -> Result<Vec<A>> {

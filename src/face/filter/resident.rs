@@ -159,11 +159,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
 
     /// The same, and how long it is expected to take.
     pub(crate) fn recorded(&self) -> Result<(Arc<Passes<A>>, f64)> {
-        if self.checker.is_some() {
-            let reason = "results that stay on the GPU are not there yet when a call returns: only \
-                          results in host memory can be checked";
-            return Err(Error::Inadmissible { wanted: "check".into(), reason: reason.into() });
-        }
+        self.check_unchecked()?;
         let context = self.convolver.devices().gpu_context()?;
         context.check_alive()?;
         let current = |passes: &Arc<Passes<A>>| Arc::ptr_eq(passes.context(), &context);
@@ -185,6 +181,16 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         }
         *resident = Some(planned.clone());
         Ok(planned)
+    }
+
+    /// An error where results are to be checked that stay on the GPU.
+    pub(super) fn check_unchecked(&self) -> Result<()> {
+        if self.checker.is_none() {
+            return Ok(());
+        }
+        let reason = "results that stay on the GPU are not there yet when a call returns: only \
+                      results in host memory can be checked";
+        Err(Error::Inadmissible { wanted: "check".into(), reason: reason.into() })
     }
 
     fn plan_passes(&self, context: &Arc<Context>) -> Result<Recorded<A>> {

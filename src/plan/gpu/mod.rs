@@ -4,5 +4,6 @@ pub(crate) mod launch;
 pub(crate) mod parts;
 pub(crate) mod schedule;
 pub(crate) mod stored;
+pub(crate) mod textures;
 mod tiling;
 pub(crate) mod transform;

@@ -320,14 +320,24 @@ impl Schedule {
     ) -> Result<Self, String> {
         let mut geometry = self.geometry.clone();
         geometry.axes.last_mut().expect("an axis").channels *= channels;
+        self.on(dtype, &geometry, gpu)
+    }
+
+    /// The same method on another geometry, whose kernel has the same taps.
+    pub(crate) fn on(
+        &self,
+        dtype: DType,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
         if let Some(block) = self.block() {
-            return Self::fft(dtype, &geometry, block, gpu);
+            return Self::fft(dtype, geometry, block, gpu);
         }
         if self.terms == 0 {
-            return Self::direct(dtype, &geometry, gpu);
+            return Self::direct(dtype, geometry, gpu);
         }
         let repair = self.stages().any(|stage| stage.launch.variant.repair);
-        Self::separable(dtype, &geometry, self.terms, repair, gpu)
+        Self::separable(dtype, geometry, self.terms, repair, gpu)
     }
 
     /// What is transformed together, where anything is.

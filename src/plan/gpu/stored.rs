@@ -46,6 +46,8 @@ pub struct Texels {
 pub enum TexelFormat {
     /// Four channels of 8 bits, 0 to 1.
     Rgba8Unorm,
+    /// The same in another order, where a device stores to it.
+    Bgra8Unorm,
     /// Four channels of half precision.
     Rgba16Float,
     /// One channel.
@@ -56,13 +58,14 @@ pub enum TexelFormat {
 
 impl TexelFormat {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::Rgba8Unorm, Self::Rgba16Float, Self::R32Float, Self::Rgba32Float];
+    pub const ALL: [Self; 5] =
+        [Self::Rgba8Unorm, Self::Bgra8Unorm, Self::Rgba16Float, Self::R32Float, Self::Rgba32Float];
 
     /// Its name in WGSL.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rgba8Unorm => "rgba8unorm",
+            Self::Bgra8Unorm => "bgra8unorm",
             Self::Rgba16Float => "rgba16float",
             Self::R32Float => "r32float",
             Self::Rgba32Float => "rgba32float",
@@ -71,7 +74,7 @@ impl TexelFormat {
 
     /// What 1 is stored as where a channel is an integer, 0 where it is not.
     pub fn levels(self) -> f32 {
-        if self == Self::Rgba8Unorm { 255.0 } else { 0.0 }
+        if matches!(self, Self::Rgba8Unorm | Self::Bgra8Unorm) { 255.0 } else { 0.0 }
     }
 
     /// Samples of a texel.

@@ -1,0 +1,158 @@
+//! Dispatches from texture to texture: what a size makes of a method that was chosen for all sizes.
+
+use std::ops::Range;
+
+use crate::element::DType;
+use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::gpu::launch::Launch;
+use crate::plan::gpu::schedule::{Place, Schedule, Stage, Taps};
+use crate::plan::gpu::stored::Stored;
+use crate::problem::geometry::Geometry;
+use crate::problem::reads;
+
+/// Rows of outputs, and all that is dispatched for them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Band {
+    /// The first row of the input that is read, where that is read as a whole before it is filtered.
+    pub first_input_row: usize,
+    /// The first row of the output.
+    pub first_output_row: usize,
+    pub dispatches: Vec<Dispatch>,
+}
+
+/// A stage between places of a band.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dispatch {
+    pub launch: Launch,
+    pub geometry: Geometry,
+    pub taps: Taps,
+    pub from: At,
+    pub to: At,
+    pub also: Option<At>,
+    /// What it computes, in multiply-adds.
+    pub multiply_adds: f64,
+}
+
+/// Where a dispatch reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum At {
+    /// The caller's texture.
+    Source,
+    /// The caller's texture, or one that is drawn into it.
+    Destination,
+    /// A buffer of our own: what is between two passes, or samples that are converted.
+    Scratch(usize),
+}
+
+/// Buffers of our own that one band may need: two between passes, one before them and one after.
+pub(crate) const SCRATCHES: usize = 4;
+
+impl Band {
+    /// Bytes of each buffer of our own.
+    pub(crate) fn scratch(&self) -> [u64; SCRATCHES] {
+        let mut bytes = [0; SCRATCHES];
+        for Dispatch { launch, geometry, to, .. } in &self.dispatches {
+            if let At::Scratch(number) = *to {
+                let elements = match launch.variant.shader.transform() {
+                    Some(_) if launch.between() > 0 => launch.between(),
+                    _ => geometry.output_len(),
+                };
+                let size = DType::F32.size() as u64;
+                bytes[number] = bytes[number].max(elements as u64 * size);
+            }
+        }
+        bytes
+    }
+}
+
+/// The method of `planned` over a geometry of two axes, of one channel, from textures to textures: in one
+/// band, or in as many as it takes for buffers of our own to fit into what the device binds.
+pub(crate) fn bands(
+    planned: &Schedule,
+    geometry: &Geometry,
+    stored: [Stored; 2],
+    gpu: &GpuCapabilities,
+) -> Result<Vec<Band>, String> {
+    let rows = geometry.axes[0].out;
+    let most = gpu.max_binding.min(gpu.max_buffer);
+    let mut count = 1;
+    loop {
+        let height = rows.div_ceil(count);
+        let starts = (0..rows).step_by(height);
+        let bands: Result<Vec<Band>, String> = starts
+            .map(|start| {
+                let end = rows.min(start + height);
+                band(planned, geometry, start..end, stored, gpu)
+            })
+            .collect();
+        let bands = bands?;
+        let largest = bands.iter().flat_map(Band::scratch).max().unwrap_or(0);
+        if largest <= most {
+            return Ok(bands);
+        }
+        if height == 1 {
+            return Err(format!("a row takes {largest} bytes, a binding here at most {most}"));
+        }
+        count *= 2;
+    }
+}
+
+fn band(
+    planned: &Schedule,
+    geometry: &Geometry,
+    rows: Range<usize>,
+    stored: [Stored; 2],
+    gpu: &GpuCapabilities,
+) -> Result<Band, String> {
+    let mut geometry = geometry.clone();
+    let whole = rows == (0..geometry.axes[0].out);
+    geometry.axes[0].narrow(&rows);
+    // Nothing of a texture is bound in part. Buffers of our own are seen to by whoever asks.
+    let boundless = GpuCapabilities {
+        max_binding: u64::MAX,
+        max_buffer: u64::MAX,
+        memory: u64::MAX,
+        ..gpu.clone()
+    };
+    let channels = stored[0].channels().max(stored[1].channels());
+    let on = |geometry: &Geometry| {
+        let mut all = geometry.clone();
+        all.axes[1].channels *= channels;
+        planned.on(DType::F32, &all, &boundless)?.stored_as(stored, &boundless)
+    };
+    let mut first_input_row = 0;
+    if !whole {
+        // Only what is read passes through buffers of our own.
+        let axis = &mut geometry.axes[0];
+        let n = axis.n;
+        let reads = reads::cut(axis);
+        if reads.end > n {
+            return Err(
+                "what is between its passes takes more than a binding can hold, and its boundary \
+                        wraps around"
+                    .into(),
+            );
+        }
+        first_input_row = reads.start;
+    }
+    let schedules = on(&geometry)?;
+    let last = schedules.len() - 1;
+    let mut dispatches = Vec::new();
+    for (number, schedule) in schedules.into_iter().enumerate() {
+        let at = |place: Place| match place {
+            Place::Input if number == 0 => At::Source,
+            Place::Output if number == last => At::Destination,
+            // One conversion before the method, and one after it.
+            Place::Input => At::Scratch(1 + number),
+            Place::Output => At::Scratch(2 + number),
+            Place::Between(between) => At::Scratch(between),
+        };
+        for stage in schedule.parts.into_iter().flat_map(|part| part.stages) {
+            let multiply_adds = stage.multiply_adds();
+            let Stage { geometry, launch, taps, from, to, also } = stage;
+            let (from, to, also) = (at(from), at(to), also.map(at));
+            dispatches.push(Dispatch { launch, geometry, taps, from, to, also, multiply_adds });
+        }
+    }
+    Ok(Band { first_input_row, first_output_row: rows.start, dispatches })
+}
