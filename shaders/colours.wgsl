@@ -16,3 +16,19 @@ fn levels_of(light: vec3<f32>) -> vec3<f32> {
 fn without_alpha(colours: vec3<f32>, alpha: f32) -> vec3<f32> {
     return select(vec3<f32>(), colours / alpha, alpha > 0.0);
 }
+
+// What is filtered of a texel: light, and colours times their alpha.
+fn loaded(texel: vec4<f32>) -> vec4<f32> {
+    let is_divided = LOADED_PREMULTIPLIED && LOADED_ENCODED;
+    var colours = texel.rgb;
+    if is_divided {
+        colours = without_alpha(colours, texel.a);
+    }
+    if LOADED_ENCODED {
+        colours = light_of(colours);
+    }
+    if LOADED_WEIGHED || is_divided {
+        colours *= texel.a;
+    }
+    return vec4<f32>(colours, texel.a);
+}

@@ -1,4 +1,11 @@
-// Texels of our own drawn where they stand into a texture that no shader can store to.
+// Texels of our own drawn where they stand into a texture that no shader can store to. Joined behind
+// colours.wgsl.
+
+// What 1 is stored as, of colours and of alpha, where they are integers; 0 where they are not.
+override LEVELS: f32;
+override ALPHA_LEVELS: f32;
+// Whether the device encodes colours along the curve of sRGB.
+override ENCODED: bool;
 
 @group(0) @binding(0) var texels: texture_2d<f32>;
 
@@ -9,7 +16,28 @@ fn corner(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
     return vec4<f32>(4.0 * at - 1.0, 0.0, 1.0);
 }
 
+// Devices may store either of the two levels beside a value. Ours is rounded here, to nearest, and so
+// little above its level that all take that; what is not a number becomes zero.
+fn level(values: vec4<f32>, levels: f32) -> vec4<f32> {
+    let nearest = round(clamp(values, vec4<f32>(), vec4<f32>(1.0)) * levels);
+    let bits = bitcast<vec4<u32>>(values) & vec4<u32>(0x7fffffffu);
+    let is_zero = (nearest == vec4<f32>()) | (bits > vec4<u32>(0x7f800000u));
+    return select((nearest + 0.125) / levels, vec4<f32>(), is_zero);
+}
+
 @fragment
 fn main(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
-    return textureLoad(texels, vec2<u32>(at.xy), 0);
+    let texel = textureLoad(texels, vec2<u32>(at.xy), 0);
+    var colours = texel;
+    if ENCODED {
+        let levels = level(vec4<f32>(levels_of(texel.rgb), 0.0), LEVELS);
+        colours = vec4<f32>(light_of(levels.rgb), 0.0);
+    } else if LEVELS > 0.0 {
+        colours = level(texel, LEVELS);
+    }
+    var alpha = texel.a;
+    if ALPHA_LEVELS > 0.0 {
+        alpha = level(texel, ALPHA_LEVELS).a;
+    }
+    return vec4<f32>(colours.rgb, alpha);
 }

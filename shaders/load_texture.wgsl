@@ -3,22 +3,6 @@
 
 @group(0) @binding(1) var input: texture_2d<f32>;
 
-// What is filtered of a texel: light, and colours times their alpha.
-fn loaded(texel: vec4<f32>) -> vec4<f32> {
-    let is_divided = LOADED_PREMULTIPLIED && LOADED_ENCODED;
-    var colours = texel.rgb;
-    if is_divided {
-        colours = without_alpha(colours, texel.a);
-    }
-    if LOADED_ENCODED {
-        colours = light_of(colours);
-    }
-    if LOADED_WEIGHED || is_divided {
-        colours *= texel.a;
-    }
-    return vec4<f32>(colours, texel.a);
-}
-
 fn texel_at(x: u32, y: u32) -> vec4<f32> {
     return loaded(textureLoad(input, params.input_origin + vec2<u32>(x, y), 0));
 }

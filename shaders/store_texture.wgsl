@@ -4,10 +4,22 @@
 
 @group(0) @binding(3) var output: Output;
 
+// Numbers of half precision, to nearest: devices may cut them off. What is no number stays what it is, and
+// what has fewer digits there is left to the device.
+fn halves(values: Quad) -> Quad {
+    let bits = bitcast<vec4<u32>>(values);
+    let nearest = bits + vec4<u32>(0x0fffu) + ((bits >> vec4<u32>(13u)) & vec4<u32>(1u));
+    let is_number = (bits & vec4<u32>(0x7f800000u)) != vec4<u32>(0x7f800000u);
+    return bitcast<vec4<f32>>(select(bits, nearest & vec4<u32>(0xffffe000u), is_number));
+}
+
 // Devices may store either of the two levels beside a value, whether they round or truncate. Ours is
 // rounded here, to nearest, and so little above its level that both take that. Zero stays as it is, and
 // what is not a number becomes zero: a shader may assume that there are none, so that bits are looked at.
 fn level(values: Quad) -> Quad {
+    if STORED_HALVES {
+        return halves(values);
+    }
     if STORED_LEVELS == 0.0 {
         return values;
     }

@@ -1,6 +1,7 @@
 // The README's links lead to files of the repository. The first definition of a link holds: here are
 // those for the documentation, with small pictures that need no file.
 //! [in-frame]: crate::pages::in_frame
+//! [in-a-frame]: crate::pages::inside_a_frame
 //! [gallery]: crate::filters
 //! [folder]: crate::pages::all_of_a_folder
 //! [linear_light]: crate::pages::linear_light
@@ -93,7 +94,7 @@ pub use face::picture::{
 pub use face::stream::{Results, Stream};
 pub use face::template::{TemplateBuilder, TemplateFilter};
 #[cfg(feature = "gpu")]
-pub use face::textures::{TextureCost, TextureFilter, TextureKernel};
+pub use face::textures::{TextureBlur, TextureCost, TextureFilter, TextureKernel};
 pub use face::unsharp::{UnsharpBuilder, UnsharpFilter};
 pub use format::FrameSample;
 #[cfg(feature = "gpu")]

@@ -10,6 +10,9 @@ pub mod how_it_chooses {}
 #[doc = include_str!("../docs/correctness.md")]
 pub mod correctness {}
 
+#[doc = include_str!("../docs/in-a-frame.md")]
+pub mod inside_a_frame {}
+
 #[doc = include_str!("../docs/peers.md")]
 pub mod same_words {}
 

@@ -218,7 +218,8 @@ impl Context {
         if self.theirs { self.ask() } else { self.check_known() }
     }
 
-    fn check_known(&self) -> Result<()> {
+    /// An error where it is known that the device was lost.
+    pub(crate) fn check_known(&self) -> Result<()> {
         match self.lost.get() {
             Some(reason) => Err(Error::device_lost(reason.clone())),
             None => Ok(()),

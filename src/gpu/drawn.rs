@@ -2,7 +2,9 @@
 
 use crate::error::Result;
 use crate::gpu::context::Context;
+use crate::gpu::shaders;
 use crate::gpu::texture::Rectangle;
+use crate::plan::gpu::stored::Texels;
 
 /// What draws into textures of one format.
 #[derive(Clone, Debug)]
@@ -11,12 +13,31 @@ pub(crate) struct Compiled {
     pub layout: wgpu::BindGroupLayout,
 }
 
-pub(super) const SOURCE: &str = include_str!("../../shaders/draw.wgsl");
+/// The shader, behind what it knows of colours.
+fn source() -> String {
+    let colours = include_str!("../../shaders/colours.wgsl");
+    [&shaders::meant("LOADED", Texels::default()), colours, include_str!("../../shaders/draw.wgsl")]
+        .join("\n")
+}
+
+/// What 1 is stored as: of colours, and of alpha.
+fn levels(format: wgpu::TextureFormat) -> [f64; 2] {
+    use wgpu::TextureFormat::*;
+    match format {
+        Rgb10a2Unorm => [1023.0, 3.0],
+        R8Unorm | Rg8Unorm | Rgba8Unorm | Rgba8UnormSrgb | Bgra8Unorm | Bgra8UnormSrgb => {
+            [255.0; 2]
+        }
+        R16Unorm | Rg16Unorm | Rgba16Unorm => [65535.0; 2],
+        _ => [0.0; 2],
+    }
+}
 
 /// Compiles; called by [`Context::drawn`] once for each format.
 pub(super) fn compile(context: &Context, format: wgpu::TextureFormat) -> Result<Compiled> {
     let label = Some("convolve draw");
     let device = &context.device;
+    let [colours, alpha] = levels(format);
     context.counters.pipelines.add(1);
     context.guarded(|| {
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
@@ -34,7 +55,7 @@ pub(super) fn compile(context: &Context, format: wgpu::TextureFormat) -> Result<
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
-            source: wgpu::ShaderSource::Wgsl(SOURCE.into()),
+            source: wgpu::ShaderSource::Wgsl(source().into()),
         });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label,
@@ -56,7 +77,14 @@ pub(super) fn compile(context: &Context, format: wgpu::TextureFormat) -> Result<
             fragment: Some(wgpu::FragmentState {
                 module: &module,
                 entry_point: Some("main"),
-                compilation_options: Default::default(),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &[
+                        ("LEVELS", colours),
+                        ("ALPHA_LEVELS", alpha),
+                        ("ENCODED", f64::from(u8::from(format.is_srgb()))),
+                    ],
+                    ..Default::default()
+                },
                 targets: &[Some(format.into())],
             }),
             multiview_mask: None,
@@ -99,11 +127,12 @@ mod tests {
 
     #[test]
     fn the_shader_is_valid() {
-        let module = naga::front::wgsl::parse_str(SOURCE)
-            .unwrap_or_else(|e| panic!("{}", e.emit_to_string(SOURCE)));
+        let source = source();
+        let module = naga::front::wgsl::parse_str(&source)
+            .unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
         Validator::new(ValidationFlags::all(), Capabilities::empty())
             .validate(&module)
-            .unwrap_or_else(|e| panic!("{}", e.emit_to_string(SOURCE)));
+            .unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
         let names: Vec<_> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["corner", "main"]);
     }

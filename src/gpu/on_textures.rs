@@ -15,7 +15,7 @@ use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
 use crate::plan::gpu::launch::Variant;
 use crate::plan::gpu::schedule::Taps;
-use crate::plan::gpu::textures::{At, Band, Dispatch};
+use crate::plan::gpu::textures::{At, Band, Designs, Dispatch, SCRATCHES, scratches};
 use crate::problem::extension::Extension;
 use crate::util::lru::LruCache;
 
@@ -60,6 +60,8 @@ pub(crate) struct Frame<'a> {
     pub extension: &'a Extension<f32>,
     pub kernel: &'a Kernel<f32>,
     pub terms: usize,
+    /// Its taps on coarser grids, if it runs there.
+    pub designs: Option<&'a Designs>,
     /// Whether the taps are others than the filter's own.
     pub changed: bool,
     pub source: &'a wgpu::TextureView,
@@ -109,12 +111,21 @@ impl OnTextures {
     /// Records it, all or nothing. To be called where wgpu's errors are caught.
     pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder, frame: &Frame) -> Result<()> {
         let context = &self.context;
-        let made = || Weights::new(frame.extension, frame.kernel, frame.terms);
+        let made = || {
+            let weights = Weights::new(frame.extension, frame.kernel, frame.terms)?;
+            Ok::<_, Error>(weights.on_coarse_grids(frame.designs))
+        };
         let mut changed: HashMap<&Taps, (Slot, u64)> = HashMap::new();
         let mut slots: Vec<Slot> = Vec::new();
         let mut ready = Vec::new();
+        // Once for all: another thread may have larger ones made meanwhile.
+        let mut scratch = [const { None }; SCRATCHES];
+        for (number, bytes) in scratches(frame.bands).into_iter().enumerate() {
+            if bytes > 0 {
+                scratch[number] = Some(context.scratch.buffer(context, number, bytes)?);
+            }
+        }
         for band in frame.bands {
-            let scratch = band.scratch();
             for dispatch in &band.dispatches {
                 if frame.changed
                     && dispatch.taps != Taps::None
@@ -128,6 +139,7 @@ impl OnTextures {
                     &dispatch.geometry,
                     &dispatch.launch,
                     starts(frame, band, dispatch),
+                    dispatch.mended.as_ref().map_or(&[], |axes| axes),
                 );
                 let params = context.slots.filled(context, bytemuck::bytes_of(&params))?;
                 let weights = match (&dispatch.taps, changed.get(&dispatch.taps)) {
@@ -143,21 +155,20 @@ impl OnTextures {
                     }
                 };
                 let end = |at: At| match at {
-                    At::Source => Ok(End::Texture(frame.source.clone())),
-                    At::Destination => Ok(End::Texture(frame.stored.clone())),
+                    At::Source => End::Texture(frame.source.clone()),
+                    At::Destination => End::Texture(frame.stored.clone()),
                     At::Scratch(number) => {
-                        let span = context.scratch.buffer(context, number, scratch[number])?;
-                        Ok(End::Buffer(span))
+                        End::Buffer(scratch[number].clone().expect("some dispatch writes it"))
                     }
                 };
                 let Compiled { pipeline, layout } = self.compiled(&dispatch.launch.variant)?;
                 let bound = Bound {
                     layout,
                     params: params.buffer().clone(),
-                    from: (dispatch.from != dispatch.to).then(|| end(dispatch.from)).transpose()?,
+                    from: (dispatch.from != dispatch.to).then(|| end(dispatch.from)),
                     weights: weights.as_ref().map(|(buffer, bytes, _)| (buffer.clone(), *bytes)),
-                    to: end(dispatch.to)?,
-                    besides: dispatch.also.map(end).transpose()?,
+                    to: end(dispatch.to),
+                    besides: dispatch.also.map(end),
                 };
                 let offsets = [params.offset(), weights.map_or(0, |(_, _, offset)| offset)];
                 let group = self.bindings.get(bound, |bound| bound.bind(context))?;
@@ -216,7 +227,7 @@ fn starts(frame: &Frame, band: &Band, dispatch: &Dispatch) -> Starts {
     let ([input_x, input_y], input_width) = frame.input;
     let Rectangle { origin: [output_x, output_y], size: [output_width, _] } = frame.output;
     let (input_row, output_row) = (band.first_input_row as u32, band.first_output_row as u32);
-    let of_input = dispatch.from == At::Source;
+    let of_input = [Some(dispatch.from), dispatch.also].contains(&Some(At::Source));
     let of_output = dispatch.to == At::Destination;
     Starts {
         samples: [0, 0],
@@ -239,9 +250,8 @@ pub(crate) fn check_source(format: wgpu::TextureFormat, features: wgpu::Features
     )))
 }
 
-/// An error where the colours of texels count by their alpha, which this kernel makes something else of.
-pub(crate) fn check_keeps_constants(kernel: &Kernel<f32>) -> Result<()> {
-    let sum = kernel.taps.iter().map(|&tap| f64::from(tap)).sum::<f64>();
+/// An error where the colours of texels count by their alpha, which a kernel of this sum makes something else of.
+pub(crate) fn check_keeps_constants(sum: f64) -> Result<()> {
     // Written so that a sum that is no number does not keep constants.
     if (sum - 1.0).abs() <= 1e-3 {
         return Ok(());

@@ -59,15 +59,22 @@ impl Starts {
 }
 
 impl Params {
-    /// The parameters of a dispatch whose samples start there. Every number fits: the launch exists.
-    pub(crate) fn new(geometry: &Geometry, launch: &Launch, starts: Starts) -> Self {
+    /// The parameters of a dispatch whose samples start there, and of other axes that it reads along. Every
+    /// number fits: the launch exists.
+    pub(crate) fn new(
+        geometry: &Geometry,
+        launch: &Launch,
+        starts: Starts,
+        others: &[geometry::Axis],
+    ) -> Self {
         let [input_start, output_start] = starts.samples;
         let [input_origin, output_origin] = starts.origins;
         // The shaders see two axes at least.
         let one = (geometry.rank() == 1).then(geometry::Axis::one_sample);
         let axes: Vec<&geometry::Axis> = one.iter().chain(&geometry.axes).collect();
+        let rank = axes.len() as u32;
         let mut params = Self {
-            rank: axes.len() as u32,
+            rank,
             input_start: input_start as u32,
             output_start: output_start as u32,
             tiles: launch.tiles.map(|n| n as u32),
@@ -78,7 +85,7 @@ impl Params {
             widths: starts.widths,
             ..Self::default()
         };
-        for (to, axis) in params.axes.iter_mut().zip(axes) {
+        for (to, axis) in params.axes.iter_mut().zip(axes.into_iter().chain(others)) {
             *to = Axis {
                 positions: axis.n as i32,
                 channels: axis.channels as i32,

@@ -108,7 +108,12 @@ impl<A: Element> Passes<A> {
                 ];
                 let params = [[0, 0], in_whole].map(|starts| {
                     let starts = Starts::at(starts);
-                    params.push(bytemuck::bytes_of(&Params::new(&stage.geometry, launch, starts)))
+                    params.push(bytemuck::bytes_of(&Params::new(
+                        &stage.geometry,
+                        launch,
+                        starts,
+                        &[],
+                    )))
                 });
                 let layout = context.pipelines.layout(&launch.variant)?;
                 let (groups, from, to, also) = (launch.groups, *from, *to, *also);

@@ -10,9 +10,9 @@ use crate::gpu::counts::Counters;
 use crate::gpu::shaders;
 use crate::gpu::texture::texture_format;
 use crate::plan::GpuSettings;
-use crate::plan::gpu::launch::{Types, Variant};
+use crate::plan::gpu::launch::{Shader, Types, Variant};
 use crate::plan::gpu::stored::Stored;
-use crate::plan::gpu::transform::BlockPass;
+use crate::plan::gpu::transform::{BlockPass, Transform};
 use crate::util::disk;
 use crate::util::lru::LruCache;
 
@@ -26,7 +26,16 @@ pub(crate) const BINDINGS: u32 = 4;
 
 /// What the layout of a variant's bindings depends on: input and output, whether weights are in uniform
 /// memory, and whether something else is read.
-type Layout = (Stored, bool, Stored, bool);
+type Layout = (Stored, bool, Stored, Option<Besides>);
+
+/// What a shader reads besides its input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Besides {
+    /// What is between two passes.
+    Buffer,
+    /// The caller's texture.
+    Texture,
+}
 
 /// Layouts that are kept: about as many as there are.
 const LAYOUTS: usize = 32;
@@ -165,22 +174,27 @@ pub(super) fn storage(read_only: bool) -> wgpu::BindingType {
     buffer(wgpu::BufferBindingType::Storage { read_only }, false)
 }
 
-/// Whether a shader reads what is between two passes, besides its input.
-fn reads_besides(variant: &Variant) -> bool {
-    variant.shader.transform().is_some_and(|transform| transform.pass == BlockPass::Back)
+/// What a shader reads besides its input.
+fn reads_besides(variant: &Variant) -> Option<Besides> {
+    match variant.shader {
+        Shader::Fft(Transform { pass: BlockPass::Back, .. }) => Some(Besides::Buffer),
+        Shader::Resample(Some(_)) => Some(Besides::Texture),
+        _ => None,
+    }
 }
 
 /// The bindings of a shader, in their order: parameters, input, weights, output, and what else it reads.
 fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType> {
     let view_dimension = wgpu::TextureViewDimension::D2;
+    let texture = wgpu::BindingType::Texture {
+        // Texels are loaded, not interpolated.
+        sample_type: wgpu::TextureSampleType::Float { filterable: false },
+        view_dimension,
+        multisampled: false,
+    };
     let input = match input {
         Stored::Elements(_) | Stored::Packed { .. } => storage(true),
-        Stored::Texture { .. } | Stored::StorageTexture(..) => wgpu::BindingType::Texture {
-            // Texels are loaded, not interpolated.
-            sample_type: wgpu::TextureSampleType::Float { filterable: false },
-            view_dimension,
-            multisampled: false,
-        },
+        Stored::Texture { .. } | Stored::StorageTexture(..) => texture,
     };
     // These two lie elsewhere from dispatch to dispatch.
     let readable = wgpu::BufferBindingType::Storage { read_only: true };
@@ -194,7 +208,10 @@ fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType>
         },
         _ => storage(false),
     };
-    let besides = besides.then(|| storage(true));
+    let besides = besides.map(|besides| match besides {
+        Besides::Buffer => storage(true),
+        Besides::Texture => texture,
+    });
     [params, input, weights, output].into_iter().chain(besides).collect()
 }
 

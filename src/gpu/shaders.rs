@@ -8,7 +8,7 @@ use crate::plan::gpu::stored::{Stored, Texels};
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 28] = [
+pub(crate) const SOURCES: [&str; 31] = [
     include_str!("../../shaders/colours.wgsl"),
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
@@ -28,6 +28,9 @@ pub(crate) const SOURCES: [&str; 28] = [
     include_str!("../../shaders/load_elements.wgsl"),
     include_str!("../../shaders/load_packed.wgsl"),
     include_str!("../../shaders/load_texture.wgsl"),
+    include_str!("../../shaders/mend_nothing.wgsl"),
+    include_str!("../../shaders/mend_texels.wgsl"),
+    include_str!("../../shaders/resample.wgsl"),
     include_str!("../../shaders/round_f16.wgsl"),
     include_str!("../../shaders/round_nothing.wgsl"),
     include_str!("../../shaders/scalars.wgsl"),
@@ -65,10 +68,14 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
     };
     let staging = match variant.shader {
         Shader::Direct2d | Shader::Separable2d => include_str!("../../shaders/staging.wgsl"),
-        Shader::DirectStrided | Shader::DirectNd | Shader::Convert | Shader::Fft(_) => "",
+        Shader::DirectStrided
+        | Shader::DirectNd
+        | Shader::Convert
+        | Shader::Resample(_)
+        | Shader::Fft(_) => "",
     };
     let tiles = match variant.shader {
-        Shader::DirectNd | Shader::Convert | Shader::Fft(_) => "",
+        Shader::DirectNd | Shader::Convert | Shader::Resample(_) | Shader::Fft(_) => "",
         _ => include_str!("../../shaders/tiles.wgsl"),
     };
     let method = match variant.shader {
@@ -77,6 +84,13 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
         Shader::DirectNd => include_str!("../../shaders/direct_nd.wgsl"),
         Shader::Separable2d => include_str!("../../shaders/separable_2d.wgsl"),
         Shader::Convert => include_str!("../../shaders/convert.wgsl"),
+        Shader::Resample(mended) => {
+            let mend = match mended {
+                Some(_) => include_str!("../../shaders/mend_texels.wgsl"),
+                None => include_str!("../../shaders/mend_nothing.wgsl"),
+            };
+            &[mend, include_str!("../../shaders/resample.wgsl")].join("\n")
+        }
         Shader::Fft(transform) => &fft::source(variant, &transform),
     };
     let Types { input, output, .. } = variant.types;
@@ -84,9 +98,16 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
     let enable = if [input, output].contains(&half) { "enable f16;\n" } else { "" };
     let extended = include_str!("../../shaders/extended.wgsl");
     let (sizes, unrolled) = (sizes(variant), unrolled::lines(variant));
-    let colours = match input.is_texture() || output.is_texture() {
-        true => include_str!("../../shaders/colours.wgsl"),
-        false => "",
+    let read = match (input, variant.shader) {
+        (Stored::Texture { texels, .. }, _) | (_, Shader::Resample(Some(texels))) => Some(texels),
+        // A shader that stores has the same colours.
+        _ => output.is_texture().then(Texels::default),
+    };
+    let colours = match read {
+        Some(texels) => {
+            &[&meant("LOADED", texels), include_str!("../../shaders/colours.wgsl")].join("\n")
+        }
+        None => "",
     };
     let parts = [
         enable, element, arithmetic, &sizes, extended, colours, &load, &store, tiles, staging,
@@ -108,8 +129,8 @@ fn load(variant: &Variant) -> Option<String> {
             format!("const LOADED_BITS: u32 = {bits}u;"),
             include_str!("../../shaders/load_packed.wgsl"),
         ),
-        Stored::Texture { channels, texels } => (
-            format!("const LOADED_CHANNELS: u32 = {channels}u;\n{}", meant("LOADED", texels)),
+        Stored::Texture { channels, .. } => (
+            format!("const LOADED_CHANNELS: u32 = {channels}u;"),
             include_str!("../../shaders/load_texture.wgsl"),
         ),
         Stored::StorageTexture(..) => return None,
@@ -143,7 +164,9 @@ fn store(variant: &Variant) -> Option<String> {
             (
                 format!(
                     "{output}\nconst STORED_CHANNELS: u32 = {channels}u;\n\
-                     const STORED_LEVELS: f32 = {levels:?};\n{}",
+                     const STORED_LEVELS: f32 = {levels:?};\n\
+                     const STORED_HALVES: bool = {};\n{}",
+                    format.is_half(),
                     meant("STORED", texels)
                 ),
                 include_str!("../../shaders/store_texture.wgsl"),
@@ -155,7 +178,7 @@ fn store(variant: &Variant) -> Option<String> {
 }
 
 /// What texels mean, as constants.
-fn meant(end: &str, Texels { weighed, premultiplied, encoded }: Texels) -> String {
+pub(super) fn meant(end: &str, Texels { weighed, premultiplied, encoded }: Texels) -> String {
     let constant = |(name, value)| format!("const {end}_{name}: bool = {value};");
     let all = [("WEIGHED", weighed), ("PREMULTIPLIED", premultiplied), ("ENCODED", encoded)];
     all.map(constant).join("\n")

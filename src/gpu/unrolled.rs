@@ -14,9 +14,11 @@ pub(super) fn lines(variant: &Variant) -> String {
     let Variant { shader, registers, unrolled, rest, step, .. } = variant;
     let [rows, quads] = *registers;
     match shader {
-        Shader::DirectNd | Shader::DirectStrided | Shader::Convert | Shader::Fft(_) => {
-            String::new()
-        }
+        Shader::DirectNd
+        | Shader::DirectStrided
+        | Shader::Convert
+        | Shader::Resample(_)
+        | Shader::Fft(_) => String::new(),
         Shader::Direct2d => [
             sums(rows, quads),
             add("add_row", "stage", "tap_quads()", *registers, *unrolled, *step),

@@ -1,15 +1,18 @@
 //! Weights as the shaders read them: the values outside, then rows of taps in whole quads.
 
+use num_complex::Complex;
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use crate::element::wider::{Wider, widened};
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
 use crate::gpu::spectrum::{self, Spectrum};
+use crate::kernel::coarse::CoarseAxis;
 use crate::kernel::{Factors, Kernel};
 use crate::plan::gpu::launch::{MAX_RANK, QUAD};
-use crate::plan::gpu::schedule::Taps;
+use crate::plan::gpu::schedule::{CoarsePass, Taps};
 use crate::plan::gpu::transform::Transform;
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Axis;
@@ -20,6 +23,8 @@ pub(super) struct Weights<'a, A> {
     extension: Extension<A>,
     kernel: Vec<A>,
     terms: &'a [Factors<A>],
+    /// On coarser grids, where those are asked for.
+    coarse: Option<&'a [Arc<CoarseAxis>; 2]>,
     /// Once some stage has asked for it.
     spectrum: OnceCell<Spectrum>,
 }
@@ -42,7 +47,12 @@ impl<'a, A: Element> Weights<'a, A> {
             });
         }
         let (extension, kernel) = (extension.widened()?, widened(&kernel.taps)?);
-        Ok(Self { extension, kernel, terms: found, spectrum: OnceCell::new() })
+        Ok(Self { extension, kernel, terms: found, coarse: None, spectrum: OnceCell::new() })
+    }
+
+    /// With taps for coarser grids.
+    pub(super) fn on_coarse_grids(self, coarse: Option<&'a [Arc<CoarseAxis>; 2]>) -> Self {
+        Self { coarse, ..self }
     }
 
     /// A buffer of weights.
@@ -96,6 +106,35 @@ impl<'a, A: Element> Weights<'a, A> {
                     .flat_map(|term| [(&term[outer + 1][..], inner), (&term[outer][..], 1)])
                     .collect();
                 packed(&values.concat(), &rows)
+            }
+            Taps::Coarse { axis, pass } => {
+                let designs = self.coarse.expect("grids of its own");
+                let rounded = |taps: &[f64]| {
+                    let taps_of = taps.iter().map(|&tap| A::from_complex(Complex::new(tap, 0.0)));
+                    memory::collected(taps_of, taps.len(), WHAT)
+                };
+                let CoarseAxis { down, taps, up, reads, .. } = &*designs[axis];
+                let mut outside = vec![A::default(); 4];
+                match pass {
+                    CoarsePass::Down => {
+                        // What lies outside of rows has been filtered along columns.
+                        let before = rounded(&designs[0].down)?;
+                        outside[axis] = match axis {
+                            0 => values[0],
+                            _ => before
+                                .iter()
+                                .fold(A::default(), |sum, &tap| sum.mul_add(tap, values[1])),
+                        };
+                        packed(&outside, &[(&rounded(down)?, down.len())])
+                    }
+                    CoarsePass::Coarse => packed(&outside, &[(&rounded(taps)?, taps.len())]),
+                    CoarsePass::Up => {
+                        // Behind its own are the kernel's, for what is summed anew.
+                        outside[2..].copy_from_slice(values);
+                        let [y, x] = [0, 1].map(|axis| &self.terms[0][axis][..]);
+                        packed(&outside, &[(&rounded(up)?, *reads), (y, y.len()), (x, x.len())])
+                    }
+                }
             }
             Taps::Axis { term, axis } => {
                 // What lies outside along this axis has been filtered along those behind it.

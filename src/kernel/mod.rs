@@ -82,6 +82,13 @@ impl<A: Element> Kernel<A> {
         Ok(Self { taps, facts, terms, made: Arc::default() })
     }
 
+    /// One outer product, for whoever reads its factors alone: there are no other taps.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn of_factors(factors: Factors<A::Summed>) -> Self {
+        let terms = Terms::Native(vec![factors]);
+        Self { taps: Vec::new(), facts: KernelFacts::unknown(0), terms, made: Arc::default() }
+    }
+
     /// What is no kernel itself, but will be run over by one: there is nothing to search it for.
     pub(crate) fn unsearched(taps: Vec<A>, facts: KernelFacts) -> Self {
         Self { taps, facts, terms: Terms::Native(Vec::new()), made: Arc::default() }
@@ -119,9 +126,9 @@ fn coarsened<W: Element>(
                 len => memory::copied(&taps[..len], "the kernel along its one axis"),
             };
             let factors = shape.iter().map(along).collect::<Result<_>>()?;
-            coarse::coarsen(&factors, facts.sum, allowed)
+            coarse::coarsen(&factors, facts.sum, allowed, None)
         }
-        ([factors], _) => coarse::coarsen(factors, facts.sum, allowed),
+        ([factors], _) => coarse::coarsen(factors, facts.sum, allowed, None),
         _ => refused("the kernel is not one outer product of a vector per axis"),
     }
 }

@@ -385,3 +385,57 @@ fn what_cannot_be_is_said() {
     let error = caller.run(|encoder| swapped.encode(encoder, &good, &large));
     assert!(matches!(error, Err(Error::Inadmissible { .. })));
 }
+
+/// Bytes and words of 16 bits as they are in buffers: dense, with gaps, in place.
+#[test]
+fn packed_samples() {
+    fn over<T: convolve::FrameSample<f32> + bytemuck::Pod + PartialEq + std::fmt::Debug>(
+        convolver: &Convolver,
+        from: fn(usize) -> T,
+    ) {
+        let caller = Caller::of(convolver);
+        let mut random = Random::new(3);
+        let kernel = Array2::from_shape_fn((3, 5), |(i, j)| (1 + (i + 2 * j) % 4) as f32 / 32.0);
+        let (height, width) = (21, 28);
+        let filter = convolver.filter(&kernel).boundary(Boundary::Mirror).device(Device::Gpu);
+        let filter = filter.for_shape((height, width)).expect("admissible");
+        let x = Array2::from_shape_simple_fn((height, width), || from(random.below(1 << 16)));
+        let exact = filter.apply_of::<T>(&x).expect("runs");
+        let samples = |x: &Array2<T>| bytemuck::cast_slice(x.as_slice().unwrap()).to_vec();
+        let size = size_of::<T>();
+        // Dense.
+        let source = caller.buffer(&samples(&x), USAGE);
+        let target = caller.buffer(&vec![0; height * width * size], USAGE);
+        caller.run(|encoder| filter.encode_of::<T>(encoder, &source, &target)).expect("records");
+        assert_eq!(caller.read(&target), samples(&exact));
+        // Rows farther apart, and behind other things; what is between them stays.
+        let pitch = width + 4;
+        let mut apart = vec![7u8; 8 + height * pitch * size];
+        for (row, samples) in samples(&x).chunks(width * size).enumerate() {
+            apart[8 + row * pitch * size..][..width * size].copy_from_slice(samples);
+        }
+        let source = caller.buffer(&apart, USAGE);
+        let slice = || GpuSlice::new(&source).offset(8).row_pitch(pitch);
+        caller.run(|encoder| filter.encode_of::<T>(encoder, slice(), &target)).expect("records");
+        assert_eq!(caller.read(&target), samples(&exact));
+        // In place.
+        caller.run(|encoder| filter.encode_of::<T>(encoder, slice(), slice())).expect("records");
+        let mut expected = apart;
+        for (row, samples) in samples(&exact).chunks(width * size).enumerate() {
+            expected[8 + row * pitch * size..][..width * size].copy_from_slice(samples);
+        }
+        assert_eq!(caller.read(&source), expected);
+    }
+    let Some(convolver) = gpu() else { return };
+    over::<u8>(convolver, |value| value as u8);
+    over::<u16>(convolver, |value| value as u16);
+    let caller = Caller::of(convolver);
+    let filter = convolver.filter(&Array2::<f32>::ones((3, 3))).for_shape((4, 6));
+    let filter = filter.expect("admissible");
+    let buffer = caller.buffer(&[0; 64], USAGE);
+    let refused = caller.run(|encoder| filter.encode_of::<i16>(encoder, &buffer, &buffer));
+    assert!(refused.expect_err("no words").to_string().contains("u8, u16"), "{filter:?}");
+    let gaps = GpuSlice::new(&buffer).row_pitch(7);
+    let refused = caller.run(|encoder| filter.encode_of::<u8>(encoder, gaps, &buffer));
+    assert!(refused.expect_err("odd rows").to_string().contains("whole words of 4 bytes"));
+}

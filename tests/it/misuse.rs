@@ -174,9 +174,9 @@ fn a_mip_level_has_its_own_size() {
     let [from, to] = [&source, &destination].map(|texture| GpuTexture::new(texture).mip_level(1));
 
     let mut encoder = encoder(&gpu);
-    let error = refused(whole.encode_texture(&mut encoder, from, to));
+    let error = refused(whole.encode_texture(&mut encoder, &source, to));
     assert!(error.contains("32 x 24") && error.contains("16 x 12 in mip level 1"), "{error}");
-    let error = refused(half.encode_texture(&mut encoder, &source, &destination));
+    let error = refused(half.encode_texture(&mut encoder, from, &destination));
     assert!(error.contains("16 x 12") && error.contains("got 32 x 24"), "{error}");
     let error = refused(half.encode_texture(&mut encoder, from.mip_level(2), to));
     assert!(error.contains("below 2, got 2"), "{error}");

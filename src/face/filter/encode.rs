@@ -7,7 +7,9 @@ use super::Filter;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::face::textures::TextureFilter;
+use crate::format::FrameSample;
 use crate::gpu::context::Context;
+use crate::gpu::host::Host;
 use crate::gpu::on_buffers::{BuffersKey, OnBuffers};
 use crate::gpu::{GpuSlice, GpuTexture};
 use crate::plan::GpuKind;
@@ -83,15 +85,47 @@ impl<A: Element, D: Dimension> Filter<A, D> {
         source: impl Into<GpuSlice<'a>>,
         destination: impl Into<GpuSlice<'a>>,
     ) -> Result<()> {
+        self.encode_of::<A>(encoder, source, destination)
+    }
+
+    /// [`Filter::encode`] of samples that are stored otherwise: `u8` or `u16` for a filter of `f32`, packed
+    /// into the words of a buffer as they are in host memory. They are read and written by the method
+    /// itself; results are rounded to the nearest value and saturated.
+    ///
+    /// Arrays of bytes that have gaps, or change in place, have rows of whole words of 4 bytes.
+    ///
+    /// ```no_run
+    /// # fn frame(filter: convolve::Filter<f32, ndarray::Ix3>, encoder: &mut convolve::wgpu::CommandEncoder,
+    /// #     video: convolve::wgpu::Buffer, blurred: convolve::wgpu::Buffer) -> convolve::Result<()> {
+    /// // Frames of height x width x 3 bytes.
+    /// filter.encode_of::<u8>(encoder, &video, &blurred)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Filter::encode`]; [`Error::Inadmissible`] for samples that shaders have no words for.
+    pub fn encode_of<'a, T: FrameSample<A>>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        source: impl Into<GpuSlice<'a>>,
+        destination: impl Into<GpuSlice<'a>>,
+    ) -> Result<()> {
+        if !Host::<A>::takes::<T>() {
+            return Err(Error::Inadmissible {
+                wanted: format!("samples of {} in buffers", std::any::type_name::<T>()),
+                reason: "shaders read and write u8, u16 and the filter's own type".into(),
+            });
+        }
         let (source, destination) = (source.into(), destination.into());
         let (passes, seconds) = self.recorded()?;
         let context = passes.context().clone();
         context.check_shown()?;
         let key = BuffersKey {
             device: context.id,
-            source: source.layout("source", self.input.slice(), size_of::<A>())?,
-            destination: destination.layout("destination", self.output.slice(), size_of::<A>())?,
+            source: source.layout("source", self.input.slice(), size_of::<T>())?,
+            destination: destination.layout("destination", self.output.slice(), size_of::<T>())?,
             in_place: source.buffer == destination.buffer,
+            bits: T::PACKED,
         };
         if passes.copies() {
             source.check_usage("source", wgpu::BufferUsages::COPY_SRC)?;

@@ -1,6 +1,6 @@
 //! From two textures to what is dispatched for them.
 
-use super::{Planned, TextureFilter, problem};
+use super::{Planned, TextureFilter, Weighing, problem};
 use crate::error::{Error, Result};
 use crate::face::filter::check_length;
 use crate::gpu::GpuTexture;
@@ -9,9 +9,8 @@ use crate::gpu::on_textures::{Frame, check_keeps_constants, check_source};
 use crate::gpu::texture::{
     Rectangle, drawable, scratch_format, texel_bytes, texel_format, texture_format,
 };
-use crate::kernel::Kernel;
 use crate::plan::gpu::stored::{Stored, TexelFormat};
-use crate::plan::gpu::textures::{At, Band, SCRATCHES, bands};
+use crate::plan::gpu::textures::{At, Band, Chosen, Designs, bands, scratches};
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Geometry;
 
@@ -37,6 +36,8 @@ pub struct TextureCost {
 pub(super) struct Job<'a> {
     source: GpuTexture<'a>,
     destination: GpuTexture<'a>,
+    /// On coarser grids, if it runs there.
+    designs: Option<&'a Designs>,
     bands: Vec<Band>,
     extension: Extension<f32>,
     /// Column and row that the input begins at, its texels, and those of a row of it.
@@ -62,13 +63,13 @@ impl Way {
 }
 
 impl TextureFilter {
-    /// Checks a call, and finds out what it dispatches.
+    /// Checks a call with these taps, and finds out what it dispatches.
     pub(super) fn job<'a>(
         &self,
         planned: &Planned,
         source: GpuTexture<'a>,
         destination: GpuTexture<'a>,
-        kernel: &Kernel<f32>,
+        taps: Weighing<'a>,
     ) -> Result<Job<'a>> {
         let context = &planned.context;
         context.check_shown()?;
@@ -96,33 +97,35 @@ impl TextureFilter {
         let channels = way.format().channels();
         let [from, to] = [source.texels(), destination.texels()];
         if from.weighed || to.weighed {
-            check_keeps_constants(kernel)?;
+            check_keeps_constants(taps.sum)?;
         }
         let stored =
             [Stored::Texture { channels, texels: from }, Stored::StorageTexture(way.format(), to)];
         let boundary = self.options.boundary.resolve("boundary", 2)?;
         let values = boundary.iter().map(|boundary| boundary.value()).collect();
         let geometry = Geometry { axes: problem.axes };
-        let bands = bands(&planned.schedule, &geometry, stored, &context.capabilities());
+        let suits = |designs: &&Designs| Chosen::Coarse(designs).suits(&geometry, stored);
+        let designs = taps.designs.filter(suits);
+        let chosen = designs.map_or(Chosen::Scheduled(&planned.schedule), Chosen::Coarse);
+        let bands = bands(chosen, &geometry, stored, &context.capabilities());
         let bands = bands.map_err(Error::gpu_memory)?;
         let texels = u64::from(size[0]) * u64::from(size[1]);
         let extension = Extension { geometry, values };
         let input = (origin, texels, size[0]);
-        Ok(Job { source, destination, bands, extension, input, output, way })
+        Ok(Job { source, destination, designs, bands, extension, input, output, way })
     }
 
     /// Records with these taps, or the filter's own.
     pub(super) fn encode_taps(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        taps: Option<&Kernel<f32>>,
+        taps: Weighing,
         source: GpuTexture,
         destination: GpuTexture,
     ) -> Result<()> {
         let planned = self.planned()?;
-        let kernel = taps.unwrap_or(&self.kernel);
-        let job = self.job(&planned, source, destination, kernel)?;
-        let Job { bands, extension, input, output, way, .. } = &job;
+        let job = self.job(&planned, source, destination, taps)?;
+        let Job { designs, bands, extension, input, output, way, .. } = &job;
         let context = &planned.context;
         let [width, height] = output.size;
         let samples = f64::from(width) * f64::from(height) * way.format().channels() as f64;
@@ -148,12 +151,14 @@ impl TextureFilter {
             for texture in [source.texture, destination.texture] {
                 context.check_texture(texture)?;
             }
+            let terms = designs.map_or(planned.schedule.terms, |_| 1);
             let frame = Frame {
                 bands,
                 extension,
-                kernel,
-                terms: planned.schedule.terms,
-                changed: taps.is_some(),
+                kernel: taps.kernel,
+                terms,
+                designs: *designs,
+                changed: taps.changed,
                 source: &from,
                 input: (input.0, input.2),
                 stored: &stored,
@@ -180,29 +185,22 @@ impl Job<'_> {
         let mut cost = TextureCost::default();
         let stored = stored_bytes(self.way.format());
         let outputs = self.output.size.map(u64::from).iter().product::<u64>();
-        let mut most = [0; SCRATCHES];
-        for band in &self.bands {
-            for (most, bytes) in most.iter_mut().zip(band.scratch()) {
-                *most = (*most).max(bytes);
-            }
-            for dispatch in &band.dispatches {
-                let channels = self.way.format().channels() as u64;
-                let numbers = |samples: usize, texel: u64| samples as u64 / channels * texel;
-                let single = size_of::<f32>() as u64;
-                let bytes = |at: At, samples: usize| match at {
-                    At::Source => numbers(samples, texel_bytes(self.source.seen_as())),
-                    At::Destination => numbers(samples, stored),
-                    At::Scratch(_) => samples as u64 * single,
-                };
-                cost.dispatches += 1;
-                cost.read += bytes(dispatch.from, dispatch.geometry.input_len());
-                cost.written += bytes(dispatch.to, dispatch.geometry.output_len());
-                if let Some(also) = dispatch.also {
-                    cost.read += bytes(also, dispatch.geometry.output_len());
-                }
+        let channels = self.way.format().channels() as u64;
+        let bytes = |at: At, samples: usize| match at {
+            At::Source => samples as u64 / channels * texel_bytes(self.source.seen_as()),
+            At::Destination => samples as u64 / channels * stored,
+            At::Scratch(_) => (samples * size_of::<f32>()) as u64,
+        };
+        for dispatch in self.bands.iter().flat_map(|band| &band.dispatches) {
+            cost.dispatches += 1;
+            cost.read += bytes(dispatch.from, dispatch.geometry.input_len());
+            cost.written += bytes(dispatch.to, dispatch.geometry.output_len());
+            // What sums are mended from is read where they are not finite.
+            if let (Some(also), None) = (dispatch.also, &dispatch.mended) {
+                cost.read += bytes(also, dispatch.geometry.output_len());
             }
         }
-        cost.scratch = most.iter().sum();
+        cost.scratch = scratches(&self.bands).iter().sum();
         if let Way::Drawn(_) = self.way {
             cost.draws = 1;
             cost.read += outputs * stored;

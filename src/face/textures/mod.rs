@@ -1,27 +1,32 @@
 //! Filters of textures in the caller's frame: of any size, with a kernel that may change.
 
+mod blur;
 mod job;
+mod taps;
 
-use ndarray::{ArcArray2, ArrayRef, Ix2};
+use ndarray::{ArcArray2, Ix2};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
 use crate::face::convolver::Convolver;
-use crate::face::filter::canonical_kernel;
 use crate::gpu::GpuTexture;
 use crate::gpu::context::Context;
 use crate::gpu::on_textures::OnTextures;
 use crate::gpu::texture::ViewKey;
 use crate::kernel::Kernel;
 use crate::plan::gpu::schedule::Schedule;
+use crate::plan::gpu::textures::Designs;
 use crate::plan::{Plan, Recipe, Request};
 use crate::problem::{Options, Problem};
 use crate::prove::check::Check;
 use crate::util::lru::LruCache;
 use crate::words::{Device, Method};
 
+pub use blur::TextureBlur;
 pub use job::TextureCost;
+pub use taps::TextureKernel;
+use taps::{Weighing, designs, searched, sum};
 
 /// A filter of textures, recorded into the caller's command encoder: nothing is submitted, and nothing
 /// waited for.
@@ -48,6 +53,10 @@ pub struct TextureFilter {
     convolver: Convolver,
     given: ArcArray2<f32>,
     kernel: Kernel<f32>,
+    /// Of all taps.
+    sum: f64,
+    /// Its taps on coarser grids, where it runs there.
+    designs: Option<Designs>,
     options: Options<f32>,
     request: Request,
     /// The device that was asked for.
@@ -66,13 +75,6 @@ struct Planned {
     /// Expected of each output.
     seconds: f64,
     on: OnTextures,
-}
-
-/// Taps for calls of one filter, in place of its own: see [`TextureFilter::encode_with`].
-#[derive(Clone)]
-pub struct TextureKernel {
-    kernel: Arc<Kernel<f32>>,
-    shape: [usize; 2],
 }
 
 /// Views that are kept for one filter: a frame may use one filter in a few places.
@@ -135,20 +137,53 @@ impl TextureFilter {
             asked => asked,
         };
         let asked = request.device;
-        let request = Request { method, device: Device::Gpu, resident: true, ..request };
+        // A tolerance in levels is one of 255 between 0 and 1, and what stands outside.
+        let boundary = options.boundary.resolve("boundary", 2)?;
+        let outside = || boundary.iter().map(|boundary| 255.0 * f64::from(boundary.value()));
+        let levels = [outside().fold(0.0, f64::min), outside().fold(255.0, f64::max)];
+        let (device, levels) = (Device::Gpu, request.tolerance.and(Some(levels)));
+        let request = Request { method, device, resident: true, levels, ..request };
+        request.check_tolerance()?;
         let kernel = searched(&given, &options, request)?;
+        let designs = designs(&kernel, &options, request)?;
         let (planned, views) = (LruCache::new(2), LruCache::new(VIEWS));
-        Ok(Self { convolver, given, kernel, options, request, asked, size, planned, views })
+        let sum = sum(&kernel.taps);
+        Ok(Self {
+            convolver,
+            given,
+            kernel,
+            sum,
+            designs,
+            options,
+            request,
+            asked,
+            size,
+            planned,
+            views,
+        })
     }
 
     /// What is dispatched for textures of the size that was named, why, and what one channel of it should
-    /// cost.
+    /// cost; under a tolerance, where nothing runs on a coarser grid ([`TextureFilter::is_coarse`]).
     ///
     /// # Errors
     /// Those of [`FilterBuilder::for_textures`].
     pub fn plan(&self) -> Result<Plan> {
         let problem = problem(self.size, self.shape(), &self.options)?;
-        self.convolver.plan(&problem, &self.kernel.facts, self.request)
+        let method = match self.request.method {
+            // Where a texture is too small for that.
+            Method::Coarse => Method::Separable,
+            asked => asked,
+        };
+        // A schedule for whatever runs on no coarser grid.
+        let request = Request { method, tolerance: None, levels: None, ..self.request };
+        self.convolver.plan(&problem, &self.kernel.facts, request)
+    }
+
+    /// Whether the kernel runs on a coarser grid, as a tolerance allows
+    /// ([`FilterBuilder::tolerance`]): textures of four channels that are large enough for it then do.
+    pub fn is_coarse(&self) -> bool {
+        self.designs.is_some()
     }
 
     /// Height and width of the kernel.
@@ -160,7 +195,8 @@ impl TextureFilter {
     /// What there is on the device that is there now.
     fn planned(&self) -> Result<Arc<Planned>> {
         let context = self.convolver.devices().gpu_context()?;
-        context.check_alive()?;
+        // A caller's device is not asked in every frame: one that is lost takes whatever is recorded.
+        context.check_known()?;
         self.planned.get(context.id, |_| {
             let plan = self.plan()?;
             let (recipe, cost) =
@@ -178,6 +214,16 @@ impl TextureFilter {
         })
     }
 
+    /// Its own kernel.
+    fn own(&self) -> Weighing<'_> {
+        Weighing {
+            kernel: &self.kernel,
+            sum: self.sum,
+            designs: self.designs.as_ref(),
+            changed: false,
+        }
+    }
+
     /// Compiles what the first call from such a texture to such another one would have to, and records
     /// nothing.
     ///
@@ -188,9 +234,22 @@ impl TextureFilter {
         source: impl Into<GpuTexture<'a>>,
         destination: impl Into<GpuTexture<'a>>,
     ) -> Result<()> {
+        self.prepare_taps(self.own(), source.into(), destination.into())
+    }
+
+    /// The same for such taps.
+    fn prepare_taps(
+        &self,
+        taps: Weighing,
+        source: GpuTexture,
+        destination: GpuTexture,
+    ) -> Result<()> {
         let planned = self.planned()?;
-        let job = self.job(&planned, source.into(), destination.into(), &self.kernel)?;
-        job.prepare(&planned)
+        if taps.designs.is_some() {
+            // What is too small for a coarser grid runs otherwise.
+            self.job(&planned, source, destination, taps.but_fine())?.prepare(&planned)?;
+        }
+        self.job(&planned, source, destination, taps)?.prepare(&planned)
     }
 
     /// What a call from this texture to that one dispatches and moves.
@@ -202,8 +261,18 @@ impl TextureFilter {
         source: impl Into<GpuTexture<'a>>,
         destination: impl Into<GpuTexture<'a>>,
     ) -> Result<TextureCost> {
+        self.cost_of(self.own(), source.into(), destination.into())
+    }
+
+    /// The same with such taps.
+    fn cost_of(
+        &self,
+        taps: Weighing,
+        source: GpuTexture,
+        destination: GpuTexture,
+    ) -> Result<TextureCost> {
         let planned = self.planned()?;
-        Ok(self.job(&planned, source.into(), destination.into(), &self.kernel)?.cost())
+        Ok(self.job(&planned, source, destination, taps)?.cost())
     }
 
     /// Records the convolution of every channel of a texture into the caller's command encoder.
@@ -239,35 +308,7 @@ impl TextureFilter {
         source: impl Into<GpuTexture<'a>>,
         destination: impl Into<GpuTexture<'a>>,
     ) -> Result<()> {
-        self.encode_taps(encoder, None, source.into(), destination.into())
-    }
-
-    /// Taps of the kernel's shape, for [`TextureFilter::encode_with`].
-    ///
-    /// # Errors
-    /// [`Error::Shape`] where the shape is another one; [`Error::Inadmissible`] where the filter's
-    /// method is separable and these taps are not as many outer products.
-    pub fn kernel(&self, taps: &ArrayRef<f32, Ix2>) -> Result<TextureKernel> {
-        let (height, width) = taps.dim();
-        let shape = [height, width];
-        if shape != self.shape() {
-            let (expected, got) = (self.shape().into(), shape.into());
-            return Err(Error::Shape { what: "kernel", expected, got });
-        }
-        let terms = self.planned()?.schedule.terms;
-        let kernel = searched(&taps.to_owned().into_shared(), &self.options, self.request)?;
-        let facts = &kernel.facts;
-        let keeps = facts.keeps_signs || !self.kernel.facts.keeps_signs || terms > 1;
-        if terms > 0 && (facts.terms != terms || !keeps) {
-            return Err(Error::Inadmissible {
-                wanted: "taps that change".into(),
-                reason: format!(
-                    "the filter computes a sum of {terms} outer products, and these taps are not one like \
-                     that of its own: expected others, or a filter planned with Method::Direct"
-                ),
-            });
-        }
-        Ok(TextureKernel { kernel: Arc::new(kernel), shape })
+        self.encode_taps(encoder, self.own(), source.into(), destination.into())
     }
 
     /// [`TextureFilter::encode`] with these taps in place of the filter's own. The same pipelines run, and
@@ -296,23 +337,8 @@ impl TextureFilter {
             let (expected, got) = (self.shape().into(), taps.shape.into());
             return Err(Error::Shape { what: "kernel", expected, got });
         }
-        self.encode_taps(encoder, Some(&taps.kernel), source.into(), destination.into())
+        self.encode_taps(encoder, taps.own(), source.into(), destination.into())
     }
-}
-
-/// The kernel as the method reads it, along both axes.
-fn searched(
-    given: &ArcArray2<f32>,
-    options: &Options<f32>,
-    request: Request,
-) -> Result<Kernel<f32>> {
-    let (height, width) = given.dim();
-    let shape = [height, width];
-    // The operation is what the order of taps depends on.
-    let options = Options { outputs: None, ..options.clone() };
-    let problem = Problem::new(&shape, &shape, &options)?;
-    let taps = canonical_kernel(given, &problem)?;
-    Kernel::new(request.precision, taps, &shape, None)
 }
 
 /// The problem of textures of this size, on all of which it is posed.
@@ -338,11 +364,5 @@ impl std::fmt::Debug for TextureFilter {
             .field("request", request)
             .field("size", size)
             .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for TextureKernel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TextureKernel").field("shape", &self.shape).finish_non_exhaustive()
     }
 }

@@ -125,6 +125,18 @@ fn factor(kernel: &'static str, sigma: f64, order: f64, cut: Cut) -> Result<Vec<
     Ok(taps)
 }
 
+/// The taps of a Gaussian along one axis, so many on either side of the middle. Errors are those of
+/// [`Gaussian::kernel`].
+#[cfg(feature = "gpu")]
+pub(crate) fn row(sigma: f64, radius: usize) -> Result<Vec<f32>> {
+    let cut = Cut { radius: Some(radius), ..FOUR_SIGMA };
+    let taps = factor(GAUSSIAN, sigma, 0.0, cut)?;
+    // Of a single tap the others are zeros.
+    let zeros = 2 * radius + 1 - taps.len();
+    let padded = (0..zeros / 2).map(|_| 0.0).chain(taps).chain((0..zeros / 2).map(|_| 0.0));
+    Ok(padded.map(|tap| tap as f32).collect())
+}
+
 /// The polynomial `q`, its constant first, of the derivative `q(x) exp(-x^2 / (2 sigma^2))`.
 fn derived(order: usize, sigma: f64) -> Vec<f64> {
     let mut q = vec![1.0];

@@ -59,7 +59,7 @@ mod built_in;
 mod derivatives;
 mod differences;
 mod gabor;
-mod gaussian;
+pub(crate) mod gaussian;
 mod motion;
 mod named;
 mod number;

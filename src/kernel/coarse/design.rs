@@ -45,11 +45,13 @@ struct Guess {
     price: f64,
 }
 
-/// The cheapest design that is found for these taps. If there is none, how far the closest was off.
+/// The cheapest design that is found for these taps, or one as large as `like` if that will do. If there is
+/// none, how far the closest was off.
 pub(super) fn search(
     taps: &[f64],
     wanted: &Wanted<'_>,
     round: &dyn Fn(f64) -> f64,
+    like: Option<&CoarseAxis>,
 ) -> Result<Result<CoarseAxis, f64>> {
     let sum: f64 = taps.iter().map(|tap| tap.abs()).sum();
     if taps.len() < 2 || !sum.is_normal() {
@@ -59,6 +61,17 @@ pub(super) fn search(
     let odd = taps.len() + 1 - taps.len() % 2;
     let padded = taps.iter().copied().chain([0.0]).take(odd);
     let taps = memory::collected(padded, odd, WHAT)?;
+    if let Some(like) = like {
+        let halves = 2 * like.down.len() / like.factor;
+        let found = [halves, 2 * like.reads].map(|halves| prototype(halves, like.factor));
+        if let [Some(down), Some(up)] = found {
+            let found = attempt(&taps, sum, [down, up], like.radius(), round)?;
+            let will_do = |found: &CoarseAxis| (wanted.accepts)(found.error, found.constants);
+            if let Some(found) = found.filter(will_do) {
+                return Ok(Ok(found));
+            }
+        }
+    }
     let (mut closest, mut work) = (f64::INFINITY, 0);
     for guess in guesses(&taps, sum, wanted)?.iter().take(TRIES) {
         let Guess { factor, halves, reads, .. } = *guess;

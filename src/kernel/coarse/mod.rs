@@ -127,11 +127,13 @@ pub(crate) fn together(errors: impl Iterator<Item = f64>) -> f64 {
     errors.map(f64::ln_1p).sum::<f64>().exp_m1()
 }
 
-/// Designs for a kernel with this `sum |k|`, from its one outer product.
+/// Designs for a kernel with this `sum |k|`, from its one outer product. What was found for taps much like
+/// these is tried first.
 pub(crate) fn coarsen<A: Element>(
     factors: &Factors<A>,
     sum: f64,
     allowed: Allowed,
+    like: Option<&CoarseAxis>,
 ) -> Result<Coarsening> {
     let dtype = A::DTYPE;
     if dtype.is_integer() || dtype.is_complex() {
@@ -148,11 +150,15 @@ pub(crate) fn coarsen<A: Element>(
     let each = (allowed.most() / allowed.comes_to(sum, 1.0, 0.0)).ln_1p() / long.max(1) as f64;
     let wanted = design::Wanted { most: each.exp_m1(), accepts: &accepts, planes: long > 1 };
     let round = |tap: f64| if dtype == DType::F64 { tap } else { f64::from(tap as f32) };
-    let (mut designs, mut closest) = (Vec::new(), f64::INFINITY);
-    for taps in factors {
+    let (mut designs, mut closest) = (Vec::<Option<Arc<CoarseAxis>>>::new(), f64::INFINITY);
+    for (number, taps) in factors.iter().enumerate() {
+        if let Some(same) = factors[..number].iter().position(|other| other == taps) {
+            designs.push(designs[same].clone());
+            continue;
+        }
         let real = taps.iter().map(|tap| tap.to_complex().re);
         let taps = memory::collected(real, taps.len(), design::WHAT)?;
-        designs.push(match design::search(&taps, &wanted, &round)? {
+        designs.push(match design::search(&taps, &wanted, &round, like)? {
             Ok(design) => Some(Arc::new(design)),
             Err(off) => {
                 closest = closest.min(off);

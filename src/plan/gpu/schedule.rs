@@ -72,6 +72,13 @@ pub enum Taps {
     Transformed(Transform),
     /// The factors of all terms along the last two axes.
     Fused,
+    /// Those of a coarser grid along one axis.
+    Coarse {
+        /// The axis.
+        axis: usize,
+        /// Which of its taps.
+        pass: CoarsePass,
+    },
     /// The factor of one term along one axis.
     Axis {
         /// The term.
@@ -79,6 +86,18 @@ pub enum Taps {
         /// The axis of the whole geometry.
         axis: usize,
     },
+}
+
+/// A way through the samples along one axis of a coarser grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CoarsePass {
+    /// Filtered, and most samples left out.
+    Down,
+    /// The kernel on the coarse grid.
+    Coarse,
+    /// All outputs, from neighbours on the grid.
+    Up,
 }
 
 /// Where samples lie.
@@ -309,18 +328,6 @@ impl Schedule {
             let launch = Launch::convert(types, geometry, gpu)?;
             Ok(vec![Stage::new(geometry, launch, Taps::None, [Place::Input, Place::Output])])
         })
-    }
-
-    /// The same method for so many interleaved channels, each of them an input of its own.
-    pub fn interleaved(
-        &self,
-        dtype: DType,
-        channels: usize,
-        gpu: &GpuCapabilities,
-    ) -> Result<Self, String> {
-        let mut geometry = self.geometry.clone();
-        geometry.axes.last_mut().expect("an axis").channels *= channels;
-        self.on(dtype, &geometry, gpu)
     }
 
     /// The same method on another geometry, whose kernel has the same taps.

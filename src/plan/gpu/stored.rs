@@ -77,6 +77,11 @@ impl TexelFormat {
         if matches!(self, Self::Rgba8Unorm | Self::Bgra8Unorm) { 255.0 } else { 0.0 }
     }
 
+    /// Whether channels are numbers of half precision.
+    pub fn is_half(self) -> bool {
+        self == Self::Rgba16Float
+    }
+
     /// Samples of a texel.
     pub fn channels(self) -> usize {
         if self == Self::R32Float { 1 } else { 4 }

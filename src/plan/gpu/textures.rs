@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::gpu::coarse;
+pub(crate) use crate::plan::gpu::coarse::Designs;
 use crate::plan::gpu::launch::Launch;
 use crate::plan::gpu::schedule::{Place, Schedule, Stage, Taps};
 use crate::plan::gpu::stored::Stored;
-use crate::problem::geometry::Geometry;
+use crate::problem::geometry::{Axis, Geometry};
 use crate::problem::reads;
 
 /// Rows of outputs, and all that is dispatched for them.
@@ -31,6 +33,8 @@ pub(crate) struct Dispatch {
     pub also: Option<At>,
     /// What it computes, in multiply-adds.
     pub multiply_adds: f64,
+    /// Of what is summed anew where it is not finite: the source's axes.
+    pub mended: Option<[Axis; 2]>,
 }
 
 /// Where a dispatch reads or writes.
@@ -47,9 +51,18 @@ pub(crate) enum At {
 /// Buffers of our own that one band may need: two between passes, one before them and one after.
 pub(crate) const SCRATCHES: usize = 4;
 
+/// Bytes of each buffer of our own, for all of these.
+pub(crate) fn scratches(bands: &[Band]) -> [u64; SCRATCHES] {
+    let mut most = [0; SCRATCHES];
+    for band in bands {
+        most.iter_mut().zip(band.scratch()).for_each(|(most, bytes)| *most = bytes.max(*most));
+    }
+    most
+}
+
 impl Band {
     /// Bytes of each buffer of our own.
-    pub(crate) fn scratch(&self) -> [u64; SCRATCHES] {
+    fn scratch(&self) -> [u64; SCRATCHES] {
         let mut bytes = [0; SCRATCHES];
         for Dispatch { launch, geometry, to, .. } in &self.dispatches {
             if let At::Scratch(number) = *to {
@@ -65,10 +78,32 @@ impl Band {
     }
 }
 
-/// The method of `planned` over a geometry of two axes, of one channel, from textures to textures: in one
+/// How textures are filtered, whatever their size.
+#[derive(Clone, Copy)]
+pub(crate) enum Chosen<'a> {
+    /// As in a schedule for another size.
+    Scheduled(&'a Schedule),
+    /// On coarser grids.
+    Coarse(&'a Designs),
+}
+
+impl Chosen<'_> {
+    /// Whether it can run between these, over such a geometry of one channel.
+    pub(crate) fn suits(self, geometry: &Geometry, stored: [Stored; 2]) -> bool {
+        match self {
+            Self::Scheduled(_) => true,
+            Self::Coarse(designs) => {
+                let texels = stored.iter().all(|stored| stored.channels() == 4);
+                texels && coarse::suits(designs, geometry)
+            }
+        }
+    }
+}
+
+/// The chosen method over a geometry of two axes, of one channel, from textures to textures: in one
 /// band, or in as many as it takes for buffers of our own to fit into what the device binds.
 pub(crate) fn bands(
-    planned: &Schedule,
+    chosen: Chosen,
     geometry: &Geometry,
     stored: [Stored; 2],
     gpu: &GpuCapabilities,
@@ -82,11 +117,11 @@ pub(crate) fn bands(
         let bands: Result<Vec<Band>, String> = starts
             .map(|start| {
                 let end = rows.min(start + height);
-                band(planned, geometry, start..end, stored, gpu)
+                band(chosen, geometry, start..end, stored, gpu)
             })
             .collect();
         let bands = bands?;
-        let largest = bands.iter().flat_map(Band::scratch).max().unwrap_or(0);
+        let largest = scratches(&bands).into_iter().max().unwrap_or(0);
         if largest <= most {
             return Ok(bands);
         }
@@ -98,7 +133,7 @@ pub(crate) fn bands(
 }
 
 fn band(
-    planned: &Schedule,
+    chosen: Chosen,
     geometry: &Geometry,
     rows: Range<usize>,
     stored: [Stored; 2],
@@ -113,12 +148,6 @@ fn band(
         max_buffer: u64::MAX,
         memory: u64::MAX,
         ..gpu.clone()
-    };
-    let channels = stored[0].channels().max(stored[1].channels());
-    let on = |geometry: &Geometry| {
-        let mut all = geometry.clone();
-        all.axes[1].channels *= channels;
-        planned.on(DType::F32, &all, &boundless)?.stored_as(stored, &boundless)
     };
     let mut first_input_row = 0;
     if !whole {
@@ -135,7 +164,22 @@ fn band(
         }
         first_input_row = reads.start;
     }
-    let schedules = on(&geometry)?;
+    let dispatches = match chosen {
+        Chosen::Scheduled(planned) => scheduled(planned, geometry, stored, &boundless)?,
+        Chosen::Coarse(designs) => coarse::dispatches(designs, &geometry, stored, &boundless)?,
+    };
+    Ok(Band { first_input_row, first_output_row: rows.start, dispatches })
+}
+
+/// The stages of a schedule for another size, for this one, and the conversions before and after them.
+fn scheduled(
+    planned: &Schedule,
+    mut geometry: Geometry,
+    stored: [Stored; 2],
+    gpu: &GpuCapabilities,
+) -> Result<Vec<Dispatch>, String> {
+    geometry.axes[1].channels *= stored[0].channels().max(stored[1].channels());
+    let schedules = planned.on(DType::F32, &geometry, gpu)?.stored_as(stored, gpu)?;
     let last = schedules.len() - 1;
     let mut dispatches = Vec::new();
     for (number, schedule) in schedules.into_iter().enumerate() {
@@ -151,8 +195,18 @@ fn band(
             let multiply_adds = stage.multiply_adds();
             let Stage { geometry, launch, taps, from, to, also } = stage;
             let (from, to, also) = (at(from), at(to), also.map(at));
-            dispatches.push(Dispatch { launch, geometry, taps, from, to, also, multiply_adds });
+            let mended = None;
+            dispatches.push(Dispatch {
+                launch,
+                geometry,
+                taps,
+                from,
+                to,
+                also,
+                multiply_adds,
+                mended,
+            });
         }
     }
-    Ok(Band { first_input_row, first_output_row: rows.start, dispatches })
+    Ok(dispatches)
 }

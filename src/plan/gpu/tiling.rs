@@ -6,6 +6,7 @@ use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::launch::{
     LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, packed, tap_quads,
 };
+use crate::plan::gpu::stored::Texels;
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::problem::geometry::{Axis, Geometry};
 
@@ -141,6 +142,19 @@ impl Launch {
         Self::in_line(Shader::Convert, QUAD, types, geometry, gpu)
     }
 
+    /// One axis of the coarse method: so many outputs begin at each place, along the first axis or the last.
+    pub(crate) fn resample(
+        types: Types,
+        geometry: &Geometry,
+        mended: Option<Texels>,
+        [phases, along]: [usize; 2],
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        check_sizes(types, geometry, gpu)?;
+        let launch = Self::in_line(Shader::Resample(mended), QUAD, types, geometry, gpu)?;
+        Ok(Self { chunk: [phases, along], ..launch })
+    }
+
     fn nd(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<Self, String> {
         if geometry.rank() > MAX_RANK {
             return Err(format!(
@@ -163,7 +177,7 @@ impl Launch {
                 rows * inner.div_ceil(self.variant.unrolled)
             }
             // Rows and columns are code without loops over them, or short.
-            Shader::Separable2d | Shader::Convert => 0,
+            Shader::Separable2d | Shader::Convert | Shader::Resample(_) => 0,
             // Transforms sum what cannot be trusted.
             Shader::Fft(Transform { pass: BlockPass::Whole | BlockPass::Back, .. }) => taps,
             Shader::Fft(_) => 0,
