@@ -15,15 +15,23 @@ use crate::gpu::drawn;
 use crate::gpu::pipelines::{BINDINGS, Pipelines};
 use crate::gpu::scratch::SharedScratch;
 use crate::gpu::slots::AllSlots;
-use crate::plan::{GpuCapabilities, GpuSettings};
+use crate::plan::{GpuCapabilities, GpuKind, GpuSettings};
 use crate::util::lru::LruCache;
+use crate::words::Device;
 
 /// What is asked of an adapter where it has it: `f16` in buffers, shaders in `f64`, compiled pipelines
-/// that can be kept on disk, and the device's own clock.
+/// that can be kept on disk, the device's own clock, and formats that textures can be written in.
 const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SHADER_F64)
     .union(wgpu::Features::PIPELINE_CACHE)
-    .union(wgpu::Features::TIMESTAMP_QUERY);
+    .union(wgpu::Features::TIMESTAMP_QUERY)
+    .union(wgpu::Features::BGRA8UNORM_STORAGE)
+    .union(wgpu::Features::RG11B10UFLOAT_RENDERABLE);
+
+/// Seconds beyond which work is not recorded unless the GPU was asked for by name. Drivers reset a
+/// device that is busy with one submission for about two seconds (Windows: `TdrDelay`), and the
+/// caller's whole frame goes with it. What is expected of a GPU is cautious: it may be a quarter.
+const LONGEST: f64 = 2.0;
 
 /// A device with its queue and its pipelines.
 #[derive(Debug)]
@@ -210,6 +218,22 @@ impl Context {
             Err(_) => Ok(()),
             Ok(_) => Err(Error::gpu_misuse("a texture is on another device than the filter")),
         }
+    }
+
+    /// An error where recorded work of so many seconds might cost the caller the device.
+    pub(crate) fn check_length(&self, asked: Device, seconds: f64) -> Result<()> {
+        let gpu = &self.capabilities;
+        if asked == Device::Gpu || gpu.kind == GpuKind::Software || seconds <= LONGEST {
+            return Ok(());
+        }
+        Err(Error::Inadmissible {
+            wanted: "recording into an encoder".into(),
+            reason: format!(
+                "expected to take {seconds:.1} s on {}, and drivers reset a GPU that is busy with one \
+                 submission for about {LONGEST} s: insist with Device::Gpu, or cut the work up",
+                gpu.name
+            ),
+        })
     }
 
     /// An error where the device was lost.

@@ -8,13 +8,14 @@ use crate::plan::gpu::stored::{Stored, Texels};
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 31] = [
+pub(crate) const SOURCES: [&str; 32] = [
     include_str!("../../shaders/colours.wgsl"),
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
     include_str!("../../shaders/direct_2d.wgsl"),
     include_str!("../../shaders/direct_nd.wgsl"),
     include_str!("../../shaders/direct_strided.wgsl"),
+    include_str!("../../shaders/direct_texels.wgsl"),
     include_str!("../../shaders/draw.wgsl"),
     include_str!("../../shaders/element_complex32.wgsl"),
     include_str!("../../shaders/element_f32.wgsl"),
@@ -70,12 +71,17 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
         Shader::Direct2d | Shader::Separable2d => include_str!("../../shaders/staging.wgsl"),
         Shader::DirectStrided
         | Shader::DirectNd
+        | Shader::DirectTexels
         | Shader::Convert
         | Shader::Resample(_)
         | Shader::Fft(_) => "",
     };
     let tiles = match variant.shader {
-        Shader::DirectNd | Shader::Convert | Shader::Resample(_) | Shader::Fft(_) => "",
+        Shader::DirectNd
+        | Shader::DirectTexels
+        | Shader::Convert
+        | Shader::Resample(_)
+        | Shader::Fft(_) => "",
         _ => include_str!("../../shaders/tiles.wgsl"),
     };
     let method = match variant.shader {
@@ -84,6 +90,7 @@ pub(crate) fn source(variant: &Variant) -> Option<String> {
         Shader::DirectNd => include_str!("../../shaders/direct_nd.wgsl"),
         Shader::Separable2d => include_str!("../../shaders/separable_2d.wgsl"),
         Shader::Convert => include_str!("../../shaders/convert.wgsl"),
+        Shader::DirectTexels => include_str!("../../shaders/direct_texels.wgsl"),
         Shader::Resample(mended) => {
             let mend = match mended {
                 Some(_) => include_str!("../../shaders/mend_texels.wgsl"),

@@ -16,6 +16,7 @@ pub(super) fn lines(variant: &Variant) -> String {
     match shader {
         Shader::DirectNd
         | Shader::DirectStrided
+        | Shader::DirectTexels
         | Shader::Convert
         | Shader::Resample(_)
         | Shader::Fft(_) => String::new(),

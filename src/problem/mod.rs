@@ -5,12 +5,14 @@ pub(crate) mod extension;
 pub(crate) mod geometry;
 pub(crate) mod reads;
 
+use ndarray::{ArrayRef, Dimension};
 use std::ops::Range;
 
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::problem::boundary::{Boundary, Edge};
 use crate::problem::geometry::{Axis, Geometry};
+use crate::util::memory;
 use crate::words::{Mode, Operation};
 
 /// One value for all axes, or one per axis.
@@ -299,6 +301,26 @@ impl Problem {
             }
         }
         whole
+    }
+
+    /// The kernel in the order that the canonical form wants. Where input and kernel have changed
+    /// places this is the data that the input, as a kernel, runs over.
+    pub(crate) fn canonical_kernel<A: Element, D: Dimension>(
+        &self,
+        kernel: &ArrayRef<A, D>,
+    ) -> Result<Vec<A>> {
+        let mut taps =
+            memory::collected(kernel.iter().copied(), kernel.len(), "a copy of the kernel")?;
+        let correlates = self.operation == Operation::Correlate;
+        if correlates {
+            taps.iter_mut().for_each(|tap| *tap = tap.conj());
+        }
+        // A convolution reverses its kernel. A swapped one reverses the other array instead, and its
+        // correlation undoes that of the kernel.
+        if correlates == self.swapped {
+            taps.reverse();
+        }
+        Ok(taps)
     }
 
     /// The folded axes that the executors compute.

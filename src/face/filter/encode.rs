@@ -8,13 +8,10 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::face::textures::TextureFilter;
 use crate::format::FrameSample;
-use crate::gpu::context::Context;
 use crate::gpu::host::Host;
 use crate::gpu::on_buffers::{BuffersKey, OnBuffers};
 use crate::gpu::{GpuSlice, GpuTexture};
-use crate::plan::GpuKind;
 use crate::util::lru::LruCache;
-use crate::words::Device;
 
 /// What a filter keeps to be recorded again and again.
 pub(super) struct Frames<A> {
@@ -30,11 +27,6 @@ impl<A> Default for Frames<A> {
         Self { buffers: LruCache::new(KEPT), textures: OnceLock::new() }
     }
 }
-
-/// Seconds beyond which work is not recorded unless the GPU was asked for by name. Drivers reset a
-/// device that is busy with one submission for about two seconds (Windows: `TdrDelay`), and the
-/// caller's whole frame goes with it. What is expected of a GPU is cautious: it may be a quarter.
-const LONGEST: f64 = 2.0;
 
 impl<A: Element, D: Dimension> Filter<A, D> {
     /// Records the convolution into the caller's command encoder, from one of the caller's buffers
@@ -131,7 +123,7 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             source.check_usage("source", wgpu::BufferUsages::COPY_SRC)?;
             destination.check_usage("destination", wgpu::BufferUsages::COPY_DST)?;
         }
-        check_length(&context, self.plan.request.device, seconds)?;
+        context.check_length(self.plan.request.device, seconds)?;
         let copies = passes.copies();
         let frame =
             self.frames.buffers.get(key, |key| OnBuffers::new(passes, key).map(Arc::new))?;
@@ -142,22 +134,6 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             frame.record(encoder, &key, source.buffer, destination.buffer)
         })
     }
-}
-
-/// An error where recorded work of so many seconds might cost the caller the device.
-pub(in crate::face) fn check_length(context: &Context, asked: Device, seconds: f64) -> Result<()> {
-    let gpu = context.capabilities();
-    if asked == Device::Gpu || gpu.kind == GpuKind::Software || seconds <= LONGEST {
-        return Ok(());
-    }
-    Err(Error::Inadmissible {
-        wanted: "recording into an encoder".into(),
-        reason: format!(
-            "expected to take {seconds:.1} s on {}, and drivers reset a GPU that is busy with one \
-             submission for about {LONGEST} s: insist with Device::Gpu, or cut the work up",
-            gpu.name
-        ),
-    })
 }
 
 impl Filter<f32, Ix2> {

@@ -9,10 +9,6 @@ mod read;
 mod resident;
 mod stored;
 
-#[cfg(feature = "gpu")]
-pub(in crate::face) use encode::check_length;
-pub(in crate::face) use planning::canonical_kernel;
-
 use ndarray::{ArcArray, Array, ArrayRef, ArrayView, Dimension, IxDyn};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};

@@ -1,6 +1,6 @@
 //! From a kernel, its options and a shape to a filter.
 
-use ndarray::{ArrayRef, Dimension};
+use ndarray::Dimension;
 use std::sync::{Arc, OnceLock};
 
 use super::{Fallback, Filter};
@@ -16,8 +16,7 @@ use crate::problem::reads::Cut;
 use crate::prove::check::Checker;
 use crate::run::measured;
 use crate::run::runner::Runner;
-use crate::util::memory;
-use crate::words::{Method, Operation};
+use crate::words::Method;
 
 impl<A: Element, D: Dimension> Filter<A, D> {
     /// Plans for inputs of this shape, and prepares the kernel.
@@ -56,13 +55,13 @@ impl<A: Element, D: Dimension> Filter<A, D> {
                 let terms = usize::from(method == Method::Separable);
                 let taps = problem.input.iter().product();
                 let facts = KernelFacts { terms, ..KernelFacts::unknown(taps) };
-                Arc::new(Kernel::unsearched(canonical_kernel(&given, &problem)?, facts))
+                Arc::new(Kernel::unsearched(problem.canonical_kernel(&given)?, facts))
             }
             None => {
                 let shape = extension.geometry.kernel();
                 let key = (shape, problem.operation, precision, allowed);
                 builder.known.get(key, |(shape, ..)| {
-                    let taps = canonical_kernel(&given, &problem)?;
+                    let taps = problem.canonical_kernel(&given)?;
                     Ok(Arc::new(Kernel::new(precision, taps, shape, allowed)?))
                 })?
             }
@@ -112,23 +111,4 @@ impl<A: Element, D: Dimension> Filter<A, D> {
             frames: Default::default(),
         })
     }
-}
-
-/// The kernel in the order that the canonical form wants. Where input and kernel have changed
-/// places this is the data that the input, as a kernel, runs over.
-pub(in crate::face) fn canonical_kernel<A: Element, D: Dimension>(
-    kernel: &ArrayRef<A, D>,
-    problem: &Problem,
-) -> Result<Vec<A>> {
-    let mut taps = memory::collected(kernel.iter().copied(), kernel.len(), "a copy of the kernel")?;
-    let correlates = problem.operation == Operation::Correlate;
-    if correlates {
-        taps.iter_mut().for_each(|tap| *tap = tap.conj());
-    }
-    // A convolution reverses its kernel. A swapped one reverses the other array instead, and its
-    // correlation undoes that of the kernel.
-    if correlates == problem.swapped {
-        taps.reverse();
-    }
-    Ok(taps)
 }

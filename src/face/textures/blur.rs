@@ -51,9 +51,8 @@ impl Class {
     }
 }
 
-/// Taps from the middle to the end. Each next number is at most half as large again, and 31 is the last that
-/// one dispatch has room for.
-const RADII: [usize; 8] = [2, 4, 6, 8, 12, 16, 24, 31];
+/// Taps from the middle to the end, for one dispatch. Each next number is at most half as large again.
+const RADII: [usize; 6] = [2, 4, 6, 8, 12, 16];
 
 /// The size that methods are chosen for.
 const SIZE: [usize; 2] = [1080, 1920];
@@ -83,7 +82,6 @@ impl Convolver {
     pub fn texture_blur(&self, largest: f64, boundary: Boundary<f32>) -> Result<TextureBlur> {
         let needed = radius_of(largest)?;
         let mut radii = RADII.to_vec();
-        // Beyond what one dispatch has room for.
         while radii[radii.len() - 1] < needed {
             radii.push(radii[radii.len() - 1] * 3 / 2);
         }

@@ -2,7 +2,6 @@
 
 use super::{Planned, TextureFilter, Weighing, problem};
 use crate::error::{Error, Result};
-use crate::face::filter::check_length;
 use crate::gpu::GpuTexture;
 use crate::gpu::context::Context;
 use crate::gpu::on_textures::{Frame, check_keeps_constants, check_source};
@@ -129,7 +128,7 @@ impl TextureFilter {
         let context = &planned.context;
         let [width, height] = output.size;
         let samples = f64::from(width) * f64::from(height) * way.format().channels() as f64;
-        check_length(context, self.asked, planned.seconds * samples)?;
+        context.check_length(self.asked, planned.seconds * samples)?;
         context.attempt_with_theirs(|| {
             let view = |texture: GpuTexture, usage| match texture.view(usage) {
                 Ok(view) => Ok(view.clone()),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::TextureFilter;
 use crate::error::{Error, Result};
-use crate::face::filter::canonical_kernel;
 use crate::kernel::Kernel;
 use crate::kernel::coarse::Coarsening;
 use crate::plan::Request;
@@ -79,9 +78,8 @@ impl TextureFilter {
     }
 }
 
-/// Taps from which on a coarser grid is worth its six dispatches: more than a tile of one dispatch holds
-/// without reading most of its samples several times.
-pub(super) const COARSE: usize = 33;
+/// Taps from which on a coarser grid is worth its six dispatches: more than one dispatch runs over at once.
+pub(super) const COARSE: usize = 35;
 
 /// Taps on coarser grids for a kernel that is to run there.
 pub(super) fn designs(
@@ -126,7 +124,7 @@ pub(super) fn searched(
     // The operation is what the order of taps depends on.
     let options = Options { outputs: None, ..options.clone() };
     let problem = Problem::new(&shape, &shape, &options)?;
-    let taps = canonical_kernel(given, &problem)?;
+    let taps = problem.canonical_kernel(given)?;
     Kernel::new(request.precision, taps, &shape, request.allowed())
 }
 

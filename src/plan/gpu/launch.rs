@@ -23,6 +23,8 @@ pub enum Shader {
     Fft(Transform),
     /// No method: every sample as it is, from one way of storing it to another.
     Convert,
+    /// Two axes of texels of four channels with any stride and dilation, read from global memory.
+    DirectTexels,
     /// One axis of the coarse method, from texels to texels of four channels. Those whose sums are not finite
     /// are summed anew from the source, whose texels mean this.
     Resample(Option<Texels>),
@@ -32,7 +34,11 @@ impl Shader {
     /// Whether four neighbours are read and written together, away from edges.
     pub(crate) fn takes_quads(self) -> bool {
         match self {
-            Self::Direct2d | Self::Separable2d | Self::Convert | Self::Resample(_) => true,
+            Self::Direct2d
+            | Self::Separable2d
+            | Self::Convert
+            | Self::DirectTexels
+            | Self::Resample(_) => true,
             Self::DirectStrided | Self::DirectNd | Self::Fft(_) => false,
         }
     }
@@ -139,7 +145,11 @@ impl Variant {
         }
         let element = self.types.accumulator.size();
         let elements = match self.shader {
-            Shader::DirectNd | Shader::Convert | Shader::Resample(_) | Shader::Fft(_) => 0,
+            Shader::DirectNd
+            | Shader::DirectTexels
+            | Shader::Convert
+            | Shader::Resample(_)
+            | Shader::Fft(_) => 0,
             Shader::DirectStrided => self.stage,
             Shader::Direct2d => self.stage * QUAD,
             Shader::Separable2d => (self.stage + self.between()) * QUAD,
@@ -203,7 +213,10 @@ impl Launch {
 
     /// Whether input is staged in workgroup memory.
     pub fn is_tiled(&self) -> bool {
-        !matches!(self.variant.shader, Shader::DirectNd | Shader::Convert | Shader::Resample(_))
+        !matches!(
+            self.variant.shader,
+            Shader::DirectNd | Shader::DirectTexels | Shader::Convert | Shader::Resample(_)
+        )
     }
 
     /// Complex transforms of blocks that [`Shader::Fft`] makes: of a block of complex samples each, or of
@@ -238,6 +251,7 @@ impl fmt::Display for Launch {
         match shader {
             Shader::DirectNd if self.variant.repair => write!(f, "repair of what is not finite"),
             Shader::DirectNd => write!(f, "N-D, untiled"),
+            Shader::DirectTexels => write!(f, "texel by texel, untiled"),
             Shader::Convert => write!(f, "conversion"),
             Shader::Resample(_) => write!(f, "one axis of a coarser grid"),
             Shader::Fft(Transform { block, pass }) => {

@@ -1,10 +1,12 @@
 //! Lowering to the GPU, as data: what is launched, over which tiles and parts, in which order.
 
+#[cfg(feature = "gpu")]
 mod coarse;
 pub(crate) mod launch;
 pub(crate) mod parts;
 pub(crate) mod schedule;
 pub(crate) mod stored;
+#[cfg(feature = "gpu")]
 pub(crate) mod textures;
 mod tiling;
 pub(crate) mod transform;

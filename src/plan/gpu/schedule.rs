@@ -331,6 +331,7 @@ impl Schedule {
     }
 
     /// The same method on another geometry, whose kernel has the same taps.
+    #[cfg(feature = "gpu")]
     pub(crate) fn on(
         &self,
         dtype: DType,

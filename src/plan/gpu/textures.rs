@@ -6,7 +6,7 @@ use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::coarse;
 pub(crate) use crate::plan::gpu::coarse::Designs;
-use crate::plan::gpu::launch::Launch;
+use crate::plan::gpu::launch::{Launch, Types};
 use crate::plan::gpu::schedule::{Place, Schedule, Stage, Taps};
 use crate::plan::gpu::stored::Stored;
 use crate::problem::geometry::{Axis, Geometry};
@@ -171,6 +171,16 @@ fn band(
     Ok(Band { first_input_row, first_output_row: rows.start, dispatches })
 }
 
+/// Taps up to which outputs that lie apart are summed one by one: tiles would stage samples one by one,
+/// and numbers that are converted before and after.
+const SPARSE: usize = 256;
+
+/// Whether so few taps lie apart, or the outputs do.
+fn is_sparse(geometry: &Geometry) -> bool {
+    let apart = |axis: &Axis| axis.stride > 1 || axis.dilation > 1;
+    geometry.taps() <= SPARSE && geometry.axes.iter().any(apart)
+}
+
 /// The stages of a schedule for another size, for this one, and the conversions before and after them.
 fn scheduled(
     planned: &Schedule,
@@ -178,7 +188,23 @@ fn scheduled(
     stored: [Stored; 2],
     gpu: &GpuCapabilities,
 ) -> Result<Vec<Dispatch>, String> {
-    geometry.axes[1].channels *= stored[0].channels().max(stored[1].channels());
+    let channels = stored[0].channels().max(stored[1].channels());
+    geometry.axes[1].channels *= channels;
+    if channels == 4 && planned.block().is_none() && is_sparse(&geometry) {
+        let types = Types { input: stored[0], output: stored[1], accumulator: DType::F32 };
+        let launch = Launch::texels(types, &geometry, gpu)?;
+        let multiply_adds = (geometry.output_len() * geometry.taps()) as f64;
+        return Ok(vec![Dispatch {
+            launch,
+            geometry,
+            taps: Taps::All,
+            from: At::Source,
+            to: At::Destination,
+            also: None,
+            multiply_adds,
+            mended: None,
+        }]);
+    }
     let schedules = planned.on(DType::F32, &geometry, gpu)?.stored_as(stored, gpu)?;
     let last = schedules.len() - 1;
     let mut dispatches = Vec::new();

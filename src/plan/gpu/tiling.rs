@@ -6,6 +6,7 @@ use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::launch::{
     LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, packed, tap_quads,
 };
+#[cfg(feature = "gpu")]
 use crate::plan::gpu::stored::Texels;
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::problem::geometry::{Axis, Geometry};
@@ -142,7 +143,19 @@ impl Launch {
         Self::in_line(Shader::Convert, QUAD, types, geometry, gpu)
     }
 
+    /// Two axes of texels of four channels with any stride and dilation.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn texels(
+        types: Types,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        check_sizes(types, geometry, gpu)?;
+        Self::in_line(Shader::DirectTexels, QUAD, types, geometry, gpu)
+    }
+
     /// One axis of the coarse method: so many outputs begin at each place, along the first axis or the last.
+    #[cfg(feature = "gpu")]
     pub(crate) fn resample(
         types: Types,
         geometry: &Geometry,
@@ -181,7 +194,7 @@ impl Launch {
             // Transforms sum what cannot be trusted.
             Shader::Fft(Transform { pass: BlockPass::Whole | BlockPass::Back, .. }) => taps,
             Shader::Fft(_) => 0,
-            Shader::DirectStrided | Shader::DirectNd => taps,
+            Shader::DirectStrided | Shader::DirectNd | Shader::DirectTexels => taps,
         }
     }
 
