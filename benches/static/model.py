@@ -95,6 +95,17 @@ def executed(text, about):
     inside = set().union(*staging, *filters, *sums)
     copies = sum(k == "lds_store" for i in range(len(found)) if i not in inside for k, _ in found[i])
     needed = math.ceil(about["stage_rows"] * about["pitch"] / (wide * high))
+    # Of a loop with a body for rows under all outputs and one for others, how often either runs.
+    full = max(hot, key=lambda i: fmas([i]), default=None)
+    total = outer * (1 if separable else inner) * rows * quads * 4
+    if full is not None and fmas([full]) < fmas(hot) <= 2 * fmas([full]):
+        at_once = max(1, round(fmas([full]) / max(fmas([i]) for i in hot if i != full) / rows))
+        whole = sum(max(0, min(about["chunk"][0], outer - y) - rows + 1) // at_once * at_once
+                    for y in range(0, outer, about["chunk"][0]))
+        of_full = whole / outer * total
+        bodies = of_full / fmas([full]), (total - of_full) / (fmas(hot) - fmas([full]))
+    else:
+        full, bodies = None, (0, total / max(1, fmas(hot)))
     counts, pending = Counter(), set()
     for i, block in enumerate(found):
         times = repeats if i in repeated else 1
@@ -103,9 +114,12 @@ def executed(text, about):
             times *= max(0, needed - copies) / sum(k == "lds_store" for j in loop for k, _ in found[j])
         elif any(i in body for body in filters):
             times = 4 * inner * between / high / fmas(filters[0])
+        elif i == full:
+            times = bodies[0]
         elif i in hot:
-            times = outer * (1 if separable else inner) * rows * quads * 4 / fmas(hot)
-            times *= 1 if fmas([i]) else (outer + chunks * (rows - 1)) / outer
+            # A staged row of the other body meets half of the rows of outputs.
+            times = bodies[1]
+            times *= 1 if fmas([i]) else 2 if full is not None else (outer + chunks * (rows - 1)) / outer
         elif any(i in body for body in sums):
             times = 0
         for kind, amount in block:
