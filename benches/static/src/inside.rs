@@ -4,7 +4,7 @@ use crate::Any;
 
 /// Code that tiles inside do not reach, as `shaders/` has it, and what stands there instead. The branches
 /// to it stay.
-const COLD: [(&str, &str); 8] = [
+const COLD: [(&str, &str); 9] = [
     // shaders/staging.wgsl
     ("stage[i] = extended_quad(x, row, start_x + 4 * i32(i % PITCH));", ""),
     ("store(at + column, component0(sum));", ""),
@@ -18,6 +18,11 @@ const COLD: [(&str, &str); 8] = [
     (
         "        return;\n    }\n    store_quad(row * width + column, values);\n}",
         "        return;\n    }\n}",
+    ),
+    // shaders/round_f16.wgsl: quads of which some are no normal numbers.
+    (
+        "rounded(values.x),\n        rounded(values.y),\n        rounded(values.z),\n        rounded(values.w),",
+        "0.0, 0.0, 0.0, 0.0",
     ),
     // shaders/store_packed.wgsl: quads that are no words.
     (
