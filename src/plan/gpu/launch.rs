@@ -203,6 +203,15 @@ impl Launch {
         !matches!(self.variant.shader, Shader::DirectNd | Shader::Convert)
     }
 
+    /// Elements that are staged at a time for each output of a tile; infinitely many where none are.
+    pub(super) fn staged(&self) -> f64 {
+        let unit = if self.variant.shader == Shader::DirectStrided { 1 } else { QUAD };
+        match self.is_tiled() {
+            true => (self.variant.stage * unit) as f64 / (self.tile[0] * self.tile[1]) as f64,
+            false => f64::INFINITY,
+        }
+    }
+
     /// Complex transforms of blocks that [`Shader::Fft`] makes: of a block of complex samples each, or of
     /// two blocks of real ones.
     pub(crate) fn transforms(&self) -> usize {
