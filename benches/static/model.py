@@ -1,7 +1,9 @@
 """What an invocation executes of a compiled shader, and what bounds it: rough, for comparing one source with another.
 
 Waits are `TRIP` and `NEAR` clocks each, chosen beforehand and fitted to nothing: order and direction count, factors do not."""
-import glob, math, re
+import glob
+import math
+import re
 from collections import Counter
 
 # Clocks of a round trip to memory, and to workgroup memory or a cache of constants.
@@ -76,63 +78,103 @@ def loops(following):
     return list(bodies.values())
 
 
-def executed(text, about):
-    """Instructions that an invocation of a tile inside the input executes, by kind; those of the inner loop."""
-    found, following = blocks(text)
-    has = lambda body, kind: any(k == kind for i in body for k, _ in found[i])
-    fmas = lambda body: sum(a for i in body for k, a in found[i] if k == "valu")
-    (wide, high), (rows, quads), (outer, inner) = about["workgroup"], about["registers"], about["taps"]
-    separable, between, everything = about["shader"] == "separable", about["registers"][0] * high + outer - 1, loops(following)
-    innermost = [body for body in everything if not any(other < body for other in everything)]
-    staging = [body for body in innermost if has(body, "lds_store") and has(body, "load")]
-    filters = [body for body in innermost if fmas(body) and has(body, "lds_store") and body not in staging][:1]
-    sums = [body for body in innermost if fmas(body) and not has(body, "lds_store")]
-    hot = max(sums, key=fmas, default=set())
-    around = [body for body in everything if has(body, "lds_store") and has(body, "load") and fmas(body)]
-    repeated = min(around, key=len, default=set())  # strips of rows, or chunks of taps
-    chunks = 1 if separable else math.prod(math.ceil(t / c) for t, c in zip(about["taps"], about["chunk"]))
-    repeats = math.ceil(between / about["stage_rows"]) if separable else chunks
-    inside = set().union(*staging, *filters, *sums)
-    copies = sum(k == "lds_store" for i in range(len(found)) if i not in inside for k, _ in found[i])
+class Code:
+    """A compiled shader, and which of its loops do what."""
+
+    def __init__(self, text, is_separable):
+        self.blocks, following = blocks(text)
+        every = loops(following)
+        innermost = [body for body in every if not any(other < body for other in every)]
+        loads = [body for body in every if self.has(body, "lds_store") and self.has(body, "load")]
+        self.staging = [body for body in innermost if body in loads]
+        # Rows of a strip along the inner axis, in the separable shader.
+        filters = [body for body in innermost if self.fmas(body) and self.has(body, "lds_store") and body not in loads]
+        self.filters = filters[0] if filters else set()
+        self.sums = [body for body in innermost if self.fmas(body) and not self.has(body, "lds_store")]
+        self.hot = max(self.sums, key=self.fmas, default=set())
+        # What is repeated for strips of rows, or for chunks of taps.
+        self.repeated = min((body for body in loads if self.fmas(body)), key=len, default=set())
+        self.is_separable = is_separable
+
+    def has(self, body, kind):
+        return any(k == kind for i in body for k, _ in self.blocks[i])
+
+    def fmas(self, body):
+        return sum(amount for i in body for kind, amount in self.blocks[i] if kind == "valu")
+
+    def stores(self, body):
+        return sum(kind == "lds_store" for i in body for kind, _ in self.blocks[i])
+
+
+def of_two_bodies(code, about):
+    """The block for rows under all outputs, where the hot loop has one for these and others for other rows, and how
+    often it and these run; else None, and how often all of the loop does."""
+    rows, quads = about["registers"]
+    outer, inner = about["taps"]
+    total = outer * (1 if code.is_separable else inner) * rows * quads * 4
+    hot, one = code.hot, lambda i: code.fmas([i])
+    full = max(hot, key=one, default=None)
+    if full is None or not one(full) < code.fmas(hot) <= 2 * one(full):
+        return None, 0, total / max(1, code.fmas(hot))
+    at_once = max(1, round(one(full) / max(one(i) for i in hot if i != full) / rows))
+    chunk = about["chunk"][0]
+    whole = sum(max(0, min(chunk, outer - y) - rows + 1) // at_once * at_once for y in range(0, outer, chunk))
+    of_full = whole / outer * total
+    return full, of_full / one(full), (total - of_full) / (code.fmas(hot) - one(full))
+
+
+def how_often(code, about):
+    """How often an invocation of a tile inside the input executes each block."""
+    (wide, high), (rows, _), (outer, inner) = about["workgroup"], about["registers"], about["taps"]
+    between = rows * high + outer - 1
+    chunks = math.prod(math.ceil(taps / chunk) for taps, chunk in zip(about["taps"], about["chunk"]))
+    repeats = math.ceil(between / about["stage_rows"]) if code.is_separable else chunks
+    looped = set().union(*code.staging, code.filters, *code.sums)
+    written_out = code.stores(i for i in range(len(code.blocks)) if i not in looped)
     needed = math.ceil(about["stage_rows"] * about["pitch"] / (wide * high))
-    # Of a loop with a body for rows under all outputs and one for others, how often either runs.
-    full = max(hot, key=lambda i: fmas([i]), default=None)
-    total = outer * (1 if separable else inner) * rows * quads * 4
-    if full is not None and fmas([full]) < fmas(hot) <= 2 * fmas([full]):
-        at_once = max(1, round(fmas([full]) / max(fmas([i]) for i in hot if i != full) / rows))
-        whole = sum(max(0, min(about["chunk"][0], outer - y) - rows + 1) // at_once * at_once
-                    for y in range(0, outer, about["chunk"][0]))
-        of_full = whole / outer * total
-        bodies = of_full / fmas([full]), (total - of_full) / (fmas(hot) - fmas([full]))
-    else:
-        full, bodies = None, (0, total / max(1, fmas(hot)))
-    counts, pending = Counter(), set()
-    for i, block in enumerate(found):
-        times = repeats if i in repeated else 1
-        if any(i in body for body in staging):
-            loop = next(body for body in staging if i in body)
-            times *= max(0, needed - copies) / sum(k == "lds_store" for j in loop for k, _ in found[j])
-        elif any(i in body for body in filters):
-            times = 4 * inner * between / high / fmas(filters[0])
-        elif i == full:
-            times = bodies[0]
-        elif i in hot:
+    full, of_full, of_others = of_two_bodies(code, about)
+
+    def times(i):
+        once = repeats if i in code.repeated else 1
+        loop = next((body for body in code.staging if i in body), None)
+        if loop is not None:
+            return once * max(0, needed - written_out) / code.stores(loop)
+        if i in code.filters:
+            return 4 * inner * between / high / code.fmas(code.filters)
+        if i == full:
+            return of_full
+        if i in code.hot and code.fmas([i]):
+            return of_others
+        if i in code.hot:
             # A staged row of the other body meets half of the rows of outputs.
-            times = bodies[1]
-            times *= 1 if fmas([i]) else 2 if full is not None else (outer + chunks * (rows - 1)) / outer
-        elif any(i in body for body in sums):
-            times = 0
+            return of_others * (2 if full is not None else (outer + chunks * (rows - 1)) / outer)
+        return 0 if any(i in body for body in code.sums) else once
+
+    return [times(i) for i in range(len(code.blocks))]
+
+
+def executed(text, about):
+    """Instructions that an invocation of a tile inside the input executes, by kind; those of the inner loop; and the
+    bytes of a load of the stage."""
+    (_, high), (rows, quads), (outer, inner) = about["workgroup"], about["registers"], about["taps"]
+    code = Code(text, about["shader"] == "separable")
+    counts, pending = Counter(), set()
+    for block, times in zip(code.blocks, how_often(code, about)):
         for kind, amount in block:
             pending |= {"load"} if kind == "load" else {"near"} if kind in ("lds", "near") else set()
             if kind.startswith("wait "):
                 counts[kind] += times * (kind[5:] in pending)
                 pending.discard(kind[5:])
             else:
-                counts.update({kind: times, "slots": times * (kind != "free"), "bytes": times * amount * kind.startswith("lds")})
-    counts["fma"] = rows * quads * 4 * (outer + inner * between / (rows * high) if separable else inner * outer)
-    body = hot or set().union(*filters)
-    mix = Counter(kind for i in body for kind, _ in found[i] if kind != "free" and "wait" not in kind)
-    return counts, (fmas(body), mix["valu"], sum(mix.values())), max((a for i in body or range(len(found)) for k, a in found[i] if k == "lds"), default=0)
+                moved = amount if kind.startswith("lds") else 0
+                counts.update({kind: times, "slots": times * (kind != "free"), "bytes": times * moved})
+    taps = outer + inner * (rows * high + outer - 1) / (rows * high) if code.is_separable else inner * outer
+    counts["fma"] = rows * quads * 4 * taps
+    body = code.hot or code.filters
+    mix = Counter(kind for i in body for kind, _ in code.blocks[i] if kind != "free" and "wait" not in kind)
+    places = body or range(len(code.blocks))
+    width = max((amount for i in places for kind, amount in code.blocks[i] if kind == "lds"), default=0)
+    return counts, (code.fmas(body), mix["valu"], sum(mix.values())), width
 
 
 def conflicts(about, width):

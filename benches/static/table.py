@@ -26,9 +26,10 @@ DEVICES = {
     "apple": ("asahi", "asahi", {}, 32, 128, 6.6, 60, True),
 }
 LAUNCHES = (
-    "direct-3 direct-5 direct-7 direct-9 direct-11 direct-15 direct-31 direct-31x1 direct-127x1 separable-3 separable-5 separable-7 separable-9 "
-    "separable-15 separable-31 separable-63 line-7 line-31 line-101 rgb-3 rgb-7 direct-7-f16 separable-7-f16 "
-    "direct-5-u8 separable-15-u8 direct-5-texture separable-15-texture fft-31 unpack-8 pack-8"
+    "direct-3 direct-5 direct-7 direct-9 direct-11 direct-15 direct-31 direct-31x1 direct-127x1 separable-3 "
+    "separable-5 separable-7 separable-9 separable-15 separable-31 separable-63 line-7 line-31 line-101 rgb-3 rgb-7 "
+    "direct-7-f16 separable-7-f16 direct-5-u8 separable-15-u8 direct-5-texture separable-15-texture fft-31 unpack-8 "
+    "pack-8"
 ).split()
 
 

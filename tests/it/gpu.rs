@@ -233,8 +233,6 @@ fn in_parts_of_some_kind<A: Value>(subject: &Subject<A>, ways: &[Way]) -> (usize
     (most, kinds)
 }
 
-const EDGES: [Boundary<i8>; 6] = crate::common::cases::EDGES;
-
 #[test]
 fn bands_and_blocks_are_the_whole() {
     if gpu().is_none() {

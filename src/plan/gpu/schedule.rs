@@ -114,7 +114,7 @@ impl Schedule {
             let launch = Launch::direct(dtype, geometry, gpu)?;
             if let Some(apart) = channels_apart(geometry) {
                 let tall = Launch::direct(dtype, &apart, gpu)?;
-                if tall.is_tiled() && tall.staged() < launch.staged() {
+                if tall.is_tiled() && tall.staged(&apart) < launch.staged(geometry) {
                     return Ok(vec![Stage::new(&apart, tall, Taps::Columns, ends)]);
                 }
             }
