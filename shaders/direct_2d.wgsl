@@ -2,7 +2,7 @@
 // outputs and stages the input under it, halo and edges included, for one chunk of taps at a time.
 // Each invocation holds ROWS rows of QUADS quads of neighbouring outputs in registers: a staged row
 // is read once for all of them. The lines for each register and tap are generated in front of this
-// file (src/gpu/unrolled.rs): `Sums`, `no_sums`, `add_row`, `add_rest` and `store_sums`.
+// file (src/gpu/unrolled.rs): `Sums`, `no_sums`, `rows_at`, `add_row`, `add_rest` and `store_sums`.
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(
@@ -29,11 +29,11 @@ fn main(
             workgroupBarrier();
             let y = start_y + i32(chunk_y);
             let x = start_x + i32(chunk_x * STEP);
-            fill_stage(tile.plane, y, x, stage_rows(), index);
+            fill_stage(tile.plane, y, x, STAGE / PITCH, index);
             workgroupBarrier();
             // Chunks start at whole quads of taps.
             let weight = TAPS_START + chunk_y * tap_quads() + chunk_x / 4u;
-            for (var r = 0u; r < here_y + ROWS - 1u; r++) {
+            for (var r = 0u; r < here_y + ROWS - 1u; r += rows_at(r, here_y)) {
                 let row = at + r * PITCH;
                 var tap = 0u;
                 for (; tap + UNROLL <= here_x; tap += UNROLL) {

@@ -16,3 +16,21 @@ fn rounded(value: f32) -> f16 {
     }
     return f16(bitcast<f32>((bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u));
 }
+
+// Four of them. Nearly all results are normal numbers, of which rounding needs no more than the bits.
+fn rounded_quad(values: Quad) -> array<Output, 4> {
+    let bits = bitcast<vec4<u32>>(values);
+    // From 2^-14 on and below 65520; less than that wraps to a large number.
+    let above = (bits & vec4<u32>(0x7fffffffu)) - vec4<u32>(0x38800000u);
+    if all(above < vec4<u32>(0x0efff000u)) {
+        let half = vec4<u32>(0xfffu) + ((bits >> vec4<u32>(13u)) & vec4<u32>(1u));
+        let nearest = vec4<f16>(bitcast<vec4<f32>>((bits + half) & vec4<u32>(0xffffe000u)));
+        return array<Output, 4>(nearest.x, nearest.y, nearest.z, nearest.w);
+    }
+    return array<Output, 4>(
+        rounded(values.x),
+        rounded(values.y),
+        rounded(values.z),
+        rounded(values.w),
+    );
+}

@@ -41,7 +41,8 @@ fn extended_quad(x: Axis, row: i32, p: i32) -> Quad {
 }
 
 // Stages `rows` rows of the extended input of one plane from (`start_y`, `start_x`) on. Each
-// invocation writes whole quads: neighbours may not write parts of one.
+// invocation writes whole quads: neighbours may not write parts of one. `fill_inside`, which loads
+// several quads before it stores one, is generated (src/gpu/unrolled.rs).
 fn fill_stage(plane: u32, start_y: i32, start_x: i32, rows: u32, index: u32) {
     let y = outer_axis();
     let x = inner_axis();
@@ -49,10 +50,7 @@ fn fill_stage(plane: u32, start_y: i32, start_x: i32, rows: u32, index: u32) {
     let corner = i32(plane) * samples(y);
     // The same for the whole workgroup: only tiles at the ends pay for the edges.
     if is_inside(y, start_y, rows) && is_inside(x, start_x, 4u * PITCH) {
-        let first = u32(corner + start_y);
-        for (var i = index; i < rows * PITCH; i += INVOCATIONS) {
-            stage[i] = load_quad_of(first + i / PITCH, u32(start_x) + 4u * (i % PITCH), width);
-        }
+        fill_inside(u32(corner + start_y), u32(start_x), rows, width, index);
     } else {
         for (var i = index; i < rows * PITCH; i += INVOCATIONS) {
             let source = resolve(y, start_y + i32(i / PITCH));

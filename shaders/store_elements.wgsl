@@ -1,4 +1,4 @@
-// Storing numbers of type `Output` in a buffer, as `rounded` makes them. `store`, `store_quad`,
+// Storing numbers of type `Output` in a buffer, as `rounded` and `rounded_quad` make them. `store`, `store_quad`,
 // `store_quad_of` and `holds_finite` are all that a method knows of its output.
 
 @group(0) @binding(3) var<storage, read_write> output: array<Output>;
@@ -15,10 +15,21 @@ fn store(i: u32, value: Element) {
 
 // The same for four neighbours from `i` on; all of them are outputs.
 fn store_quad(i: u32, values: Quad) {
-    store(i, component0(values));
-    store(i + 1u, component1(values));
-    store(i + 2u, component2(values));
-    store(i + 3u, component3(values));
+    let at = output_start + i;
+    var sums = values;
+    if ACCUMULATE {
+        sums = quad(
+            Element(output[at]) + component0(values),
+            Element(output[at + 1u]) + component1(values),
+            Element(output[at + 2u]) + component2(values),
+            Element(output[at + 3u]) + component3(values),
+        );
+    }
+    let all = rounded_quad(sums);
+    output[at] = all[0];
+    output[at + 1u] = all[1];
+    output[at + 2u] = all[2];
+    output[at + 3u] = all[3];
 }
 
 // The same from one column on, of one of all rows, which have `width` outputs.

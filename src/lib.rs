@@ -60,6 +60,8 @@ mod face;
 /// For those who look into a [`Recipe`](plan::Recipe), and for tests. Anything in here may change with
 /// any version.
 pub mod low_level {
+    #[cfg(feature = "gpu")]
+    pub use crate::gpu::shaders::source as wgsl;
     pub use crate::kernel::coarse::{CoarseAxis, Coarsening};
     pub use crate::plan::cpu::{Blocks, CoarseGrid, Order, Passing, Strips, Summed, Tile};
     pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};

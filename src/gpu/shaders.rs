@@ -44,7 +44,22 @@ pub(crate) const SOURCES: [&str; 32] = [
 ];
 
 /// The complete source of a variant, or `None` where no shader has its types.
-pub(crate) fn source(variant: &Variant) -> Option<String> {
+///
+/// Its bindings are parameters, input, weights and output, all of group 0; its entry point is `main`.
+///
+/// ```
+/// use convolve::low_level::{Launch, wgsl};
+/// use convolve::plan::{GpuCapabilities, GpuKind};
+/// use convolve::{DType, Options, Problem};
+///
+/// let problem = Problem::new::<f32>(&[1080, 1920], &[5, 5], &Options::default())?;
+/// let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
+/// let launch = Launch::direct(DType::F32, &problem.geometry(), &gpu).expect("it fits");
+/// let source = wgsl(&launch.variant).expect("f32 has shaders");
+/// assert!(source.contains("@compute"));
+/// # Ok::<(), convolve::Error>(())
+/// ```
+pub fn source(variant: &Variant) -> Option<String> {
     let accumulator = variant.types.accumulator;
     let transform = variant.shader.transform();
     if transform.is_some() && !matches!(accumulator, DType::F32 | DType::Complex32) {

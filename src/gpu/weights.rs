@@ -73,6 +73,7 @@ impl<'a, A: Element> Weights<'a, A> {
                 let one = &vec![A::default(); usize::from(axes.len() == 1)];
                 packed(&[one, &values[..]].concat(), &[(&self.kernel, inner)])
             }
+            Taps::Columns => packed(&[&values[..], &[A::default()]].concat(), &[(&self.kernel, 1)]),
             Taps::Transformed(transform) => {
                 let one = Axis::one_sample();
                 let (outer, inner) = match &axes[..] {

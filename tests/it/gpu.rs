@@ -1,7 +1,7 @@
 //! What only the GPU has: passes of a separable kernel, parts of what is too large, weights in uniform
 //! memory, shaders with checks.
 
-use convolve::low_level::{Schedule, Shader};
+use convolve::low_level::{Schedule, Shader, Taps};
 use convolve::plan::{CostModel, Gpu, GpuCapabilities, Recipe};
 use convolve::wgpu::Limits;
 use convolve::{Boundary, Convolver, DType, Device, Error, Method, Mode, Options, Plan, filters};
@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayD};
 use num_complex::Complex;
 use std::sync::OnceLock;
 
-use crate::common::cases::of_type;
+use crate::common::cases::{EDGES, of_type};
 use crate::common::with;
 use crate::common::*;
 
@@ -92,6 +92,60 @@ fn separable_integers() {
 #[test]
 fn separable_complex() {
     assert!(separable::<Complex<f32>>(gpu(), 37) > 30);
+}
+
+/// A kernel of one column sees all columns as channels: these are an axis of their own where that stages less.
+fn columns<A: Value>(input: &[usize], kernel: &[usize], stride: usize, dilation: usize) -> bool {
+    let Some(convolver) = gpu() else { return true };
+    let along = |of: usize| -> Vec<usize> {
+        kernel.iter().map(|&taps| if taps > 1 { of } else { 1 }).collect()
+    };
+    let mut random = Random::new(input.iter().chain(kernel).sum::<usize>() as u64);
+    let mut apart = true;
+    for edge in EDGES {
+        let options = with!(
+            Options::<A>::default(),
+            boundary: of_type::<A>(edge).into(),
+            stride: along(stride).into(),
+            dilation: along(dilation).into(),
+        );
+        let subject = Subject::new(random.array(input), random.array(kernel), options);
+        let filter = subject.filter(convolver, GPU_DIRECT).expect("admissible");
+        let stage = &schedule(filter.plan()).parts[0].stages[0];
+        assert!(stage.launch.is_tiled(), "{}", filter.plan());
+        apart &= stage.taps == Taps::Columns;
+        subject
+            .check_filter(&filter)
+            .unwrap_or_else(|e| panic!("{edge:?} {stride} {dilation}: {e}"));
+    }
+    apart
+}
+
+#[test]
+fn kernels_of_one_column() {
+    for (stride, dilation) in [(1, 1), (2, 1), (1, 3)] {
+        assert!(columns::<f32>(&[150, 130], &[40, 1], stride, dilation));
+        assert!(columns::<f32>(&[90, 66], &[13, 1], stride, dilation));
+        assert!(columns::<f32>(&[3, 50, 67], &[1, 20, 1], stride, dilation));
+        assert!(columns::<i32>(&[40, 80, 2], &[17, 1, 1], stride, dilation));
+        assert!(columns::<Complex<f32>>(&[60, 70], &[15, 1], stride, dilation));
+    }
+    // So few that they are better off in a line.
+    assert!(!columns::<f32>(&[90, 30], &[5, 1], 1, 1) || gpu().is_none());
+}
+
+/// Columns that are too long for a tile of both passes, and those that just fit.
+#[test]
+fn long_separable_kernels() {
+    let Some(convolver) = gpu() else { return };
+    let mut random = Random::new(33);
+    for (taps, stages) in [([33, 33], 1), ([34, 34], 2), ([70, 5], 2)] {
+        let kernel = random.rank_one::<f32>(&taps);
+        let subject = Subject::new(random.array(&[140, 90]), kernel, Options::default());
+        let filter = subject.filter(convolver, GPU_SEPARABLE).expect("an outer product");
+        assert_eq!(schedule(filter.plan()).parts[0].stages.len(), stages, "{}", filter.plan());
+        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{taps:?}: {error}"));
+    }
 }
 
 fn direct<A: Value>(convolver: Option<&Convolver>, every: usize) {
@@ -178,8 +232,6 @@ fn in_parts_of_some_kind<A: Value>(subject: &Subject<A>, ways: &[Way]) -> (usize
     }
     (most, kinds)
 }
-
-const EDGES: [Boundary<i8>; 6] = crate::common::cases::EDGES;
 
 #[test]
 fn bands_and_blocks_are_the_whole() {

@@ -149,7 +149,7 @@ impl CpuRates {
 
 impl GpuRates {
     /// `direct` and `bandwidth` are what a small card (10 TFLOP/s, 300 GB/s) should do by what compilers
-    /// make of the shaders; an H200 does 4 to 9 times as much (benches/results/gpu.md), and has the
+    /// make of the shaders (benches/results/static.md); an H200 does 4 to 9 times as much (benches/results/gpu.md), and has the
     /// `bus`, from and to memory that is not pinned. The round trip is the upper end of what wgpu's users
     /// report. `fft` is as far below the 2.9e12 of an H200's prototype (benches/results/gpu_fft.md) as
     /// `direct` is below what that card does.

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::element::DType;
 use crate::plan::gpu::stored::{Stored, Texels};
 use crate::plan::gpu::transform::{BlockPass, Transform};
+use crate::problem::geometry::Geometry;
 
 /// The shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -217,6 +218,20 @@ impl Launch {
             self.variant.shader,
             Shader::DirectNd | Shader::DirectTexels | Shader::Convert | Shader::Resample(_)
         )
+    }
+
+    /// Elements that are staged for each output of a tile under all taps of a geometry; infinitely many where
+    /// none are.
+    pub(super) fn staged(&self, geometry: &Geometry) -> f64 {
+        if !self.is_tiled() {
+            return f64::INFINITY;
+        }
+        let unit = if self.variant.shader == Shader::DirectStrided { 1 } else { QUAD };
+        let inner = geometry.axes.last().map_or(1, |axis| axis.taps);
+        let [outer, inner] = [geometry.taps() / inner, inner];
+        let chunks = outer.div_ceil(self.chunk[0]) * inner.div_ceil(self.chunk[1]);
+        let outputs = self.tile[0] * self.tile[1];
+        (self.variant.stage * unit * chunks) as f64 / outputs as f64
     }
 
     /// Complex transforms of blocks that [`Shader::Fft`] makes: of a block of complex samples each, or of

@@ -68,6 +68,8 @@ pub enum Taps {
     None,
     /// The kernel.
     All,
+    /// The kernel, whose last axis is followed by one that has no taps.
+    Columns,
     /// The kernel, and what a pass of transforms needs of it: its spectrum among others.
     Transformed(Transform),
     /// The factors of all terms along the last two axes.
@@ -127,8 +129,15 @@ impl Schedule {
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
         Self::new(Method::Direct, dtype, geometry, 0, gpu, |geometry| {
+            let ends = [Place::Input, Place::Output];
             let launch = Launch::direct(dtype, geometry, gpu)?;
-            Ok(vec![Stage::new(geometry, launch, Taps::All, [Place::Input, Place::Output])])
+            if let Some(apart) = channels_apart(geometry) {
+                let tall = Launch::direct(dtype, &apart, gpu)?;
+                if tall.is_tiled() && tall.staged(&apart) < launch.staged(geometry) {
+                    return Ok(vec![Stage::new(&apart, tall, Taps::Columns, ends)]);
+                }
+            }
+            Ok(vec![Stage::new(geometry, launch, Taps::All, ends)])
         })
     }
 
@@ -439,6 +448,22 @@ impl Scheduled {
         let accumulator = dtype.accumulator().size() as f64;
         (POOLED * (2.0 * (input + output) * dtype.size() as f64 + between * accumulator)) as u64
     }
+}
+
+/// The fewest channels that are worth an axis of their own: a tile has as many columns.
+const WIDE: usize = 64;
+
+/// The same geometry with the channels of its last axis, which a kernel of one column has made of all columns, as
+/// an axis of their own: then a tile need not hold all of the rows between its outputs.
+fn channels_apart(geometry: &Geometry) -> Option<Geometry> {
+    let (last, before) = geometry.axes.split_last()?;
+    let is_batch = before.len() == 1 && before[0].is_identity();
+    if last.channels < WIDE || !(before.is_empty() || is_batch) {
+        return None;
+    }
+    let rows = Axis { channels: 1, ..last.clone() };
+    let columns = Axis { n: last.channels, out: last.channels, ..Axis::one_sample() };
+    Some(Geometry { axes: [before, &[rows, columns]].concat() })
 }
 
 /// The passes over blocks, which hand what is transformed from one to the next in one place.

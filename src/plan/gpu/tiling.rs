@@ -17,12 +17,19 @@ const STRIDED_OUTPUTS: usize = 4;
 /// The longest row of taps in [`Shader::Separable2d`], which has a single row of them.
 const LONGEST_SEPARABLE: usize = 64;
 
-/// Invocations of the smallest workgroup that is preferred to a larger one with more memory.
+/// Invocations of the workgroups that are preferred to those of more memory, and of those that are preferred
+/// where such ones have room for some taps alone. Compute units have 64 KiB and more, whatever a workgroup may take:
+/// more of a tile is worth more than a second workgroup (benches/results/static.md).
+const PREFERRED: u32 = 128;
 const FEWEST: u32 = 64;
 
-/// Rows of the tallest tile in [`Shader::Separable2d`]: what is between its passes grows with them, and
-/// longer columns of taps are quicker in two dispatches.
-const TALLEST_SEPARABLE: usize = 64;
+/// The largest workgroup for planes, and that where there is one row of outputs.
+const PLANE: [u32; 2] = [16, 8];
+const LINE: [u32; 2] = [256, 1];
+
+/// Rows of the tallest tile in [`Shader::Separable2d`], of one term and of several: what is between its passes
+/// grows with them. Longer columns of taps are quicker in two dispatches, which are as many for each term.
+const TALLEST_SEPARABLE: [usize; 2] = [32, 64];
 
 /// Taps of a longer row that become straight-line code at a time; whole quads of them.
 const UNROLLED: usize = 16;
@@ -268,9 +275,9 @@ impl Planes {
         self.inner.stride == 1 && self.outer.stride == 1 && rows
     }
 
-    /// [`Shader::Direct2d`]; the largest workgroup that stages all taps at once in half of the
-    /// memory, so that another one can compute meanwhile, or else the largest one with chunks: smaller
-    /// ones than [`FEWEST`] stage more halo than it is worth.
+    /// [`Shader::Direct2d`]; a workgroup that stages all taps at once, if it can in half of the memory, so
+    /// that another one can compute meanwhile, or else the largest one with chunks: smaller ones than
+    /// [`FEWEST`] stage more halo than it is worth.
     fn registers(
         &self,
         types: Types,
@@ -306,10 +313,26 @@ impl Planes {
                 chunk = smaller(chunk)?;
             }
         };
-        let candidates = || workgroups(self.outer.outputs() > 1, gpu);
-        let (workgroup, chunk, stage_rows, pitch) = candidates()
-            .filter(|[wide, high]| wide * high >= FEWEST)
-            .find_map(|workgroup| fits(workgroup, capacity / 2, false))
+        // Whichever stages less for as many outputs: under long columns of taps a tall tile.
+        let candidates = || {
+            let quads = |&[wide, high]: &[u32; 2]| {
+                let [rows, columns] = tile([wide, high], registers);
+                (rows + all[0] - 1).saturating_mul(self.pitch(columns, all[1]))
+            };
+            let shapes = match self.outer.outputs() {
+                1 => [LINE, LINE],
+                _ => [PLANE, [PLANE[1], PLANE[0]]],
+            };
+            halved(shapes.into_iter().min_by_key(quads).expect("two of them"), gpu)
+        };
+        let whole = |fewest: u32, capacity: usize| {
+            candidates()
+                .filter(|[wide, high]| wide * high >= fewest)
+                .find_map(|workgroup| fits(workgroup, capacity, false))
+        };
+        let (workgroup, chunk, stage_rows, pitch) = whole(PREFERRED, capacity / 2)
+            .or_else(|| whole(PREFERRED, capacity))
+            .or_else(|| whole(FEWEST, capacity / 2))
             .or_else(|| candidates().find_map(|workgroup| fits(workgroup, capacity, true)))?;
         let unrolled = if self.inner.taps <= LONGEST_KNOWN && chunk[1] == self.inner.taps {
             self.inner.taps
@@ -358,7 +381,7 @@ impl Planes {
             }
         };
         let (workgroup, chunk, stage_rows, pitch) =
-            workgroups(self.outer.outputs() > 1, gpu).find_map(fits)?;
+            halved(if self.outer.outputs() > 1 { PLANE } else { LINE }, gpu).find_map(fits)?;
         let variant = Variant {
             shader: Shader::DirectStrided,
             workgroup,
@@ -406,8 +429,9 @@ impl Planes {
                 (variant, tile, stage_rows)
             })
         });
+        let tallest = TALLEST_SEPARABLE[usize::from(terms > 1)];
         let fits = |(variant, tile, _): &(Variant, [usize; 2], usize)| {
-            let tall = outer.taps - 1..=TALLEST_SEPARABLE;
+            let tall = outer.taps - 1..=tallest;
             variant.workgroup_memory() <= capacity && tall.contains(&tile[0])
         };
         let (variant, tile, stage_rows) = candidates.find(fits)?;
@@ -441,12 +465,6 @@ impl Planes {
 /// Outputs of a workgroup whose invocations have these rows and quads.
 fn tile([wide, high]: [u32; 2], [rows, quads]: [usize; 2]) -> [usize; 2] {
     [high as usize * rows, wide as usize * quads * QUAD]
-}
-
-/// Workgroups to try, the largest first: 128 invocations in 16 columns and 8 rows, or 256 in a line
-/// where there is one row of outputs.
-fn workgroups(planes: bool, gpu: &GpuCapabilities) -> impl Iterator<Item = [u32; 2]> {
-    halved(if planes { [16, 8] } else { [256, 1] }, gpu)
 }
 
 /// A workgroup, of fewer invocations where an adapter has fewer, and then of half as many time and

@@ -118,6 +118,8 @@ fn keeps_within(launch: &Launch, geometry: &Geometry, limits: &GpuCapabilities) 
     assert!(outer.taps == 1 || outer.tap_step() == 1, "{}", about());
     let [rows, quads] = registers;
     assert_eq!(launch.tile, [high * rows, wide * quads * 4], "{}", about());
+    // All of it is filled, with rows that the input has.
+    assert_eq!(launch.stage_rows * pitch, stage, "{}", about());
     // A shifted window of the last tap reads the quad behind its own too.
     let last = (chunk_x - 1) * launch.variant.step;
     assert_eq!(launch.variant.step, inner.tap_step(), "{}", about());
