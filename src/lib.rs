@@ -5,6 +5,9 @@
 //! [gallery]: crate::filters
 //! [folder]: crate::pages::all_of_a_folder
 //! [linear_light]: crate::pages::linear_light
+//! [video_stream]: crate::pages::video_stream
+//! [backdrop]: crate::pages::backdrop
+//! [bokeh]: crate::pages::bokeh
 //! [correctness]: crate::pages::correctness
 //! [same-words]: crate::pages::same_words
 //! [how-it-chooses]: crate::pages::how_it_chooses

@@ -65,3 +65,24 @@ pub mod all_of_a_folder {}
 #[doc = include_str!("../examples/linear_light.rs")]
 /// ```
 pub mod linear_light {}
+
+/// A video through a stream.
+///
+/// ```ignore
+#[doc = include_str!("../examples/video_stream.rs")]
+/// ```
+pub mod video_stream {}
+
+/// A panel of frosted glass. It shares `examples/frames/mod.rs` with others.
+///
+/// ```ignore
+#[doc = include_str!("../examples/backdrop.rs")]
+/// ```
+pub mod backdrop {}
+
+/// Lights out of focus. It shares `examples/frames/mod.rs` with others.
+///
+/// ```ignore
+#[doc = include_str!("../examples/bokeh.rs")]
+/// ```
+pub mod bokeh {}
