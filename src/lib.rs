@@ -17,6 +17,7 @@
 //! [peers-how]: crate::pages::peers
 //! [gpu]: crate::pages::gpu
 //! [gpu_fft]: crate::pages::gpu_fft
+//! [kawase]: crate::pages::kawase
 //! [executors]: crate::pages::executors
 //! [pictures]: crate::pages::picture_peers
 //! [coarse]: crate::pages::coarse

@@ -45,6 +45,9 @@ pub mod gpu {}
 #[doc = include_str!("../benches/results/gpu_fft.md")]
 pub mod gpu_fft {}
 
+#[doc = include_str!("../benches/results/kawase.md")]
+pub mod kawase {}
+
 /// A filter in the caller's own frame.
 ///
 /// ```ignore
