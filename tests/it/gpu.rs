@@ -124,11 +124,11 @@ fn columns<A: Value>(input: &[usize], kernel: &[usize], stride: usize, dilation:
 #[test]
 fn kernels_of_one_column() {
     for (stride, dilation) in [(1, 1), (2, 1), (1, 3)] {
-        assert!(columns::<f32>(&[150, 130], &[40, 1], stride, dilation));
-        assert!(columns::<f32>(&[90, 66], &[13, 1], stride, dilation));
-        assert!(columns::<f32>(&[3, 50, 67], &[1, 20, 1], stride, dilation));
-        assert!(columns::<i32>(&[40, 80, 2], &[17, 1, 1], stride, dilation));
-        assert!(columns::<Complex<f32>>(&[60, 70], &[15, 1], stride, dilation));
+        assert!(columns::<f32>(&[150, 320], &[40, 1], stride, dilation));
+        assert!(columns::<f32>(&[90, 300], &[13, 1], stride, dilation));
+        assert!(columns::<f32>(&[3, 50, 301], &[1, 20, 1], stride, dilation));
+        assert!(columns::<i32>(&[40, 200, 2], &[17, 1, 1], stride, dilation));
+        assert!(columns::<Complex<f32>>(&[60, 300], &[15, 1], stride, dilation));
     }
     // So few that they are better off in a line.
     assert!(!columns::<f32>(&[90, 30], &[5, 1], 1, 1) || gpu().is_none());

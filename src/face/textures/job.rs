@@ -103,10 +103,11 @@ impl TextureFilter {
         let boundary = self.options.boundary.resolve("boundary", 2)?;
         let values = boundary.iter().map(|boundary| boundary.value()).collect();
         let geometry = Geometry { axes: problem.axes };
-        let suits = |designs: &&Designs| Chosen::Coarse(designs).suits(&geometry, stored);
+        let gpu = context.capabilities();
+        let suits = |designs: &&Designs| Chosen::Coarse(designs).suits(&geometry, stored, &gpu);
         let designs = taps.designs.filter(suits);
         let chosen = designs.map_or(Chosen::Scheduled(&planned.schedule), Chosen::Coarse);
-        let bands = bands(chosen, &geometry, stored, &context.capabilities());
+        let bands = bands(chosen, &geometry, stored, &gpu);
         let bands = bands.map_err(Error::gpu_memory)?;
         let texels = u64::from(size[0]) * u64::from(size[1]);
         let extension = Extension { geometry, values };

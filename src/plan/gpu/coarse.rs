@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::element::DType;
 use crate::kernel::coarse::CoarseAxis;
-use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::cpu::coarse::Span;
 use crate::plan::gpu::launch::{Launch, Types};
-use crate::plan::gpu::schedule::{CoarsePass, Taps};
+use crate::plan::gpu::schedule::{CoarsePass, MOST_ROUNDS, Taps};
 use crate::plan::gpu::stored::Stored;
 use crate::plan::gpu::textures::{At, Dispatch};
 use crate::problem::boundary::Edge;
@@ -20,10 +20,13 @@ pub(crate) type Designs = [Arc<CoarseAxis>; 2];
 const LEAST: usize = 4;
 
 /// Whether these designs run over such axes, of one channel.
-pub(super) fn suits(designs: &Designs, geometry: &Geometry) -> bool {
-    geometry.axes.iter().zip(designs).all(|(axis, design)| {
+pub(super) fn suits(designs: &Designs, geometry: &Geometry, gpu: &GpuCapabilities) -> bool {
+    // What is mended is a loop over all taps.
+    let ends = gpu.kind != GpuKind::Software || geometry.taps() < MOST_ROUNDS;
+    let long = geometry.axes.iter().zip(designs).all(|(axis, design)| {
         axis.stride == 1 && axis.dilation == 1 && axis.out >= LEAST * design.factor
-    })
+    });
+    ends && long
 }
 
 /// All of them, over both axes, whose texels have four channels: down along columns and rows, the kernels on

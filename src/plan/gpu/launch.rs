@@ -220,8 +220,7 @@ impl Launch {
         )
     }
 
-    /// Elements that are staged for each output of a tile under all taps of a geometry; infinitely many where
-    /// none are.
+    /// Elements that all workgroups stage under all taps of a geometry; infinitely many where none are.
     pub(super) fn staged(&self, geometry: &Geometry) -> f64 {
         if !self.is_tiled() {
             return f64::INFINITY;
@@ -230,8 +229,8 @@ impl Launch {
         let inner = geometry.axes.last().map_or(1, |axis| axis.taps);
         let [outer, inner] = [geometry.taps() / inner, inner];
         let chunks = outer.div_ceil(self.chunk[0]) * inner.div_ceil(self.chunk[1]);
-        let outputs = self.tile[0] * self.tile[1];
-        (self.variant.stage * unit * chunks) as f64 / outputs as f64
+        let each = self.stage_rows * self.variant.pitch * unit * chunks;
+        each as f64 * self.tiles.iter().product::<usize>() as f64
     }
 
     /// Complex transforms of blocks that [`Shader::Fft`] makes: of a block of complex samples each, or of

@@ -119,7 +119,7 @@ const POOLED: f64 = 1.25;
 
 /// Rounds after which Mesa's software drivers end all loops of a shader, without a word (65,535 of them,
 /// `LP_MAX_TGSI_LOOP_ITERATIONS`), less those of loops beside the one over taps.
-const MOST_ROUNDS: usize = 60_000;
+pub(super) const MOST_ROUNDS: usize = 60_000;
 
 impl Schedule {
     /// The direct method.

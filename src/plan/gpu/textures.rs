@@ -89,12 +89,17 @@ pub(crate) enum Chosen<'a> {
 
 impl Chosen<'_> {
     /// Whether it can run between these, over such a geometry of one channel.
-    pub(crate) fn suits(self, geometry: &Geometry, stored: [Stored; 2]) -> bool {
+    pub(crate) fn suits(
+        self,
+        geometry: &Geometry,
+        stored: [Stored; 2],
+        gpu: &GpuCapabilities,
+    ) -> bool {
         match self {
             Self::Scheduled(_) => true,
             Self::Coarse(designs) => {
                 let texels = stored.iter().all(|stored| stored.channels() == 4);
-                texels && coarse::suits(designs, geometry)
+                texels && coarse::suits(designs, geometry, gpu)
             }
         }
     }
