@@ -3,7 +3,7 @@
 use ndarray::Ix2;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::taps::COARSE;
+use super::taps::{COARSE, covering};
 use super::{TextureCost, TextureFilter, TextureKernel};
 use crate::error::{Error, Result};
 use crate::face::convolver::Convolver;
@@ -220,7 +220,7 @@ impl TextureKernel {
         let found = allowed.map(|allowed| coarsen(&factors, sum, allowed, like)).transpose()?;
         let designs = found.and_then(|found| match found {
             Coarsening::Designed(found) => match &found[..] {
-                [Some(y), Some(x)] => Some([y.clone(), x.clone()]),
+                [Some(y), Some(x)] => Some(covering([y, x], &factors)),
                 _ => None,
             },
             _ => None,

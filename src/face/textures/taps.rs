@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::TextureFilter;
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
-use crate::kernel::coarse::Coarsening;
+use crate::kernel::coarse::{CoarseAxis, Coarsening};
+use crate::kernel::{Factors, Kernel};
 use crate::plan::Request;
 use crate::plan::gpu::textures::Designs;
 use crate::problem::{Options, Problem};
@@ -105,12 +105,17 @@ pub(super) fn designs(
     }
     match &kernel.facts.coarse {
         Coarsening::Designed(found) => match &found[..] {
-            [Some(y), Some(x)] => Ok(Some([y.clone(), x.clone()])),
+            [Some(y), Some(x)] => Ok(Some(covering([y, x], &kernel.native_terms()[0]))),
             _ => refused("no coarser grid is proved to stay within the tolerance along both axes"),
         },
         Coarsening::Refused(reason) => refused(reason),
         _ => refused("no tolerance was given"),
     }
+}
+
+/// The same, reading all samples under the factors' taps.
+pub(super) fn covering(found: [&CoarseAxis; 2], factors: &Factors<f32>) -> Designs {
+    [0, 1].map(|axis| Arc::new(found[axis].covering(factors[axis].len())))
 }
 
 /// The kernel as the method reads it, along both axes.

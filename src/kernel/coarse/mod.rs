@@ -73,6 +73,25 @@ impl CoarseAxis {
         self.taps.len() / 2
     }
 
+    /// The same, where each output, of whatever phase, reads all samples under so many taps of the kernel, and
+    /// shows what is not finite among them: with zeros at both ends of the taps on the coarse grid.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn covering(&self, taps: usize) -> Self {
+        let (factor, middle) = (self.factor as isize, (taps / 2) as isize);
+        let (first, radius) = (self.first_down(), self.radius() as isize);
+        let from = |radius: isize| first + factor * (self.first_read() - radius);
+        let end = |radius: isize| {
+            let last = self.first_read() + self.reads as isize - 1 + radius;
+            factor * last + first + self.down.len() as isize - (factor - 1)
+        };
+        let reaches =
+            |&radius: &isize| from(radius) <= -middle && end(radius) >= taps as isize - middle;
+        let wider = (radius..).find(reaches).unwrap_or(radius);
+        let zeros = || std::iter::repeat_n(0.0, (wider - radius) as usize);
+        let taps = zeros().chain(self.taps.iter().copied()).chain(zeros()).collect();
+        Self { taps, ..self.clone() }
+    }
+
     /// Roundings on the way from a sample to an output.
     pub(crate) fn roundings(&self) -> usize {
         self.down.len() + self.taps.len() + self.reads

@@ -119,31 +119,38 @@ pub(crate) fn bands(
     loop {
         let height = rows.div_ceil(count);
         let starts = (0..rows).step_by(height);
-        let bands: Result<Vec<Band>, String> = starts
-            .map(|start| {
-                let end = rows.min(start + height);
-                band(chosen, geometry, start..end, stored, gpu)
-            })
-            .collect();
-        let bands = bands?;
-        let largest = scratches(&bands).into_iter().max().unwrap_or(0);
-        if largest <= most {
+        let bands = starts.map(|start| {
+            let end = rows.min(start + height);
+            band(chosen, geometry, start..end, stored, gpu)
+        });
+        // None where a band is more than one dispatch can index.
+        let bands = bands.collect::<Result<Option<Vec<Band>>, String>>()?;
+        let largest = bands.as_ref().map(|bands| scratches(bands).into_iter().max().unwrap_or(0));
+        if let (Some(bands), Some(largest)) = (bands, largest)
+            && largest <= most
+        {
             return Ok(bands);
         }
         if height == 1 {
-            return Err(format!("a row takes {largest} bytes, a binding here at most {most}"));
+            return Err(match largest {
+                Some(largest) => {
+                    format!("a row takes {largest} bytes, a binding here at most {most}")
+                }
+                None => "a row is more than a dispatch can index".into(),
+            });
         }
         count *= 2;
     }
 }
 
+/// All for these rows of outputs, or none where no schedule has them in one piece.
 fn band(
     chosen: Chosen,
     geometry: &Geometry,
     rows: Range<usize>,
     stored: [Stored; 2],
     gpu: &GpuCapabilities,
-) -> Result<Band, String> {
+) -> Result<Option<Band>, String> {
     let mut geometry = geometry.clone();
     let whole = rows == (0..geometry.axes[0].out);
     geometry.axes[0].narrow(&rows);
@@ -154,26 +161,31 @@ fn band(
         memory: u64::MAX,
         ..gpu.clone()
     };
-    let mut first_input_row = 0;
-    if !whole {
-        // Only what is read passes through buffers of our own.
-        let axis = &mut geometry.axes[0];
-        let n = axis.n;
-        let reads = reads::cut(axis);
-        if reads.end > n {
-            return Err(
-                "what is between its passes takes more than a binding can hold, and its boundary \
-                        wraps around"
-                    .into(),
-            );
+    let dispatches = |geometry: &Geometry| match chosen {
+        Chosen::Scheduled(planned) => scheduled(planned, geometry.clone(), stored, &boundless),
+        Chosen::Coarse(designs) => {
+            coarse::dispatches(designs, geometry, stored, &boundless).map(Some)
         }
-        first_input_row = reads.start;
-    }
-    let dispatches = match chosen {
-        Chosen::Scheduled(planned) => scheduled(planned, geometry, stored, &boundless)?,
-        Chosen::Coarse(designs) => coarse::dispatches(designs, &geometry, stored, &boundless)?,
     };
-    Ok(Band { first_input_row, first_output_row: rows.start, dispatches })
+    let band = |first_input_row: usize, dispatches: Vec<Dispatch>| {
+        Some(Band { first_input_row, first_output_row: rows.start, dispatches })
+    };
+    let made = dispatches(&geometry)?.and_then(|dispatches| band(0, dispatches));
+    if whole || made.as_ref().is_none_or(|band| band.scratch() == [0; SCRATCHES]) {
+        return Ok(made);
+    }
+    // Only what is read passes through buffers of our own.
+    let axis = &mut geometry.axes[0];
+    let n = axis.n;
+    let reads = reads::cut(axis);
+    if reads.end > n {
+        return Err(
+            "what is between its passes takes more than a binding can hold, and its boundary \
+                    wraps around"
+                .into(),
+        );
+    }
+    Ok(dispatches(&geometry)?.and_then(|dispatches| band(reads.start, dispatches)))
 }
 
 /// Taps up to which outputs that lie apart are summed one by one: tiles would stage samples one by one,
@@ -186,20 +198,21 @@ fn is_sparse(geometry: &Geometry) -> bool {
     geometry.taps() <= SPARSE && geometry.axes.iter().any(apart)
 }
 
-/// The stages of a schedule for another size, for this one, and the conversions before and after them.
+/// The stages of a schedule for another size, for this one, and the conversions before and after them; none
+/// where they are for parts of it.
 fn scheduled(
     planned: &Schedule,
     mut geometry: Geometry,
     stored: [Stored; 2],
     gpu: &GpuCapabilities,
-) -> Result<Vec<Dispatch>, String> {
+) -> Result<Option<Vec<Dispatch>>, String> {
     let channels = stored[0].channels().max(stored[1].channels());
     geometry.axes[1].channels *= channels;
     if channels == 4 && planned.block().is_none() && is_sparse(&geometry) {
         let types = Types { input: stored[0], output: stored[1], accumulator: DType::F32 };
         let launch = Launch::texels(types, &geometry, gpu)?;
         let multiply_adds = (geometry.output_len() * geometry.taps()) as f64;
-        return Ok(vec![Dispatch {
+        return Ok(Some(vec![Dispatch {
             launch,
             geometry,
             taps: Taps::All,
@@ -208,9 +221,12 @@ fn scheduled(
             also: None,
             multiply_adds,
             mended: None,
-        }]);
+        }]));
     }
     let schedules = planned.on(DType::F32, &geometry, gpu)?.stored_as(stored, gpu)?;
+    if schedules.iter().any(|schedule| schedule.parts.len() > 1) {
+        return Ok(None);
+    }
     let last = schedules.len() - 1;
     let mut dispatches = Vec::new();
     for (number, schedule) in schedules.into_iter().enumerate() {
@@ -239,5 +255,5 @@ fn scheduled(
             });
         }
     }
-    Ok(dispatches)
+    Ok(Some(dispatches))
 }
