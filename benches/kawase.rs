@@ -16,7 +16,8 @@ use kawase::{Deviation, Gaussian, Kawase, Plane, Response};
 #[path = "common/kawase.rs"]
 mod kawase;
 
-const SIGMAS: [f64; 4] = [4.0, 8.0, 16.0, 32.0];
+/// Beyond some 60,000 taps software adapters run nothing on coarser grids: their drivers end long loops.
+const SIGMAS: [f64; 4] = [4.0, 8.0, 16.0, 30.0];
 /// Width and height.
 const SIZES: [[usize; 2]; 2] = [[1920, 1080], [3840, 2160]];
 const FORMATS: [(TextureFormat, f64); 2] =
