@@ -6,8 +6,16 @@ override LEVELS: f32;
 override ALPHA_LEVELS: f32;
 // Whether the device encodes colours along the curve of sRGB.
 override ENCODED: bool;
+// What alpha is to colours: 0 a channel like others, 1 divided out of them, 2 multiplied into them.
+override ALPHA: u32;
+
+struct Drawn {
+    // Column and row of the first texel.
+    origin: vec2<u32>,
+}
 
 @group(0) @binding(0) var texels: texture_2d<f32>;
+@group(0) @binding(1) var<uniform> drawn: Drawn;
 
 // One triangle that covers everything.
 @vertex
@@ -17,27 +25,35 @@ fn corner(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
 }
 
 // Devices may store either of the two levels beside a value. Ours is rounded here, to nearest, and so
-// little above its level that all take that; what is not a number becomes zero.
+// little above its level that all take that, also those that cut off and have one level more than there are
+// steps; what is not a number becomes zero.
 fn level(values: vec4<f32>, levels: f32) -> vec4<f32> {
     let nearest = round(clamp(values, vec4<f32>(), vec4<f32>(1.0)) * levels);
     let bits = bitcast<vec4<u32>>(values) & vec4<u32>(0x7fffffffu);
     let is_zero = (nearest == vec4<f32>()) | (bits > vec4<u32>(0x7f800000u));
-    return select((nearest + 0.125) / levels, vec4<f32>(), is_zero);
+    return select((nearest + 0.125 * (1.0 - nearest / levels)) / levels, vec4<f32>(), is_zero);
 }
 
 @fragment
 fn main(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
-    let texel = textureLoad(texels, vec2<u32>(at.xy), 0);
+    let texel = textureLoad(texels, vec2<u32>(at.xy) - drawn.origin, 0);
+    var alpha = texel.a;
+    if ALPHA_LEVELS > 0.0 {
+        alpha = level(texel, ALPHA_LEVELS).a;
+    }
+    if ALPHA == 1u && ALPHA_LEVELS > 0.0 && alpha == 0.0 {
+        // Where alpha becomes 0 there is no colour.
+        return vec4<f32>();
+    }
     var colours = texel;
+    if ALPHA == 2u && LEVELS > 0.0 && !ENCODED {
+        colours = min(colours, vec4<f32>(clamp(texel.a, 0.0, 1.0)));
+    }
     if ENCODED {
         let levels = level(vec4<f32>(levels_of(texel.rgb), 0.0), LEVELS);
         colours = vec4<f32>(light_of(levels.rgb), 0.0);
     } else if LEVELS > 0.0 {
-        colours = level(texel, LEVELS);
-    }
-    var alpha = texel.a;
-    if ALPHA_LEVELS > 0.0 {
-        alpha = level(texel, ALPHA_LEVELS).a;
+        colours = level(colours, LEVELS);
     }
     return vec4<f32>(colours.rgb, alpha);
 }

@@ -48,7 +48,7 @@ pub(crate) struct Context {
     /// What recordings share.
     pub scratch: SharedScratch,
     pub slots: AllSlots,
-    drawings: LruCache<wgpu::TextureFormat, drawn::Compiled>,
+    drawings: LruCache<drawn::Target, drawn::Compiled>,
     copies: LruCache<bool, copy_rows::Compiled>,
     capabilities: GpuCapabilities,
     binds_layers: bool,
@@ -133,7 +133,7 @@ impl Context {
             counters,
             scratch: SharedScratch::default(),
             slots: AllSlots::default(),
-            drawings: LruCache::new(8),
+            drawings: LruCache::new(16),
             copies: LruCache::new(2),
             capabilities,
             binds_layers: info.backend != wgpu::Backend::Gl,
@@ -322,8 +322,8 @@ impl Context {
     }
 
     /// What draws into textures of a format; compiled at its first use.
-    pub(crate) fn drawn(&self, format: wgpu::TextureFormat) -> Result<drawn::Compiled> {
-        self.drawings.get(format, |&format| drawn::compile(self, format))
+    pub(crate) fn drawn(&self, target: drawn::Target) -> Result<drawn::Compiled> {
+        self.drawings.get(target, |&target| drawn::compile(self, target))
     }
 
     /// A buffer that is not written yet.

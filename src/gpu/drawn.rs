@@ -5,12 +5,20 @@ use crate::gpu::context::Context;
 use crate::gpu::shaders;
 use crate::gpu::texture::Rectangle;
 use crate::plan::gpu::stored::Texels;
+use crate::words::Alpha;
+
+/// A format that is drawn to, and what alpha is to its colours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Target {
+    pub format: wgpu::TextureFormat,
+    pub alpha: Alpha,
+}
 
 /// What draws into textures of one format.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
     pipeline: wgpu::RenderPipeline,
-    pub layout: wgpu::BindGroupLayout,
+    layout: wgpu::BindGroupLayout,
 }
 
 /// The shader, behind what it knows of colours.
@@ -33,8 +41,14 @@ fn levels(format: wgpu::TextureFormat) -> [f64; 2] {
     }
 }
 
-/// Compiles; called by [`Context::drawn`] once for each format.
-pub(super) fn compile(context: &Context, format: wgpu::TextureFormat) -> Result<Compiled> {
+/// Compiles; called by [`Context::drawn`] once for each target.
+pub(super) fn compile(context: &Context, target: Target) -> Result<Compiled> {
+    let Target { format, alpha: meant } = target;
+    let meant = match meant {
+        Alpha::AsChannel => 0.0,
+        Alpha::Straight => 1.0,
+        Alpha::Premultiplied => 2.0,
+    };
     let label = Some("convolve draw");
     let device = &context.device;
     let [colours, alpha] = levels(format);
@@ -42,16 +56,28 @@ pub(super) fn compile(context: &Context, format: wgpu::TextureFormat) -> Result<
     context.guarded(|| {
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label,
-            entries: &[wgpu::BindGroupLayoutEntry {
-                binding: 0,
-                visibility: wgpu::ShaderStages::FRAGMENT,
-                ty: wgpu::BindingType::Texture {
-                    sample_type: wgpu::TextureSampleType::Float { filterable: false },
-                    view_dimension: wgpu::TextureViewDimension::D2,
-                    multisampled: false,
+            entries: &[
+                wgpu::BindGroupLayoutEntry {
+                    binding: 0,
+                    visibility: wgpu::ShaderStages::FRAGMENT,
+                    ty: wgpu::BindingType::Texture {
+                        sample_type: wgpu::TextureSampleType::Float { filterable: false },
+                        view_dimension: wgpu::TextureViewDimension::D2,
+                        multisampled: false,
+                    },
+                    count: None,
                 },
-                count: None,
-            }],
+                wgpu::BindGroupLayoutEntry {
+                    binding: 1,
+                    visibility: wgpu::ShaderStages::FRAGMENT,
+                    ty: wgpu::BindingType::Buffer {
+                        ty: wgpu::BufferBindingType::Uniform,
+                        has_dynamic_offset: true,
+                        min_binding_size: None,
+                    },
+                    count: None,
+                },
+            ],
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
@@ -81,6 +107,7 @@ pub(super) fn compile(context: &Context, format: wgpu::TextureFormat) -> Result<
                     constants: &[
                         ("LEVELS", colours),
                         ("ALPHA_LEVELS", alpha),
+                        ("ALPHA", meant),
                         ("ENCODED", f64::from(u8::from(format.is_srgb()))),
                     ],
                     ..Default::default()
@@ -94,12 +121,29 @@ pub(super) fn compile(context: &Context, format: wgpu::TextureFormat) -> Result<
     })
 }
 
+/// Bytes of what the shader is told.
+pub(super) const TOLD: u64 = 8;
+
 impl Compiled {
+    /// What binds these texels, and what the shader is told by a part of this buffer.
+    pub(super) fn bind(
+        &self,
+        context: &Context,
+        texels: &wgpu::TextureView,
+        told: &wgpu::Buffer,
+    ) -> Result<wgpu::BindGroup> {
+        let size = wgpu::BufferSize::new(TOLD);
+        let told = wgpu::BufferBinding { buffer: told, offset: 0, size };
+        let resources =
+            [wgpu::BindingResource::TextureView(texels), wgpu::BindingResource::Buffer(told)];
+        context.bind(&self.layout, resources)
+    }
+
     /// Draws the texels of a rectangle, all others stay. To be called where wgpu's errors are caught.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        group: &wgpu::BindGroup,
+        (group, offset): (&wgpu::BindGroup, u32),
         to: &wgpu::TextureView,
         Rectangle { origin, size }: Rectangle,
     ) {
@@ -114,7 +158,7 @@ impl Compiled {
             ..Default::default()
         });
         pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, group, &[]);
+        pass.set_bind_group(0, group, &[offset]);
         pass.set_scissor_rect(origin[0], origin[1], size[0], size[1]);
         pass.draw(0..3, 0..1);
     }

@@ -9,7 +9,7 @@ pub(crate) mod chain;
 pub(crate) mod context;
 mod copy_rows;
 mod counts;
-mod drawn;
+pub(crate) mod drawn;
 pub(crate) mod end;
 mod fft;
 pub(crate) mod finder;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
+use crate::gpu::drawn::Target;
 use crate::gpu::end::End;
 use crate::gpu::params::{Params, Starts};
 use crate::gpu::recorded::Bindings;
@@ -26,7 +27,10 @@ pub(crate) struct OnTextures {
     /// Of the filter's own kernel.
     weights: LruCache<Taps, wgpu::Buffer>,
     bindings: LruCache<Bound, wgpu::BindGroup>,
-    drawings: LruCache<wgpu::TextureView, wgpu::BindGroup>,
+    /// By texels, and by what the shader is told.
+    drawings: LruCache<(wgpu::TextureView, wgpu::Buffer), wgpu::BindGroup>,
+    /// Views that can be drawn to so.
+    targets: LruCache<(wgpu::TextureView, Target), ()>,
 }
 
 #[derive(Clone)]
@@ -51,7 +55,7 @@ const PIPELINES: usize = 32;
 
 /// Bind groups that are kept: enough for some frames in flight, each with textures of its own. Each keeps
 /// its textures alive, hence a bound.
-const KEPT: usize = 16;
+const KEPT: usize = 64;
 
 /// One recording.
 pub(crate) struct Frame<'a> {
@@ -71,7 +75,7 @@ pub(crate) struct Frame<'a> {
     pub stored: &'a wgpu::TextureView,
     pub output: Rectangle,
     /// Where it is drawn.
-    pub drawn: Option<(&'a wgpu::TextureView, wgpu::TextureFormat)>,
+    pub drawn: Option<(&'a wgpu::TextureView, Target)>,
 }
 
 /// A dispatch, ready to be recorded.
@@ -90,15 +94,16 @@ impl OnTextures {
             weights: LruCache::new(PIPELINES),
             bindings: LruCache::new(KEPT),
             drawings: LruCache::new(KEPT),
+            targets: LruCache::new(KEPT),
         }
     }
 
     /// Compiles what these bands and a drawing into this format need.
-    pub(crate) fn compile(&self, bands: &[Band], drawn: Option<wgpu::TextureFormat>) -> Result<()> {
+    pub(crate) fn compile(&self, bands: &[Band], drawn: Option<Target>) -> Result<()> {
         for dispatch in bands.iter().flat_map(|band| &band.dispatches) {
             self.compiled(&dispatch.launch.variant)?;
         }
-        drawn.map_or(Ok(()), |format| self.context.drawn(format).map(drop))
+        drawn.map_or(Ok(()), |target| self.context.drawn(target).map(drop))
     }
 
     fn compiled(&self, variant: &Variant) -> Result<Compiled> {
@@ -178,12 +183,25 @@ impl OnTextures {
         }
         let drawn = match frame.drawn {
             None => None,
-            Some((to, format)) => {
-                let compiled = context.drawn(format)?;
-                let group = self.drawings.get(frame.stored.clone(), |texels| {
-                    context.bind(&compiled.layout, [wgpu::BindingResource::TextureView(texels)])
+            Some((to, target)) => {
+                let compiled = context.drawn(target)?;
+                let told = bytemuck::bytes_of(&frame.output.origin);
+                let told = context.slots.filled(context, told)?;
+                let key = (frame.stored.clone(), told.buffer().clone());
+                let group = self
+                    .drawings
+                    .get(key, |(texels, told)| compiled.bind(context, texels, told))?;
+                let offset = told.offset();
+                slots.push(told);
+                // What a render pass refuses wgpu tells when an encoder is finished: one of ours.
+                self.targets.get((to.clone(), target), |(to, _)| {
+                    context.guarded(|| {
+                        let mut trial = context.device.create_command_encoder(&Default::default());
+                        compiled.record(&mut trial, (&group, offset), to, frame.output);
+                        trial.finish();
+                    })
                 })?;
-                Some((compiled, group, to))
+                Some((compiled, group, offset, to))
             }
         };
         // From here on nothing fails.
@@ -198,8 +216,8 @@ impl OnTextures {
         }
         drop(pass);
         context.counters.dispatches.add(ready.len());
-        if let Some((compiled, group, to)) = drawn {
-            compiled.record(encoder, &group, to, frame.output);
+        if let Some((compiled, group, offset, to)) = drawn {
+            compiled.record(encoder, (&group, offset), to, frame.output);
             context.counters.draws.add(1);
         }
         slots.extend(changed.into_values().map(|(slot, _)| slot));
@@ -225,7 +243,9 @@ impl Bound {
 /// Where a dispatch of a band finds its samples.
 fn starts(frame: &Frame, band: &Band, dispatch: &Dispatch) -> Starts {
     let ([input_x, input_y], input_width) = frame.input;
-    let Rectangle { origin: [output_x, output_y], size: [output_width, _] } = frame.output;
+    let Rectangle { origin, size: [output_width, _] } = frame.output;
+    // What is drawn starts at the beginning of a texture of our own.
+    let [output_x, output_y] = if frame.drawn.is_some() { [0, 0] } else { origin };
     let (input_row, output_row) = (band.first_input_row as u32, band.first_output_row as u32);
     let of_input = [Some(dispatch.from), dispatch.also].contains(&Some(At::Source));
     let of_output = dispatch.to == At::Destination;

@@ -63,25 +63,26 @@ impl SharedScratch {
                 had = [view.texture().width(), view.texture().height()];
             }
         }
-        // As large along both axes as anybody has asked for, so that there is an end to it.
-        let size = wgpu::Extent3d {
-            width: width.max(had[0]),
-            height: height.max(had[1]),
-            depth_or_array_layers: 1,
+        let make = |[width, height]: [u32; 2]| {
+            context.guarded(|| {
+                let texture = context.device.create_texture(&wgpu::TextureDescriptor {
+                    label: Some("convolve scratch"),
+                    size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+                    mip_level_count: 1,
+                    sample_count: 1,
+                    dimension: wgpu::TextureDimension::D2,
+                    format: texture_format(format),
+                    usage: wgpu::TextureUsages::STORAGE_BINDING
+                        | wgpu::TextureUsages::TEXTURE_BINDING,
+                    view_formats: &[],
+                });
+                texture.create_view(&wgpu::TextureViewDescriptor::default())
+            })
         };
-        let made = context.guarded(|| {
-            let texture = context.device.create_texture(&wgpu::TextureDescriptor {
-                label: Some("convolve scratch"),
-                size,
-                mip_level_count: 1,
-                sample_count: 1,
-                dimension: wgpu::TextureDimension::D2,
-                format: texture_format(format),
-                usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::TEXTURE_BINDING,
-                view_formats: &[],
-            });
-            texture.create_view(&wgpu::TextureViewDescriptor::default())
-        })?;
+        // As large along both axes as anybody has asked for, so that there is an end to it, where there is
+        // memory for that.
+        let both = [width.max(had[0]), height.max(had[1])];
+        let made = make(both).or_else(|_| make([width, height]))?;
         context.counters.textures.add(1);
         let mut textures = lock(&self.textures);
         if let Some(view) = fitting(&textures) {

@@ -17,10 +17,10 @@ pub(crate) struct AllSlots(
 const SMALLEST: u64 = 512;
 
 /// More taps than a kernel has that anybody changes from frame to frame.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: u64 = 1 << 26;
 
 /// Bytes that are allocated at a time, unless one slot is larger.
-const CHUNK: u64 = 64 << 10;
+const CHUNK: u64 = 256 << 10;
 
 /// Those of one size that are not in use.
 #[derive(Debug)]

@@ -256,14 +256,12 @@ impl<'a> GpuTexture<'a> {
         self.reads_beyond
     }
 
-    /// Whether both are the same texels, as far as wgpu tells: it does not tell which of several layers a
-    /// view shows.
+    /// Whether both may be the same texels: wgpu does not tell which of several layers a view shows.
     pub(crate) fn is(&self, other: &GpuTexture<'a>) -> bool {
         let shown = |texture: &Self| (texture.mip_level, texture.layer);
         let views = [self.view, other.view];
         let is_told = views == [None; 2] || self.texture.depth_or_array_layers() == 1;
-        self.texture == other.texture
-            && if is_told { shown(self) == shown(other) } else { views[0] == views[1] }
+        self.texture == other.texture && (!is_told || shown(self) == shown(other))
     }
 
     /// The caller's view, or what one with this usage is to be made of.
@@ -330,7 +328,8 @@ pub(crate) fn scratch_format(format: wgpu::TextureFormat) -> TexelFormat {
     use wgpu::TextureFormat::*;
     let single = matches!(
         format,
-        R16Unorm
+        Rgb10a2Unorm
+            | R16Unorm
             | Rg16Unorm
             | Rgba16Unorm
             | R16Snorm

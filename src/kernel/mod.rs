@@ -10,6 +10,8 @@ mod rank_one;
 use std::sync::Arc;
 
 use crate::element::Element;
+#[cfg(feature = "gpu")]
+use crate::element::number::Number;
 use crate::element::wider::{Wider, widened};
 use crate::error::Result;
 use crate::util::memory;
@@ -82,11 +84,16 @@ impl<A: Element> Kernel<A> {
         Ok(Self { taps, facts, terms, made: Arc::default() })
     }
 
-    /// One outer product, for whoever reads its factors alone: there are no other taps.
+    /// One outer product of finite taps, none of them negative, for whoever reads its factors alone: there are
+    /// no other taps.
     #[cfg(feature = "gpu")]
     pub(crate) fn of_factors(factors: Factors<A::Summed>) -> Self {
+        let taps = factors.iter().map(Vec::len).product();
+        let sum = |taps: &Vec<A::Summed>| taps.iter().map(|tap| tap.magnitude()).sum::<f64>();
+        let sum = factors.iter().map(sum).product();
+        let facts = KernelFacts { terms: 1, keeps_signs: true, sum, ..KernelFacts::unknown(taps) };
         let terms = Terms::Native(vec![factors]);
-        Self { taps: Vec::new(), facts: KernelFacts::unknown(0), terms, made: Arc::default() }
+        Self { taps: Vec::new(), facts, terms, made: Arc::default() }
     }
 
     /// What is no kernel itself, but will be run over by one: there is nothing to search it for.

@@ -173,11 +173,17 @@ fn rectangles_of_any_size() {
     let mut random = Random::new(5);
     let gaussian = filters::gaussian::<f32>(1.1).expect("a sigma");
     let general = general();
+    let column = Array2::from_shape_fn((7, 1), |(i, _)| (1 + i % 3) as f32 / 16.0);
+    let row = column.t().to_owned();
     let mut calls = 0;
     for (kernel, method, modes) in [
         (&general, Method::Direct, &[(Mode::Same, 1), (Mode::Full, 1), (Mode::Same, 2)][..]),
         (&gaussian, Method::Separable, &[(Mode::Same, 1), (Mode::Valid, 1)]),
         (&general, Method::Fft, &[(Mode::Same, 1), (Mode::Full, 1)]),
+        (&column, Method::Fft, &[(Mode::Same, 1)]),
+        (&row, Method::Fft, &[(Mode::Same, 1)]),
+        (&column, Method::Direct, &[(Mode::Same, 1)]),
+        (&row, Method::Direct, &[(Mode::Same, 1)]),
     ] {
         for (&(mode, stride), boundary) in modes.iter().flat_map(|m| EDGES.map(|edge| (m, edge))) {
             let options = options(boundary, mode, stride);
@@ -258,7 +264,7 @@ fn formats_that_are_drawn() {
         (Bgra8UnormSrgb, [steps(110.0), steps(255.0)], 4),
         (Bgra8Unorm, [steps(255.0); 2], 4),
         (Rgba8Unorm, [steps(255.0); 2], 4),
-        (Rgb10a2Unorm, [steps(1023.0), steps(3.0)], 4),
+        (Rgb10a2Unorm, [0.5 / 1023.0 + 1e-6, steps(3.0)], 4),
         // Six digits of a number up to 1, which may be cut off, and five of blue.
         (Rg11b10Ufloat, [1.0 / 64.0 + 3e-4, 0.0], 3),
         (R8Unorm, [steps(255.0); 2], 1),
@@ -286,6 +292,41 @@ fn formats_that_are_drawn() {
             } else {
                 assert_eq!(*y, if channel == 3 { 1.0 } else { 0.0 }, "{format:?} {at:?}");
             }
+        }
+    }
+}
+
+/// What is drawn means the same as what is stored.
+#[test]
+fn alpha_is_the_same_where_it_is_drawn() {
+    on!(gpu of convolver);
+    let mut random = Random::new(53);
+    let mut x = noise(&mut random, [23, 29]);
+    x.slice_mut(s![..12, .., 3]).fill(0.0);
+    let source = gpu.holding(&x);
+    let sharp = ndarray::arr2(&[[0.0f32, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]]);
+    for alpha in [Alpha::Straight, Alpha::Premultiplied, Alpha::AsChannel] {
+        let filter = convolver.filter(&sharp).boundary(Boundary::Nearest);
+        let filter = filter.for_textures((23, 29)).expect("admissible");
+        let [stored, drawn] = [STORED, DRAWN].map(|usage| {
+            let target = gpu.texture(TextureFormat::Rgba8Unorm, [23, 29], usage);
+            let [from, to] =
+                [&source, &target].map(|texture| GpuTexture::new(texture).alpha(alpha));
+            gpu.submit(|encoder| filter.encode(encoder, from, to).expect("records"));
+            gpu.seen(convolver, &target)
+        });
+        assert_close(&drawn, &stored, 1.01 / 255.0, &format!("{alpha:?}"));
+        for (drawn, stored) in
+            drawn.exact_chunks((1, 1, 4)).into_iter().zip(stored.exact_chunks((1, 1, 4)))
+        {
+            let (colour, opacity) = (drawn[[0, 0, 0]], drawn[[0, 0, 3]]);
+            assert!(
+                alpha == Alpha::AsChannel
+                    || colour == 0.0
+                    || opacity > 0.0
+                    || stored[[0, 0, 3]] > 0.0
+            );
+            assert!(alpha != Alpha::Premultiplied || colour <= opacity);
         }
     }
 }
@@ -467,7 +508,7 @@ fn coarser_grids_stay_within_the_tolerance() {
 fn what_is_not_finite_stays_in_its_windows() {
     on!(gpu of convolver);
     let mut random = Random::new(43);
-    let kernel = filters::gaussian::<f32>(5.0).expect("a sigma");
+    let kernel = filters::gaussian::<f32>(4.2).expect("a sigma");
     let options = options(Boundary::Mirror, Mode::Same, 1);
     let mut x = noise(&mut random, [120, 110]);
     (x[[60, 50, 0]], x[[60, 50, 1]], x[[3, 100, 2]]) = (f32::NAN, f32::INFINITY, f32::MAX);
@@ -506,7 +547,7 @@ fn what_is_not_finite_stays_in_its_windows() {
         let most = 1e-3 * largest(at.0, at.1, at.2);
         assert!((y - exact).abs() <= most, "{at:?}: {y} for {exact}");
     }
-    assert!(odd > 3000, "{odd}");
+    assert!(odd > 2000, "{odd}");
 }
 
 /// Straight alpha and levels of sRGB, through coarser grids into a format that is drawn.
@@ -605,7 +646,9 @@ fn sigmas_that_change() {
         let error = blur.encode(&mut encoder, wrong, &source, &target).expect_err("a wrong sigma");
         assert!(matches!(error, Error::KernelParameter { .. }), "{error}");
     }
-    assert!(convolver.texture_blur(f64::NAN, Boundary::Zero).is_err());
+    for wrong in [f64::NAN, 1e300, 1e5, -1.0] {
+        assert!(convolver.texture_blur(wrong, Boundary::Zero).is_err());
+    }
 }
 
 #[test]
@@ -649,6 +692,7 @@ fn what_formats_and_methods_cost() {
         // Drawn.
         (Method::Separable, Rgba8UnormSrgb, Rgba8UnormSrgb, 1, 1, 4 + 8, 8 + 4),
         (Method::Direct, R8Unorm, R8Unorm, 1, 1, 1 + 4, 4 + 1),
+        (Method::Direct, Rgba8Unorm, Rgb10a2Unorm, 1, 1, 4 + 16, 16 + 4),
         // Transforms are of numbers in buffers.
         (Method::Fft, Rgba16Float, Rgba16Float, 3, 0, 8 + 16 + 16, 16 + 16 + 8),
     ] {
@@ -682,6 +726,8 @@ fn large_textures_under_small_limits() {
     let small = narrowed(Convolver::builder(), |gpu| {
         gpu.max_binding = 1 << 17;
         gpu.max_buffer = 1 << 18;
+        // Tiles of a texture are more than a dispatch has workgroups.
+        gpu.max_groups = 8;
     });
     let convolver = small.build();
     let (device, queue) = on(&convolver);
@@ -760,6 +806,33 @@ fn what_cannot_be_is_said() {
         let reason = refused(from, GpuTexture::new(&other));
         assert!(reason.contains(words), "{words}: {reason}");
     }
+    // A view in another format than that of its texture.
+    let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size: source.size(),
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: TextureFormat::Bgra8Unorm,
+        usage: DRAWN,
+        view_formats: &[TextureFormat::Bgra8UnormSrgb],
+    });
+    let format = Some(TextureFormat::Bgra8UnormSrgb);
+    if convolver.gpu().expect("a GPU").capabilities().name.contains("llvmpipe")
+        && gpu.device.adapter_info().backend == wgpu::Backend::Vulkan
+    {
+        let view =
+            texture.create_view(&wgpu::TextureViewDescriptor { format, ..Default::default() });
+        refused(from, GpuTexture::from(&view));
+        let named = GpuTexture::new(&texture).format(TextureFormat::Bgra8UnormSrgb);
+        gpu.submit(|encoder| filter.encode(encoder, from, named).expect("records"));
+    }
+    // Taps of another filter.
+    let other = convolver.filter(&kernel).for_textures((8, 9)).expect("admissible");
+    let taps = other.kernel(&kernel).expect("as many");
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    let error = filter.encode_with(&mut encoder, &taps, from, to).expect_err("another filter's");
+    assert!(error.to_string().contains("another filter"), "{error}");
     // A shape of another kernel, and taps that are no outer product.
     let error = filter.kernel(&Array2::ones((3, 3))).expect_err("another shape");
     assert!(matches!(error, Error::Shape { what: "kernel", .. }), "{error}");

@@ -1,6 +1,5 @@
 //! A Gaussian whose sigma comes with each call.
 
-use ndarray::Ix2;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::taps::{COARSE, covering};
@@ -9,11 +8,13 @@ use crate::error::{Error, Result};
 use crate::face::convolver::Convolver;
 use crate::gpu::GpuTexture;
 use crate::kernel::Kernel;
-use crate::kernel::builtin::gaussian::{Gaussian, row};
-use crate::kernel::coarse::{Allowed, Coarsening, coarsen};
+use crate::kernel::builtin::gaussian::row;
+use crate::kernel::coarse::{Coarsening, coarsen};
+use crate::plan::Request;
 use crate::plan::gpu::textures::Designs;
+use crate::problem::Options;
 use crate::problem::boundary::Boundary;
-use crate::words::{Method, Tolerance};
+use crate::words::Tolerance;
 
 /// A Gaussian blur of textures whose sigma is said with each call: animated, or another for each light.
 ///
@@ -53,6 +54,9 @@ impl Class {
 
 /// Taps from the middle to the end, for one dispatch. Each next number is at most half as large again.
 const RADII: [usize; 6] = [2, 4, 6, 8, 12, 16];
+
+/// No texture is larger than two of these.
+const MOST: f64 = 16384.0;
 
 /// The size that methods are chosen for.
 const SIZE: [usize; 2] = [1080, 1920];
@@ -98,7 +102,14 @@ impl Convolver {
 fn radius_of(sigma: f64) -> Result<usize> {
     // It checks the parameter.
     row(sigma, 0)?;
-    Ok((4.0 * sigma + 0.5).floor() as usize)
+    let radius = (4.0 * sigma + 0.5).floor();
+    if radius > MOST {
+        return Err(Error::KernelParameter {
+            kernel: "gaussian",
+            reason: format!("expected a sigma of at most {} for textures, got {sigma}", MOST / 4.0),
+        });
+    }
+    Ok(radius as usize)
 }
 
 impl TextureBlur {
@@ -177,7 +188,7 @@ impl TextureBlur {
         }
         let like = last.as_ref().and_then(|(_, taps)| taps.designs.as_ref());
         let row = row(sigma, class.radius)?;
-        let taps = TextureKernel::product(&row, filter.request.allowed(), like)?;
+        let taps = TextureKernel::product(&row, filter, like)?;
         *class.last() = Some((sigma, taps.clone()));
         Ok((filter, taps))
     }
@@ -196,14 +207,11 @@ impl TextureBlur {
             return Ok(filter);
         }
         // Any sigma of the class has the same plan.
-        let kernel =
-            Gaussian::new(class.radius as f64 / 4.0).radius(class.radius).kernel::<f32>()?;
-        let filter = self.convolver.filter::<f32, Ix2>(&kernel).boundary(self.boundary);
-        let filter = match self.tolerance {
-            Some(tolerance) => filter.tolerance(tolerance),
-            None => filter,
-        };
-        let filter = filter.method(Method::Separable).for_textures((SIZE[0], SIZE[1]))?;
+        let row = row(class.radius as f64 / 4.0, class.radius)?;
+        let options = Options::default().boundary(self.boundary);
+        let request = Request { tolerance: self.tolerance, ..Request::default() };
+        let filter = TextureFilter::of_row(self.convolver.clone(), row, options, request, SIZE)?;
+        filter.planned()?;
         // Where several threads make one at a time the first is kept.
         Ok(class.filter.get_or_init(|| filter))
     }
@@ -212,11 +220,11 @@ impl TextureBlur {
 impl TextureKernel {
     /// The outer product of a row of taps and itself, on coarser grids where that is allowed.
     /// What was found for taps much like these is tried first.
-    fn product(taps: &[f32], allowed: Option<Allowed>, like: Option<&Designs>) -> Result<Self> {
+    fn product(taps: &[f32], filter: &TextureFilter, like: Option<&Designs>) -> Result<Self> {
         let like = like.map(|[y, _]| &**y);
         let sum = taps.iter().map(|&tap| f64::from(tap)).sum::<f64>().powi(2);
         let factors = vec![taps.to_vec(); 2];
-        let allowed = allowed.filter(|_| taps.len() >= COARSE);
+        let allowed = filter.request.allowed().filter(|_| taps.len() >= COARSE);
         let found = allowed.map(|allowed| coarsen(&factors, sum, allowed, like)).transpose()?;
         let designs = found.and_then(|found| match found {
             Coarsening::Designed(found) => match &found[..] {
@@ -226,6 +234,6 @@ impl TextureKernel {
             _ => None,
         });
         let kernel = Kernel::of_factors(factors).into();
-        Ok(Self { kernel, shape: [taps.len(); 2], sum, designs })
+        Ok(Self { kernel, filter: filter.id, shape: [taps.len(); 2], sum, designs })
     }
 }

@@ -4,14 +4,17 @@ use super::{Planned, TextureFilter, Weighing, problem};
 use crate::error::{Error, Result};
 use crate::gpu::GpuTexture;
 use crate::gpu::context::Context;
+use crate::gpu::drawn::Target;
 use crate::gpu::on_textures::{Frame, check_keeps_constants, check_source};
 use crate::gpu::texture::{
     Rectangle, drawable, scratch_format, texel_bytes, texel_format, texture_format,
 };
+use crate::kernel::coarse::{CoarseAxis, together};
 use crate::plan::gpu::stored::{Stored, TexelFormat};
 use crate::plan::gpu::textures::{At, Band, Chosen, Designs, bands, scratches};
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Geometry;
+use crate::words::{Alpha, Tolerance};
 
 /// What recording a filter once dispatches, and the bytes that it moves: each texel and each number between
 /// passes counted once for every dispatch that reads or writes it. Tiles read their neighbours' samples
@@ -105,7 +108,14 @@ impl TextureFilter {
         let geometry = Geometry { axes: problem.axes };
         let gpu = context.capabilities();
         let suits = |designs: &&Designs| Chosen::Coarse(designs).suits(&geometry, stored, &gpu);
-        let designs = taps.designs.filter(suits);
+        // Levels of light are steepest where it is dark.
+        let is_lit = from.encoded
+            || to.encoded
+            || source.seen_as().is_srgb()
+            || destination.seen_as().is_srgb();
+        let designs = taps.designs.filter(suits).filter(|designs| {
+            !is_lit || self.keeps_levels_of_light(designs, taps.kernel.facts.sum)
+        });
         let chosen = designs.map_or(Chosen::Scheduled(&planned.schedule), Chosen::Coarse);
         let bands = bands(chosen, &geometry, stored, &gpu);
         let bands = bands.map_err(Error::gpu_memory)?;
@@ -113,6 +123,18 @@ impl TextureFilter {
         let extension = Extension { geometry, values };
         let input = (origin, texels, size[0]);
         Ok(Job { source, destination, designs, bands, extension, input, output, way })
+    }
+
+    /// Whether the error in light that these have, of a kernel with this `sum |k|`, is within a tolerance in
+    /// levels along the curve of sRGB.
+    fn keeps_levels_of_light(&self, designs: &Designs, sum: f64) -> bool {
+        let Some(allowed) = self.request.allowed() else { return false };
+        let all = |of: fn(&CoarseAxis) -> f64| together(designs.iter().map(|design| of(design)));
+        let [error, constants] = [all(|design| design.error), all(|design| design.constants)];
+        match allowed.tolerance {
+            Tolerance::Levels(most) => STEEPEST * allowed.comes_to(sum, error, constants) <= most,
+            Tolerance::Relative(_) => true,
+        }
     }
 
     /// Records with these taps, or the filter's own.
@@ -133,7 +155,7 @@ impl TextureFilter {
         context.attempt_with_theirs(|| {
             let view = |texture: GpuTexture, usage| match texture.view(usage) {
                 Ok(view) => Ok(view.clone()),
-                Err(key) => self.views.get(key, |key| {
+                Err(key) => planned.views.get(key, |key| {
                     context.counters.bindings.add(1);
                     context.guarded(|| key.make())
                 }),
@@ -142,8 +164,7 @@ impl TextureFilter {
             let (stored, drawn) = match way {
                 Way::Stored(_) => (view(destination, wgpu::TextureUsages::STORAGE_BINDING)?, None),
                 Way::Drawn(format) => {
-                    let size = destination.level_size();
-                    let stored = context.scratch.texture(context, *format, size)?;
+                    let stored = context.scratch.texture(context, *format, output.size)?;
                     let to = view(destination, wgpu::TextureUsages::RENDER_ATTACHMENT)?;
                     (stored, Some(to))
                 }
@@ -163,7 +184,7 @@ impl TextureFilter {
                 input: (input.0, input.2),
                 stored: &stored,
                 output: *output,
-                drawn: drawn.as_ref().map(|view| (view, destination.seen_as())),
+                drawn: drawn.as_ref().map(|view| (view, target(&destination))),
             };
             planned.on.record(encoder, &frame)
         })
@@ -175,7 +196,7 @@ impl Job<'_> {
     pub(super) fn prepare(&self, planned: &Planned) -> Result<()> {
         let drawn = match self.way {
             Way::Stored(_) => None,
-            Way::Drawn(_) => Some(self.destination.seen_as()),
+            Way::Drawn(_) => Some(target(&self.destination)),
         };
         planned.context.attempt(|| planned.on.compile(&self.bands, drawn))
     }
@@ -205,11 +226,24 @@ impl Job<'_> {
             cost.draws = 1;
             cost.read += outputs * stored;
             cost.written += outputs * texel_bytes(self.destination.seen_as());
-            cost.scratch +=
-                self.destination.level_size().map(u64::from).iter().product::<u64>() * stored;
+            cost.scratch += outputs * stored;
         }
         cost
     }
+}
+
+/// How much more a level changes than the light that it stands for, at most.
+const STEEPEST: f64 = 12.92;
+
+/// A destination as it is drawn to.
+fn target(destination: &GpuTexture) -> Target {
+    let texels = destination.texels();
+    let alpha = match (texels.weighed, texels.premultiplied) {
+        (true, _) => Alpha::Straight,
+        (false, true) => Alpha::Premultiplied,
+        (false, false) => Alpha::AsChannel,
+    };
+    Target { format: destination.seen_as(), alpha }
 }
 
 /// Bytes of a texel of a texture that is stored to.

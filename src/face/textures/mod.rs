@@ -6,7 +6,9 @@ mod taps;
 
 use ndarray::{ArcArray2, Ix2};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::element::DType;
 use crate::error::{Error, Result};
 use crate::face::builder::FilterBuilder;
 use crate::face::convolver::Convolver;
@@ -15,9 +17,11 @@ use crate::gpu::context::Context;
 use crate::gpu::on_textures::OnTextures;
 use crate::gpu::texture::ViewKey;
 use crate::kernel::Kernel;
+use crate::plan::gpu::launch::Launch;
 use crate::plan::gpu::schedule::Schedule;
 use crate::plan::gpu::textures::Designs;
 use crate::plan::{Plan, Recipe, Request};
+use crate::problem::geometry::Geometry;
 use crate::problem::{Options, Problem};
 use crate::prove::check::Check;
 use crate::util::lru::LruCache;
@@ -44,14 +48,17 @@ use taps::{Weighing, designs, searched, sum};
 /// | format of the destination | usage | how it is written |
 /// | --- | --- | --- |
 /// | `Rgba8Unorm`, `Rgba16Float`, `R32Float`, `Rgba32Float`; `Bgra8Unorm` with `BGRA8UNORM_STORAGE` | `STORAGE_BINDING` | stored by the method itself: one dispatch where the method has one |
-/// | these, and all others that can be drawn to and are floating-point numbers to a shader: `Rgba8UnormSrgb`, `Bgra8UnormSrgb`, `Rg11b10Ufloat`, `Rgb10a2Unorm`, `R8Unorm`, `Rg16Float`, ... | `RENDER_ATTACHMENT` | drawn from a texture of half precision (single, where a channel has more than 10 bits): one draw more |
+/// | these, and all others that can be drawn to and are floating-point numbers to a shader: `Rgba8UnormSrgb`, `Bgra8UnormSrgb`, `Rg11b10Ufloat`, `Rgb10a2Unorm`, `R8Unorm`, `Rg16Float`, ... | `RENDER_ATTACHMENT` | drawn from a texture of half precision (single, where a channel has more than 8 bits and is no half): one draw more |
 ///
 /// A source has usage `TEXTURE_BINDING` and any format whose texels are floating-point numbers to a shader.
 /// What is filtered is what a shader sees: channels that a format has not are 0, alpha is 1. A destination
 /// of one channel gets the first; one without alpha goes without.
 pub struct TextureFilter {
     convolver: Convolver,
-    given: ArcArray2<f32>,
+    /// No other filter of this process has the same.
+    id: u64,
+    /// Height and width of the kernel.
+    shape: [usize; 2],
     kernel: Kernel<f32>,
     /// Of all taps.
     sum: f64,
@@ -64,8 +71,6 @@ pub struct TextureFilter {
     size: [usize; 2],
     /// By device.
     planned: LruCache<u64, Arc<Planned>>,
-    /// Views of our own of the caller's textures.
-    views: LruCache<ViewKey, wgpu::TextureView>,
 }
 
 /// The method on one device.
@@ -75,10 +80,12 @@ struct Planned {
     /// Expected of each output.
     seconds: f64,
     on: OnTextures,
+    /// Views of our own of the caller's textures.
+    views: LruCache<ViewKey, wgpu::TextureView>,
 }
 
-/// Views that are kept for one filter: a frame may use one filter in a few places.
-const VIEWS: usize = 8;
+/// Views that are kept for one filter: of some frames in flight, each of which may use it in many places.
+const VIEWS: usize = 128;
 
 impl FilterBuilder<f32, Ix2> {
     /// Plans for textures, the method as is best for such of this height and width; any size can be
@@ -128,6 +135,37 @@ impl TextureFilter {
         request: Request,
         size: [usize; 2],
     ) -> Result<Self> {
+        let (height, width) = given.dim();
+        Self::of([height, width], convolver, options, request, size, |options, request| {
+            let kernel = searched(&given, options, request)?;
+            let sum = sum(&kernel.taps);
+            Ok((kernel, sum))
+        })
+    }
+
+    /// The same for one outer product of this row and itself.
+    fn of_row(
+        convolver: Convolver,
+        row: Vec<f32>,
+        options: Options<f32>,
+        request: Request,
+        size: [usize; 2],
+    ) -> Result<Self> {
+        let request = Request { method: Method::Separable, ..request };
+        Self::of([row.len(); 2], convolver, options, request, size, |_, _| {
+            let sum = sum(&row).powi(2);
+            Ok((Kernel::of_factors(vec![row; 2]), sum))
+        })
+    }
+
+    fn of(
+        shape: [usize; 2],
+        convolver: Convolver,
+        options: Options<f32>,
+        request: Request,
+        size: [usize; 2],
+        kernel: impl FnOnce(&Options<f32>, Request) -> Result<(Kernel<f32>, f64)>,
+    ) -> Result<Self> {
         if request.device == Device::Cpu {
             let (wanted, reason) = ("device cpu".into(), "textures are on the GPU".into());
             return Err(Error::Inadmissible { wanted, reason });
@@ -144,13 +182,14 @@ impl TextureFilter {
         let (device, levels) = (Device::Gpu, request.tolerance.and(Some(levels)));
         let request = Request { method, device, resident: true, levels, ..request };
         request.check_tolerance()?;
-        let kernel = searched(&given, &options, request)?;
+        let (kernel, sum) = kernel(&options, request)?;
         let designs = designs(&kernel, &options, request)?;
-        let (planned, views) = (LruCache::new(2), LruCache::new(VIEWS));
-        let sum = sum(&kernel.taps);
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        let (id, planned) = (IDS.fetch_add(1, Ordering::Relaxed), LruCache::new(2));
         Ok(Self {
             convolver,
-            given,
+            id,
+            shape,
             kernel,
             sum,
             designs,
@@ -159,7 +198,6 @@ impl TextureFilter {
             asked,
             size,
             planned,
-            views,
         })
     }
 
@@ -188,8 +226,7 @@ impl TextureFilter {
 
     /// Height and width of the kernel.
     fn shape(&self) -> [usize; 2] {
-        let (height, width) = self.given.dim();
-        [height, width]
+        self.shape
     }
 
     /// What there is on the device that is there now.
@@ -206,11 +243,38 @@ impl TextureFilter {
             };
             let outputs = plan.problem.output.iter().product::<usize>();
             Ok(Arc::new(Planned {
-                schedule: schedule.clone(),
+                schedule: self.unfolded(schedule, &plan.problem, &context)?,
+                views: LruCache::new(VIEWS),
                 seconds: cost.work / outputs as f64,
                 on: OnTextures::new(context.clone()),
                 context: context.clone(),
             }))
+        })
+    }
+
+    /// Blocks of transforms that a plan has chosen for folded axes, along both axes of a texture; any other
+    /// schedule as it is.
+    fn unfolded(
+        &self,
+        schedule: &Schedule,
+        problem: &Problem,
+        context: &Context,
+    ) -> Result<Schedule> {
+        if schedule.block().is_none() {
+            return Ok(schedule.clone());
+        }
+        let (gpu, model) = (context.capabilities(), self.convolver.cost_model());
+        let geometry = Geometry { axes: problem.axes.clone() };
+        let blocks = Launch::blocks(DType::F32, &geometry, &gpu).map_err(Error::gpu_memory)?;
+        let schedules = blocks.into_iter().map(|block| {
+            let schedule = Schedule::fft(DType::F32, &geometry, block, &gpu)?;
+            let cost = model.gpu(DType::F32, &geometry, &schedule, &gpu).total();
+            Ok::<_, String>((schedule, cost))
+        });
+        let best = schedules.flatten().min_by(|(_, a), (_, b)| a.total_cmp(b));
+        best.map(|(schedule, _)| schedule).ok_or_else(|| Error::Inadmissible {
+            wanted: "method fft".into(),
+            reason: "no block holds the kernel along both axes of a texture".into(),
         })
     }
 
@@ -291,7 +355,7 @@ impl TextureFilter {
     /// stored, as most picture editors do. A boundary's constants are what is filtered: light, times alpha.
     ///
     /// Views are best kept by the caller from frame to frame, because bind groups are kept by view. The last
-    /// 16 that were recorded, and with them their textures, stay until others take their place or the filter
+    /// 64 that were recorded, and with them their textures, stay until others take their place or the filter
     /// goes. What is recorded may be submitted from any thread, and when the filter is gone.
     ///
     /// # Errors
@@ -301,7 +365,8 @@ impl TextureFilter {
     /// [`Error::GpuMemory`] where there is no memory for what is between two passes;
     /// [`Error::Inadmissible`] where the work is expected to take more than two seconds, after which
     /// drivers reset a GPU, on one that is no software and was not asked for by name
-    /// ([`Device::Gpu`]). Nothing of an error is in the encoder, and none waits.
+    /// ([`Device::Gpu`]). Nothing of an error is in the encoder, and none waits. Of encoders wgpu does not
+    /// tell: one of another device is an error of its own when it is finished.
     pub fn encode<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -325,7 +390,7 @@ impl TextureFilter {
     ///
     /// # Errors
     /// Those of [`TextureFilter::encode`], and [`Error::Shape`] where the taps were made for a filter with
-    /// another shape. Taps of a filter with another method are an [`Error::Inadmissible`].
+    /// another shape; [`Error::Inadmissible`] where they were made by another filter.
     pub fn encode_with<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -336,6 +401,14 @@ impl TextureFilter {
         if taps.shape != self.shape() {
             let (expected, got) = (self.shape().into(), taps.shape.into());
             return Err(Error::Shape { what: "kernel", expected, got });
+        }
+        if taps.filter != self.id {
+            return Err(Error::Inadmissible {
+                wanted: "taps in a texture's filter".into(),
+                reason:
+                    "they were made by another filter: expected TextureFilter::kernel of this one"
+                        .into(),
+            });
         }
         self.encode_taps(encoder, taps.own(), source.into(), destination.into())
     }

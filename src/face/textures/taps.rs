@@ -33,6 +33,8 @@ impl Weighing<'_> {
 #[derive(Clone)]
 pub struct TextureKernel {
     pub(super) kernel: Arc<Kernel<f32>>,
+    /// The filter that they were made for.
+    pub(super) filter: u64,
     pub(super) shape: [usize; 2],
     /// Of all taps.
     pub(super) sum: f64,
@@ -74,7 +76,7 @@ impl TextureFilter {
             });
         }
         let (sum, designs) = (sum(&kernel.taps), designs(&kernel, &self.options, self.request)?);
-        Ok(TextureKernel { kernel: Arc::new(kernel), shape, sum, designs })
+        Ok(TextureKernel { kernel: Arc::new(kernel), filter: self.id, shape, sum, designs })
     }
 }
 
