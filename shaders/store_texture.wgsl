@@ -34,6 +34,9 @@ fn level(values: Quad) -> Quad {
 fn stored(values: Quad) -> Quad {
     let is_divided = STORED_WEIGHED || (STORED_PREMULTIPLIED && STORED_ENCODED);
     var alpha = values.a;
+    if STORED_BOUNDED {
+        alpha = clamp(alpha, 0.0, 1.0);
+    }
     if STORED_LEVELS > 0.0 {
         alpha = clamp(alpha, 0.0, 1.0);
         alpha = select(alpha, 0.0, round(alpha * STORED_LEVELS) == 0.0);

@@ -41,6 +41,11 @@ fn levels(format: wgpu::TextureFormat) -> [f64; 2] {
     }
 }
 
+/// Whether what is drawn to a format is kept within 0 and 1.
+pub(crate) fn is_bounded(format: wgpu::TextureFormat) -> bool {
+    levels(format)[0] > 0.0
+}
+
 /// Compiles; called by [`Context::drawn`] once for each target.
 pub(super) fn compile(context: &Context, target: Target) -> Result<Compiled> {
     let Target { format, alpha: meant } = target;

@@ -200,9 +200,15 @@ fn store(variant: &Variant) -> Option<String> {
 }
 
 /// What texels mean, as constants.
-pub(super) fn meant(end: &str, Texels { weighed, premultiplied, encoded }: Texels) -> String {
+pub(super) fn meant(end: &str, texels: Texels) -> String {
+    let Texels { weighed, premultiplied, encoded, bounded } = texels;
     let constant = |(name, value)| format!("const {end}_{name}: bool = {value};");
-    let all = [("WEIGHED", weighed), ("PREMULTIPLIED", premultiplied), ("ENCODED", encoded)];
+    let all = [
+        ("WEIGHED", weighed),
+        ("PREMULTIPLIED", premultiplied),
+        ("ENCODED", encoded),
+        ("BOUNDED", bounded),
+    ];
     all.map(constant).join("\n")
 }
 
@@ -387,7 +393,12 @@ pub(super) mod tests {
     pub(crate) fn stored_variants() -> Vec<Variant> {
         let f16 = Stored::Elements(DType::F16);
         let packed = [8, 16].map(|bits| Stored::Packed { bits });
-        let meant = |weighed, premultiplied, encoded| Texels { weighed, premultiplied, encoded };
+        let meant = |weighed, premultiplied, encoded| Texels {
+            weighed,
+            premultiplied,
+            encoded,
+            bounded: false,
+        };
         let as_is = Texels::default();
         let textures = [
             (1, as_is),

@@ -131,8 +131,8 @@ impl<'a> GpuTexture<'a> {
         Self { alpha, ..self }
     }
 
-    /// Whether the levels of a `unorm` format that is not an sRGB one are decoded as they are read, or encoded as they are
-    /// written, by the curve of sRGB: [`Light::Linear`]. Other formats hold light, or are decoded by the
+    /// Whether the levels of a `unorm` format that is not an sRGB one are decoded as they are read, or
+    /// encoded as they are written, by the curve of sRGB: [`Light::Linear`]. Other formats hold light, or are decoded by the
     /// device, and are not changed by this. Default: [`Light::AsStored`].
     ///
     /// ```no_run
@@ -155,7 +155,7 @@ impl<'a> GpuTexture<'a> {
         let has_alpha = self.seen_as().components() == 4;
         let weighed = has_alpha && self.alpha == Alpha::Straight;
         let premultiplied = has_alpha && self.alpha == Alpha::Premultiplied;
-        Texels { weighed, premultiplied, encoded }
+        Texels { weighed, premultiplied, encoded, bounded: false }
     }
 
     /// The format that it is seen in; of a caller's view, that of its texture.

@@ -131,7 +131,8 @@ impl TextureBlur {
         Ok(blur)
     }
 
-    /// Compiles what blurs of any sigma from such a texture to such another one need, and records nothing.
+    /// Makes what blurs of any sigma from such a texture to such another one need, and records nothing:
+    /// pipelines above all, and for these two what binds them.
     ///
     /// # Errors
     /// Those of [`TextureFilter::encode`].

@@ -4,7 +4,7 @@ use super::{Planned, TextureFilter, Weighing, problem};
 use crate::error::{Error, Result};
 use crate::gpu::GpuTexture;
 use crate::gpu::context::Context;
-use crate::gpu::drawn::Target;
+use crate::gpu::drawn::{Target, is_bounded};
 use crate::gpu::on_textures::{Frame, check_keeps_constants, check_source};
 use crate::gpu::texture::{
     Rectangle, drawable, scratch_format, texel_bytes, texel_format, texture_format,
@@ -97,7 +97,8 @@ impl TextureFilter {
             }
         };
         let channels = way.format().channels();
-        let [from, to] = [source.texels(), destination.texels()];
+        let [from, mut to] = [source.texels(), destination.texels()];
+        to.bounded = matches!(way, Way::Drawn(_)) && is_bounded(destination.seen_as());
         if from.weighed || to.weighed {
             check_keeps_constants(taps.sum)?;
         }

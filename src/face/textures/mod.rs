@@ -288,8 +288,8 @@ impl TextureFilter {
         }
     }
 
-    /// Compiles what the first call from such a texture to such another one would have to, and records
-    /// nothing.
+    /// Makes what the first call from such a texture to such another one would have to, and records nothing:
+    /// pipelines above all, and for these two what binds them.
     ///
     /// # Errors
     /// Those of [`TextureFilter::encode`].
@@ -309,11 +309,15 @@ impl TextureFilter {
         destination: GpuTexture,
     ) -> Result<()> {
         let planned = self.planned()?;
-        if taps.designs.is_some() {
-            // What is too small for a coarser grid runs otherwise.
-            self.job(&planned, source, destination, taps.but_fine())?.prepare(&planned)?;
+        let fine = taps.designs.map(|_| taps.but_fine());
+        // What is too small for a coarser grid runs otherwise.
+        for taps in fine.into_iter().chain([taps]) {
+            self.job(&planned, source, destination, taps)?.prepare(&planned)?;
+            // Nobody submits it.
+            let mut encoder = planned.context.device.create_command_encoder(&Default::default());
+            self.encode_taps(&mut encoder, taps, source, destination)?;
         }
-        self.job(&planned, source, destination, taps)?.prepare(&planned)
+        Ok(())
     }
 
     /// What a call from this texture to that one dispatches and moves.

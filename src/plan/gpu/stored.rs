@@ -38,6 +38,8 @@ pub struct Texels {
     pub premultiplied: bool,
     /// Colours are levels along the curve of sRGB.
     pub encoded: bool,
+    /// They are drawn to a format whose channels are within 0 and 1, and so is what they are divided by.
+    pub bounded: bool,
 }
 
 /// Formats of textures that are written.
