@@ -197,6 +197,7 @@ fn options() {
         option("--stride 0", "stride on axis 0: expected at least 1");
         option("--dilation 1,0", "dilation on axis 1: expected at least 1");
         option("--stride -1", "--stride");
+        option("--stride 1,x", "\"x\": expected a whole number of at least 0");
         option("--stride 1,1,1", "expected one value, or 2 (one per axis), got 3");
         option("--boundary zero,wrap,zero", "expected one value, or 2 (one per axis), got 3");
         option("--origin 0,2", "origin on axis 1: expected -1 to 1");
@@ -219,7 +220,7 @@ fn options() {
     refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --axis 1", "a kernel with one axis");
     refused(&place, "plan --shape 9x9 --kernel gaussian:1 --axis 2", "expected -2 to 1 of 2 axes");
     refused(&place, "plan --shape 9xx --kernel-shape 3", "2048x2048");
-    refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --runs 0", "1..");
+    refused(&place, "plan --shape 9x9 --kernel-shape 3x3 --runs 0", "a whole number of at least 1");
     refused(&place, "bench --seconds=-1", "expected a number of seconds");
     refused(&place, "plan --shape 0x9 --kernel-shape 3x3", "empty");
     refused(&place, "plan --shape 9999999999999x9999999999999 --kernel-shape 3x3", "memory");
