@@ -12,6 +12,17 @@ fn levels_of(light: vec3<f32>) -> vec3<f32> {
     return select(curved, shown * 12.92, shown <= vec3<f32>(0.0031308));
 }
 
+// The nearest of so many levels from 0 to 1. Devices may store either of the two levels beside a value: they
+// round, or cut off, and some of these count one level more than there are steps. Ours is rounded here, and so
+// little above its level that all take that. Zero stays as it is, and what is not a number becomes zero: a
+// shader may assume that there are none, so that bits are looked at.
+fn nearest_level(values: vec4<f32>, levels: f32) -> vec4<f32> {
+    let nearest = round(clamp(values, vec4<f32>(), vec4<f32>(1.0)) * levels);
+    let bits = bitcast<vec4<u32>>(values) & vec4<u32>(0x7fffffffu);
+    let is_zero = (nearest == vec4<f32>()) | (bits > vec4<u32>(0x7f800000u));
+    return select((nearest + 0.125 * (1.0 - nearest / levels)) / levels, vec4<f32>(), is_zero);
+}
+
 // Colours that alpha is multiplied into, without it; what is transparent has none.
 fn without_alpha(colours: vec3<f32>, alpha: f32) -> vec3<f32> {
     return select(vec3<f32>(), colours / alpha, alpha > 0.0);

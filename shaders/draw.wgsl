@@ -24,22 +24,12 @@ fn corner(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
     return vec4<f32>(4.0 * at - 1.0, 0.0, 1.0);
 }
 
-// Devices may store either of the two levels beside a value. Ours is rounded here, to nearest, and so
-// little above its level that all take that, also those that cut off and have one level more than there are
-// steps; what is not a number becomes zero.
-fn level(values: vec4<f32>, levels: f32) -> vec4<f32> {
-    let nearest = round(clamp(values, vec4<f32>(), vec4<f32>(1.0)) * levels);
-    let bits = bitcast<vec4<u32>>(values) & vec4<u32>(0x7fffffffu);
-    let is_zero = (nearest == vec4<f32>()) | (bits > vec4<u32>(0x7f800000u));
-    return select((nearest + 0.125 * (1.0 - nearest / levels)) / levels, vec4<f32>(), is_zero);
-}
-
 @fragment
 fn main(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
     let texel = textureLoad(texels, vec2<u32>(at.xy) - drawn.origin, 0);
     var alpha = texel.a;
     if ALPHA_LEVELS > 0.0 {
-        alpha = level(texel, ALPHA_LEVELS).a;
+        alpha = nearest_level(texel, ALPHA_LEVELS).a;
     }
     if ALPHA == 1u && ALPHA_LEVELS > 0.0 && alpha == 0.0 {
         // Where alpha becomes 0 there is no colour.
@@ -50,10 +40,10 @@ fn main(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
         colours = min(colours, vec4<f32>(clamp(texel.a, 0.0, 1.0)));
     }
     if ENCODED {
-        let levels = level(vec4<f32>(levels_of(texel.rgb), 0.0), LEVELS);
+        let levels = nearest_level(vec4<f32>(levels_of(texel.rgb), 0.0), LEVELS);
         colours = vec4<f32>(light_of(levels.rgb), 0.0);
     } else if LEVELS > 0.0 {
-        colours = level(colours, LEVELS);
+        colours = nearest_level(colours, LEVELS);
     }
     return vec4<f32>(colours.rgb, alpha);
 }

@@ -13,9 +13,7 @@ fn halves(values: Quad) -> Quad {
     return bitcast<vec4<f32>>(select(bits, nearest & vec4<u32>(0xffffe000u), is_number));
 }
 
-// Devices may store either of the two levels beside a value, whether they round or truncate. Ours is
-// rounded here, to nearest, and so little above its level that both take that. Zero stays as it is, and
-// what is not a number becomes zero: a shader may assume that there are none, so that bits are looked at.
+// Numbers as the format has them.
 fn level(values: Quad) -> Quad {
     if STORED_HALVES {
         return halves(values);
@@ -23,10 +21,7 @@ fn level(values: Quad) -> Quad {
     if STORED_LEVELS == 0.0 {
         return values;
     }
-    let nearest = round(clamp(values, Quad(), Quad(1.0)) * STORED_LEVELS);
-    let bits = bitcast<vec4<u32>>(values) & vec4<u32>(0x7fffffffu);
-    let is_zero = (nearest == Quad()) | (bits > vec4<u32>(0x7f800000u));
-    return select((nearest + 0.125) / STORED_LEVELS, Quad(), is_zero);
+    return nearest_level(values, STORED_LEVELS);
 }
 
 // What is stored of results: levels of light, and colours without their alpha. Where alpha becomes 0 there is

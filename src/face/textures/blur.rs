@@ -228,10 +228,7 @@ impl TextureKernel {
         let allowed = filter.request.allowed().filter(|_| taps.len() >= COARSE);
         let found = allowed.map(|allowed| coarsen(&factors, sum, allowed, like)).transpose()?;
         let designs = found.and_then(|found| match found {
-            Coarsening::Designed(found) => match &found[..] {
-                [Some(y), Some(x)] => Some(covering([y, x], &factors)),
-                _ => None,
-            },
+            Coarsening::Designed(found) => covering(&found, &factors),
             _ => None,
         });
         let kernel = Kernel::of_factors(factors).into();

@@ -42,8 +42,8 @@ pub(super) struct Job<'a> {
     designs: Option<&'a Designs>,
     bands: Vec<Band>,
     extension: Extension<f32>,
-    /// Column and row that the input begins at, its texels, and those of a row of it.
-    input: ([u32; 2], u64, u32),
+    /// Column and row that the input begins at, and texels of its rows.
+    input: ([u32; 2], u32),
     output: Rectangle,
     way: Way,
 }
@@ -120,9 +120,8 @@ impl TextureFilter {
         let chosen = designs.map_or(Chosen::Scheduled(&planned.schedule), Chosen::Coarse);
         let bands = bands(chosen, &geometry, stored, &gpu);
         let bands = bands.map_err(Error::gpu_memory)?;
-        let texels = u64::from(size[0]) * u64::from(size[1]);
         let extension = Extension { geometry, values };
-        let input = (origin, texels, size[0]);
+        let input = (origin, size[0]);
         Ok(Job { source, destination, designs, bands, extension, input, output, way })
     }
 
@@ -182,7 +181,7 @@ impl TextureFilter {
                 designs: *designs,
                 changed: taps.changed,
                 source: &from,
-                input: (input.0, input.2),
+                input: *input,
                 stored: &stored,
                 output: *output,
                 drawn: drawn.as_ref().map(|view| (view, target(&destination))),

@@ -106,18 +106,25 @@ pub(super) fn designs(
         return refused("it has strides or dilations");
     }
     match &kernel.facts.coarse {
-        Coarsening::Designed(found) => match &found[..] {
-            [Some(y), Some(x)] => Ok(Some(covering([y, x], &kernel.native_terms()[0]))),
-            _ => refused("no coarser grid is proved to stay within the tolerance along both axes"),
+        Coarsening::Designed(found) => match covering(found, &kernel.native_terms()[0]) {
+            Some(designs) => Ok(Some(designs)),
+            None => {
+                refused("no coarser grid is proved to stay within the tolerance along both axes")
+            }
         },
         Coarsening::Refused(reason) => refused(reason),
         _ => refused("no tolerance was given"),
     }
 }
 
-/// The same, reading all samples under the factors' taps.
-pub(super) fn covering(found: [&CoarseAxis; 2], factors: &Factors<f32>) -> Designs {
-    [0, 1].map(|axis| Arc::new(found[axis].covering(factors[axis].len())))
+/// What was found, where that is for both axes, reading all samples under the factors' taps.
+pub(super) fn covering(
+    found: &[Option<Arc<CoarseAxis>>],
+    factors: &Factors<f32>,
+) -> Option<Designs> {
+    let [Some(y), Some(x)] = found else { return None };
+    let [rows, columns] = [0, 1].map(|axis| factors[axis].len());
+    Some([y.covering(rows), x.covering(columns)].map(Arc::new))
 }
 
 /// The kernel as the method reads it, along both axes.
