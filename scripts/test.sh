@@ -3,6 +3,7 @@
 # Mesa's software one; elsewhere this says what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/apt.sh
 
 # Whether a Vulkan loader and at least one driver are here.
 vulkan_is_here() {
@@ -15,21 +16,9 @@ vulkan_is_here() {
     return 1
 }
 
-install_vulkan() {
-    local as_root=()
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || return 1
-        as_root=(sudo)
-    fi
-    command -v apt-get >/dev/null || return 1
-    "${as_root[@]}" apt-get update -qq &&
-        DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq \
-            libvulkan1 mesa-vulkan-drivers >/dev/null
-}
-
 if [ "$(uname -s)" = Linux ] && ! vulkan_is_here; then
     echo "no Vulkan driver here: installing Mesa's software driver (libvulkan1, mesa-vulkan-drivers)"
-    if ! install_vulkan; then
+    if ! apt_install libvulkan1 mesa-vulkan-drivers; then
         echo "could not install it. Please install a Vulkan loader and a driver, Mesa's software" >&2
         echo "driver 'lavapipe' for instance: Debian, Ubuntu: libvulkan1 mesa-vulkan-drivers;" >&2
         echo "Fedora: vulkan-loader mesa-vulkan-drivers; Arch: vulkan-icd-loader vulkan-swrast" >&2
