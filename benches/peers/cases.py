@@ -7,8 +7,6 @@ from functools import cached_property
 import numpy as np
 import scipy.signal
 
-GROUPS = ("2d", "sep", "channels", "1d", "3d", "types")
-
 
 @dataclass
 class Case:

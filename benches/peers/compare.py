@@ -2,17 +2,18 @@
 """Compares this library with SciPy and NumPy, OpenCV, ndarray-conv and imageproc.
 
     pip install -r benches/peers/requirements.txt && cargo build --release -p peers
-    python3 benches/peers/compare.py --output benches/results/peers.md
+    python3 benches/peers/compare.py --output benches/results/peers.json
 
 Every result is compared with one in f64 before anything is measured. Then all contenders take
-turns, one call each, until each has had its share of time; the table has medians.
+turns, one call each, until each has had its share of time. `publish.py` makes a page of the file.
 """
 
+import argparse
 import os
 import statistics
 import sys
 
-from page import HERE, finish, parser
+from page import HERE, above_zero, parser
 
 # A way that took this many times as long as its library's best is not measured further.
 WORTH_MEASURING = 1.5
@@ -26,13 +27,23 @@ FEWEST_ROUNDS, MOST_ROUNDS = 3, 100
 OVERDUE = 3
 
 
+GROUPS = ("2d", "sep", "channels", "1d", "3d", "types")
+
+
+def groups(text):
+    names = text.split(",")
+    if unknown := [name for name in names if name not in GROUPS]:
+        raise argparse.ArgumentTypeError(f"no cases {unknown[0]!r}: expected some of {','.join(GROUPS)}")
+    return names
+
+
 def arguments():
     options = parser(__doc__)
-    options.add_argument("--cases", help="some of 2d,sep,channels,1d,3d,types; as a rule, all")
-    options.add_argument("--threads", type=int, default=os.cpu_count(), help="of every contender")
-    options.add_argument("--seconds", type=float, help="to measure each contender for, per case")
+    options.add_argument("--cases", type=groups, help="some of 2d,sep,channels,1d,3d,types; default: all")
+    options.add_argument("--threads", type=above_zero(int), default=os.cpu_count(), help="of every contender")
+    options.add_argument("--seconds", type=above_zero(float), help="to measure each contender for, per case")
     options.add_argument(
-        "--longest", type=float, default=4.0, help="seconds a call may take to be tried at all"
+        "--longest", type=above_zero(float), default=4.0, help="seconds a call may take to be tried at all"
     )
     return options.parse_args()
 
@@ -40,8 +51,8 @@ def arguments():
 class Contender:
     """A way that is there, and its times."""
 
-    def __init__(self, way, call, probe):
-        self.way, self.call, self.probe = way, call, probe
+    def __init__(self, way, call, probe, error):
+        self.way, self.call, self.probe, self.error = way, call, probe, error
         self.times = []
 
     @property
@@ -55,14 +66,16 @@ class Contender:
 
 
 def find_contenders(case, worker, longest):
-    """The ways that are there and give the right answer, each run once, and what was wrong."""
+    """The ways that are there and give the right answer, each run once; and those that are left out,
+    each with the reason and whether that is a wrong result."""
     import ways
 
-    found, wrong = [], []
+    found, left_out = [], []
     best = {}
     for way in ways.all_ways(case, worker):
         limit = min(longest, WORTH_TRYING * best.get(way.library, longest))
         if way.at_least > limit:
+            left_out.append((way, f"would take over {way.at_least:.2g} s", False))
             continue
         try:
             call = way.prepare()
@@ -72,17 +85,60 @@ def find_contenders(case, worker, longest):
         error, tolerance = case.error(call.result(), way.inner), case.tolerance(way.kind)
         if error > tolerance:
             what = "wrong samples" if case.is_exact else f"off by {error:.2g}, not {tolerance:.2g}"
-            wrong.append(f"{case.name}: {way.library} {way.name}: {what}")
+            left_out.append((way, what, True))
             continue
         # The first run also starts threads and makes plans.
         if probe < WARMED:
             probe = min(probe, call.run())
         best[way.library] = min(probe, best.get(way.library, probe))
-        found.append(Contender(way, call, probe))
+        off = "exact" if case.is_exact else f"off by {error:.2g} of {tolerance:.2g}"
+        found.append(Contender(way, call, probe, off))
     worthy = [c for c in found if c.probe <= WORTH_MEASURING * best[c.way.library]]
     # What the planner has chosen is measured, good or bad.
     chosen = [c for c in found if c not in worthy and (c.way.library, c.way.name) == ("ours", "auto")]
-    return worthy + chosen, wrong
+    slower = [c for c in found if c not in worthy + chosen]
+    left_out += [(c.way, "slower than the library's best", False) for c in slower]
+    return worthy + chosen, left_out
+
+
+def progress(case, contenders):
+    ordered = sorted(contenders, key=lambda contender: contender.seconds)
+    parts = [f"{c.way.library} {c.way.name} {c.seconds * 1e3:.3g}" for c in ordered]
+    return f"{case.name}: {', '.join(parts)}"
+
+
+def versions(*crates):
+    """Of what is compared with."""
+    import cv2
+    import numpy
+    import scipy
+
+    from record import crate_versions
+
+    return {
+        **crate_versions(*crates),
+        "SciPy": scipy.__version__,
+        "NumPy": numpy.__version__,
+        "OpenCV": cv2.__version__,
+    }
+
+
+def described(case):
+    """A case as it stands in the file."""
+    return {
+        "group": case.group,
+        "name": case.name,
+        "samples": f"{' x '.join(map(str, case.x.shape))} {case.x.dtype}, noise",
+        "shape": case.x.shape,
+        "dtype": case.x.dtype.name,
+        "data": "noise",
+        "kernel": "random" if case.taps is None else f"gaussian:{case.sigma:.4g}",
+        "kernel_shape": case.k.shape,
+        "mode": "same",
+        "boundary": "zero",
+        "multiply_adds": case.x.size * (case.k.size if case.taps is None else sum(case.k.shape)),
+        "bytes": 2 * case.x.nbytes,
+    }
 
 
 def measure(contenders, seconds):
@@ -108,25 +164,22 @@ def main():
     except ImportError as error:
         sys.exit(f"{error.name} is missing: pip install -r {HERE / 'requirements.txt'}")
     import cases
-    import report
+    from record import Record
     from worker import Worker
 
-    groups = options.cases.split(",") if options.cases else cases.GROUPS
-    if unknown := [group for group in groups if group not in cases.GROUPS]:
-        sys.exit(f"no cases {unknown[0]!r}: expected some of {','.join(cases.GROUPS)}")
     seconds = options.seconds or (0.02 if options.quick else 0.7)
     cv2.setNumThreads(options.threads)
 
-    rows, wrong = [], []
     with scipy.fft.set_workers(options.threads), Worker(options.binary, options.threads) as worker:
-        for group in groups:
+        record = Record(options.output, options.threads, worker, versions("ndarray-conv", "imageproc"))
+        record.start("arrays")
+        for group in options.cases or GROUPS:
             for case in cases.cases(group, options.quick):
-                contenders, disagreements = find_contenders(case, worker, options.longest)
+                contenders, left_out = find_contenders(case, worker, options.longest)
                 measure(contenders, seconds)
-                rows.append(report.row(case, contenders))
-                wrong += disagreements
-                print(report.progress(case, contenders), file=sys.stderr, flush=True)
-    finish(report.text(rows, wrong, options.threads), wrong, options.output)
+                record.add(described(case), contenders, left_out)
+                print(progress(case, contenders), file=sys.stderr, flush=True)
+        record.finish()
 
 
 if __name__ == "__main__":

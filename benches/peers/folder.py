@@ -17,7 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from page import ROOT, finish, ours, output_of, parser, table
+from page import ROOT, above_zero, finish, ours, output_of, parser
+from tables import table
 
 METHOD = """A Gaussian of sigma {sigma} (17 x 17 taps, mirrored edges) over files. Medians of {rounds} runs, each a process
 of its own, start included; peak memory is the largest resident set of the process. Contenders took turns, on {cores} cores.
@@ -75,7 +76,7 @@ def cases(quick):
 def arguments():
     options = parser(__doc__)
     options.set_defaults(binary=ROOT / "target/release/convolve")
-    options.add_argument("--rounds", type=int, help="runs of each contender")
+    options.add_argument("--rounds", type=above_zero(int), help="runs of each contender")
     options.add_argument("--folder", type=Path, help="keep the pictures here")
     return options.parse_args()
 

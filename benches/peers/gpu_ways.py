@@ -57,7 +57,7 @@ class Cupy:
             raise RuntimeError("no CUDA device")
         properties = cupy.cuda.runtime.getDeviceProperties(0)
         self.device = properties["name"].decode()
-        self.version = f"CuPy {cupy.__version__}"
+        self.version = cupy.__version__
 
     def event(self):
         return self.cupy.cuda.Event()
@@ -121,7 +121,7 @@ class Torch:
         torch.backends.cudnn.benchmark = True
         torch.set_grad_enabled(False)
         self.device = torch.cuda.get_device_name(0)
-        self.version = f"PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}"
+        self.version = f"{torch.__version__}, cuDNN {torch.backends.cudnn.version()}"
 
     def event(self):
         return self.torch.cuda.Event(enable_timing=True)
@@ -182,16 +182,6 @@ class Torch:
         source = self.tensor(x)
         target = self.torch.empty_like(source)
         return TimedCall(self, lambda: target.copy_(source))
-
-
-TITLES = (
-    "CuPy ndimage",
-    "CuPy convolve2d",
-    "CuPy fftconvolve",
-    "CuPy oaconvolve",
-    "PyTorch conv2d",
-    "PyTorch fft",
-)
 
 
 def libraries():

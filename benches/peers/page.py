@@ -1,4 +1,4 @@
-"""What the two comparisons share: options, what was compared, tables, and the end of a run."""
+"""What the comparisons share: options, versions, and the end of a run that makes a page."""
 
 import argparse
 import subprocess
@@ -9,11 +9,34 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, and status 2."""
+        print(f"error: {message} (see --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def above_zero(kind):
+    """Numbers above zero, of this kind."""
+
+    def number(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text}: expected {what} above zero")
+        return value
+
+    return number
+
+
 def parser(description):
-    """The options of both."""
-    options = argparse.ArgumentParser(description=description.splitlines()[0])
+    """The options of all of them."""
+    options = Parser(description=description.splitlines()[0])
     options.add_argument("--quick", action="store_true", help="small inputs, few cases and rounds")
-    options.add_argument("--output", type=Path, help="write the page here as well")
+    options.add_argument("--output", type=Path, help="write what was measured here")
     options.add_argument("--binary", type=Path, default=ROOT / "target/release/peers")
     return options
 
@@ -29,21 +52,6 @@ def ours(version=""):
     """This library, and the commit where there is a repository."""
     commit = output_of("git", "describe", "--always", "--dirty", cwd=ROOT)
     return " ".join(filter(None, ["convolve", version, f"({commit})" if commit else ""]))
-
-
-def table(head, rows):
-    return [
-        "| " + " | ".join(head) + " |",
-        "|" + " --- |" * len(head),
-        *("| " + " | ".join(cells) + " |" for cells in rows),
-    ]
-
-
-def end(lines, title, wrong):
-    """The lines of a page, and under a title those of what went wrong."""
-    if wrong:
-        lines = [*lines, "", title, "", *(f"- {what}" for what in wrong)]
-    return "\n".join(lines) + "\n"
 
 
 def finish(page, wrong, output):

@@ -2,43 +2,30 @@
 """Compares this library with OpenCV, libblur, image, Pillow and libvips on pictures.
 
     pip install -r benches/peers/requirements.txt && cargo build --release -p peers
-    python3 benches/peers/pictures.py --output benches/results/picture_peers.md
+    python3 benches/peers/pictures.py --output benches/results/peers.json
 
 Pictures of 8 and of 16 bits, three channels, edges mirrored: a photograph and noise. Where a library
 takes taps they are the same, and results are compared with sums in f64, in levels. All contenders
-take turns.
+take turns. `publish.py` makes a page of the file.
 """
 
-import datetime
 import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from page import HERE, ROOT, end, finish, ours, output_of, parser, table
-
-METHOD = """Medians in milliseconds, {width} x {height} RGB, mirrored edges; in brackets how many times as long as
-`apply_into`, and by how many levels the result was off the sums in f64 at most (three places of the picture
-with its edges; of libblur in the middle alone, since its edges are others), rounding included. Each contender may use {threads} threads; `image` and Pillow use one. Ours is
-planned before; `apply` makes a new picture with each call. OpenCV and libblur get their result's memory,
-the others make it. `copy` is NumPy's: nothing that reads and writes the picture takes less. `image`,
-Pillow (three boxes) and libvips have Gaussians of their own: they are measured, and not the same.
-`of the limit` is the share of `apply_into` that the copy takes, or what multiply-adds take at the rate that they
-have in registers (the best of the run: {peak:.3g} GFMA/s), whichever is more: K² for each output of a general kernel, 2 K of a Gaussian. Transforms, and sums that
-symmetric taps share, need fewer and can be beyond it. A Gaussian ends at four sigma, as SciPy's does. Contenders took turns, call by call.
-"""
+from page import HERE, ROOT, above_zero, parser
 
 SIGMAS = (0.8, 2, 5, 10, 20)
 TAPS = (3, 5, 7, 15)
-PEERS = ("OpenCV", "libblur", "image", "Pillow", "libvips")
 # Samples from a corner, or about the middle, where results are compared.
 COMPARED = 160
 
 
 def arguments():
     options = parser(__doc__)
-    options.add_argument("--threads", type=int, default=os.cpu_count(), help="of every contender")
-    options.add_argument("--seconds", type=float, help="to measure each contender for, per case")
+    options.add_argument("--threads", type=above_zero(int), default=os.cpu_count(), help="of every contender")
+    options.add_argument("--seconds", type=above_zero(float), help="to measure each contender for, per case")
     return options.parse_args()
 
 
@@ -49,6 +36,8 @@ class Picture:
     name: str
     x: "np.ndarray"
     k: "np.ndarray"
+    # What it shows: a photograph, or noise.
+    data: str
     # Of a Gaussian, whose outer product the kernel is.
     taps: "np.ndarray | None" = None
     sigma: float | None = None
@@ -98,22 +87,23 @@ def cases(quick):
     noise = np.random.default_rng(20_261_127).integers(0, 256, photograph.shape, np.uint8)
     deep = photograph.astype(np.uint16) * 257
     for name, x in (("photograph", photograph), ("noise", noise), ("16 bits", deep)):
+        data = "noise" if name == "noise" else "photograph"
         for sigma in SIGMAS[: 2 if quick else None]:
-            yield gaussian(f"{name}, sigma {sigma}", x, sigma)
+            yield gaussian(f"{name}, sigma {sigma}", x, data, sigma)
         for n in TAPS[: 2 if quick else None]:
             i, j = np.indices((n, n))
             k = (1 + (i * 7 + j * 5) % 9).astype(np.float32)
-            yield Picture(f"{name}, {n} x {n}", x, k / k.sum())
+            yield Picture(f"{name}, {n} x {n}", x, k / k.sum(), data)
     if not quick:
         wide = np.ascontiguousarray(photograph[:1080, :1920])
-        yield gaussian("1920 x 1080, sigma 120", wide, 120)
+        yield gaussian("1920 x 1080, sigma 120", wide, "photograph", 120)
 
 
-def gaussian(name, x, sigma):
+def gaussian(name, x, data, sigma):
     reach = int(4 * sigma + 0.5)
     taps = np.exp(-((np.arange(-reach, reach + 1) / sigma) ** 2) / 2)
     taps = (taps / taps.sum()).astype(np.float32)
-    return Picture(name, x, np.outer(taps, taps).astype(np.float32), taps, sigma)
+    return Picture(name, x, np.outer(taps, taps).astype(np.float32), data, taps, sigma)
 
 
 def all_ways(case, worker):
@@ -122,7 +112,7 @@ def all_ways(case, worker):
     from ways import prepared
 
     def way(library, name, prepare, allowed, inner=False):
-        return Way(library, name, allowed, prepare, inner)
+        return Way(library, name, allowed, prepare, inner, allowed == other)
 
     def of_worker(name):
         return partial(worker.prepare_picture, case, name)
@@ -166,92 +156,75 @@ def all_ways(case, worker):
 
 
 def find_contenders(case, worker):
-    """The ways that are there and right, each run, and what was wrong."""
+    """The ways that are there and right, each run; and those that are left out, each with the reason and
+    whether that is a wrong result."""
     from compare import WARMED, Contender
     from worker import Absent
 
-    found, wrong = [], []
+    found, left_out = [], []
     for way in all_ways(case, worker):
         try:
             call = way.prepare()
             probe = call.run()
         except (Absent, cv2.error) as reason:
-            print(f"{case.name}: no {way.title}: {reason}", file=sys.stderr)
+            left_out.append((way, str(reason).strip().splitlines()[0], False))
             continue
         result = call.result()
         if way.library == "libvips":
             result = np.frombuffer(result, case.x.dtype).reshape(case.x.shape)
         off = case.off(np.asarray(result), way.inner)
         if off > way.kind:
-            wrong.append(f"{case.name}: {way.title}: off by {off:.2f} levels, not {way.kind}")
+            left_out.append((way, f"off by {off:.2f} levels, not {way.kind}", True))
             continue
-        contender = Contender(way, call, min(probe, call.run()) if probe < WARMED else probe)
-        contender.off = off
-        found.append(contender)
-    return found, wrong
+        probe = min(probe, call.run()) if probe < WARMED else probe
+        found.append(Contender(way, call, probe, f"off by {off:.2g} levels"))
+    return found, left_out
 
 
-def peak_of(contenders):
-    """Multiply-adds per second, the most that were seen."""
-    return max(
-        int(c.call.note) / min(c.times) for c in contenders if c.way.library == "limit"
-    )
-
-
-def row(case, contenders, peak):
-    def of(library, name=None):
-        own = [c for c in contenders if c.way.library == library and name in (None, c.way.name)]
-        return min(own, key=lambda contender: contender.seconds, default=None)
-
-    into, fresh, copy = of("ours", "apply_into"), of("ours", "apply"), of("NumPy")
-    if into is None or fresh is None:
-        return [case.name, "wrong"] + [""] * (3 + len(PEERS))
+def described(case):
+    """A case as it stands in the file."""
+    height, width, _ = case.x.shape
     taps = case.k.size if case.taps is None else 2 * case.taps.size
-    share = max(taps * case.x.size / peak, copy.seconds) / into.seconds
+    return {
+        "group": case.name.partition(",")[0],
+        "name": case.name,
+        "samples": f"{width} x {height} RGB u{8 * case.x.itemsize}, {case.data}",
+        "shape": case.x.shape,
+        "dtype": case.x.dtype.name,
+        "data": case.data,
+        "kernel": "full rank" if case.taps is None else f"gaussian:{case.sigma:g}",
+        "kernel_shape": case.k.shape,
+        "mode": "same",
+        "boundary": "mirror",
+        "multiply_adds": taps * case.x.size,
+        "bytes": 2 * case.x.nbytes,
+    }
 
-    def cell(contender):
-        if contender is None:
-            return ""
-        ratio = contender.seconds / into.seconds
-        off = "" if contender.way.library == "NumPy" else f", off by {contender.off:.2g}"
-        return f"{contender.seconds * 1e3:.3g} {contender.way.name} (x {ratio:.2g}{off})"
 
-    own = f"**{into.seconds * 1e3:.3g}** {into.call.note} (off by {into.off:.2g})"
-    cells = [case.name, own, f"{fresh.seconds * 1e3:.3g} (x {fresh.seconds / into.seconds:.2g})"]
-    cells += [f"{copy.seconds * 1e3:.2g}", f"{share:.0%}"]
-    return cells + [cell(of(library)) for library in PEERS]
-
-
-def text(rows, wrong, peak, threads, quick):
-    from report import processor, versions
-
+def versions():
+    import compare
     import PIL
-    import re
 
-    lock = (ROOT / "Cargo.lock").read_text()
-    crates = [
-        f"{name} " + re.search(f'name = "{name}"\nversion = "([^"]+)"', lock).group(1)
-        for name in ("libblur", "image")
-    ]
+    found = compare.versions("libblur", "image")
+    found["Pillow"] = PIL.__version__
     try:
         import pyvips
 
-        crates.append("libvips " + ".".join(str(pyvips.version(part)) for part in range(3)))
+        found["libvips"] = ".".join(str(pyvips.version(part)) for part in range(3))
     except ImportError:
         pass
-    width, height = (768, 432) if quick else (3840, 2160)
-    lines = [
-        "# Pictures beside other libraries",
-        "",
-        "`python3 benches/peers/pictures.py --output benches/results/picture_peers.md`",
-        "",
-        f"{datetime.date.today()}, {processor()}, {os.cpu_count()} cores.",
-        f"{versions()}, {', '.join(crates)}, Pillow {PIL.__version__}.",
-        "",
-        METHOD.format(peak=peak / 1e9, threads=threads, width=width, height=height),
-        *table(["picture", "apply_into", "apply", "copy", "of the limit", *PEERS], rows),
-    ]
-    return end(lines, "Results that were wrong, and so were not measured:", wrong)
+    return found
+
+
+def add(record, case, contenders, left_out):
+    """What limits a case is no way of computing it."""
+    for limit in (c for c in contenders if c.way.library == "limit"):
+        rate = int(limit.call.note) / min(limit.times)
+        record.limit("multiply-adds f32", "cpu", "1/s", rate)
+    copy = next(c for c in contenders if c.way.library == "NumPy")
+    record.limit("copy", "cpu", "B/s", 2 * case.x.nbytes / min(copy.times))
+    ways = [c for c in contenders if c.way.library not in ("limit", "NumPy")]
+    record.add(described(case), ways, left_out, copy=copy.seconds)
 
 
 def main():
@@ -265,22 +238,21 @@ def main():
         import scipy  # noqa: F401
     except ImportError as error:
         sys.exit(f"{error.name} is missing: pip install -r {HERE / 'requirements.txt'}")
-    from compare import measure
+    from compare import measure, progress
+    from record import Record
     from worker import Worker
 
     cv2.setNumThreads(options.threads)
     seconds = options.seconds or (0.02 if options.quick else 0.4)
-    measured, wrong, peak = [], [], 0.0
     with Worker(options.binary, options.threads) as worker:
+        record = Record(options.output, options.threads, worker, versions())
+        record.start("pictures")
         for case in cases(options.quick):
-            contenders, disagreements = find_contenders(case, worker)
+            contenders, left_out = find_contenders(case, worker)
             measure(contenders, seconds)
-            measured.append((case, contenders))
-            wrong += disagreements
-            peak = max(peak, peak_of(contenders))
-            print(" | ".join(row(case, contenders, peak)), file=sys.stderr, flush=True)
-    rows = [row(*case, peak) for case in measured]
-    finish(text(rows, wrong, peak, options.threads, options.quick), wrong, options.output)
+            add(record, case, contenders, left_out)
+            print(progress(case, contenders), file=sys.stderr, flush=True)
+        record.finish()
 
 
 if __name__ == "__main__":

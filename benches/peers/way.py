@@ -17,6 +17,8 @@ class Way:
     prepare: Callable[[], Any]
     # It continues the input differently: only the inner part of its result can be compared.
     inner: bool = False
+    # It has a kernel of its own, and so results of its own.
+    other_kernel: bool = False
     # Seconds that it takes at least, as far as is known beforehand.
     at_least: float = 0.0
 

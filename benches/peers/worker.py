@@ -48,6 +48,12 @@ class Worker:
             raise Absent(answer)
         return answer
 
+    def about(self):
+        """The instructions that this library uses here, and the GPU, where it is built for one."""
+        instructions, *gpu = self.tell("about").split("\t")
+        device = dict(zip(("name", "backend", "driver"), gpu), software=gpu[3:] == ["software"])
+        return {"instructions": instructions, "devices": [device] if gpu else []}
+
     def file(self, name):
         return Path(self.folder.name) / name
 

@@ -19,6 +19,16 @@ mod measure;
 /// One device for all of them.
 static CONVOLVER: LazyLock<Convolver> = LazyLock::new(Convolver::new);
 
+/// The adapter in use: name, interface, driver, and whether it is hardware.
+pub fn about() -> Vec<String> {
+    let adapter = convolve::adapters().into_iter().find(|adapter| adapter.chosen);
+    adapter.map_or_else(Vec::new, |adapter| {
+        let gpu = adapter.capabilities;
+        let kind = if gpu.kind == GpuKind::Software { "software" } else { "hardware" };
+        vec![gpu.name, gpu.backend.to_string(), adapter.driver, kind.into()]
+    })
+}
+
 /// What is timed.
 enum Job<A: Compared> {
     Filter(Box<Filter<A, IxDyn>>),

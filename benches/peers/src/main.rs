@@ -6,6 +6,7 @@
 //!
 //! | command | answer |
 //! | --- | --- |
+//! | `about` | instructions in use; with the feature `gpu` its name, interface and driver, and `hardware` or `software` |
 //! | `case DTYPE SHAPE KERNEL_SHAPE INPUT KERNEL` | reads two files of raw samples |
 //! | `picture DTYPE SHAPE KERNEL_SHAPE INPUT KERNEL SIGMA` | the same for a picture, with taps of `f32`; a Gaussian's sigma or `-` |
 //! | `prepare NAME` | plans; says what was planned |
@@ -36,10 +37,20 @@ struct Worker {
     contenders: HashMap<String, Box<dyn Contender>>,
 }
 
+/// What computes here.
+fn about() -> String {
+    let instructions = convolve::plan::InstructionSet::detect().to_string();
+    let fields = [instructions.to_lowercase().replace('-', "")].into_iter();
+    #[cfg(feature = "gpu")]
+    let fields = fields.chain(gpu::about());
+    fields.collect::<Vec<_>>().join("\t")
+}
+
 impl Worker {
     fn obey(&mut self, line: &str) -> Result<String, String> {
         let fields: Vec<&str> = line.split('\t').collect();
         match fields[..] {
+            ["about"] => Ok(about()),
             ["case", dtype, shape, kernel_shape, input, kernel] => {
                 self.contenders.clear();
                 self.case = Some(case::read(dtype, (input, shape), (kernel, kernel_shape))?);
