@@ -2,7 +2,7 @@ use super::*;
 use crate::plan::gpu::launch::Launch;
 use crate::plan::gpu::schedule::Schedule;
 use crate::plan::gpu::stored::TexelFormat;
-use crate::plan::gpu::transform::{BlockPass, Transform};
+use crate::plan::gpu::transform::Transform;
 use crate::plan::{GpuCapabilities, GpuKind};
 use crate::problem::geometry::{Axis, Geometry};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -74,11 +74,8 @@ pub(crate) fn transforms(dtype: DType) -> Vec<Variant> {
             for block in Launch::blocks(dtype, &geometry, &gpu).expect("some") {
                 let schedule = Schedule::fft(dtype, &geometry, block, &gpu).expect("fits");
                 all.extend(schedule.stages().map(|stage| stage.launch.variant.clone()));
-                if !block.is_whole() {
-                    let passes = [BlockPass::KernelRows, BlockPass::KernelColumns];
-                    let of_kernel = |pass| Launch::of_kernel(dtype, Transform { block, pass });
-                    all.extend(passes.map(|pass| of_kernel(pass).variant));
-                }
+                let of_kernel = |&pass| Launch::of_kernel(dtype, Transform { block, pass }).variant;
+                all.extend(block.kernel_passes().iter().map(of_kernel));
             }
         }
     }

@@ -192,6 +192,14 @@ impl Block {
             false => &[BlockPass::Look, BlockPass::Rows, BlockPass::Columns, BlockPass::Back],
         }
     }
+
+    /// The dispatches that make the kernel's spectrum, in their order; none where the host does.
+    pub(crate) fn kernel_passes(&self) -> &'static [BlockPass] {
+        match self.is_whole() {
+            true => &[],
+            false => &[BlockPass::KernelRows, BlockPass::KernelColumns],
+        }
+    }
 }
 
 impl Transform {
