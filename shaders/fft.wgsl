@@ -75,6 +75,10 @@ fn needed(axis: Axis, outputs: u32) -> u32 {
     return (outputs - 1u) * u32(axis.stride) + reach + 1u;
 }
 
+fn power_of_two(exponent: i32) -> f32 {
+    return bitcast<f32>(u32(clamp(exponent, -126, 127) + 127) << 23u);
+}
+
 fn times(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
     return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }

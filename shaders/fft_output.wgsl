@@ -22,18 +22,14 @@ var<private> overflowed: u32;
 
 // What the values of a transform must reach.
 fn need_of(loud: Level) -> f32 {
-    // Of the squares, and of the largest sample.
-    let gains = number0(weights[HEAD]);
+    // Of the squares, in units of how loud the spectrum is, and of the largest sample.
+    let gains = number0(weights[HEAD]) * vec2<f32>(number1(weights[HEAD]).y, 1.0);
     let odd = vec2<u32>(ODD);
     let is_in = loud.largest < odd;
     let squares = select(vec2<f32>(), loud.squares, is_in);
     let scaled = bitcast<vec2<f32>>(loud.largest) * shrinking(loud.largest);
     let largest = select(vec2<f32>(), scaled, is_in);
     return gains.x * sqrt(squares.x + squares.y) + gains.y * max(largest.x, largest.y);
-}
-
-fn power_of_two(exponent: i32) -> f32 {
-    return bitcast<f32>(u32(clamp(exponent, -126, 127) + 127) << 23u);
 }
 
 // The judge of a block with this largest magnitude.

@@ -18,6 +18,11 @@ pub(crate) enum End {
 }
 
 impl Span {
+    /// All of a buffer.
+    pub(super) fn whole(buffer: &wgpu::Buffer) -> Self {
+        Self { buffer: buffer.clone(), offset: 0, bytes: buffer.size() }
+    }
+
     /// The range as a binding; shaders read whole words.
     pub(crate) fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {

@@ -21,7 +21,7 @@ const FOLDED: u32 = 16;
 /// but the last have lengths of their own, so that pipelines serve kernels of any size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sections {
-    /// What results are judged by, and what they are scaled by.
+    /// What results are judged by, what they are scaled by, and how loud the spectrum is.
     pub head: usize,
     /// The largest taps, and where they are.
     pub probes: usize,
@@ -57,7 +57,12 @@ pub(super) fn multiplies(pass: BlockPass) -> bool {
 
 /// Whether a pass reads samples.
 pub(super) fn loads(pass: BlockPass) -> bool {
-    pass != BlockPass::Columns
+    matches!(pass, BlockPass::Whole | BlockPass::Look | BlockPass::Rows | BlockPass::Back)
+}
+
+/// Whether a pass reads the kernel itself.
+pub(super) fn reads_taps(pass: BlockPass) -> bool {
+    writes(pass) || pass == BlockPass::KernelRows
 }
 
 /// Quads of a table of twiddles: for each group of powers one for every rest.
@@ -81,6 +86,8 @@ pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
         BlockPass::Rows => code.rows(),
         BlockPass::Columns => code.columns(),
         BlockPass::Back => code.back(),
+        BlockPass::KernelRows => code.kernel_rows(),
+        BlockPass::KernelColumns => code.kernel_columns(),
     }
     let mut source = constants(transform, &code.sections, is_complex);
     let _ = writeln!(source, "const BEARABLE: f32 = {:?};\n", bearable(variant.types.output));
@@ -91,7 +98,10 @@ pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
     if writes(transform.pass) {
         source += include_str!("../../shaders/fft_output.wgsl");
     }
-    source += &levels(transform.pass);
+    if transform.pass == BlockPass::KernelRows {
+        source += include_str!("../../shaders/fft_kernel.wgsl");
+    }
+    source += &between(transform.pass);
     let _ = write!(
         source,
         "
@@ -154,6 +164,20 @@ const TAPS: u32 = {taps}u;
     for (i, number) in numbers.iter().enumerate() {
         let _ = writeln!(text, "fn number{i}(q: Quad) -> vec2<f32> {{\n    return {number};\n}}\n");
     }
+    let quad = match is_complex {
+        true => {
+            "a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>, scale: f32) -> Quad {
+    return quad(a * scale, b * scale, c * scale, d * scale);"
+        }
+        false => {
+            "a: vec2<f32>, b: vec2<f32>, scale: f32) -> Quad {
+    return vec4<f32>(a, b) * scale;"
+        }
+    };
+    let _ = writeln!(text, "fn quad_of({quad}\n}}\n");
+    let number = if is_complex { "value" } else { "vec2<f32>(value, 0.0)" };
+    let _ =
+        writeln!(text, "fn as_number(value: Element) -> vec2<f32> {{\n    return {number};\n}}\n");
     let size = if is_complex { "max(abs(value.x), abs(value.y))" } else { "abs(value)" };
     let _ = writeln!(
         text,
@@ -163,7 +187,7 @@ const TAPS: u32 = {taps}u;
 }
 
 /// What is between passes: the values of all transforms, and behind them the levels of their rows.
-fn levels(pass: BlockPass) -> String {
+fn between(pass: BlockPass) -> String {
     let (binding, access) = match pass {
         BlockPass::Whole => {
             return "
@@ -171,6 +195,15 @@ fn levels(pass: BlockPass) -> String {
 fn is_silent(transform: u32, part: u32, row: u32) -> bool {
     return false;
 }
+"
+            .into();
+        }
+        BlockPass::KernelColumns => {
+            return "
+@group(0) @binding(1) var<storage, read> between: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read_write> spectrum: array<Quad>;
+// The largest magnitude of a value; magnitudes have the order of their bits.
+@group(0) @binding(4) var<storage, read_write> loudest: atomic<u32>;
 "
             .into();
         }
@@ -212,16 +245,24 @@ enum From {
 }
 
 impl Code<'_> {
-    /// Multiplies by the spectrum, which lies as the invocations of a step read it.
-    fn times_spectrum(&mut self) {
-        let (start, invocations) = (self.sections.spectrum, self.transform.invocations() as usize);
+    /// Where the quads of the spectrum are that belong to the registers of the last step.
+    fn places_of_spectrum(&self) -> Vec<String> {
+        let invocations = self.transform.invocations() as usize;
         let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
-        let count = self.values.len();
-        let group = match self.transform.pass {
-            BlockPass::Columns => format!("group.x * {}u + ", count / each * invocations),
-            _ => String::new(),
+        let (pass, quads) = (self.transform.pass, self.values.len() / each);
+        let group = match pass {
+            BlockPass::Whole => String::new(),
+            _ => format!("group.x * {}u + ", quads * invocations),
         };
-        let spectrum = self.numbers(count, |i| format!("{group}{}u + t", start + i * invocations));
+        // Passes over columns have the same sections up to there.
+        let start = self.sections.spectrum;
+        (0..quads).map(|i| format!("{group}{}u + t", start + i * invocations)).collect()
+    }
+
+    /// Multiplies by the spectrum, which lies as the invocations of the last step read it.
+    fn times_spectrum(&mut self) {
+        let places = self.places_of_spectrum();
+        let spectrum = self.numbers(self.values.len(), |i| places[i].clone());
         for (register, factor) in spectrum.into_iter().enumerate() {
             self.values[register] =
                 self.named(&format!("times({}, {factor})", self.values[register]));
@@ -251,8 +292,8 @@ impl Code<'_> {
         }
     }
 
-    /// Names for what a function makes of each row and column of a block's registers, in their order.
-    fn coordinates(&mut self, block: &str, from: From, function: &str) -> Vec<[String; 2]> {
+    /// Names for what a function, given `first`, makes of the row and the column of each register.
+    fn coordinates(&mut self, first: &str, from: From, function: &str) -> Vec<[String; 2]> {
         let mut all = vec![[String::new(), String::new()]; self.registers()];
         for axis in 0..2 {
             let mut known: Vec<(usize, String)> = Vec::new();
@@ -263,8 +304,7 @@ impl Code<'_> {
                     continue;
                 }
                 let place = &self.place(0, register, from)[axis];
-                let name =
-                    self.named(&format!("{function}_{}({block}, {place})", ["y", "x"][axis]));
+                let name = self.named(&format!("{function}_{}({first}{place})", ["y", "x"][axis]));
                 known.push((part, name.clone()));
                 names[axis] = name;
             }
@@ -296,7 +336,7 @@ impl Code<'_> {
     ) {
         let mut samples: Vec<Vec<String>> = vec![Vec::new(); self.registers()];
         for block in self.blocks() {
-            let at = self.coordinates(block, from, function);
+            let at = self.coordinates(&format!("{block}, "), from, function);
             samples.iter_mut().zip(&at).for_each(|(of, at)| of.push(sample(block, at)));
         }
         for (register, samples) in samples.iter().enumerate() {
@@ -348,7 +388,7 @@ impl Code<'_> {
         for (i, block) in blocks.iter().enumerate() {
             let part = ["x", "y"][i];
             self.line(&format!("let judge_{block} = judge_of(loud.largest.{part}, need);"));
-            let at = self.coordinates(block, from, "output");
+            let at = self.coordinates(&format!("{block}, "), from, "output");
             for (register, [y, x]) in at.iter().enumerate() {
                 let value = &self.values[register];
                 let value = if self.is_complex { value.clone() } else { format!("{value}.{part}") };
@@ -452,6 +492,11 @@ impl Code<'_> {
         self.line("let loud = level_of(transform, t);");
         self.load(From::Row);
         self.scale();
+        self.leave_rows();
+    }
+
+    /// Transforms rows, and leaves them to the next pass.
+    fn leave_rows(&mut self) {
         self.forward();
         for (register, at) in self.between_of_rows().into_iter().enumerate() {
             let line = format!("{at} = bitcast<vec2<u32>>({});", self.values[register]);
@@ -459,7 +504,36 @@ impl Code<'_> {
         }
     }
 
-    fn columns(&mut self) {
+    fn kernel_rows(&mut self) {
+        self.line("let transform = 0u;");
+        self.line(&format!("let row = group.x * {}u;", self.transform.block.rows_of_group()));
+        let places = self.coordinates("", From::Row, "tap");
+        self.values =
+            places.iter().map(|[y, x]| self.named(&format!("tap_at({y}, {x})"))).collect();
+        self.leave_rows();
+    }
+
+    fn kernel_columns(&mut self) {
+        self.load_columns();
+        self.forward();
+        // What a transform and its inverse multiply by.
+        let scale = 1.0 / self.transform.block.transformed() as f64;
+        self.line("var largest = 0.0;");
+        for value in self.values.clone() {
+            self.line(&format!("largest = max(largest, dot({value}, {value}));"));
+        }
+        self.line("atomicMax(&loudest, bitcast<u32>(sqrt(largest)));");
+        let places = self.places_of_spectrum();
+        let each = self.values.len() / places.len();
+        let quads: Vec<String> =
+            self.values.chunks(each).map(|numbers| numbers.join(", ")).collect();
+        for (place, numbers) in places.iter().zip(quads) {
+            self.line(&format!("spectrum[{place}] = quad_of({numbers}, {scale:?});"));
+        }
+    }
+
+    /// Loads what the pass over rows has left in columns. Returns where.
+    fn load_columns(&mut self) -> Vec<String> {
         let block = self.transform.block;
         let (len, columns, own) = (block.samples(), block.bits[1], block.column_bits_of_group());
         let places: Vec<String> = (0..self.registers())
@@ -474,6 +548,11 @@ impl Code<'_> {
             .iter()
             .map(|place| self.named(&format!("bitcast<vec2<f32>>({place})")))
             .collect();
+        places
+    }
+
+    fn columns(&mut self) {
+        let places = self.load_columns();
         self.forward();
         self.times_spectrum();
         self.inverse();

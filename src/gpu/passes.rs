@@ -50,7 +50,7 @@ enum Binding {
 
 /// The slowest that an adapter may be before a run counts as hung: multiply-adds per second. Mesa's
 /// software adapter does some 10^8 with one thread.
-const SLOWEST: f64 = 2e6;
+pub(super) const SLOWEST: f64 = 2e6;
 
 impl<A: Element> Passes<A> {
     /// Compiles the pipelines that are new, and uploads the kernel.

@@ -25,14 +25,16 @@ const MOST: usize = 128;
 pub(crate) const BINDINGS: u32 = 4;
 
 /// What the layout of a variant's bindings depends on: input and output, whether weights are in uniform
-/// memory, and whether something else is read.
+/// memory, and what else is bound.
 type Layout = (Stored, bool, Stored, Option<Besides>);
 
-/// What a shader reads besides its input.
+/// What a shader reads besides its input, or writes besides its output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Besides {
     /// What is between two passes.
     Buffer,
+    /// How loud a spectrum is; it is written.
+    Level,
     /// The caller's texture.
     Texture,
 }
@@ -92,10 +94,9 @@ impl Pipelines {
     /// How the bindings of a variant are laid out.
     pub(crate) fn layout(&self, variant: &Variant) -> Result<wgpu::BindGroupLayout> {
         let Types { input, output, .. } = variant.types;
-        self.layouts
-            .get((input, variant.uniform.is_some(), output, reads_besides(variant)), |&layout| {
-                guarded(&self.device, || laid_out(&self.device, &bindings(layout)))
-            })
+        self.layouts.get((input, variant.uniform.is_some(), output, besides(variant)), |&layout| {
+            guarded(&self.device, || laid_out(&self.device, &bindings(layout)))
+        })
     }
 
     /// The pipeline of a variant; compiled where it is not kept.
@@ -174,16 +175,17 @@ pub(super) fn storage(read_only: bool) -> wgpu::BindingType {
     buffer(wgpu::BufferBindingType::Storage { read_only }, false)
 }
 
-/// What a shader reads besides its input.
-fn reads_besides(variant: &Variant) -> Option<Besides> {
+/// What a shader reads or writes besides.
+fn besides(variant: &Variant) -> Option<Besides> {
     match variant.shader {
         Shader::Fft(Transform { pass: BlockPass::Back, .. }) => Some(Besides::Buffer),
+        Shader::Fft(Transform { pass: BlockPass::KernelColumns, .. }) => Some(Besides::Level),
         Shader::Resample(Some(_)) => Some(Besides::Texture),
         _ => None,
     }
 }
 
-/// The bindings of a shader, in their order: parameters, input, weights, output, and what else it reads.
+/// The bindings of a shader, in their order: parameters, input, weights, output, and what else there is.
 fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType> {
     let view_dimension = wgpu::TextureViewDimension::D2;
     let texture = wgpu::BindingType::Texture {
@@ -210,6 +212,7 @@ fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType>
     };
     let besides = besides.map(|besides| match besides {
         Besides::Buffer => storage(true),
+        Besides::Level => storage(false),
         Besides::Texture => texture,
     });
     [params, input, weights, output].into_iter().chain(besides).collect()
@@ -296,7 +299,7 @@ pub(super) mod tests {
             let needed = naga::valid::Capabilities::SHADER_FLOAT16;
             let Some(module) = shaders::tests::valid(&variant, needed) else { continue };
             let Types { input, output, .. } = variant.types;
-            let besides = reads_besides(&variant);
+            let besides = besides(&variant);
             let bound = bindings((input, variant.uniform.is_some(), output, besides));
             let declared = module.global_variables.iter().filter_map(|(_, variable)| {
                 let binding = variable.binding?.binding as usize;
@@ -335,9 +338,9 @@ pub(super) mod tests {
                 };
                 assert!(as_bound, "binding {binding} of {variant:?}: {space:?} {ty:?}");
             }
-            let columns = variant.shader.transform().map(|transform| transform.pass);
-            // Only what is between two passes.
-            seen[1] |= columns == Some(BlockPass::Columns);
+            let pass = variant.shader.transform().map(|transform| transform.pass);
+            // Only what is between two passes, or taps.
+            seen[1] |= matches!(pass, Some(BlockPass::Columns | BlockPass::KernelRows));
             assert!(seen.iter().all(|&seen| seen), "{variant:?}");
         }
     }

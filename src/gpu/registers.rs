@@ -53,10 +53,12 @@ impl Layout {
         match transform.pass {
             BlockPass::Whole if lines => Self::new([rows, columns], &radices(0, columns)),
             BlockPass::Whole => Self::new([rows, columns], &radices(rows, columns)),
-            BlockPass::Look | BlockPass::Rows | BlockPass::Back => {
+            BlockPass::Look | BlockPass::Rows | BlockPass::Back | BlockPass::KernelRows => {
                 Self::new([values - columns, columns], &radices(0, columns))
             }
-            BlockPass::Columns => Self::new([rows, values - rows], &radices(rows, 0)),
+            BlockPass::Columns | BlockPass::KernelColumns => {
+                Self::new([rows, values - rows], &radices(rows, 0))
+            }
         }
     }
 

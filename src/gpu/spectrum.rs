@@ -1,27 +1,41 @@
 //! What transforms on the device multiply with: twiddles and the spectrum of a kernel, in the order that
 //! invocations read them, and what results are judged by.
 //!
-//! Made in `f64` on the host, once for each kernel, and rounded once.
+//! Made once for each kernel. Spectra of blocks of a workgroup are made in `f64` on the host, and rounded once: that
+//! takes less than to compile a shader. Those of larger blocks, up to 16 million values, are made on the device,
+//! in two passes that nobody waits for.
 
 use num_complex::Complex;
 use rustfft::FftDirection;
+use std::collections::HashMap;
 use std::f64::consts::PI;
+use std::time::Duration;
 
 use crate::bounds::{Gain, Samples, Spread, of_transforms, share};
 use crate::element::Element;
 use crate::element::transform::Real;
 use crate::error::Result;
+use crate::gpu::buffers::Role;
+use crate::gpu::context::Context;
+use crate::gpu::end::{End, Span};
 use crate::gpu::fft::{PROBES, Sections, multiplies, numbers_of_quad, table_quads, writes};
+use crate::gpu::params::{Params, Starts};
+use crate::gpu::passes::SLOWEST;
+use crate::gpu::recorded::Bindings;
 use crate::gpu::registers::{Layout, scattered};
-use crate::plan::gpu::launch::QUAD;
+use crate::plan::gpu::launch::{Launch, QUAD};
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
-use crate::problem::geometry::Axis;
+use crate::problem::geometry::{Axis, Geometry};
 use crate::util::memory;
 
 /// More than the rounding of what is summed up on the device.
 const ENOUGH: f64 = 1.01;
 
 const WHAT: &str = "the spectrum for the GPU";
+const BETWEEN: &str = "the spectrum between two passes";
+
+/// Bytes of a complex number.
+const NUMBER: u64 = 8;
 
 /// Along both axes taps, how many positions lie from one to the next, and the samples that are transformed.
 struct Grid {
@@ -30,9 +44,8 @@ struct Grid {
     size: [usize; 2],
 }
 
-/// What all passes over blocks of one size know of a kernel.
+/// A kernel's spectrum, made on the host.
 pub(super) struct Spectrum {
-    block: Block,
     grid: Grid,
     values: Vec<Complex<f64>>,
     /// The largest magnitude of a value.
@@ -54,7 +67,7 @@ impl Spectrum {
         };
         let values = spectrum(&grid, taps)?;
         let loudest = values.iter().map(|value| value.norm_sqr()).fold(0.0, f64::max).sqrt();
-        Ok(Self { block, grid, values, loudest })
+        Ok(Self { grid, values, loudest })
     }
 
     /// The largest magnitude of a value.
@@ -64,44 +77,114 @@ impl Spectrum {
     }
 }
 
-/// What a pass needs of the kernel `taps` besides the kernel itself, in whole quads.
+/// What a pass needs of the kernel `taps`, `row` of them in a row, besides the kernel itself, in whole quads. Of
+/// blocks in several passes the spectrum, and how loud it is, are made on the device ([`on_device`]).
 pub(super) fn constants<A: Element>(
-    pass: BlockPass,
-    spectrum: &Spectrum,
+    transform: &Transform,
+    spectrum: Option<&Spectrum>,
     taps: &[A],
+    row: usize,
 ) -> Result<Vec<A>> {
-    let Spectrum { block, grid, values, loudest } = spectrum;
-    let (block, loudest) = (*block, *loudest);
-    let transform = &Transform { block, pass };
     let numbers = numbers_of_quad(A::DTYPE);
     let sections = Sections::new(transform, numbers);
-    let quads = sections.taps - sections.head;
+    let quads = if spectrum.is_some() { sections.taps } else { sections.spectrum } - sections.head;
     let mut all = memory::room(QUAD * quads, WHAT)?;
-    // Between one and two, whatever the scale of the taps.
-    let exponent = if loudest > 0.0 { loudest.log2().floor() as i32 } else { 0 };
+    // No value of a spectrum is above the sum; scaled so, it is below two.
+    let magnitudes = || taps.iter().map(|tap| tap.magnitude());
+    let sum: f64 = magnitudes().sum();
+    let exponent = if sum > 0.0 { sum.log2().floor() as i32 } else { 0 };
     let scale = 2f64.powi(-exponent);
-    let largest = taps.iter().map(|tap| tap.magnitude()).fold(0.0, f64::max);
-    let gain = Gain { mean: loudest * scale, largest: largest * scale };
+    let loudest = spectrum.map_or(0.0, |spectrum| spectrum.loudest * scale);
+    let gain = Gain { mean: 1.0, largest: magnitudes().fold(0.0, f64::max) * scale };
     let need = |squares: f64, largest: f64| {
-        let spread = Spread::of(block.transformed());
+        let spread = Spread::of(transform.block.transformed());
         let epsilon = f64::from(f32::EPSILON);
         let error = of_transforms(epsilon, spread, Samples { squares, largest }, gain);
         ENOUGH * error / share(epsilon)
     };
-    let head = [Complex::new(need(1.0, 0.0), need(0.0, 1.0)), Complex::from(f64::from(exponent))];
-    push(&mut all, head);
+    let needs = Complex::new(need(1.0, 0.0), need(0.0, 1.0));
+    push(&mut all, [needs, Complex::new(exponent.into(), loudest)]);
     if writes(transform.pass) {
-        probes(&mut all, grid, taps);
+        probes(&mut all, row, taps);
     }
     twiddles(&mut all, transform, numbers);
-    if multiplies(transform.pass) {
-        let scale = scale / block.transformed() as f64;
+    if let Some(Spectrum { grid, values, .. }) = spectrum {
+        let scale = scale / transform.block.transformed() as f64;
         in_order(&mut all, transform, numbers, |[row, column]| {
             scale * values[row % grid.size[0] * grid.size[1] + column]
         });
     }
     debug_assert_eq!(all.len(), QUAD * quads);
     Ok(all)
+}
+
+/// The weights of all passes over blocks of this size, whose spectrum is made on the device.
+///
+/// `weights` are those of a pass as the host knows them: all, but the spectrum and how loud it is. To be called
+/// where wgpu's errors are caught.
+pub(super) fn on_device<A: Element>(
+    context: &Context,
+    block: Block,
+    geometry: &Geometry,
+    weights: impl Fn(BlockPass) -> Result<Vec<u8>>,
+) -> Result<HashMap<BlockPass, wgpu::Buffer>> {
+    let usage = wgpu::BufferUsages::STORAGE;
+    let sections = |pass| Sections::new(&Transform { block, pass }, numbers_of_quad(A::DTYPE));
+    let quad = (QUAD * size_of::<A>()) as u64;
+    let mut made = HashMap::new();
+    for &pass in block.passes() {
+        let bytes = weights(pass)?;
+        let buffer = match multiplies(pass) {
+            true => {
+                let size = quad * sections(pass).taps as u64;
+                let buffer =
+                    context.empty("convolve kernel", size, usage | wgpu::BufferUsages::COPY_DST)?;
+                context.guarded(|| context.queue.write_buffer(&buffer, 0, &bytes))?;
+                buffer
+            }
+            false => context.constant("convolve kernel", &bytes, usage)?,
+        };
+        made.insert(pass, buffer);
+    }
+    let loudest = context.empty(
+        "convolve spectrum",
+        size_of::<f32>() as u64,
+        usage | wgpu::BufferUsages::COPY_SRC,
+    )?;
+    let between = context.take(Role::Storage, NUMBER * block.samples() as u64, BETWEEN)?;
+    let between = End::Buffer(between.span());
+    let spectrum = End::from(&Span::whole(&made[&BlockPass::Columns]));
+    let level = End::from(&Span::whole(&loudest));
+    let mut encoder = context.device.create_command_encoder(&Default::default());
+    let mut shares = 0.0;
+    for (pass, from, to, besides) in [
+        (BlockPass::KernelRows, None, &between, None),
+        (BlockPass::KernelColumns, Some(&between), &spectrum, Some(&level)),
+    ] {
+        let launch = Launch::of_kernel(A::DTYPE, Transform { block, pass });
+        let params = Params::new(geometry, &launch, Starts::default(), &[]);
+        let params = context.constant("convolve parameters", bytemuck::bytes_of(&params), usage)?;
+        let weights = context.constant("convolve kernel", &weights(pass)?, usage)?;
+        let bindings = Bindings {
+            params: &params,
+            from,
+            weights: Some((&weights, weights.size())),
+            to,
+            besides,
+        };
+        let group = bindings.bind(context, &context.pipelines.layout(&launch.variant)?)?;
+        let mut recorded = encoder.begin_compute_pass(&Default::default());
+        recorded.set_pipeline(&context.pipelines.get(&launch.variant)?);
+        recorded.set_bind_group(0, &group, &[0, 0]);
+        recorded.dispatch_workgroups(launch.groups[0], launch.groups[1], 1);
+        shares += Transform { block, pass }.shares(0);
+    }
+    // Behind the exponent, as the imaginary part of the head's second number.
+    let parts: u64 = if A::DTYPE.is_complex() { QUAD as u64 + 1 } else { 3 };
+    let at = quad * sections(BlockPass::Back).head as u64 + parts * size_of::<f32>() as u64;
+    encoder.copy_buffer_to_buffer(&loudest, 0, &made[&BlockPass::Back], at, Some(loudest.size()));
+    context.submit(encoder, Duration::from_secs_f64(shares / SLOWEST));
+    Ok(made)
 }
 
 /// Complex numbers, filled up to whole quads.
@@ -116,7 +199,7 @@ fn push<A: Element>(all: &mut Vec<A>, numbers: impl IntoIterator<Item = Complex<
 }
 
 /// The largest taps, largest first: magnitude, row and column.
-fn probes<A: Element>(all: &mut Vec<A>, grid: &Grid, taps: &[A]) {
+fn probes<A: Element>(all: &mut Vec<A>, row: usize, taps: &[A]) {
     let magnitude = |&i: &usize| taps[i].magnitude();
     let mut largest: Vec<usize> = Vec::with_capacity(PROBES + 1);
     for i in 0..taps.len() {
@@ -130,7 +213,7 @@ fn probes<A: Element>(all: &mut Vec<A>, grid: &Grid, taps: &[A]) {
     }
     for i in 0..PROBES {
         let (tap, at) = match largest.get(i) {
-            Some(i) => (magnitude(i), [i / grid.taps[1], i % grid.taps[1]]),
+            Some(i) => (magnitude(i), [i / row, i % row]),
             None => (0.0, [0, 0]),
         };
         push(all, [tap.into(), Complex::new(at[0] as f64, at[1] as f64)]);
@@ -160,42 +243,17 @@ fn in_order<A: Element>(
     numbers: usize,
     of: impl Fn([usize; 2]) -> Complex<f64>,
 ) {
-    let block = transform.block;
     let layout = Layout::of(transform);
     let last = layout.steps.last().expect("at least one step");
-    let own = match transform.pass {
-        BlockPass::Columns => block.column_bits_of_group(),
-        _ => block.bits[1],
-    };
-    let rows = Transform { pass: BlockPass::Rows, ..*transform };
-    let rows = Layout::of(&rows);
-    let slots = rows.slots();
-    let frequency = |group: usize, position: usize| {
-        let [row, column] = layout.frequency(position);
-        match transform.pass {
-            BlockPass::Columns => {
-                // Columns are where the pass over rows has left them.
-                let slot = group << own | column;
-                let column = scattered(slot, slots.iter().map(|&bit| Some(bit)));
-                [row, rows.frequency(column)[1]]
-            }
-            _ => [row, column],
-        }
-    };
-    let invocations = transform.invocations() as usize;
-    let registers = 1usize << last.registers.len();
-    for group in 0..1 << (block.bits[1] - own) {
-        for first in (0..registers).step_by(numbers) {
-            for invocation in 0..invocations {
-                let of_invocation =
-                    scattered(invocation, last.invocations.iter().map(|&bit| Some(bit)));
-                let value = |register: usize| {
-                    let of_register =
-                        scattered(register, last.registers.iter().map(|&bit| Some(bit)));
-                    of(frequency(group, of_invocation | of_register))
-                };
-                push(all, (first..first + numbers).map(value));
-            }
+    let position =
+        |number: usize, bits: &[u32]| scattered(number, bits.iter().map(|&bit| Some(bit)));
+    for first in (0..1usize << last.registers.len()).step_by(numbers) {
+        for invocation in 0..transform.invocations() as usize {
+            let of_invocation = position(invocation, &last.invocations);
+            let value = |register: usize| {
+                of(layout.frequency(of_invocation | position(register, &last.registers)))
+            };
+            push(all, (first..first + numbers).map(value));
         }
     }
 }
@@ -247,32 +305,28 @@ mod tests {
 
     #[test]
     fn a_kernel_of_one_tap_has_a_flat_spectrum() {
-        for (bits, lines, pass) in [
-            ([6, 6], false, BlockPass::Whole),
-            ([0, 12], true, BlockPass::Whole),
-            ([7, 8], false, BlockPass::Columns),
-        ] {
-            let transform = Transform { block: Block { bits, lines, values: 12 }, pass };
+        for (bits, lines) in [([6, 6], false), ([4, 8], false), ([0, 12], true)] {
+            let block = Block { bits, lines, values: 12 };
+            let transform = Transform { block, pass: BlockPass::Whole };
             let taps: [f32; 1] = [2.0];
-            let spectrum = Spectrum::new(transform.block, [&axis(1), &axis(1)], &taps);
-            let all = constants(pass, &spectrum.expect("memory"), &taps).expect("memory");
+            let spectrum = Spectrum::new(block, [&axis(1), &axis(1)], &taps).expect("memory");
+            let all = constants(&transform, Some(&spectrum), &taps, 1).expect("memory");
             let sections = Sections::new(&transform, 2);
             assert_eq!(all.len(), QUAD * (sections.taps - sections.head));
             let spectrum = &all[QUAD * (sections.spectrum - sections.head)..];
             let flat = 1.0 / transform.block.transformed() as f32;
             assert_eq!(spectrum.len(), 2 * transform.block.samples());
             assert!(spectrum.chunks(2).all(|value| value == [flat, 0.0]), "{transform:?}");
-            // Scaled by what the tap is above one.
-            assert_eq!(all[2], 1.0);
+            // Scaled by what the tap is above one, and as loud as one.
+            assert_eq!(all[2..4], [1.0, 1.0]);
         }
     }
 
     #[test]
     fn the_largest_taps_come_first() {
-        let grid = Grid { taps: [10, 30], dilation: [1, 1], size: [64, 64] };
         let taps: Vec<f32> = (0..300).map(|i| ((i * 71 % 300) as f32 - 150.0) / 150.0).collect();
         let mut all: Vec<f32> = Vec::new();
-        probes(&mut all, &grid, &taps);
+        probes(&mut all, 30, &taps);
         let found: Vec<f32> = all.chunks(QUAD).map(|probe| probe[0]).collect();
         let mut sorted: Vec<f32> = taps.iter().map(|tap| tap.abs()).collect();
         sorted.sort_by(|a, b| b.total_cmp(a));

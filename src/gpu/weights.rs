@@ -2,18 +2,20 @@
 
 use num_complex::Complex;
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::element::wider::{Wider, widened};
 use crate::element::{DType, Element};
 use crate::error::{Error, Result};
 use crate::gpu::context::Context;
+use crate::gpu::fft;
 use crate::gpu::spectrum::{self, Spectrum};
 use crate::kernel::coarse::CoarseAxis;
 use crate::kernel::{Factors, Kernel};
 use crate::plan::gpu::launch::{MAX_RANK, QUAD};
 use crate::plan::gpu::schedule::{CoarsePass, Taps};
-use crate::plan::gpu::transform::Transform;
+use crate::plan::gpu::transform::{BlockPass, Transform};
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Axis;
 use crate::util::memory;
@@ -25,8 +27,10 @@ pub(super) struct Weights<'a, A> {
     terms: &'a [Factors<A>],
     /// On coarser grids, where those are asked for.
     coarse: Option<&'a [Arc<CoarseAxis>; 2]>,
-    /// Once some stage has asked for it.
+    /// Once some stage has asked for it: of blocks that one dispatch transforms.
     spectrum: OnceCell<Spectrum>,
+    /// The weights of all passes over blocks in several.
+    on_device: OnceCell<HashMap<BlockPass, wgpu::Buffer>>,
 }
 
 impl<'a, A: Element> Weights<'a, A> {
@@ -47,7 +51,8 @@ impl<'a, A: Element> Weights<'a, A> {
             });
         }
         let (extension, kernel) = (extension.widened()?, widened(&kernel.taps)?);
-        Ok(Self { extension, kernel, terms: found, coarse: None, spectrum: OnceCell::new() })
+        let (spectrum, on_device) = Default::default();
+        Ok(Self { extension, kernel, terms: found, coarse: None, spectrum, on_device })
     }
 
     /// With taps for coarser grids.
@@ -55,8 +60,20 @@ impl<'a, A: Element> Weights<'a, A> {
         Self { coarse, ..self }
     }
 
-    /// A buffer of weights.
+    /// A buffer of weights. To be called where wgpu's errors are caught.
     pub(super) fn upload(&self, taps: &Taps, context: &Context) -> Result<wgpu::Buffer> {
+        if let Taps::Transformed(Transform { block, pass }) = *taps
+            && !block.is_whole()
+        {
+            if self.on_device.get().is_none() {
+                let weights = |pass| self.of(&Taps::Transformed(Transform { block, pass }));
+                let geometry = &self.extension.geometry;
+                let made = spectrum::on_device::<A>(context, block, geometry, weights)?;
+                // All passes have the same blocks.
+                let _ = self.on_device.set(made);
+            }
+            return Ok(self.on_device.get().expect("it was set")[&pass].clone());
+        }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM;
         context.constant("convolve kernel", &self.of(taps)?, usage)
     }
@@ -83,15 +100,17 @@ impl<'a, A: Element> Weights<'a, A> {
                 };
                 let ends = &vec![A::default(); usize::from(axes.len() == 1)];
                 let mut all = outside(&[ends, &values[..]].concat())?;
-                let Transform { block, pass } = transform;
-                // All passes have the same blocks.
-                if self.spectrum.get().is_none() {
-                    let made = Spectrum::new(block, [outer, inner], &self.kernel)?;
+                if transform.block.is_whole() && self.spectrum.get().is_none() {
+                    let made = Spectrum::new(transform.block, [outer, inner], &self.kernel)?;
                     let _ = self.spectrum.set(made);
                 }
-                let spectrum = self.spectrum.get().expect("it was set");
-                let constants = spectrum::constants(pass, spectrum, &self.kernel)?;
-                let rows = rows(&[(&self.kernel, inner.taps)])?;
+                let spectrum = self.spectrum.get();
+                let constants =
+                    spectrum::constants(&transform, spectrum, &self.kernel, inner.taps)?;
+                let rows = match fft::reads_taps(transform.pass) {
+                    true => rows(&[(&self.kernel, inner.taps)])?,
+                    false => Vec::new(),
+                };
                 memory::reserve(&mut all, constants.len() + rows.len(), WHAT)?;
                 all.extend(constants);
                 all.extend(rows);

@@ -2,6 +2,7 @@ use super::*;
 use crate::plan::gpu::launch::Launch;
 use crate::plan::gpu::schedule::Schedule;
 use crate::plan::gpu::stored::TexelFormat;
+use crate::plan::gpu::transform::Transform;
 use crate::plan::{GpuCapabilities, GpuKind};
 use crate::problem::geometry::{Axis, Geometry};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -73,6 +74,8 @@ pub(crate) fn transforms(dtype: DType) -> Vec<Variant> {
             for block in Launch::blocks(dtype, &geometry, &gpu).expect("some") {
                 let schedule = Schedule::fft(dtype, &geometry, block, &gpu).expect("fits");
                 all.extend(schedule.stages().map(|stage| stage.launch.variant.clone()));
+                let of_kernel = |&pass| Launch::of_kernel(dtype, Transform { block, pass }).variant;
+                all.extend(block.kernel_passes().iter().map(of_kernel));
             }
         }
     }
@@ -211,7 +214,7 @@ fn transforms_load_and_store_samples_in_every_way() {
         let whole_texels = valid(&Variant { types, ..variant.clone() }, needed);
         assert_eq!(whole_texels.is_none(), fft::writes(pass), "texels are written whole");
     }
-    assert_eq!(seen.len(), 5, "{seen:?}");
+    assert_eq!(seen.len(), 7, "{seen:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::launch::Shader;
 use crate::plan::gpu::schedule::{Schedule, Scheduled, Stage};
+use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::problem::geometry::Geometry;
 
 impl CostModel {
@@ -34,11 +35,20 @@ impl CostModel {
         let trips = if schedule.resident.is_ok() { 1 } else { schedule.parts.len() };
         let pipelines: HashSet<_> = schedule.stages().map(|stage| &stage.launch.variant).collect();
         let search = if schedule.terms > 0 { search(geometry, schedule.terms) } else { 0.0 };
+        // Spectra that the host makes take less than a pipeline.
+        let spectrum = |block: Block| -> f64 {
+            let pass = |&pass: &BlockPass| {
+                rates.pipeline + Transform { block, pass }.shares(0) / rates.fft
+            };
+            block.kernel_passes().iter().map(pass).sum()
+        };
         Cost {
             fixed: rates.round_trip * trips as f64,
             work: work.sum(),
             transfer: self.travel(dtype, geometry, gpu.kind),
-            setup: rates.pipeline * pipelines.len() as f64 + search,
+            setup: rates.pipeline * pipelines.len() as f64
+                + search
+                + schedule.block().map_or(0.0, spectrum),
         }
     }
 

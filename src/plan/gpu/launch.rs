@@ -278,6 +278,8 @@ impl fmt::Display for Launch {
                     BlockPass::Rows => write!(f, "their rows"),
                     BlockPass::Columns => write!(f, "columns, there and back"),
                     BlockPass::Back => write!(f, "rows back to {outer} x {inner} outputs each"),
+                    BlockPass::KernelRows => write!(f, "rows of the kernel"),
+                    BlockPass::KernelColumns => write!(f, "columns of the kernel"),
                 }
             }
             Shader::Separable2d => {

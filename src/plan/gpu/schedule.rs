@@ -390,7 +390,8 @@ impl Stage {
             None | Some(BlockPass::Whole) => samples + outputs,
             Some(BlockPass::Look) => samples,
             Some(BlockPass::Rows) => samples + between,
-            Some(BlockPass::Columns) => 2.0 * between,
+            Some(BlockPass::KernelRows) => between,
+            Some(BlockPass::Columns | BlockPass::KernelColumns) => 2.0 * between,
             Some(BlockPass::Back) => between + outputs,
         }
     }
@@ -479,8 +480,10 @@ fn transforms(
         let (from, to, also) = match pass {
             BlockPass::Whole => (Place::Input, Place::Output, None),
             BlockPass::Look | BlockPass::Rows => (Place::Input, between, None),
-            BlockPass::Columns => (between, between, None),
             BlockPass::Back => (Place::Input, Place::Output, Some(between)),
+            BlockPass::Columns | BlockPass::KernelRows | BlockPass::KernelColumns => {
+                (between, between, None)
+            }
         };
         let stored = |place, end| if place == end { dtype } else { accumulator }.into();
         let (input, output) = (stored(from, Place::Input), stored(to, Place::Output));

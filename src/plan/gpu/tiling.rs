@@ -81,6 +81,22 @@ impl Launch {
         Ok(launch)
     }
 
+    /// A pass over the kernel, as one block of the FFT method in several passes.
+    pub(crate) fn of_kernel(accumulator: DType, transform: Transform) -> Self {
+        let block = transform.block;
+        let groups = match transform.pass {
+            BlockPass::KernelRows => block.row_groups(),
+            _ => block.column_groups(),
+        };
+        let variant = Variant {
+            shader: Shader::Fft(transform),
+            workgroup: [transform.invocations(), 1],
+            ..Variant::new(accumulator.into())
+        };
+        let (one, groups) = ([1; 2], [groups as u32, 1]);
+        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles: [1; 3], groups }
+    }
+
     /// One pass of the FFT method over all blocks of a geometry, or why there is none.
     pub(crate) fn fft(
         types: Types,
@@ -111,7 +127,10 @@ impl Launch {
         let dispatched = match pass {
             BlockPass::Whole => groups(transforms, gpu),
             BlockPass::Look | BlockPass::Rows => of_a_block(block.row_groups()),
-            BlockPass::Columns => of_a_block(1 << (block.bits[1] - block.column_bits_of_group())),
+            BlockPass::Columns => of_a_block(block.column_groups()),
+            BlockPass::KernelRows | BlockPass::KernelColumns => {
+                return Ok(Self::of_kernel(types.accumulator, transform));
+            }
             BlockPass::Back => {
                 let rows = (tile[0] - 1) * outer.stride + 1;
                 of_a_block(rows.div_ceil(block.rows_of_group()))

@@ -48,6 +48,10 @@ pub enum BlockPass {
     Columns,
     /// Transforms rows back to outputs.
     Back,
+    /// Transforms the kernel's rows, once for each kernel, and leaves them to the next pass.
+    KernelRows,
+    /// Makes of these the kernel's spectrum.
+    KernelColumns,
 }
 
 /// A dispatch of the FFT method.
@@ -171,16 +175,29 @@ impl Block {
         1 << (self.values - self.bits[1])
     }
 
+    /// Workgroups that the columns of a block are shared out to, in several passes.
+    pub(crate) fn column_groups(&self) -> usize {
+        1 << (self.bits[1] - self.column_bits_of_group())
+    }
+
     /// Log2 of the columns of a block that one workgroup has, in several passes.
     pub(crate) fn column_bits_of_group(&self) -> u32 {
         self.values - self.bits[0]
     }
 
-    /// The dispatches, in their order.
+    /// The dispatches of a run, in their order.
     pub(crate) fn passes(&self) -> &'static [BlockPass] {
         match self.is_whole() {
             true => &[BlockPass::Whole],
             false => &[BlockPass::Look, BlockPass::Rows, BlockPass::Columns, BlockPass::Back],
+        }
+    }
+
+    /// The dispatches that make the kernel's spectrum, in their order; none where the host does.
+    pub(crate) fn kernel_passes(&self) -> &'static [BlockPass] {
+        match self.is_whole() {
+            true => &[],
+            false => &[BlockPass::KernelRows, BlockPass::KernelColumns],
         }
     }
 }
@@ -205,7 +222,8 @@ impl Transform {
             BlockPass::Whole if lines => 2.0 * all * f64::from(columns),
             BlockPass::Whole => 2.0 * all * f64::from(rows + columns),
             BlockPass::Look => 0.0,
-            BlockPass::Rows => all * f64::from(columns),
+            BlockPass::Rows | BlockPass::KernelRows => all * f64::from(columns),
+            BlockPass::KernelColumns => all * f64::from(rows),
             BlockPass::Columns => 2.0 * all * f64::from(rows),
             BlockPass::Back => (kept_rows << columns) as f64 * f64::from(columns),
         }
