@@ -1,4 +1,4 @@
-"""What was measured, as JSON: `publish.py` makes pages of it, `convolve bench --peers` draws it.
+"""What was measured, as JSON: `publish.py` makes pages of it.
 
 A file has cases of one machine and of one set of versions, from one script or from several. It is written
 after every case, so that whoever runs out of time keeps what was measured.

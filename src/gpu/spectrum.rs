@@ -2,8 +2,9 @@
 //! invocations read them, and what results are judged by.
 //!
 //! Made once for each kernel. Spectra of blocks of a workgroup are made in `f64` on the host, and rounded once: that
-//! takes less than to compile a shader. Those of larger blocks, up to 16 million values, are made on the device,
-//! in two passes that nobody waits for.
+//! takes a millisecond, which is less than two more shaders take to compile. Those of larger blocks, up to 16 million
+//! values, are made on the device, in two passes that nobody waits for: the host took 28 ms for 512 x 512 and 870 for
+//! 2048 x 2048 (2026-11-29, Intel Xeon, one thread).
 
 use num_complex::Complex;
 use rustfft::FftDirection;

@@ -213,12 +213,50 @@ fn any_scale() {
     for (samples, tap) in
         [(1e30f32, 1e-30f32), (1e-30, 1e30), (3e37, 1e-3), (1e-37, 1.0), (1.0, 1e35)]
     {
-        let mut random = Random::new(19);
-        let x = random.array::<f32>(&[50, 60]).mapv(|x| x * samples);
-        let k = random.array::<f32>(&[7, 6]).mapv(|k| k * tap);
-        let subject = Subject::new(x, k, Options::default());
-        subject.check_way(convolver, GPU_FFT).unwrap_or_else(|e| panic!("{samples:e} {tap:e} {e}"));
+        for taps in [[7, 6], [66, 65]] {
+            let mut random = Random::new(19);
+            let x = random.array::<f32>(&[50, 60]).mapv(|x| x * samples);
+            let k = random.array::<f32>(&taps).mapv(|k| k * tap);
+            let checked = Subject::new(x, k, Options::default()).check_way(convolver, GPU_FFT);
+            checked.unwrap_or_else(|e| panic!("{samples:e} {tap:e} {taps:?} {e}"));
+        }
     }
+}
+
+/// Kernels whose spectrum is made on the device, in batches and channels, with strides and gaps; some of what they
+/// meet is quiet enough to drown.
+fn in_several_passes<A: Value + std::ops::Mul<f32, Output = A>>() {
+    let Some(convolver) = gpu_with(A::DTYPE) else { return };
+    let cases: [(&[usize], &[usize], usize, usize); 5] = [
+        (&[70, 80], &[66, 65], 1, 1),
+        (&[75, 90], &[23, 25], 3, 2),
+        (&[40, 50, 3], &[33, 35, 1], 2, 1),
+        (&[3, 50, 90], &[1, 66, 70], 1, 1),
+        (&[20, 150], &[2, 129], 1, 1),
+    ];
+    for (shape, taps, dilation, stride) in cases {
+        let mut random = Random::new(41);
+        let (mut x, k) = (random.array::<A>(shape), random.array::<A>(taps));
+        // The first axis that the kernel moves along.
+        let row = usize::from(taps[0] == 1);
+        x.indexed_iter_mut().for_each(|(at, x)| *x = *x * if at[row] < 9 { 1e-7 } else { 1.0 });
+        let (dilation, stride) = (dilation.into(), stride.into());
+        let options = with!(Options::default(), dilation, stride);
+        let subject = Subject::new(x, k, options);
+        let filter = subject.filter(convolver, GPU_FFT).expect("admissible");
+        assert!(!block(&filter).is_whole(), "{taps:?}: one dispatch");
+        subject.check_filter(&filter).unwrap_or_else(|e| panic!("{shape:?} {taps:?} {e}"));
+    }
+}
+
+#[test]
+fn spectra_of_real_kernels_are_made_on_the_device() {
+    in_several_passes::<f32>();
+}
+
+#[test]
+fn spectra_of_complex_kernels_are_made_on_the_device() {
+    in_several_passes::<Complex<f32>>();
 }
 
 /// A result that has become infinite is no more right for being large.
