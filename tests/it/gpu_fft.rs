@@ -227,12 +227,11 @@ fn any_scale() {
 /// meet is quiet enough to drown.
 fn in_several_passes<A: Value + std::ops::Mul<f32, Output = A>>() {
     let Some(convolver) = gpu_with(A::DTYPE) else { return };
-    let cases: [(&[usize], &[usize], usize, usize); 5] = [
+    let cases: [(&[usize], &[usize], usize, usize); 4] = [
         (&[70, 80], &[66, 65], 1, 1),
         (&[75, 90], &[23, 25], 3, 2),
         (&[40, 50, 3], &[33, 35, 1], 2, 1),
         (&[3, 50, 90], &[1, 66, 70], 1, 1),
-        (&[20, 150], &[2, 129], 1, 1),
     ];
     for (shape, taps, dilation, stride) in cases {
         let mut random = Random::new(41);
