@@ -258,6 +258,30 @@ fn spectra_of_complex_kernels_are_made_on_the_device() {
     in_several_passes::<Complex<f32>>();
 }
 
+/// Many small taps of one sign make a loud spectrum: the errors of what is loud drown what is quiet, though no tap is large.
+fn many_small_taps<A: Value + std::ops::Mul<f32, Output = A>>(positive: impl Fn(A) -> A) {
+    let Some(convolver) = gpu_with(A::DTYPE) else { return };
+    let mut random = Random::new(43);
+    let (x, k) = (random.array::<A>(&[170, 90]), random.array::<A>(&[66, 65]));
+    let (mut x, k) = (x.mapv(&positive), k.mapv(&positive));
+    // Windows that are quiet, in blocks that are not.
+    x.indexed_iter_mut().for_each(|(at, x)| *x = *x * if at[0] < 100 { 1e-5 } else { 1.0 });
+    let subject = Subject::new(x, k, with!(Options::default(), mode: Mode::Valid));
+    let filter = subject.filter(convolver, GPU_FFT).expect("admissible");
+    assert!(!block(&filter).is_whole(), "one dispatch");
+    subject.check_filter(&filter).expect("quiet outputs are summed");
+}
+
+#[test]
+fn loud_spectra_of_real_kernels_drown_nothing() {
+    many_small_taps(f32::abs);
+}
+
+#[test]
+fn loud_spectra_of_complex_kernels_drown_nothing() {
+    many_small_taps(|z: Complex<f32>| Complex::new(z.re.abs(), z.im.abs()));
+}
+
 /// A result that has become infinite is no more right for being large.
 #[test]
 fn samples_at_the_end_of_the_type_stay_what_they_are() {
