@@ -132,7 +132,12 @@ unpack() {
 
 # The adapter, in fields with tabs between them: name, interface, driver, `hardware` or `software`. Nothing where
 # there is none.
-about() { env "$@" timeout -k 5 30 "$work/bin/peers" <<<about 2>>"$out/machine.log" | cut -f3-; }
+about() {
+    local answer
+    answer=$(env "$@" timeout -k 5 30 "$work/bin/peers" <<<about 2>>"$out/machine.log") || true
+    printf 'adapter with %s: %s\n' "${1:-what the loader finds}" "$answer" >>"$out/machine.log"
+    cut -f3- <<<"$answer"
+}
 
 # Sets what the loader needs to find a GPU, and `adapter`.
 find_adapter() {
@@ -151,15 +156,19 @@ find_adapter() {
         drivers+=(/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json "$dir"/nvidia_icd{,_egl}.json)
     fi
     [ -z "$software" ] || drivers=("")
+    local known=() adapters=() at
+    for driver in "${drivers[@]}"; do
+        [ -z "$driver" ] || [ -f "$driver" ] || continue
+        known+=("$driver")
+        adapters+=("$(about ${driver:+"VK_DRIVER_FILES=$driver" "VK_ICD_FILENAMES=$driver"})")
+    done
     # Vulkan of a driver that has to be described, rather than OpenGL of one that has not.
-    for wanted in $'\tVulkan\t.*\thardware$' $'\thardware$' '.'; do
-        for driver in "${drivers[@]}"; do
-            [ -z "$driver" ] || [ -f "$driver" ] || continue
-            adapter=$(about ${driver:+"VK_DRIVER_FILES=$driver" "VK_ICD_FILENAMES=$driver"}) || adapter=
-            if [[ "$adapter" =~ $wanted ]]; then
-                if [ -n "$driver" ]; then export VK_DRIVER_FILES=$driver VK_ICD_FILENAMES=$driver; fi
-                return
-            fi
+    for wanted in $'\tvulkan\t.*\thardware$' $'\thardware$' '.' ''; do
+        for at in "${!known[@]}"; do
+            adapter=${adapters[at]} driver=${known[at]}
+            [[ "$adapter" =~ $wanted ]] || continue
+            if [ -n "$driver" ]; then export VK_DRIVER_FILES=$driver VK_ICD_FILENAMES=$driver; fi
+            return
         done
     done
 }
@@ -284,7 +293,6 @@ run() {
     export CONVOLVE_REQUIRE_GPU=1 RUST_BACKTRACE=0 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
     export work
 
-    : >"$out/machine.log"
     find_adapter "$dir"
     if [ -z "$adapter" ]; then
         fail "no adapter here: expected a GPU and its driver ($out/machine.log says more)"
