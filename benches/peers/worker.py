@@ -1,5 +1,6 @@
 """The process that runs this library and the other Rust crates: see src/main.rs for its lines."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -24,13 +25,16 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "RAYON_NUM_THREADS": str(threads)},
+            # Signals that end the script leave it time to write down what was measured.
+            start_new_session=True,
         )
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
         self.folder.cleanup()
 

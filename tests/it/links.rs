@@ -16,7 +16,7 @@ fn links_of_the_readme_lead_somewhere_in_the_repository_and_in_the_documentation
     assert!(definitions.len() > 5);
     for (name, target) in definitions {
         let file = target.split('#').next().expect("a path");
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let path = crate::common::repository().join(file);
         assert!(path.exists(), "{target}");
         let of_its_own = format!("[{name}]: ");
         let here = |line: &str| line.trim_start_matches("//! ").starts_with(&of_its_own);

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::common::repository;
+
 /// Each may import from those before it.
 const ROOMS: [&str; 17] = [
     "words",
@@ -93,7 +95,7 @@ fn sources() -> Vec<Source> {
         }
     }
     let mut sources = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &[], &mut sources);
+    collect(&repository().join("src"), &[], &mut sources);
     sources
 }
 

@@ -53,6 +53,12 @@ pub fn separable_ways() -> Vec<Way> {
     ways
 }
 
+/// Where the repository is: what cargo says at run time, which tests that were built elsewhere are told too.
+pub fn repository() -> std::path::PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    here.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()).into()
+}
+
 /// What all methods say of each other; they must agree.
 pub fn verified<A: convolve::Element, D: ndarray::Dimension>(
     filter: &convolve::Filter<A, D>,
