@@ -1,5 +1,8 @@
 //! `convolve bench`.
 
+#[expect(dead_code, reason = "read and written soon")]
+mod record;
+
 use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
