@@ -97,8 +97,11 @@ fn measured(sets: &[Loaded], seconds: f64) -> Result<Record> {
     let mut record = machine::record(&convolver, gpu.as_ref());
     let limits = Limits::measured(gpu.as_ref(), LIMITS * seconds / LIMITS_MEASURED)?;
     bar.inc(1);
+    // However long that took, half of the time is there for cases.
+    let seconds = (seconds - start.elapsed().as_secs_f64()).max(seconds / 2.0);
+    let start = Instant::now();
     let mut session =
-        Session { convolver, limits, bar, start, seconds, left: cases, cases: Vec::new() };
+        Session { convolver, limits, bar, start, seconds, all: cases, cases: Vec::new() };
     for Loaded { set, picture } in sets {
         match (&set.samples, picture) {
             (Samples::Array { dtype, shape, data }, _) => {
@@ -216,10 +219,10 @@ struct Session {
     limits: Limits,
     bar: ProgressBar,
     start: Instant,
-    /// For all of it.
+    /// For all cases.
     seconds: f64,
-    /// Cases that are still to be measured.
-    left: usize,
+    /// How many there will be.
+    all: usize,
     cases: Vec<Case>,
 }
 
@@ -228,8 +231,9 @@ impl Session {
         let mut case = about.case(kernel);
         self.bar.set_message(case.name.clone());
         // What others have left over is there for those that come.
-        let left = (self.seconds - self.start.elapsed().as_secs_f64()).max(0.0);
-        let seconds = left / self.left.max(1) as f64;
+        let left = self.seconds - self.start.elapsed().as_secs_f64();
+        let cases = self.all - self.cases.len();
+        let seconds = (left / cases as f64).max(self.seconds / self.all as f64 / 4.0);
         let measured = measure::measured(subject, &self.convolver, &self.limits, seconds)?;
         case.bytes = 2.0 * subject.bytes() as f64;
         case.copy = Some(rounded(measured.copy));
@@ -246,9 +250,13 @@ impl Session {
             for time in times.into_iter().flatten() {
                 *time = rounded(*time);
             }
+            for parts in &mut way.parts {
+                for time in [&mut parts.upload, &mut parts.compute, &mut parts.download] {
+                    *time = rounded(*time);
+                }
+            }
         }
         self.cases.push(case);
-        self.left = self.left.saturating_sub(1);
         self.bar.inc(1);
         Ok(())
     }

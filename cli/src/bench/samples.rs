@@ -244,8 +244,10 @@ mod tests {
             levels.windows(4).map(|w| u64::from(w[0].abs_diff(w[3]))).sum()
         };
         let [noise, photograph] = [Data::Noise, Data::Photograph].map(levels);
-        assert!(changes(&noise) > 10 * changes(&photograph));
-        assert!(photograph.iter().any(|&level| level > 200) && photograph.iter().any(|&l| l < 60));
+        assert!(changes(&noise) > 5 * changes(&photograph));
+        let brightest = photograph.iter().max().unwrap();
+        let darkest = photograph.iter().min().unwrap();
+        assert!(brightest - darkest > 100, "{darkest} to {brightest}");
     }
 
     #[test]

@@ -199,6 +199,11 @@ mod tests {
     use super::*;
     use crate::bench::record::tests::{case, record, way};
 
+    /// Wherever lines are broken.
+    fn in_words(text: &str) -> String {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn everything_is_in_the_table_and_fits() {
         let reason = "the kernel is no outer product, and no sum of a few of them";
@@ -231,7 +236,7 @@ mod tests {
             "cpu separable (3 x): the kernel is no outer product",
             "worst 25 % (c)",
         ] {
-            assert!(text.contains(words), "{words} is missing in\n{text}");
+            assert!(in_words(&text).contains(&in_words(words)), "{words} is missing in\n{text}");
         }
         assert!(
             text.lines().any(|line| line.contains("gpu direct") && line.ends_with('*')),
@@ -246,7 +251,7 @@ mod tests {
         assert!(
             text.contains("A processor")
                 && !text.contains("Left out")
-                && !text.contains("choice takes")
+                && !text.contains("The choice")
         );
     }
 }

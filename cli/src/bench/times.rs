@@ -55,9 +55,12 @@ pub fn percentile(sorted: &[f64], part: f64) -> Option<f64> {
     Some(below + (above - below) * at.fract())
 }
 
-/// Whether a way is out that takes so long: its runs would take up far more than its share.
+/// Seconds of a run that there is always time for.
+const SHORT: f64 = 0.05;
+
+/// Whether a way is out that takes so long: its runs would take up more than its share.
 pub fn is_too_long(run: f64, share: f64) -> bool {
-    run * LEAST_RUNS as f64 > share
+    run > SHORT && run * LEAST_RUNS as f64 > share
 }
 
 /// Runs all of these again and again, each for its share of the time; an error ends that one alone.
@@ -142,6 +145,12 @@ mod tests {
         assert_eq!(order, [0, 1, 1, 0, 0, 1]);
         let runs = |times: &Result<Times, ()>| times.as_ref().unwrap().runs.len();
         assert_eq!(all.iter().map(runs).collect::<Vec<_>>(), [LEAST_RUNS; 2]);
+    }
+
+    #[test]
+    fn short_runs_are_never_too_long() {
+        assert!(!is_too_long(0.01, 0.0));
+        assert!(is_too_long(0.2, 0.5) && !is_too_long(0.2, 0.7));
     }
 
     #[test]
