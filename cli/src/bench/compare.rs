@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::record::{self, Case, Record, Way};
+use super::read;
+use super::record::{Case, Gpu, Record, Way};
 use super::table::{cut, wrapped};
 use super::words::seconds;
 use crate::report;
@@ -46,7 +47,7 @@ pub struct Comparison<'r> {
 }
 
 pub fn run(before: &Path, after: &Path, fail_over: Option<f64>) -> Result<()> {
-    let [first, second] = [record::read(before)?, record::read(after)?];
+    let [first, second] = [read::record(before)?, read::record(after)?];
     let comparison = compared(&first, &second);
     let mut lines = Vec::new();
     for (name, path, record) in [("before", before, &first), ("after", after, &second)] {
@@ -101,7 +102,7 @@ fn differences(before: &Record, after: &Record) -> Vec<String> {
     tell("system", both.map(|record| record.machine.os.clone()));
     tell("instructions", both.map(|record| record.machine.instructions.clone()));
     let gpus = |record: &Record| {
-        let gpu = |gpu: &record::Gpu| format!("{} ({}), {}", gpu.name, gpu.backend, gpu.driver);
+        let gpu = |gpu: &Gpu| format!("{} ({}), {}", gpu.name, gpu.backend, gpu.driver);
         let gpus: Vec<String> = record.devices.iter().map(gpu).collect();
         if gpus.is_empty() { "none".into() } else { gpus.join("; ") }
     };

@@ -12,6 +12,7 @@ mod measure;
 pub mod options;
 mod page;
 mod peak;
+mod read;
 mod record;
 mod regret;
 mod samples;
@@ -48,9 +49,9 @@ pub fn run(args: &Bench) -> Result<()> {
         return compare::run(before, after, args.fail_over);
     }
     leftovers::remove_on_signals()?;
-    let peers = args.peers.as_deref().map(record::read).transpose()?;
-    let earlier = args.from.as_deref().map(record::read).transpose()?;
-    let sets = if earlier.is_none() { read(cases::cases(args)?)? } else { Vec::new() };
+    let peers = args.peers.as_deref().map(read::record).transpose()?;
+    let earlier = args.from.as_deref().map(read::record).transpose()?;
+    let sets = if earlier.is_none() { loaded(cases::cases(args)?)? } else { Vec::new() };
     let files = Files::begin(args)?;
     let measures = earlier.is_none();
     let record = earlier.map_or_else(|| measured(&sets, args.time()), Ok)?;
@@ -75,7 +76,7 @@ struct Loaded {
     picture: Option<DynamicImage>,
 }
 
-fn read(sets: Vec<Set>) -> Result<Vec<Loaded>> {
+fn loaded(sets: Vec<Set>) -> Result<Vec<Loaded>> {
     let load = |set: Set| {
         let picture = match &set.samples {
             Samples::File(path) => Some(samples::read(path)?),
