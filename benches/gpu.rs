@@ -20,7 +20,7 @@ use ndarray::{Array1, Array2, Array3, Axis, Ix2};
 use gpu::{Clock, Times};
 use lines::{Lines, Work};
 
-#[path = "common/gpu.rs"]
+#[path = "../cli/src/bench/gpu_peak.rs"]
 mod gpu;
 #[path = "common/lines.rs"]
 mod lines;

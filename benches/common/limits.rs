@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::Bencher;
 
-#[path = "peak.rs"]
+#[path = "../../cli/src/bench/peak.rs"]
 mod peak;
 
 pub use peak::*;

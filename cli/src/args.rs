@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use crate::bench::options::Bench;
 use crate::builtin;
 use crate::dtype::DType;
 use crate::formats;
@@ -34,7 +35,7 @@ pub enum Command {
     Devices,
     /// Measure this machine, and keep the result for later plans
     Calibrate,
-    /// Time every method on every device, beside what was expected of it
+    /// Measure every method on every device, beside what was expected and this machine's limits
     Bench(Bench),
     /// Print a script with which a shell completes arguments
     #[command(after_help = COMPLETIONS_HELP)]
@@ -265,22 +266,6 @@ pub struct ShowKernel {
     /// Axes of what it would filter
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = count::<u8>)]
     pub axes: u8,
-}
-
-#[derive(Debug, Args)]
-pub struct Bench {
-    /// Time for all of it, in seconds; what takes too long for its share of that is left out
-    #[arg(long, default_value_t = 20.0, value_name = "S", value_parser = seconds)]
-    pub seconds: f64,
-    /// Time filters of this picture too, in the type that it has
-    #[arg(long, value_name = "FILE")]
-    pub picture: Option<PathBuf>,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: Option<f64> = text.parse().ok();
-    let sane = seconds.filter(|seconds| (0.1..=1e5).contains(seconds));
-    sane.ok_or_else(|| "expected a number of seconds, from 0.1 on".to_string())
 }
 
 /// `png`, or whatever else names of files end in.

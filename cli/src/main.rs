@@ -9,6 +9,7 @@ mod bench;
 mod builtin;
 mod calibrate;
 mod compare;
+mod date;
 mod decode;
 mod devices;
 mod dtype;

@@ -23,7 +23,24 @@ pub fn agreed(report: Verification) -> anyhow::Result<Verification> {
     if report.agrees() { Ok(report) } else { Err(Disagreement(report).into()) }
 }
 
-/// Methods disagree: the only failure that is not the caller's or the machine's.
+/// What was looked for and should not be there.
+#[derive(Debug)]
+struct Finding(String);
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Finding {}
+
+/// An error of its own status: the command has done its work, and this is what came out.
+pub fn finding(text: String) -> anyhow::Error {
+    Finding(text).into()
+}
+
+/// Methods disagree, or something else was found: the only failure that is not the caller's or the machine's.
 const DISAGREEMENT: u8 = 1;
 /// Anything else that kept the command from doing its work.
 const FAILURE: u8 = 2;
@@ -114,7 +131,8 @@ fn message(error: &anyhow::Error) -> (String, u8) {
         let what = "methods disagree by more than their error bounds; nothing was written";
         return (format!("{input}{what}"), DISAGREEMENT);
     }
-    let wrong = matches!(error.downcast_ref(), Some(Error::FailedCheck { .. }));
+    let wrong =
+        matches!(error.downcast_ref(), Some(Error::FailedCheck { .. })) || error.is::<Finding>();
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {
         // Some errors say what their cause says already.
@@ -183,6 +201,8 @@ mod tests {
         let disagreement = agreed(filter.verify(&x).expect("runs"));
         let status = exit_code(disagreement.context("picture.png").map(drop));
         assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(1)));
+        let found = exit_code(Err(finding("slower".into())));
+        assert_eq!(format!("{found:?}"), format!("{:?}", ExitCode::from(1)));
         let other = exit_code(Err(anyhow::anyhow!("no")));
         assert_eq!(format!("{other:?}"), format!("{:?}", ExitCode::from(2)));
     }

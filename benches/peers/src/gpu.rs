@@ -13,7 +13,7 @@ use crate::contender::Contender;
 use crate::ours::{planned, poisoned};
 use measure::{Clock, Work};
 
-#[path = "../../common/gpu.rs"]
+#[path = "../../../cli/src/bench/gpu_peak.rs"]
 mod measure;
 
 /// One device for all of them.

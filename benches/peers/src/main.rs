@@ -20,7 +20,7 @@ mod gpu;
 mod imageproc;
 mod ndarray_conv;
 mod ours;
-#[path = "../../common/peak.rs"]
+#[path = "../../../cli/src/bench/peak.rs"]
 #[allow(dead_code, reason = "benches have the other half of it")]
 mod peak;
 mod pictures;

@@ -309,18 +309,6 @@ fn types_without_a_mark_for_the_order_of_bytes_are_native() {
 }
 
 #[test]
-fn a_bench_is_a_table() {
-    let place = Place::new();
-    let mut command = place.command("bench --seconds 0.5");
-    let output = command.env("WGPU_BACKEND", "dx12").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{text}");
-    for word in ["512 x 512", "63 x 63", "gaussian:4", "cpu separable", "->", "longer than"] {
-        assert!(text.contains(word), "{word} is missing in {text}");
-    }
-}
-
-#[test]
 fn integers_that_may_wrap_are_remarked_on() {
     let place = Place::new();
     place.write("x.npy", npy("<i2", &numbers(&[20], 1, |v| 1_000 * i16::from(v))));

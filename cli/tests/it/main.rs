@@ -1,6 +1,7 @@
 //! The command as its users run it: one crate of tests, so that the library is linked once.
 
 mod arrays;
+mod bench;
 mod common;
 mod errors;
 mod files;
