@@ -1,5 +1,7 @@
 //! `convolve bench`.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "called soon"))]
+mod page;
 #[expect(dead_code, reason = "read and written soon")]
 mod record;
 

@@ -1,0 +1,221 @@
+//! Cases that differ in the kernel's size only, and their charts.
+
+use maud::{Markup, html};
+
+use super::chart::{Chart, Point, Series, taps};
+use super::marks::{Palette, Style, label};
+use super::numbers::{percent, positive, seconds, tick_percent, tick_seconds};
+use super::{parts, tables};
+use crate::bench::record::{Case, Way};
+
+pub struct Group<'r> {
+    pub set: &'r str,
+    pub name: &'r str,
+    /// The smallest kernel first.
+    pub cases: Vec<&'r Case>,
+}
+
+impl<'r> Group<'r> {
+    /// In the order in which they come. What is no single line over sizes is taken apart.
+    pub fn all(cases: impl IntoIterator<Item = &'r Case>) -> Vec<Self> {
+        let key = |case: &'r Case| (&case.set, &case.group, &case.samples, kind(&case.kernel));
+        let mut groups: Vec<Self> = Vec::new();
+        for case in cases {
+            match groups.iter_mut().find(|group| key(group.cases[0]) == key(case)) {
+                Some(group) => group.cases.push(case),
+                None => {
+                    groups.push(Self { set: &case.set, name: &case.group, cases: vec![case] });
+                }
+            }
+        }
+        for group in &mut groups {
+            let size = |case: &Case| taps(&case.kernel_shape);
+            group.cases.sort_by(|a, b| size(a).total_cmp(&size(b)));
+        }
+        groups
+    }
+
+    /// What all of its cases have in common, in words.
+    pub fn about(&self) -> String {
+        let first = self.cases[0];
+        let common = |field: fn(&Case) -> &String| {
+            self.cases.iter().all(|case| field(case) == field(first)).then(|| field(first).clone())
+        };
+        let mut words = vec![first.samples.clone()];
+        for field in [|case: &Case| &case.dtype, |case: &Case| &case.data] {
+            words.extend(common(field).filter(|word| !first.samples.contains(word.as_str())));
+        }
+        let kernel = common(|case| &case.kernel).unwrap_or(kind(&first.kernel).to_owned());
+        words.push(format!("kernel {kernel}"));
+        words.extend(common(|case| &case.mode).map(|mode| format!("mode {mode}")));
+        words.extend(common(|case| &case.boundary).map(|boundary| format!("boundary {boundary}")));
+        words.retain(|word| !word.trim().is_empty());
+        words.join("; ")
+    }
+
+    /// What its ways are called, in the order in which they come.
+    pub fn labels(&self) -> Vec<String> {
+        let mut labels = Vec::new();
+        for way in self.cases.iter().flat_map(|case| &case.ways) {
+            let label = label(way);
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        labels
+    }
+
+    /// Each way with its case.
+    pub fn ways(&self) -> impl Iterator<Item = (&'r Case, &'r Way)> {
+        self.cases.iter().flat_map(|case| case.ways.iter().map(move |way| (*case, way)))
+    }
+
+    /// A line for each way with what is known of it.
+    fn series(&self, palette: &Palette, value: impl Fn(&Way) -> Option<Point>) -> Vec<Series> {
+        let of = |name: String| {
+            let ways = self.ways().filter(|(_, way)| label(way) == name);
+            let points = ways.filter_map(|(case, way)| {
+                let kernel = case.kernel_shape.clone();
+                (taps(&kernel) > 0.0).then_some(Point { kernel, ..value(way)? })
+            });
+            Series { style: palette.style(&name), points: points.collect(), label: name }
+        };
+        self.labels().into_iter().map(of).filter(|series| !series.points.is_empty()).collect()
+    }
+
+    pub fn times(&self, palette: &Palette) -> Vec<Series> {
+        self.series(palette, |way| {
+            let spread = positive(way.low).zip(positive(way.high));
+            let value = positive(way.median)?;
+            Some(Point { value, spread, kernel: Vec::new(), chosen: way.chosen })
+        })
+    }
+
+    /// Of each way, or of all of a device where these are the same.
+    pub fn limits(&self, palette: &Palette) -> Vec<Series> {
+        let mut lines: Vec<Series> = Vec::new();
+        for mut line in self.series(palette, |way| plain(way.limit)) {
+            let same = |other: &Series| {
+                line.points.iter().all(|point| {
+                    let at = |other: &&Point| other.kernel == point.kernel;
+                    other.points.iter().find(at).is_none_or(|other| other.value == point.value)
+                })
+            };
+            let device = line.label.split(' ').next().unwrap_or_default().to_owned();
+            match lines.iter_mut().find(|other| other.label.starts_with(&device) && same(other)) {
+                Some(other) => {
+                    if line.points.len() > other.points.len() {
+                        other.points = line.points;
+                    }
+                    other.label = device;
+                }
+                None => {
+                    line.style = Style::new(0, device == "GPU");
+                    lines.push(line);
+                }
+            }
+        }
+        lines
+    }
+}
+
+fn plain(value: Option<f64>) -> Option<Point> {
+    let value = positive(value)?;
+    Some(Point { value, spread: None, kernel: Vec::new(), chosen: false })
+}
+
+/// What kind of kernel, without its size: `gaussian` of `gaussian:4`.
+fn kind(kernel: &str) -> &str {
+    let end = kernel.find(|c: char| c == ':' || c.is_ascii_digit()).unwrap_or(kernel.len());
+    kernel[..end].trim()
+}
+
+pub fn section(group: &Group, id: &str, palette: &Palette) -> Markup {
+    let charts = charts(group, id, palette);
+    let drawn = !charts.is_empty();
+    html! {
+        section.group aria-labelledby=(id) {
+            h3 id=(id) { (group.name) }
+            p.about { (group.about()) }
+            @if drawn {
+                ul.legend {
+                    @for label in group.labels() { li { (palette.named(&label)) } }
+                    li { (ring()) " chosen" }
+                }
+                div.charts { @for chart in charts { (chart) } }
+            }
+            (tables::folded("Times as a table", group.name, drawn, tables::times(group, palette)))
+            @if let Some(table) = parts::table(group, palette) {
+                (tables::folded("Where a GPU's time goes, as a table", group.name, drawn, table))
+            }
+        }
+    }
+}
+
+fn ring() -> Markup {
+    html! {
+        svg.swatch viewBox="0 0 20 20" width="20" height="20" aria-hidden="true" {
+            circle.chosen cx="10" cy="10" r="8.5" {}
+        }
+    }
+}
+
+fn charts(group: &Group, id: &str, palette: &Palette) -> Vec<Markup> {
+    let times = group.times(palette);
+    let firsts = group.series(palette, |way| plain(way.first));
+    let shares = group.series(palette, |way| {
+        let share = positive(way.limit)? / positive(way.median)?;
+        Some(Point { chosen: way.chosen, ..plain(Some(share))? })
+    });
+    // Both charts of times have the same scale, so that they can be held against each other.
+    let values = |series: &[Series]| -> Vec<f64> {
+        series.iter().flat_map(|series| &series.points).map(|point| point.value).collect()
+    };
+    let chart = |name: &str, title: &str, about: &str, series| Chart {
+        id: format!("{id}-{name}"),
+        title: format!("{title}: {}", group.name),
+        about: about.to_owned(),
+        series,
+        limits: Vec::new(),
+        include: Vec::new(),
+        text: seconds,
+        tick: tick_seconds,
+    };
+    let (of_times, of_firsts) = (values(&times), values(&firsts));
+    let limits = group.limits(palette);
+    let limited = match limits.is_empty() {
+        true => "Median of a run, with its 10th to 90th percentile.",
+        false => {
+            "Median of a run, with its 10th to 90th percentile. Grey: the least that the machine's \
+             limits allow."
+        }
+    };
+    let first = "Planning and the first run together, on the scale of the later runs.";
+    let share = "The least time that the machine's limits allow, of the median.";
+    let time = Chart { limits, include: of_firsts, ..chart("time", "A run", limited, times) };
+    let first = Chart { include: of_times, ..chart("first", "The first call", first, firsts) };
+    let share = Chart {
+        include: vec![1.0],
+        text: percent,
+        tick: tick_percent,
+        ..chart("share", "Share of the limit", share, shares)
+    };
+    let drawn = [
+        figure("A run", &time.about, time.draw()),
+        figure("The first call", &first.about, first.draw()),
+        figure("Share of the limit", &share.about, share.draw()),
+        parts::figure_of(group, id),
+    ];
+    drawn.into_iter().flatten().collect()
+}
+
+pub fn figure(title: &str, about: &str, chart: Option<Markup>) -> Option<Markup> {
+    chart.map(|chart| {
+        html! {
+            figure {
+                figcaption { strong { (title) } " " span { (about) } }
+                (chart)
+            }
+        }
+    })
+}
