@@ -42,7 +42,8 @@ impl<'r> Group<'r> {
             self.cases.iter().all(|case| field(case) == field(first)).then(|| field(first).clone())
         };
         let mut words = vec![first.samples.clone()];
-        for field in [|case: &Case| &case.dtype, |case: &Case| &case.data] {
+        let told: [fn(&Case) -> &String; 2] = [|case| &case.dtype, |case| &case.data];
+        for field in told {
             words.extend(common(field).filter(|word| !first.samples.contains(word.as_str())));
         }
         let kernel = common(|case| &case.kernel).unwrap_or(kind(&first.kernel).to_owned());

@@ -58,10 +58,6 @@ impl<'r> Regret<'r> {
         Self { choices }
     }
 
-    pub fn is_known(&self) -> bool {
-        !self.choices.is_empty()
-    }
-
     /// Median, 95th percentile, and the worst.
     pub fn summary(&self) -> Option<(f64, f64, &Choice<'r>)> {
         let sorted: Vec<f64> = self.choices.iter().rev().map(|choice| choice.regret).collect();

@@ -25,17 +25,19 @@ pub fn section(groups: &[Group], palette: &Palette) -> Option<Markup> {
     if ranks.is_empty() {
         return None;
     }
+    for groups in ranks.values_mut() {
+        groups.sort_by(|a, b| samples(a).total_cmp(&samples(b)));
+    }
     Some(html! {
         p {
             "Each cell has the fastest way and what is chosen. Where they are the same there is one \
              name; where not, the second is the chosen one, with how many times as long it takes. \
              Rows are sorted by the number of samples, columns by that of taps."
         }
-        @for (rank, mut groups) in ranks {
-            @let () = groups.sort_by(|a, b| samples(a).total_cmp(&samples(b)));
+        @for (rank, groups) in &ranks {
             (tables::boxed(
-                &format!("Fastest and chosen ways, kernels of {}", count(rank, "dimension")),
-                map(&groups, palette),
+                &format!("Fastest and chosen ways, kernels of {}", count(*rank, "dimension")),
+                map(groups, palette),
             ))
         }
     })

@@ -14,11 +14,18 @@ fn browser() -> Option<PathBuf> {
     let folders: Vec<PathBuf> =
         std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
     let paths = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    let found = paths.into_iter().find(|path| path.is_file());
+    // Some are there to say that they have to be installed.
+    let answers = |path: &PathBuf| {
+        Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
+    let found = paths.into_iter().find(answers);
     let required = std::env::var_os("CONVOLVE_REQUIRE_BROWSER").is_some_and(|value| value == "1");
-    assert!(found.is_some() || !required, "no browser: expected one of {NAMES:?} in PATH");
+    assert!(
+        found.is_some() || !required,
+        "no browser: expected one of {NAMES:?} in PATH that starts"
+    );
     if found.is_none() {
-        eprintln!("not tried in a browser: none of {NAMES:?} is in PATH");
+        eprintln!("not tried in a browser: none of {NAMES:?} in PATH starts");
     }
     found
 }
@@ -75,7 +82,7 @@ const JUDGE: &str = "<script>
         found.textContent = all('svg[role=img]').length + ' charts; ' + faults.join('; ');
         document.body.append(found);
     };
-    judge();
+    addEventListener('load', () => setTimeout(judge, 100));
 </script>";
 
 /// What the browser has found: how many charts, and what is wrong.
@@ -101,6 +108,7 @@ fn judged(browser: &Path, page: &str, width: u32, dark: bool) -> String {
         "--disable-component-update",
         "--disable-sync",
         "--dump-dom",
+        "--virtual-time-budget=2000",
     ]);
     let mut profile = OsStr::new("--user-data-dir=").to_owned();
     profile.push(folder.path().join("profile"));

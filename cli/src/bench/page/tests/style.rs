@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::super::STYLE;
 
 /// Of the first scheme in a part of the style.
-fn colours(style: &str) -> BTreeMap<&str, [f64; 3]> {
+fn colours(style: &'static str) -> BTreeMap<&'static str, [f64; 3]> {
     let scheme = style.split_once(":root {").unwrap().1.split_once('}').unwrap().0;
     let colour = |line: &'static str| {
         let (name, value) = line.trim().strip_suffix(';')?.split_once(": #")?;
         let part = |at: usize| u8::from_str_radix(&value[at..at + 2], 16).unwrap();
         Some((name, [0, 2, 4].map(|at| f64::from(part(at)) / 255.0)))
     };
-    scheme.lines().filter_map(|line| colour(line.to_owned().leak())).collect()
+    scheme.lines().filter_map(|line| colour(line)).collect()
 }
 
 /// As WCAG 2.2 defines it.
