@@ -9,7 +9,7 @@ const BAR: f64 = 14.0;
 const GAP: f64 = 1.0;
 /// For what stands at the right of a bar.
 const NOTE: f64 = 74.0;
-const LETTER: f64 = 7.2;
+const LETTER: f64 = 8.0;
 
 pub struct Bars {
     /// Of this page's charts.

@@ -14,6 +14,8 @@ const TOP: f64 = 12.0;
 const BOTTOM: f64 = 268.0;
 /// Of a letter of a tick's label.
 const LETTER: f64 = 8.0;
+/// For a name below a line.
+const ROOM: f64 = 18.0;
 
 pub struct Chart {
     /// Of this page's charts.
@@ -37,6 +39,7 @@ pub struct Series {
     pub points: Vec<Point>,
 }
 
+#[derive(Clone)]
 pub struct Point {
     /// A kernel's shape.
     pub kernel: Vec<usize>,
@@ -47,6 +50,12 @@ pub struct Point {
 }
 
 impl Point {
+    /// All that is drawn of it.
+    pub fn values(&self) -> impl Iterator<Item = f64> {
+        let spread = self.spread.map(<[f64; 2]>::from);
+        spread.into_iter().flatten().chain([self.value])
+    }
+
     fn taps(&self) -> f64 {
         taps(&self.kernel)
     }
@@ -66,14 +75,13 @@ impl Chart {
             return None;
         }
         let of_limits = self.limits.iter().flat_map(|limit| &limit.points);
-        let values = points().chain(of_limits).map(|point| point.value);
-        let spreads = points().filter_map(|point| point.spread).flat_map(<[f64; 2]>::from);
-        let values = values.chain(spreads).chain(self.include.iter().copied());
+        let values = points().chain(of_limits).flat_map(Point::values);
+        let values = values.chain(self.include.iter().copied());
         let x = Log::tight(kernels.iter().map(|kernel| taps(kernel)), LEFT + 16.0, RIGHT - 16.0)?;
         let y = Log::round(values, BOTTOM, TOP)?;
         let (title, desc) = (format!("{}-title", self.id), format!("{}-desc", self.id));
         Some(html! {
-            svg.chart role="img" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } aria-labelledby=(title)
+            svg.chart.lines role="img" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } aria-labelledby=(title)
                 aria-describedby=(desc)
             {
                 title id=(title) { (self.title) }
@@ -155,11 +163,11 @@ impl Series {
     fn limit(&self, x: &Log, y: &Log) -> Markup {
         html! {
             path.limit d=(self.path(x, y)) stroke-dasharray=(self.style.dashes()) {}
-            @if let Some(last) = self.points.last() {
-                @let (at, value) = (x.at(last.taps()), y.at(last.value));
-                text.limit-name.end x=(format!("{at:.1}")) y=(format!("{:.1}", value + 14.0)) {
-                    "limit, " (self.label)
-                }
+            @if let Some(first) = self.points.first() {
+                @let (at, value) = (x.at(first.taps()), y.at(first.value));
+                // Below the line where there is room.
+                @let below = if value < BOTTOM - ROOM { 14.0 } else { -5.0 };
+                text.name x=(format!("{at:.1}")) y=(format!("{:.1}", value + below)) { (self.label) }
             }
         }
     }

@@ -35,6 +35,14 @@ impl<'r> Group<'r> {
         groups
     }
 
+    /// With the set, where that is not this command's own.
+    pub fn title(&self) -> String {
+        match self.set {
+            "bench" => self.name.to_owned(),
+            set => format!("{set}: {}", self.name),
+        }
+    }
+
     /// What all of its cases have in common, in words.
     pub fn about(&self) -> String {
         let first = self.cases[0];
@@ -103,14 +111,15 @@ impl<'r> Group<'r> {
                 })
             };
             let device = line.label.split(' ').next().unwrap_or_default().to_owned();
-            match lines.iter_mut().find(|other| other.label.starts_with(&device) && same(other)) {
+            match lines.iter_mut().find(|other| other.label.contains(&device) && same(other)) {
                 Some(other) => {
                     if line.points.len() > other.points.len() {
                         other.points = line.points;
                     }
-                    other.label = device;
+                    other.label = format!("limit, {device}");
                 }
                 None => {
+                    line.label = format!("limit, {}", line.label);
                     line.style = Style::new(0, device == "GPU");
                     lines.push(line);
                 }
@@ -136,7 +145,7 @@ pub fn section(group: &Group, id: &str, palette: &Palette) -> Markup {
     let drawn = !charts.is_empty();
     html! {
         section.group aria-labelledby=(id) {
-            h3 id=(id) { (group.name) }
+            h3 id=(id) { (group.title()) }
             p.about { (group.about()) }
             @if drawn {
                 ul.legend {
@@ -145,9 +154,9 @@ pub fn section(group: &Group, id: &str, palette: &Palette) -> Markup {
                 }
                 div.charts { @for chart in charts { (chart) } }
             }
-            (tables::folded("Times as a table", group.name, drawn, tables::times(group, palette)))
+            (tables::folded("Times as a table", &group.title(), drawn, tables::times(group, palette)))
             @if let Some(table) = parts::table(group, palette) {
-                (tables::folded("Where a GPU's time goes, as a table", group.name, drawn, table))
+                (tables::folded("Where a GPU's time goes, as a table", &group.title(), drawn, table))
             }
         }
     }
@@ -168,46 +177,53 @@ fn charts(group: &Group, id: &str, palette: &Palette) -> Vec<Markup> {
         let share = positive(way.limit)? / positive(way.median)?;
         Some(Point { chosen: way.chosen, ..plain(Some(share))? })
     });
+    let limits = group.limits(palette);
     // Both charts of times have the same scale, so that they can be held against each other.
-    let values = |series: &[Series]| -> Vec<f64> {
-        series.iter().flat_map(|series| &series.points).map(|point| point.value).collect()
-    };
-    let chart = |name: &str, title: &str, about: &str, series| Chart {
+    let drawn = times.iter().chain(&firsts).chain(&limits).flat_map(|series| &series.points);
+    let include: Vec<f64> = drawn.flat_map(Point::values).collect();
+    let chart = |name: &str, title: &str, about: String, series| Chart {
         id: format!("{id}-{name}"),
-        title: format!("{title}: {}", group.name),
-        about: about.to_owned(),
+        title: format!("{title}: {}", group.title()),
+        about,
         series,
         limits: Vec::new(),
-        include: Vec::new(),
+        include: include.clone(),
         text: seconds,
         tick: tick_seconds,
     };
-    let (of_times, of_firsts) = (values(&times), values(&firsts));
-    let limits = group.limits(palette);
-    let limited = match limits.is_empty() {
-        true => "Median of a run, with its 10th to 90th percentile.",
-        false => {
-            "Median of a run, with its 10th to 90th percentile. Grey: the least that the machine's \
-             limits allow."
-        }
-    };
-    let first = "Planning and the first run together, on the scale of the later runs.";
-    let share = "The least time that the machine's limits allow, of the median.";
-    let time = Chart { limits, include: of_firsts, ..chart("time", "A run", limited, times) };
-    let first = Chart { include: of_times, ..chart("first", "The first call", first, firsts) };
+    let mut run = "Median, with the 10th to 90th percentile.".to_owned();
+    if !limits.is_empty() {
+        run += " Grey: the least that the machine's limits allow.";
+    }
+    let first = "Planning and the first run together, on the same scale.".to_owned();
+    let mut share = "The least time that the machine's limits allow, of the median.".to_owned();
+    if shares.iter().flat_map(|series| &series.points).any(|point| point.value > 1.0) {
+        share += " Above 100 %: fewer multiply-adds than the limit counts, as in transforms.";
+    }
+    let time = Chart { limits, ..chart("time", "Time of a run", run, times) };
+    let first = chart("first", "The first call", first, firsts);
     let share = Chart {
-        include: vec![1.0],
+        limits: whole(&shares),
+        include: Vec::new(),
         text: percent,
         tick: tick_percent,
         ..chart("share", "Share of the limit", share, shares)
     };
     let drawn = [
-        figure("A run", &time.about, time.draw()),
+        figure("Time of a run", &time.about, time.draw()),
         figure("The first call", &first.about, first.draw()),
         figure("Share of the limit", &share.about, share.draw()),
         parts::figure_of(group, id),
     ];
     drawn.into_iter().flatten().collect()
+}
+
+/// A line at 100 %.
+fn whole(shares: &[Series]) -> Vec<Series> {
+    let mut points: Vec<Point> = shares.iter().flat_map(|series| &series.points).cloned().collect();
+    points.sort_by(|a, b| taps(&a.kernel).total_cmp(&taps(&b.kernel)));
+    points.iter_mut().for_each(|point| point.value = 1.0);
+    vec![Series { label: "limit".to_owned(), style: Style::new(0, false), points }]
 }
 
 pub fn figure(title: &str, about: &str, chart: Option<Markup>) -> Option<Markup> {

@@ -62,6 +62,7 @@ pub fn summary(record: &Record, regret: &Regret, rivals: &[&Case]) -> Markup {
 
 pub fn machine(record: &Record) -> Markup {
     html! {
+        div.machine {
         dl.facts {
             (facts(&record.machine))
             @for device in &record.devices { (gpu(device)) }
@@ -71,6 +72,7 @@ pub fn machine(record: &Record) -> Markup {
         }
         @if !record.limits.is_empty() {
             (tables::boxed("What this machine can do at most", limits(&record.limits)))
+        }
         }
     }
 }

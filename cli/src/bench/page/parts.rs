@@ -50,9 +50,9 @@ pub fn figure_of(group: &Group, id: &str) -> Option<Markup> {
         "Shares of the median on the GPU, which stands at the right; host is the rest of it.";
     let bars = Bars {
         id: format!("{id}-parts"),
-        title: format!("Where a GPU's time goes: {}", group.name),
+        title: format!("Where a GPU's time goes: {}", group.title()),
         about: about.to_owned(),
-        names: 120.0,
+        names: 124.0,
         rows: splits(group).into_iter().map(row).collect(),
     };
     let drawn = bars.draw().map(|chart| {

@@ -133,7 +133,7 @@ fn of_group(group: &Group, id: &str, libraries: &[&str]) -> Markup {
     let about = "Median of each library's fastest way, with its 10th to 90th percentile.";
     let chart = Chart {
         id: format!("{id}-time"),
-        title: format!("Libraries: {}", group.name),
+        title: format!("Libraries: {}", group.title()),
         about: about.to_owned(),
         series,
         limits: Vec::new(),
@@ -143,16 +143,15 @@ fn of_group(group: &Group, id: &str, libraries: &[&str]) -> Markup {
     };
     let chart = figure("Libraries", about, chart.draw());
     let drawn = chart.is_some();
-    let about_all = format!("{}: {}", group.set, group.name);
     html! {
         section.group aria-labelledby=(id) {
-            h3 id=(id) { (about_all) }
+            h3 id=(id) { (group.title()) }
             p.about { (group.about()) }
             @if let Some(chart) = chart {
                 ul.legend { @for (label, style) in &legend { li { (style.swatch()) " " (label) } } }
                 div.charts { (chart) }
             }
-            (tables::folded("Medians as a table", &about_all, drawn, table(group, libraries)))
+            (tables::folded("Medians as a table", &group.title(), drawn, table(group, libraries)))
             (reasons(group))
         }
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::bars::{Bars, Row};
 use super::groups::figure;
 use super::marks::{Palette, label};
-use super::numbers::{cell, count, percent, positive, quantile, seconds, times};
+use super::numbers::{cell, count, positive, quantile, seconds, times};
 use super::tables;
 use crate::bench::record::{Case, Way};
 
@@ -96,7 +96,7 @@ fn chart(regret: &Regret) -> Option<Markup> {
     let lossy = regret.choices.iter().filter(|choice| choice.regret - 1.0 >= LEAST);
     let row = |choice: &Choice| {
         let lost = choice.regret - 1.0;
-        let note = format!("+{}", percent(lost));
+        let note = times(choice.regret);
         Row {
             name: choice.case.name.clone(),
             parts: vec![(lost / most, "lost")],
@@ -105,12 +105,12 @@ fn chart(regret: &Regret) -> Option<Markup> {
         }
     };
     let about =
-        "What the chosen way takes longer than the fastest, in the cases where it matters most.";
+        "How many times as long as the fastest way the chosen one takes, where that matters most.";
     let bars = Bars {
         id: "regret-chart".to_owned(),
         title: "Time lost by the choice".to_owned(),
         about: about.to_owned(),
-        names: 210.0,
+        names: 262.0,
         rows: lossy.take(MOST_ROWS).map(row).collect(),
     };
     figure("Time lost by the choice", about, bars.draw())

@@ -66,7 +66,7 @@ fn map(groups: &[&Group], palette: &Palette) -> Markup {
         tbody.map {
             @for group in groups {
                 tr {
-                    th scope="row" { (group.name) br; span.about { (group.about()) } }
+                    th scope="row" { (group.name) br; span.about { (group.cases[0].samples) } }
                     @for kernel in &kernels {
                         @match group.cases.iter().find(|case| case.kernel_shape == **kernel) {
                             Some(case) => { (cell(case, palette)) }

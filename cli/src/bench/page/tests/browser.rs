@@ -80,7 +80,7 @@ const JUDGE: &str = "<script>
         const found = document.createElement('pre');
         found.id = 'judged';
         found.textContent = all('svg[role=img]').length + ' charts; ' + faults.join('; ');
-        document.body.append(found);
+        parent.document.body.append(found);
     };
     addEventListener('load', () => setTimeout(judge, 100));
 </script>";
@@ -96,7 +96,12 @@ fn judged(browser: &Path, page: &str, width: u32, dark: bool) -> String {
         .replacen(&maud::html! { (POLICY) }.into_string(), &policy, 1)
         .replacen("<title>", &format!("{WATCH}<title>"), 1)
         .replacen("</body>", &format!("{judge}</body>"), 1);
-    std::fs::write(&file, page).unwrap();
+    // Windows of browsers cannot be as narrow as a phone is.
+    let frame = maud::html! {
+        (maud::DOCTYPE)
+        iframe srcdoc=(page) width=(width) height="800" style="border: 0" {}
+    };
+    std::fs::write(&file, frame.into_string()).unwrap();
     let mut command = Command::new(browser);
     command.args([
         "--headless",
@@ -112,7 +117,7 @@ fn judged(browser: &Path, page: &str, width: u32, dark: bool) -> String {
     ]);
     let mut profile = OsStr::new("--user-data-dir=").to_owned();
     profile.push(folder.path().join("profile"));
-    command.arg(profile).arg(format!("--window-size={width},800"));
+    command.arg(profile).arg("--window-size=1400,900");
     command.arg(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
     let output = command.arg(&file).stderr(Stdio::piped()).output().unwrap();
     let dom = String::from_utf8_lossy(&output.stdout).into_owned();

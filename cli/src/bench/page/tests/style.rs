@@ -43,8 +43,7 @@ fn text_and_lines_stand_out_in_both_schemes() {
             texts.extend(["paper", "shade"].map(|behind| (of(text), of(behind))));
         }
         texts.push((of("warn"), of("warn-paper")));
-        let lost = mixed(of("warn-paper"), of("paper"), 0.6);
-        texts.extend([(of("ink"), lost), (of("muted"), lost), (of("warn"), of("paper"))]);
+        texts.push((of("warn"), of("paper")));
         for hue in 0..6 {
             let hue = of(&format!("hue{hue}"));
             texts.push((of("ink"), mixed(hue, of("paper"), 0.14)));
