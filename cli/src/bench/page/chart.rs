@@ -8,14 +8,12 @@ use super::scale::Log;
 
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 320.0;
-const LEFT: f64 = 66.0;
+const LEFT: f64 = 74.0;
 const RIGHT: f64 = 462.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 268.0;
 /// Of a letter of a tick's label.
 const LETTER: f64 = 8.0;
-/// For a name below a line.
-const ROOM: f64 = 18.0;
 
 pub struct Chart {
     /// Of this page's charts.
@@ -163,12 +161,6 @@ impl Series {
     fn limit(&self, x: &Log, y: &Log) -> Markup {
         html! {
             path.limit d=(self.path(x, y)) stroke-dasharray=(self.style.dashes()) {}
-            @if let Some(first) = self.points.first() {
-                @let (at, value) = (x.at(first.taps()), y.at(first.value));
-                // Below the line where there is room.
-                @let below = if value < BOTTOM - ROOM { 14.0 } else { -5.0 };
-                text.name x=(format!("{at:.1}")) y=(format!("{:.1}", value + below)) { (self.label) }
-            }
         }
     }
 

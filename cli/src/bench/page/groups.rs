@@ -120,7 +120,9 @@ impl<'r> Group<'r> {
                 }
                 None => {
                     line.label = format!("limit, {}", line.label);
-                    line.style = Style::new(0, device == "GPU");
+                    let of_device = |other: &&Series| other.label.contains(&device);
+                    let index = lines.iter().filter(of_device).count();
+                    line.style = Style::plain(index, device == "GPU");
                     lines.push(line);
                 }
             }
@@ -141,6 +143,7 @@ fn kind(kernel: &str) -> &str {
 }
 
 pub fn section(group: &Group, id: &str, palette: &Palette) -> Markup {
+    let limits = group.limits(palette);
     let charts = charts(group, id, palette);
     let drawn = !charts.is_empty();
     html! {
@@ -151,6 +154,7 @@ pub fn section(group: &Group, id: &str, palette: &Palette) -> Markup {
                 ul.legend {
                     @for label in group.labels() { li { (palette.named(&label)) } }
                     li { (ring()) " chosen" }
+                    @for limit in &limits { li { (limit.style.limit()) " " (limit.label) } }
                 }
                 div.charts { @for chart in charts { (chart) } }
             }
@@ -223,7 +227,7 @@ fn whole(shares: &[Series]) -> Vec<Series> {
     let mut points: Vec<Point> = shares.iter().flat_map(|series| &series.points).cloned().collect();
     points.sort_by(|a, b| taps(&a.kernel).total_cmp(&taps(&b.kernel)));
     points.iter_mut().for_each(|point| point.value = 1.0);
-    vec![Series { label: "limit".to_owned(), style: Style::new(0, false), points }]
+    vec![Series { label: "limit".to_owned(), style: Style::plain(0, false), points }]
 }
 
 pub fn figure(title: &str, about: &str, chart: Option<Markup>) -> Option<Markup> {
@@ -231,7 +235,7 @@ pub fn figure(title: &str, about: &str, chart: Option<Markup>) -> Option<Markup>
         html! {
             figure {
                 figcaption { strong { (title) } " " span { (about) } }
-                (chart)
+                div { (chart) }
             }
         }
     })

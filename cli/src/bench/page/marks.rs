@@ -21,6 +21,11 @@ pub struct Style {
 }
 
 impl Style {
+    /// Of the lines that have no hue.
+    pub fn plain(index: usize, hollow: bool) -> Self {
+        Self { index: HUES * index, hollow }
+    }
+
     pub fn new(index: usize, hollow: bool) -> Self {
         Self { index, hollow }
     }
@@ -47,6 +52,15 @@ impl Style {
         ];
         let path = format!("M{x:.1},{y:.1}{}", FORMS[self.index % HUES]);
         html! { path.point.hollow[self.hollow] d=(path) {} }
+    }
+
+    /// A sample of the line of a limit.
+    pub fn limit(self) -> Markup {
+        html! {
+            svg.swatch viewBox="0 0 34 14" width="34" height="14" aria-hidden="true" {
+                path.limit d="M1,7H33" stroke-dasharray=(self.dashes()) {}
+            }
+        }
     }
 
     /// A sample of it for a legend.

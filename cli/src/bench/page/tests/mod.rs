@@ -219,6 +219,26 @@ fn the_description_of_a_chart_has_its_ends() {
 }
 
 #[test]
+fn limits_are_drawn_once_for_a_device_unless_they_differ() {
+    let limited =
+        |name: &str, limit| Way { limit: Some(limit), ..way("convolve", "cpu", name, 0.01) };
+    let record = |limit| {
+        let ways = || vec![limited("direct", 0.001), limited("fft", limit)];
+        with([3, 7].map(|side| case("g", &format!("{side}"), side, ways())).into())
+    };
+    // In the chart of times, and the 100 % of that of shares.
+    let lines = |page: &str| -> Vec<usize> {
+        charts(page).iter().map(|chart| chart.matches("class=\"limit\"").count()).collect()
+    };
+    let same = page(&record(0.001), None);
+    assert_eq!(lines(&same), [1, 1]);
+    assert!(same.contains("limit, CPU<"));
+    let differ = page(&record(0.002), None);
+    assert_eq!(lines(&differ), [2, 1]);
+    assert!(differ.contains("limit, CPU direct<") && differ.contains("limit, CPU fft<"));
+}
+
+#[test]
 fn regret_is_what_the_choice_loses() {
     let choice = |side: usize, loss: f64| {
         let chosen = Way { chosen: true, ..way("convolve", "cpu", "direct", 1e-3 * loss) };
