@@ -100,34 +100,21 @@ impl<'r> Group<'r> {
         })
     }
 
-    /// Of each way, or of all of a device where these are the same.
-    pub fn limits(&self, palette: &Palette) -> Vec<Series> {
-        let mut lines: Vec<Series> = Vec::new();
-        for mut line in self.series(palette, |way| plain(way.limit)) {
-            let same = |other: &Series| {
-                line.points.iter().all(|point| {
-                    let at = |other: &&Point| other.kernel == point.kernel;
-                    other.points.iter().find(at).is_none_or(|other| other.value == point.value)
-                })
+    /// A line for each device: what none of its ways can be faster than. Ways that have to compute more
+    /// have limits of their own.
+    pub fn limits(&self) -> Vec<Series> {
+        let devices = [("cpu", "limit, CPU"), ("gpu", "limit, GPU")];
+        let line = |(device, label): (&str, &str)| {
+            let least = |case: &&Case| {
+                let ways = case.ways.iter().filter(|way| way.device == device);
+                let least = ways.filter_map(|way| positive(way.limit)).reduce(f64::min);
+                let kernel = case.kernel_shape.clone();
+                (taps(&kernel) > 0.0).then_some(Point { kernel, ..plain(least)? })
             };
-            let device = line.label.split(' ').next().unwrap_or_default().to_owned();
-            match lines.iter_mut().find(|other| other.label.contains(&device) && same(other)) {
-                Some(other) => {
-                    if line.points.len() > other.points.len() {
-                        other.points = line.points;
-                    }
-                    other.label = format!("limit, {device}");
-                }
-                None => {
-                    line.label = format!("limit, {}", line.label);
-                    let of_device = |other: &&Series| other.label.contains(&device);
-                    let index = lines.iter().filter(of_device).count();
-                    line.style = Style::plain(index, device == "GPU");
-                    lines.push(line);
-                }
-            }
-        }
-        lines
+            let points: Vec<Point> = self.cases.iter().filter_map(least).collect();
+            Series { label: label.to_owned(), style: Style::plain(device == "gpu"), points }
+        };
+        devices.map(line).into_iter().filter(|line| !line.points.is_empty()).collect()
     }
 }
 
@@ -143,7 +130,7 @@ fn kind(kernel: &str) -> &str {
 }
 
 pub fn section(group: &Group, id: &str, palette: &Palette) -> Markup {
-    let limits = group.limits(palette);
+    let limits = group.limits();
     let charts = charts(group, id, palette);
     let drawn = !charts.is_empty();
     html! {
@@ -181,7 +168,7 @@ fn charts(group: &Group, id: &str, palette: &Palette) -> Vec<Markup> {
         let share = positive(way.limit)? / positive(way.median)?;
         Some(Point { chosen: way.chosen, ..plain(Some(share))? })
     });
-    let limits = group.limits(palette);
+    let limits = group.limits();
     // Both charts of times have the same scale, so that they can be held against each other.
     let drawn = times.iter().chain(&firsts).chain(&limits).flat_map(|series| &series.points);
     let include: Vec<f64> = drawn.flat_map(Point::values).collect();
@@ -197,12 +184,13 @@ fn charts(group: &Group, id: &str, palette: &Palette) -> Vec<Markup> {
     };
     let mut run = "Median, with the 10th to 90th percentile.".to_owned();
     if !limits.is_empty() {
-        run += " Grey: the least that the machine's limits allow.";
+        run += " Grey: the least that the machine's limits allow any way.";
     }
     let first = "Planning and the first run together, on the same scale.".to_owned();
-    let mut share = "The least time that the machine's limits allow, of the median.".to_owned();
+    let mut share =
+        "The least time that the machine's limits allow this way, of the median.".to_owned();
     if shares.iter().flat_map(|series| &series.points).any(|point| point.value > 1.0) {
-        share += " Above 100 %: fewer multiply-adds than the limit counts, as in transforms.";
+        share += " Above 100 %: less work than the limit counts, or noise.";
     }
     let time = Chart { limits, ..chart("time", "Time of a run", run, times) };
     let first = chart("first", "The first call", first, firsts);
@@ -227,7 +215,7 @@ fn whole(shares: &[Series]) -> Vec<Series> {
     let mut points: Vec<Point> = shares.iter().flat_map(|series| &series.points).cloned().collect();
     points.sort_by(|a, b| taps(&a.kernel).total_cmp(&taps(&b.kernel)));
     points.iter_mut().for_each(|point| point.value = 1.0);
-    vec![Series { label: "limit".to_owned(), style: Style::plain(0, false), points }]
+    vec![Series { label: "limit".to_owned(), style: Style::plain(false), points }]
 }
 
 pub fn figure(title: &str, about: &str, chart: Option<Markup>) -> Option<Markup> {

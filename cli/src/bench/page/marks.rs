@@ -22,8 +22,8 @@ pub struct Style {
 
 impl Style {
     /// Of the lines that have no hue.
-    pub fn plain(index: usize, hollow: bool) -> Self {
-        Self { index: HUES * index, hollow }
+    pub fn plain(hollow: bool) -> Self {
+        Self { index: 0, hollow }
     }
 
     pub fn new(index: usize, hollow: bool) -> Self {

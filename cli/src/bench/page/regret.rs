@@ -20,7 +20,7 @@ pub fn fastest<'w>(ways: impl IntoIterator<Item = &'w Way>) -> Option<&'w Way> {
     ways.into_iter().filter(timed).min_by(|a, b| median(a).total_cmp(&median(b)))
 }
 
-/// A case in which there was a choice.
+/// A case whose chosen way was measured.
 pub struct Choice<'r> {
     pub case: &'r Case,
     pub chosen: &'r Way,
@@ -36,8 +36,7 @@ impl<'r> Choice<'r> {
         let method = |way: &'r Way| (&way.device, way.method.as_ref().unwrap_or(&way.name));
         // The same method measured twice differs by noise alone.
         let others: Vec<&Way> = own().filter(|way| method(way) != method(chosen)).collect();
-        let other = fastest(others)?;
-        let fastest = fastest([chosen, other])?;
+        let fastest = fastest([chosen].into_iter().chain(others))?;
         Some(Self { case, chosen, fastest, regret: chosen.median? / fastest.median? })
     }
 
