@@ -153,11 +153,3 @@ fn what_is_wrong_is_found() {
         assert!(found.contains(fault), "{found}");
     }
 }
-
-/// For people who want to look at it: `CONVOLVE_PAGE=page.html cargo test -p convolve-cli -- look_at`.
-#[test]
-fn a_page_to_look_at() {
-    if let Some(path) = std::env::var_os("CONVOLVE_PAGE") {
-        std::fs::write(path, html(&sample::full(), Some(&sample::peers()))).unwrap();
-    }
-}

@@ -12,7 +12,7 @@ fn colours(style: &'static str) -> BTreeMap<&'static str, [f64; 3]> {
         let part = |at: usize| u8::from_str_radix(&value[at..at + 2], 16).unwrap();
         Some((name, [0, 2, 4].map(|at| f64::from(part(at)) / 255.0)))
     };
-    scheme.lines().filter_map(|line| colour(line)).collect()
+    scheme.lines().filter_map(colour).collect()
 }
 
 /// As WCAG 2.2 defines it.
