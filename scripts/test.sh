@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test, on the CPU and on a GPU. Where there is no GPU driver, Debian and Ubuntu get
-# Mesa's software one; elsewhere this says what to install.
+# Mesa's software one; elsewhere this says what to install. The page of `convolve bench` is opened in a
+# browser, which is installed in the same way, and done without elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/apt.sh
@@ -24,6 +25,24 @@ if [ "$(uname -s)" = Linux ] && ! vulkan_is_here; then
         echo "Fedora: vulkan-loader mesa-vulkan-drivers; Arch: vulkan-icd-loader vulkan-swrast" >&2
         exit 1
     fi
+fi
+
+# Some are there to say that they have to be installed.
+browser_is_here() {
+    for browser in chromium chromium-browser google-chrome google-chrome-stable; do
+        "$browser" --version >/dev/null 2>&1 && return 0
+    done
+    return 1
+}
+
+if ! browser_is_here && [ "$(uname -s)" = Linux ]; then
+    echo "no browser here: installing chromium"
+    apt_install chromium || true
+fi
+if browser_is_here; then
+    export CONVOLVE_REQUIRE_BROWSER=1
+else
+    echo "no browser: the page of \`convolve bench\` is not opened in one. Chromium or Chrome would do." >&2
 fi
 
 # A machine without an adapter fails the GPU's tests instead of skipping them.
