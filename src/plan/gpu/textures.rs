@@ -48,6 +48,16 @@ pub(crate) enum At {
     Scratch(usize),
 }
 
+impl At {
+    /// Which of our own buffers.
+    fn scratch(self) -> Option<usize> {
+        match self {
+            Self::Scratch(number) => Some(number),
+            Self::Source | Self::Destination => None,
+        }
+    }
+}
+
 /// Buffers of our own that one band may need: two between passes, one before them and one after.
 pub(crate) const SCRATCHES: usize = 4;
 
@@ -64,10 +74,10 @@ impl Band {
     /// Bytes of each buffer of our own.
     fn scratch(&self) -> [u64; SCRATCHES] {
         let mut bytes = [0; SCRATCHES];
-        for Dispatch { launch, geometry, to, .. } in &self.dispatches {
-            if let At::Scratch(number) = *to {
+        for Dispatch { launch, geometry, to, also, .. } in &self.dispatches {
+            for number in [Some(*to), *also].into_iter().flatten().filter_map(At::scratch) {
                 let elements = match launch.variant.shader.transform() {
-                    Some(_) if launch.between() > 0 => launch.between(),
+                    Some(_) => launch.between().iter().sum(),
                     _ => geometry.output_len(),
                 };
                 let size = DType::F32.size() as u64;
