@@ -54,15 +54,12 @@ fn inner_x(block: Block, i: u32) -> u32 {
 
 // A sample of the extended input of a plane.
 fn sample(corner: i32, y: i32, x: i32) -> Element {
-    if min(y, x) == UNNEEDED {
-        return zero();
-    }
-    if x < 0 {
+    if min(y, x) < 0 {
+        if min(y, x) == UNNEEDED {
+            return zero();
+        }
         // The later axis has the last word.
-        return outside(params.rank - 1u);
-    }
-    if y < 0 {
-        return outside(params.rank - 2u);
+        return outside(params.rank - select(2u, 1u, x < 0));
     }
     return load(u32((corner + y) * samples(params.axes[params.rank - 1u]) + x));
 }

@@ -48,16 +48,6 @@ pub(crate) enum At {
     Scratch(usize),
 }
 
-impl At {
-    /// Which of our own buffers.
-    fn scratch(self) -> Option<usize> {
-        match self {
-            Self::Scratch(number) => Some(number),
-            Self::Source | Self::Destination => None,
-        }
-    }
-}
-
 /// Buffers of our own that one band may need: two between passes, one before them and one after.
 pub(crate) const SCRATCHES: usize = 4;
 
@@ -75,13 +65,18 @@ impl Band {
     fn scratch(&self) -> [u64; SCRATCHES] {
         let mut bytes = [0; SCRATCHES];
         for Dispatch { launch, geometry, to, also, .. } in &self.dispatches {
-            for number in [Some(*to), *also].into_iter().flatten().filter_map(At::scratch) {
-                let elements = match launch.variant.shader.transform() {
-                    Some(_) => launch.between().iter().sum(),
-                    _ => geometry.output_len(),
-                };
-                let size = DType::F32.size() as u64;
-                bytes[number] = bytes[number].max(elements as u64 * size);
+            let between = || launch.between().iter().sum();
+            let left = launch.variant.shader.transform().map(|transform| transform.pass.touched());
+            let written = match left {
+                Some(touched) if !touched.outputs => between(),
+                _ => geometry.output_len(),
+            };
+            let besides = also.map(|also| (also, between()));
+            for (at, elements) in [Some((*to, written)), besides].into_iter().flatten() {
+                if let At::Scratch(number) = at {
+                    let size = DType::F32.size() as u64;
+                    bytes[number] = bytes[number].max(elements as u64 * size);
+                }
             }
         }
         bytes
