@@ -19,6 +19,19 @@ fn source_x(block: Block, i: u32) -> i32 {
     return source(params.axes[params.rank - 1u], block.x, i, block.columns);
 }
 
+// Leaves in `exchanged` where so many rows of a block, from one on, and so many columns are stored: each is found
+// once for all invocations.
+fn put_places(t: u32, block: Block, row: u32, at: u32, rows: u32, columns: u32) {
+    for (var i = t; i < rows + columns; i += INVOCATIONS) {
+        let is_column = i >= rows;
+        let axis = params.axes[params.rank - select(2u, 1u, is_column)];
+        let start = select(block.y, block.x, is_column);
+        let position = select(row + i, i - rows, is_column);
+        let needed = select(block.rows, block.columns, is_column);
+        exchanged[at + i] = bitcast<u32>(source(axis, start, position, needed));
+    }
+}
+
 // Whether every value of a block is a sample of the input, so that none needs the edge rule.
 fn is_inner(block: Block) -> bool {
     let y = params.axes[params.rank - 2u];
@@ -41,15 +54,12 @@ fn inner_x(block: Block, i: u32) -> u32 {
 
 // A sample of the extended input of a plane.
 fn sample(corner: i32, y: i32, x: i32) -> Element {
-    if min(y, x) == UNNEEDED {
-        return zero();
-    }
-    if x < 0 {
+    if min(y, x) < 0 {
+        if min(y, x) == UNNEEDED {
+            return zero();
+        }
         // The later axis has the last word.
-        return outside(params.rank - 1u);
-    }
-    if y < 0 {
-        return outside(params.rank - 2u);
+        return outside(params.rank - select(2u, 1u, x < 0));
     }
     return load(u32((corner + y) * samples(params.axes[params.rank - 1u]) + x));
 }

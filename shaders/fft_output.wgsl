@@ -1,9 +1,8 @@
-// Outputs of transforms, and those that no transform can be trusted with: they are summed up directly.
+// Outputs of transforms, and which of them are doubted.
 //
 // A transform spreads its rounding errors over all of its outputs, so that what is quiet would drown in what
-// is loud. An output that is itself large beside the error tells so; of the others a few of the largest taps
-// may show that what is under their window is loud enough; what is left is computed again, and so is all of
-// a block with a sample that is not finite.
+// is loud. An output that is itself large beside the error tells that it does not; the others are doubted, and
+// so is all of a block with a sample that is not finite.
 
 // How the outputs of a block are judged.
 struct Judge {
@@ -45,6 +44,9 @@ fn judge_of(largest: u32, need: f32) -> Judge {
 
 // The output at position `i` of a block, of which every `stride`-th has one.
 fn output_at(i: u32, stride: i32, outputs: u32) -> u32 {
+    if stride == 1 {
+        return select(NONE, i, i < outputs);
+    }
     let output = i / u32(stride);
     return select(NONE, output, output < outputs && output * u32(stride) == i);
 }
@@ -65,7 +67,7 @@ fn place(block: Block, y: u32, x: u32) -> u32 {
     return row * inner.outputs + block.output_column + x * u32(inner.channels);
 }
 
-// Stores a result. Returns `bit` where it cannot be trusted.
+// Stores a result. Returns `bit` where it is doubted.
 fn put_output(block: Block, judge: Judge, y: u32, x: u32, value: Element, bit: u32) -> u32 {
     if max(y, x) == NONE {
         return 0u;
@@ -75,49 +77,4 @@ fn put_output(block: Block, judge: Judge, y: u32, x: u32, value: Element, bit: u
     overflowed |= select(bit, 0u, is_finite(result));
     let is_loud = !judge.odd && size(value) >= judge.need && is_finite(result);
     return select(bit, 0u, judge.silent || is_loud);
-}
-
-// The second look at an output that could not be trusted, of this part of a transform, which its window may
-// yet show to be right.
-fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: u32, shows: bool) {
-    let outer = params.axes[params.rank - 2u];
-    let inner = params.axes[params.rank - 1u];
-    let start_y = block.y + i32(y) * outer.stride * outer.channels;
-    let start_x = block.x + i32(x) * inner.stride * inner.channels;
-    if shows && !judge.odd {
-        let need = judge.need * judge.up.x * judge.up.y;
-        var sum = 0.0;
-        for (var i = 0u; i < PROBES; i++) {
-            let probe = weights[PROBED + i];
-            // Small kernels have fewer.
-            if number0(probe).x == 0.0 {
-                break;
-            }
-            let tap = vec2<i32>(number1(probe));
-            let source_y = resolve(outer, start_y + tap.x * outer.tap_step);
-            let source_x = resolve(inner, start_x + tap.y * inner.tap_step);
-            sum += number0(probe).x * size(sample(block.corner, source_y, source_x));
-            if sum >= need {
-                return;
-            }
-        }
-    }
-    let quads = (inner.taps + 3u) / 4u;
-    // Sums of rows are added up: one long sum of a million equal taps would be off by a hundredth of itself.
-    var sum = zero();
-    let dilation = u32(outer.tap_step / outer.channels);
-    for (var tap_y = 0u; tap_y < outer.taps; tap_y++) {
-        if is_silent(transform, part, y * u32(outer.stride) + tap_y * dilation) {
-            continue;
-        }
-        let source_y = resolve(outer, start_y + i32(tap_y) * outer.tap_step);
-        var row = zero();
-        for (var tap_x = 0u; tap_x < inner.taps; tap_x++) {
-            let source_x = resolve(inner, start_x + i32(tap_x) * inner.tap_step);
-            let w = component(weights[TAPS + tap_y * quads + tap_x / 4u], tap_x % 4u);
-            row = mul_add(row, w, sample(block.corner, source_y, source_x));
-        }
-        sum += row;
-    }
-    store(place(block, y, x), sum);
 }

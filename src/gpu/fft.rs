@@ -40,8 +40,8 @@ impl Sections {
     pub(super) fn new(transform: &Transform, numbers: usize) -> Self {
         let head = MAX_RANK / QUAD;
         let probes = head + 1;
-        let twiddles = probes + if writes(transform.pass) { PROBES } else { 0 };
-        let tables = Layout::of(transform).twiddles();
+        let twiddles = probes + if sums(transform.pass) { PROBES } else { 0 };
+        let tables = tables(transform);
         let spectrum = twiddles + tables.iter().map(|&of| table_quads(of, numbers)).sum::<usize>();
         let taps = spectrum
             + if multiplies(transform.pass) { transform.block.samples() / numbers } else { 0 };
@@ -49,9 +49,19 @@ impl Sections {
     }
 }
 
-/// Whether a pass writes outputs, and so may sum up some of them.
+/// Whether a pass writes outputs.
 pub(super) fn writes(pass: BlockPass) -> bool {
-    matches!(pass, BlockPass::Whole | BlockPass::Back)
+    matches!(pass, BlockPass::Whole | BlockPass::Back | BlockPass::Again)
+}
+
+/// Whether a pass has butterflies, and so twiddles.
+pub(super) fn turns(pass: BlockPass) -> bool {
+    !matches!(pass, BlockPass::Look | BlockPass::Again)
+}
+
+/// Whether a pass may sum up outputs, and probes before that.
+pub(super) fn sums(pass: BlockPass) -> bool {
+    pass == BlockPass::Again
 }
 
 /// Whether a pass multiplies by the spectrum.
@@ -61,12 +71,17 @@ pub(super) fn multiplies(pass: BlockPass) -> bool {
 
 /// Whether a pass reads samples.
 pub(super) fn loads(pass: BlockPass) -> bool {
-    matches!(pass, BlockPass::Whole | BlockPass::Look | BlockPass::Rows | BlockPass::Back)
+    matches!(pass, BlockPass::Whole | BlockPass::Look | BlockPass::Rows | BlockPass::Again)
 }
 
 /// Whether a pass reads the kernel itself.
 pub(super) fn reads_taps(pass: BlockPass) -> bool {
-    writes(pass) || pass == BlockPass::KernelRows
+    sums(pass) || pass == BlockPass::KernelRows
+}
+
+/// The tables of twiddles of a pass.
+pub(super) fn tables(transform: &Transform) -> Vec<(u32, u32)> {
+    if turns(transform.pass) { Layout::of(transform).twiddles() } else { Vec::new() }
 }
 
 /// Quads of a table of twiddles: for each group of powers one for every rest.
@@ -94,10 +109,13 @@ pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
     if writes(transform.pass) {
         source += include_str!("../../shaders/fft_output.wgsl");
     }
+    if sums(transform.pass) {
+        source += include_str!("../../shaders/fft_again.wgsl");
+    }
     if transform.pass == BlockPass::KernelRows {
         source += include_str!("../../shaders/fft_kernel.wgsl");
     }
-    source += &between(transform.pass);
+    source += &between(transform);
     let _ = write!(
         source,
         "
@@ -182,18 +200,10 @@ const TAPS: u32 = {taps}u;
     text
 }
 
-/// What is between passes: the values of all transforms, and behind them the levels of their rows.
-fn between(pass: BlockPass) -> String {
-    let (binding, access) = match pass {
-        BlockPass::Whole => {
-            return "
-// Whether all of a block's row is known to be zero.
-fn is_silent(transform: u32, part: u32, row: u32) -> bool {
-    return false;
-}
-"
-            .into();
-        }
+/// What is between passes: the values of all transforms, behind them the levels of their rows, and then for each
+/// group of rows how loud the transform is and which outputs are doubted.
+fn between(transform: &Transform) -> String {
+    let (binding, access) = match transform.pass {
         BlockPass::KernelColumns => {
             return "
 @group(0) @binding(1) var<storage, read> between: array<vec2<u32>>;
@@ -203,32 +213,20 @@ fn is_silent(transform: u32, part: u32, row: u32) -> bool {
 "
             .into();
         }
-        BlockPass::Back => (4, "read"),
+        BlockPass::Whole | BlockPass::Back => (4, "read_write"),
+        BlockPass::Again => (4, "read"),
         _ => (3, "read_write"),
     };
-    format!(
-        "
-@group(0) @binding({binding}) var<storage, {access}> between: array<vec2<u32>>;
-
-fn level_at(transform: u32, group: u32) -> u32 {{
-    return transform_count() * BLOCK_LEN + 2u * (transform * ROW_GROUPS + group);
-}}
-
-// Whether all of a block's row is known to be zero.
-fn is_silent(transform: u32, part: u32, row: u32) -> bool {{
-    let largest = between[level_at(transform, row / GROUP_ROWS)];
-    return select(largest.x, largest.y, part == 1u) == 0u;
-}}
-
-// How loud all rows of a transform are.
-fn level_of(transform: u32, t: u32) -> Level {{
-    var own = Level();
-    for (var i = t; i < ROW_GROUPS; i += INVOCATIONS) {{
-        let at = level_at(transform, i);
-        own = joined(own, Level(between[at], bitcast<vec2<f32>>(between[at + 1u])));
-    }}
-    return of_workgroup(t, own);
-}}
-"
-    )
+    let declared = format!(
+        "\n@group(0) @binding({binding}) var<storage, {access}> between: array<vec2<u32>>;\n"
+    );
+    let way = match transform.block.is_whole() {
+        true => include_str!("../../shaders/fft_whole.wgsl"),
+        false => include_str!("../../shaders/fft_between.wgsl"),
+    };
+    let doubts = match writes(transform.pass) {
+        true => include_str!("../../shaders/fft_doubts.wgsl"),
+        false => "",
+    };
+    [&declared, way, doubts].concat()
 }

@@ -170,7 +170,8 @@ impl OnTextures {
                 let bound = Bound {
                     layout,
                     params: params.buffer().clone(),
-                    from: (dispatch.from != dispatch.to).then(|| end(dispatch.from)),
+                    from: (dispatch.from != dispatch.to && Some(dispatch.from) != dispatch.also)
+                        .then(|| end(dispatch.from)),
                     weights: weights.as_ref().map(|(buffer, bytes, _)| (buffer.clone(), *bytes)),
                     to: end(dispatch.to),
                     besides: dispatch.also.map(end),

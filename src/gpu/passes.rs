@@ -292,7 +292,7 @@ impl<A: Element> Passes<A> {
             let group = step.bindings.get([end(step.from)?, end(step.to)?], |[from, to]| {
                 let bindings = Bindings {
                     params: &self.params,
-                    from: (step.from != step.to).then_some(from),
+                    from: (step.from != step.to && Some(step.from) != step.also).then_some(from),
                     weights: step.weights.as_ref().map(|weights| (weights, weights.size())),
                     to,
                     besides: besides.as_ref(),

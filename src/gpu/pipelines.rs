@@ -31,10 +31,10 @@ type Layout = (Stored, bool, Stored, Option<Besides>);
 /// What a shader reads besides its input, or writes besides its output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Besides {
-    /// What is between two passes.
+    /// What an earlier pass has left.
     Buffer,
-    /// How loud a spectrum is; it is written.
-    Level,
+    /// What is left to a later pass, or how loud a spectrum is.
+    Written,
     /// The caller's texture.
     Texture,
 }
@@ -178,8 +178,11 @@ pub(super) fn storage(read_only: bool) -> wgpu::BindingType {
 /// What a shader reads or writes besides.
 fn besides(variant: &Variant) -> Option<Besides> {
     match variant.shader {
-        Shader::Fft(Transform { pass: BlockPass::Back, .. }) => Some(Besides::Buffer),
-        Shader::Fft(Transform { pass: BlockPass::KernelColumns, .. }) => Some(Besides::Level),
+        Shader::Fft(Transform { pass, .. }) => match pass {
+            BlockPass::Again => Some(Besides::Buffer),
+            BlockPass::Whole | BlockPass::Back | BlockPass::KernelColumns => Some(Besides::Written),
+            BlockPass::Look | BlockPass::Rows | BlockPass::Columns | BlockPass::KernelRows => None,
+        },
         Shader::Resample(Some(_)) => Some(Besides::Texture),
         _ => None,
     }
@@ -212,7 +215,7 @@ fn bindings((input, uniform, output, besides): Layout) -> Vec<wgpu::BindingType>
     };
     let besides = besides.map(|besides| match besides {
         Besides::Buffer => storage(true),
-        Besides::Level => storage(false),
+        Besides::Written => storage(false),
         Besides::Texture => texture,
     });
     [params, input, weights, output].into_iter().chain(besides).collect()
@@ -340,7 +343,8 @@ pub(super) mod tests {
             }
             let pass = variant.shader.transform().map(|transform| transform.pass);
             // Only what is between two passes, or taps.
-            seen[1] |= matches!(pass, Some(BlockPass::Columns | BlockPass::KernelRows));
+            let no_input = [BlockPass::Columns, BlockPass::Back, BlockPass::KernelRows];
+            seen[1] |= pass.is_some_and(|pass| no_input.contains(&pass));
             assert!(seen.iter().all(|&seen| seen), "{variant:?}");
         }
     }

@@ -36,7 +36,7 @@ pub(super) struct Step {
     pub weights: Option<wgpu::Buffer>,
     pub from: Place,
     pub to: Place,
-    /// Where it reads besides.
+    /// Where it reads, or leaves something, besides.
     pub also: Option<Place>,
     /// Where its parameters lie, for each way of finding its input and output.
     pub params: [u32; 2],
@@ -48,12 +48,12 @@ pub(super) struct Step {
 pub(super) struct Bindings<'a> {
     /// A buffer with its parameters, which lie where the dispatch says.
     pub params: &'a wgpu::Buffer,
-    /// None where it reads what it writes.
+    /// None where that is bound as what it writes, or besides.
     pub from: Option<&'a End>,
     /// A buffer with its weights, and their bytes. They too lie where the dispatch says.
     pub weights: Option<(&'a wgpu::Buffer, u64)>,
     pub to: &'a End,
-    /// What it reads besides.
+    /// What it reads or writes besides.
     pub besides: Option<&'a End>,
 }
 

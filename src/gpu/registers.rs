@@ -51,11 +51,15 @@ impl Layout {
     pub(super) fn of(transform: &Transform) -> Self {
         let Block { bits: [rows, columns], lines, values } = transform.block;
         match transform.pass {
-            BlockPass::Whole if lines => Self::new([rows, columns], &radices(0, columns)),
-            BlockPass::Whole => Self::new([rows, columns], &radices(rows, columns)),
-            BlockPass::Look | BlockPass::Rows | BlockPass::Back | BlockPass::KernelRows => {
-                Self::new([values - columns, columns], &radices(0, columns))
+            BlockPass::Whole | BlockPass::Again if transform.block.is_whole() => {
+                Self::new([rows, columns], &radices(if lines { 0 } else { rows }, columns))
             }
+            BlockPass::Whole
+            | BlockPass::Look
+            | BlockPass::Rows
+            | BlockPass::Back
+            | BlockPass::Again
+            | BlockPass::KernelRows => Self::new([values - columns, columns], &radices(0, columns)),
             BlockPass::Columns | BlockPass::KernelColumns => {
                 Self::new([rows, values - rows], &radices(rows, 0))
             }

@@ -8,7 +8,7 @@ use crate::plan::gpu::stored::{Stored, Texels};
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 33] = [
+pub(crate) const SOURCES: [&str; 37] = [
     include_str!("../../shaders/colours.wgsl"),
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
@@ -24,9 +24,13 @@ pub(crate) const SOURCES: [&str; 33] = [
     include_str!("../../shaders/element_u32.wgsl"),
     include_str!("../../shaders/extended.wgsl"),
     include_str!("../../shaders/fft.wgsl"),
+    include_str!("../../shaders/fft_again.wgsl"),
+    include_str!("../../shaders/fft_between.wgsl"),
+    include_str!("../../shaders/fft_doubts.wgsl"),
     include_str!("../../shaders/fft_input.wgsl"),
     include_str!("../../shaders/fft_kernel.wgsl"),
     include_str!("../../shaders/fft_output.wgsl"),
+    include_str!("../../shaders/fft_whole.wgsl"),
     include_str!("../../shaders/load_elements.wgsl"),
     include_str!("../../shaders/load_packed.wgsl"),
     include_str!("../../shaders/load_texture.wgsl"),

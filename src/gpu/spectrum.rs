@@ -19,7 +19,9 @@ use crate::error::Result;
 use crate::gpu::buffers::Role;
 use crate::gpu::context::Context;
 use crate::gpu::end::{End, Span};
-use crate::gpu::fft::{PROBES, Sections, multiplies, numbers_of_quad, table_quads, writes};
+use crate::gpu::fft::{
+    PROBES, Sections, multiplies, numbers_of_quad, sums, table_quads, tables, writes,
+};
 use crate::gpu::params::{Params, Starts};
 use crate::gpu::passes::SLOWEST;
 use crate::gpu::recorded::Bindings;
@@ -105,11 +107,11 @@ pub(super) fn constants<A: Element>(
     };
     let needs = Complex::new(need(1.0, 0.0), need(0.0, 1.0));
     push(&mut all, [needs, Complex::new(exponent.into(), loudest)]);
-    if writes(transform.pass) {
+    if sums(transform.pass) {
         probes(&mut all, row, taps);
     }
     twiddles(&mut all, transform, numbers);
-    if let Some(Spectrum { grid, values, .. }) = spectrum {
+    if let Some(Spectrum { grid, values, .. }) = spectrum.filter(|_| multiplies(transform.pass)) {
         let scale = scale / transform.block.transformed() as f64;
         in_order(&mut all, transform, numbers, |[row, column]| {
             scale * values[row % grid.size[0] * grid.size[1] + column]
@@ -182,8 +184,10 @@ pub(super) fn on_device<A: Element>(
     }
     // Behind the exponent, as the imaginary part of the head's second number.
     let parts: u64 = if A::DTYPE.is_complex() { QUAD as u64 + 1 } else { 3 };
-    let at = quad * sections(BlockPass::Back).head as u64 + parts * size_of::<f32>() as u64;
-    encoder.copy_buffer_to_buffer(&loudest, 0, &made[&BlockPass::Back], at, Some(loudest.size()));
+    for &pass in block.passes().iter().filter(|pass| writes(**pass)) {
+        let at = quad * sections(pass).head as u64 + parts * size_of::<f32>() as u64;
+        encoder.copy_buffer_to_buffer(&loudest, 0, &made[&pass], at, Some(loudest.size()));
+    }
     context.submit(encoder, Duration::from_secs_f64(shares / SLOWEST));
     Ok(made)
 }
@@ -223,7 +227,7 @@ fn probes<A: Element>(all: &mut Vec<A>, row: usize, taps: &[A]) {
 
 /// For each table, each group of powers and each rest `r`: `W^(k r)` of the group's powers `k`.
 fn twiddles<A: Element>(all: &mut Vec<A>, transform: &Transform, numbers: usize) {
-    for (split, radix) in Layout::of(transform).twiddles() {
+    for (split, radix) in tables(transform) {
         let rests = 1usize << (split - radix);
         for group in 0..table_quads((split, radix), numbers) / rests {
             for r in 0..rests {

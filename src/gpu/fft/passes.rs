@@ -24,6 +24,7 @@ impl Code<'_> {
             BlockPass::Rows => self.rows(),
             BlockPass::Columns => self.columns(),
             BlockPass::Back => self.back(),
+            BlockPass::Again => self.again(),
             BlockPass::KernelRows => self.kernel_rows(),
             BlockPass::KernelColumns => self.kernel_columns(),
         }
@@ -78,20 +79,35 @@ impl Code<'_> {
 
     /// Names for what a function, given `first`, makes of the row and the column of each register.
     fn coordinates(&mut self, first: &str, from: From, function: &str) -> Vec<[String; 2]> {
-        let mut all = vec![[String::new(), String::new()]; self.registers()];
-        for axis in 0..2 {
-            let mut known: Vec<(usize, String)> = Vec::new();
-            for (register, names) in all.iter_mut().enumerate() {
-                let part = self.of_register(0, register)[axis];
-                if let Some((_, name)) = known.iter().find(|(known, _)| *known == part) {
-                    names[axis] = name.clone();
-                    continue;
+        let mut of = |axis: usize| {
+            self.along_axis(axis, |code, register| {
+                let place = &code.place(0, register, from)[axis];
+                format!("{function}_{}({first}{place})", ["y", "x"][axis])
+            })
+        };
+        let [y, x] = [of(0), of(1)];
+        y.into_iter().zip(x).map(|(y, x)| [y, x]).collect()
+    }
+
+    /// Names for what an expression makes of each register, which depends on where that is along one axis.
+    fn along_axis(
+        &mut self,
+        axis: usize,
+        expression: impl Fn(&Self, usize) -> String,
+    ) -> Vec<String> {
+        let mut known: Vec<(usize, String)> = Vec::new();
+        let mut all = Vec::with_capacity(self.registers());
+        for register in 0..self.registers() {
+            let part = self.of_register(0, register)[axis];
+            let name = match known.iter().find(|(known, _)| *known == part) {
+                Some((_, name)) => name.clone(),
+                None => {
+                    let expression = expression(self, register);
+                    self.named(&expression)
                 }
-                let place = &self.place(0, register, from)[axis];
-                let name = self.named(&format!("{function}_{}({first}{place})", ["y", "x"][axis]));
-                known.push((part, name.clone()));
-                names[axis] = name;
-            }
+            };
+            known.push((part, name.clone()));
+            all.push(name);
         }
         all
     }
@@ -104,24 +120,75 @@ impl Code<'_> {
             self.line(&format!("var r{register}: vec2<f32>;"));
         }
         let inner: Vec<String> = blocks.iter().map(|block| format!("is_inner({block})")).collect();
-        self.line(&format!("if {} {{", inner.join(" && ")));
-        self.load_by(from, "inner", |_, [y, x]| format!("load({y} + {x})"));
+        self.line(&format!("let inner = {};", inner.join(" && ")));
+        let lens = self.shared_places();
+        let shares = lens != [0; 2];
+        if shares {
+            let row = if let From::Row = from { "row" } else { "0u" };
+            let [rows, columns] = lens;
+            self.line("if !inner {");
+            for (i, block) in blocks.iter().enumerate() {
+                let at = i * (rows + columns);
+                self.line(&format!("put_places(t, {block}, {row}, {at}u, {rows}u, {columns}u);"));
+            }
+            self.line("}");
+            self.line("workgroupBarrier();");
+        }
+        self.line("if inner {");
+        self.load_by(|code, i| {
+            let at = code.coordinates(&format!("{}, ", blocks[i]), from, "inner");
+            at.iter().map(|[y, x]| format!("load({y} + {x})")).collect()
+        });
         self.line("} else {");
-        self.load_by(from, "source", |block, [y, x]| format!("sample({block}.corner, {y}, {x})"));
+        self.load_by(|code, i| {
+            let at = code.places(i, from, lens);
+            at.iter().map(|[y, x]| format!("sample({}.corner, {y}, {x})", blocks[i])).collect()
+        });
         self.line("}");
+        if shares {
+            // What was read there is overwritten.
+            self.line("workgroupBarrier();");
+        }
     }
 
-    /// Loads them from where a function puts each row and each column.
-    fn load_by(
-        &mut self,
-        from: From,
-        function: &str,
-        sample: impl Fn(&str, &[String; 2]) -> String,
-    ) {
+    /// Rows and columns of a block whose places invocations find for each other; zero where they are too many
+    /// for that.
+    fn shared_places(&self) -> [usize; 2] {
+        let most = 1usize << (self.layout.total - 1);
+        let lens = [self.layout.total - self.layout.columns, self.layout.columns];
+        lens.map(|bits| 1usize << bits).map(|len| match self.blocks().len() * len {
+            all if all <= most => len,
+            _ => 0,
+        })
+    }
+
+    /// Where the rows and the columns of a block's registers are stored, by the edge rule.
+    fn places(&mut self, block: usize, from: From, lens: [usize; 2]) -> Vec<[String; 2]> {
+        let first = block * lens.iter().sum::<usize>();
+        let starts = [first, first + lens[0]];
+        let name = self.blocks()[block];
+        let mut of = |axis: usize| {
+            self.along_axis(axis, |code, register| match lens[axis] {
+                0 => {
+                    let place = &code.place(0, register, from)[axis];
+                    format!("source_{}({name}, {place})", ["y", "x"][axis])
+                }
+                _ => {
+                    let place = &code.place(0, register, From::Block)[axis];
+                    format!("bitcast<i32>(exchanged[{}u + {place}])", starts[axis])
+                }
+            })
+        };
+        let [y, x] = [of(0), of(1)];
+        y.into_iter().zip(x).map(|(y, x)| [y, x]).collect()
+    }
+
+    /// Loads what is said of each register and of each of the blocks, first one and then the other.
+    fn load_by(&mut self, of_block: impl Fn(&mut Self, usize) -> Vec<String>) {
         let mut samples: Vec<Vec<String>> = vec![Vec::new(); self.registers()];
-        for block in self.blocks() {
-            let at = self.coordinates(&format!("{block}, "), from, function);
-            samples.iter_mut().zip(&at).for_each(|(of, at)| of.push(sample(block, at)));
+        for block in 0..self.blocks().len() {
+            let of = of_block(self, block);
+            samples.iter_mut().zip(of).for_each(|(samples, sample)| samples.push(sample));
         }
         for (register, samples) in samples.iter().enumerate() {
             let value = match &samples[..] {
@@ -164,7 +231,7 @@ impl Code<'_> {
         }
     }
 
-    /// Stores the outputs of the blocks, and sees to those that cannot be trusted.
+    /// Stores the outputs of the blocks, and says which of them are doubted.
     fn store(&mut self, from: From) {
         self.line("let need = need_of(loud);");
         self.line("var doubts = 0u;");
@@ -182,43 +249,23 @@ impl Code<'_> {
                 ));
             }
         }
-        let registers = &self.layout.steps[0].registers;
-        let [y, x] = [0, 1].map(|axis| scatter("held", self.along(registers, axis)));
-        let row = match from {
-            From::Block => "y0",
-            From::Row => "row + y0",
-        };
-        let other = match blocks {
-            [_, two] => format!(
-                "        if doubt % PACKED == 1u {{
-            block = {two};
-            judge = judge_{two};
-        }}
-"
-            ),
-            _ => String::new(),
-        };
-        let _ = write!(
-            self.text,
-            "    // One bit less in every round.
-    while doubts != 0u {{
-        let doubt = firstTrailingBit(doubts);
-        doubts &= doubts - 1u;
-        let held = doubt / PACKED;
-        var block = one;
-        var judge = judge_one;
-{other}        let y = output_y(block, {row} + ({y}));
-        let x = output_x(block, x0 + ({x}));
-        let shows = (overflowed >> doubt & 1u) == 0u;
-        look_again(block, judge, y, x, transform, doubt % PACKED, shows);
-    }}
-"
-        );
+        let group = if self.transform.block.is_whole() { "0u" } else { "group.x" };
+        self.line(&format!("let left = doubts_of(transform, {group});"));
+        self.line("if t == 0u {");
+        self.line("    between[left] = loud.largest;");
+        self.line("    between[left + 1u] = bitcast<vec2<u32>>(loud.squares);");
+        self.line("}");
+        self.line("between[left + 2u + t] = vec2<u32>(doubts, overflowed);");
+    }
+
+    /// The transform of a workgroup that has all of it.
+    fn start_whole(&mut self) {
+        self.line("let transform = group.y * groups.x + group.x;");
+        self.line("if transform >= transform_count() { return; }");
     }
 
     fn whole(&mut self) {
-        self.line("let transform = group.y * groups.x + group.x;");
-        self.line("if transform >= transform_count() { return; }");
+        self.start_whole();
         self.find_blocks();
         self.load(From::Block);
         self.measure();
@@ -235,11 +282,11 @@ impl Code<'_> {
         let rows = self.transform.block.rows_of_group();
         self.line("let transform = group.y;");
         self.line(&format!("let row = group.x * {rows}u;"));
-        self.find_blocks();
     }
 
     fn look(&mut self) {
         self.start_rows();
+        self.find_blocks();
         self.load(From::Row);
         self.measure();
         self.line("let loud = of_workgroup(t, own);");
@@ -273,6 +320,7 @@ impl Code<'_> {
 
     fn rows(&mut self) {
         self.start_rows();
+        self.find_blocks();
         self.line("let loud = level_of(transform, t);");
         self.load(From::Row);
         self.scale();
@@ -353,6 +401,7 @@ impl Code<'_> {
 
     fn back(&mut self) {
         self.start_rows();
+        self.find_blocks();
         self.line("let loud = level_of(transform, t);");
         let places = self.between_of_rows();
         self.values = places
@@ -361,5 +410,56 @@ impl Code<'_> {
             .collect();
         self.inverse();
         self.store(From::Row);
+    }
+
+    /// Looks again at the outputs of the pass before: in the same registers of the same invocations.
+    fn again(&mut self) {
+        let is_whole = self.transform.block.is_whole();
+        let group = if is_whole { "0u" } else { "group.x" };
+        match is_whole {
+            true => self.start_whole(),
+            false => self.start_rows(),
+        }
+        self.line(&format!("let left = doubts_of(transform, {group});"));
+        self.line("var doubts = between[left + 2u + t].x;");
+        self.line("if doubts == 0u { return; }");
+        self.line("let overflowed = between[left + 2u + t].y;");
+        self.line("let squares = bitcast<vec2<f32>>(between[left + 1u]);");
+        self.line("let loud = Level(between[left], squares);");
+        self.line("let need = need_of(loud);");
+        self.find_blocks();
+        let blocks = self.blocks();
+        for (block, part) in blocks.iter().zip(["x", "y"]) {
+            self.line(&format!("let judge_{block} = judge_of(loud.largest.{part}, need);"));
+        }
+        let registers = &self.layout.steps[0].registers;
+        let [y, x] = [0, 1].map(|axis| scatter("held", self.along(registers, axis)));
+        let row = if is_whole { "y0" } else { "row + y0" };
+        let other = match blocks {
+            [_, two] => format!(
+                "        if doubt % PACKED == 1u {{
+            block = {two};
+            judge = judge_{two};
+        }}
+"
+            ),
+            _ => String::new(),
+        };
+        let _ = write!(
+            self.text,
+            "    // One bit less in every round.
+    while doubts != 0u {{
+        let doubt = firstTrailingBit(doubts);
+        doubts &= doubts - 1u;
+        let held = doubt / PACKED;
+        var block = one;
+        var judge = judge_one;
+{other}        let y = output_y(block, {row} + ({y}));
+        let x = output_x(block, x0 + ({x}));
+        let shows = (overflowed >> doubt & 1u) == 0u;
+        look_again(block, judge, y, x, transform, doubt % PACKED, shows);
+    }}
+"
+        );
     }
 }

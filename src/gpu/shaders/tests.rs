@@ -216,7 +216,7 @@ fn transforms_load_and_store_samples_in_every_way() {
         let whole_texels = valid(&Variant { types, ..variant.clone() }, needed);
         assert_eq!(whole_texels.is_none(), fft::writes(pass), "texels are written whole");
     }
-    assert_eq!(seen.len(), 7, "{seen:?}");
+    assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
 #[test]

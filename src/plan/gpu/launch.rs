@@ -239,17 +239,12 @@ impl Launch {
         self.tiles.iter().product::<usize>().div_ceil(packed(self.variant.types.accumulator))
     }
 
-    /// Elements of the accumulator's type that [`Shader::Fft`] leaves to the next pass: of every
-    /// transform its values, and how loud its rows are (two numbers of each part for each workgroup of
-    /// them).
-    pub(crate) fn between(&self) -> usize {
-        let Some(Transform { block, .. }) = self.variant.shader.transform() else { return 0 };
-        if block.is_whole() {
-            return 0;
-        }
-        let numbers = 2 * block.samples() + 4 * block.row_groups();
-        let parts = if self.variant.types.accumulator.is_complex() { 2 } else { 1 };
-        self.transforms().saturating_mul(numbers / parts)
+    /// Elements of the accumulator's type that [`Shader::Fft`] leaves to later passes: values of transforms, and
+    /// which outputs are doubted.
+    pub(crate) fn between(&self) -> [usize; 2] {
+        let Some(Transform { block, .. }) = self.variant.shader.transform() else { return [0; 2] };
+        let elements = if self.variant.types.accumulator.is_complex() { 1 } else { 2 };
+        block.between().map(|numbers| self.transforms().saturating_mul(elements * numbers))
     }
 
     /// Outputs that are computed, those of tiles that stick out included.
@@ -278,6 +273,9 @@ impl fmt::Display for Launch {
                     BlockPass::Rows => write!(f, "their rows"),
                     BlockPass::Columns => write!(f, "columns, there and back"),
                     BlockPass::Back => write!(f, "rows back to {outer} x {inner} outputs each"),
+                    BlockPass::Again => {
+                        write!(f, "a second look at what they cannot be trusted with")
+                    }
                     BlockPass::KernelRows => write!(f, "rows of the kernel"),
                     BlockPass::KernelColumns => write!(f, "columns of the kernel"),
                 }

@@ -56,7 +56,7 @@ pub struct Stage {
     pub from: Place,
     /// Where it writes.
     pub to: Place,
-    /// Where it reads besides, what an earlier stage has left there.
+    /// Where it reads besides what an earlier stage has left there, or leaves something itself.
     pub also: Option<Place>,
 }
 
@@ -385,15 +385,16 @@ impl Stage {
         let Types { input, output, accumulator } = self.launch.variant.types;
         let samples = input.bytes(self.geometry.input_len()) as f64;
         let outputs = output.bytes(self.geometry.output_len()) as f64;
-        let between = (self.launch.between() * accumulator.size()) as f64;
-        match self.launch.variant.shader.transform().map(|transform| transform.pass) {
-            None | Some(BlockPass::Whole) => samples + outputs,
-            Some(BlockPass::Look) => samples,
-            Some(BlockPass::Rows) => samples + between,
-            Some(BlockPass::KernelRows) => between,
-            Some(BlockPass::Columns | BlockPass::KernelColumns) => 2.0 * between,
-            Some(BlockPass::Back) => between + outputs,
-        }
+        let Some(Transform { pass, .. }) = self.launch.variant.shader.transform() else {
+            return samples + outputs;
+        };
+        let [values, doubts] = self.launch.between().map(|n| (n * accumulator.size()) as f64);
+        let touched = pass.touched();
+        let times = |of: [bool; 2]| of.map(f64::from).iter().sum::<f64>();
+        f64::from(touched.samples) * samples
+            + f64::from(touched.outputs) * outputs
+            + times(touched.values) * values
+            + times(touched.doubts) * doubts
     }
 
     /// Shares of butterflies: a transform of `N` complex numbers has `N log2 N` of them.
@@ -415,9 +416,7 @@ impl Stage {
         match (&self.taps, &axes[..]) {
             // What is repaired is next to nothing; it is looked at.
             _ if self.launch.variant.repair => 0.0,
-            _ if self.to != Place::Output && self.launch.variant.shader.transform().is_some() => {
-                0.0
-            }
+            (Taps::Transformed(Transform { pass, .. }), _) if *pass != BlockPass::Again => 0.0,
             (Taps::Fused, [.., outer, inner]) => {
                 // Rows above and below a tile are filtered for each of them.
                 let tall = self.launch.tile[0] as f64;
@@ -432,9 +431,11 @@ impl Stage {
 
 impl Scheduled {
     fn between(&self, place: usize) -> usize {
-        let written = self.stages.iter().filter(|stage| stage.to == Place::Between(place));
+        let place = Place::Between(place);
+        let at = |stage: &&Stage| stage.to == place || stage.also == Some(place);
+        let written = self.stages.iter().filter(at);
         let elements = written.map(|stage| match stage.launch.variant.shader {
-            Shader::Fft(_) => stage.launch.between(),
+            Shader::Fft(_) => stage.launch.between().iter().sum(),
             _ => stage.geometry.output_len(),
         });
         elements.max().unwrap_or(0)
@@ -478,9 +479,9 @@ fn transforms(
     let stage = |&pass: &BlockPass| {
         let between = Place::Between(0);
         let (from, to, also) = match pass {
-            BlockPass::Whole => (Place::Input, Place::Output, None),
             BlockPass::Look | BlockPass::Rows => (Place::Input, between, None),
-            BlockPass::Back => (Place::Input, Place::Output, Some(between)),
+            BlockPass::Whole | BlockPass::Again => (Place::Input, Place::Output, Some(between)),
+            BlockPass::Back => (between, Place::Output, Some(between)),
             BlockPass::Columns | BlockPass::KernelRows | BlockPass::KernelColumns => {
                 (between, between, None)
             }

@@ -64,14 +64,19 @@ impl Band {
     /// Bytes of each buffer of our own.
     fn scratch(&self) -> [u64; SCRATCHES] {
         let mut bytes = [0; SCRATCHES];
-        for Dispatch { launch, geometry, to, .. } in &self.dispatches {
-            if let At::Scratch(number) = *to {
-                let elements = match launch.variant.shader.transform() {
-                    Some(_) if launch.between() > 0 => launch.between(),
-                    _ => geometry.output_len(),
-                };
-                let size = DType::F32.size() as u64;
-                bytes[number] = bytes[number].max(elements as u64 * size);
+        for Dispatch { launch, geometry, to, also, .. } in &self.dispatches {
+            let between = || launch.between().iter().sum();
+            let left = launch.variant.shader.transform().map(|transform| transform.pass.touched());
+            let written = match left {
+                Some(touched) if !touched.outputs => between(),
+                _ => geometry.output_len(),
+            };
+            let besides = also.map(|also| (also, between()));
+            for (at, elements) in [Some((*to, written)), besides].into_iter().flatten() {
+                if let At::Scratch(number) = at {
+                    let size = DType::F32.size() as u64;
+                    bytes[number] = bytes[number].max(elements as u64 * size);
+                }
             }
         }
         bytes

@@ -125,13 +125,13 @@ impl Launch {
             (groups <= most && transforms <= most).then_some([groups as u32, transforms as u32])
         };
         let dispatched = match pass {
-            BlockPass::Whole => groups(transforms, gpu),
+            BlockPass::Whole | BlockPass::Again if block.is_whole() => groups(transforms, gpu),
             BlockPass::Look | BlockPass::Rows => of_a_block(block.row_groups()),
             BlockPass::Columns => of_a_block(block.column_groups()),
             BlockPass::KernelRows | BlockPass::KernelColumns => {
                 return Ok(Self::of_kernel(types.accumulator, transform));
             }
-            BlockPass::Back => {
+            BlockPass::Whole | BlockPass::Back | BlockPass::Again => {
                 let rows = (tile[0] - 1) * outer.stride + 1;
                 of_a_block(rows.div_ceil(block.rows_of_group()))
             }
@@ -139,7 +139,8 @@ impl Launch {
         launch.groups = dispatched.ok_or_else(|| {
             format!("{transforms} transforms, more than a dispatch here has workgroups for")
         })?;
-        let bytes = launch.between().saturating_mul(types.accumulator.size()) as u64;
+        let between = launch.between().iter().fold(0usize, |sum, &n| sum.saturating_add(n));
+        let bytes = between.saturating_mul(types.accumulator.size()) as u64;
         let most = gpu.max_binding.min(gpu.max_buffer);
         if bytes > most {
             return Err(format!(
@@ -217,8 +218,8 @@ impl Launch {
             }
             // Rows and columns are code without loops over them, or short.
             Shader::Separable2d | Shader::Convert | Shader::Resample(_) => 0,
-            // Transforms sum what cannot be trusted.
-            Shader::Fft(Transform { pass: BlockPass::Whole | BlockPass::Back, .. }) => taps,
+            // What transforms cannot be trusted with is summed.
+            Shader::Fft(Transform { pass: BlockPass::Again, .. }) => taps,
             Shader::Fft(_) => 0,
             Shader::DirectStrided | Shader::DirectNd | Shader::DirectTexels => taps,
         }

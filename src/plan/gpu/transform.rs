@@ -19,7 +19,7 @@ const SHORTEST: u32 = 6;
 /// Log2 of how many times as long as the other one a side of a block in several passes may be.
 const MOST_UNEVEN: u32 = 2;
 
-/// Storage buffers of a block in several passes: what is between them comes to the usual four.
+/// Storage buffers of a pass: what is between passes comes to the usual four.
 const BUFFERS: u32 = 5;
 
 /// A block of samples that are transformed together.
@@ -38,7 +38,7 @@ pub struct Block {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BlockPass {
-    /// All of it.
+    /// All of it, but for outputs that no transform can be trusted with.
     Whole,
     /// Finds out how loud the samples of a block are.
     Look,
@@ -48,10 +48,42 @@ pub enum BlockPass {
     Columns,
     /// Transforms rows back to outputs.
     Back,
+    /// Looks again at the outputs that the pass before it did not trust, and sums them where need be.
+    Again,
     /// Transforms the kernel's rows, once for each kernel, and leaves them to the next pass.
     KernelRows,
     /// Makes of these the kernel's spectrum.
     KernelColumns,
+}
+
+/// What a pass reads and writes, each once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Touched {
+    /// Whether it reads the input's samples.
+    pub samples: bool,
+    /// Whether it writes outputs.
+    pub outputs: bool,
+    /// Whether it reads, and whether it writes, values of transforms.
+    pub values: [bool; 2],
+    /// The same of which outputs are doubted.
+    pub doubts: [bool; 2],
+}
+
+impl BlockPass {
+    /// What it reads and writes of what is not little.
+    pub(crate) fn touched(self) -> Touched {
+        let (reads, writes, none) = ([true, false], [false, true], Touched::default());
+        match self {
+            Self::Whole => Touched { samples: true, outputs: true, doubts: writes, ..none },
+            Self::Look => Touched { samples: true, ..none },
+            Self::Rows => Touched { samples: true, values: writes, ..none },
+            Self::Columns | Self::KernelColumns => Touched { values: [true, true], ..none },
+            Self::Back => Touched { outputs: true, values: reads, doubts: writes, ..none },
+            // Outputs that are doubted are few.
+            Self::Again => Touched { doubts: reads, ..none },
+            Self::KernelRows => Touched { values: writes, ..none },
+        }
+    }
 }
 
 /// A dispatch of the FFT method.
@@ -76,6 +108,12 @@ impl Block {
         let values = (invocations.ilog2() + REGISTERS)
             .min((gpu.max_workgroup_memory / 4).max(1).ilog2())
             .min(MOST_VALUES);
+        if gpu.max_storage_buffers < BUFFERS {
+            return Err(format!(
+                "{} binds {} storage buffers at a time, transforms need {BUFFERS}",
+                gpu.name, gpu.max_storage_buffers
+            ));
+        }
         if values < FEWEST_VALUES {
             return Err(format!(
                 "{} has workgroups of {invocations} invocations and {} bytes, too few to transform in",
@@ -83,7 +121,6 @@ impl Block {
             ));
         }
         let lines = outer.taps == 1;
-        let in_passes = gpu.max_storage_buffers >= BUFFERS && !lines;
         // Few shapes: each is a shader to compile. Rows that are transformed alone have two samples at least.
         let whole = (0..=values - u32::from(lines)).step_by(2).map(|rows| [rows, values - rows]);
         let longest = LONGEST.min(values);
@@ -93,7 +130,7 @@ impl Block {
             .flat_map(|rows| sides.clone().map(move |columns| [rows, columns]))
             // Others have fewer outputs for what they transform.
             .filter(|[rows, columns]| rows.abs_diff(*columns) <= MOST_UNEVEN)
-            .filter(|[rows, columns]| in_passes && rows + columns > values);
+            .filter(|[rows, columns]| !lines && rows + columns > values);
         let mut all: Vec<Self> = whole
             .chain(in_passes)
             .map(|bits| Self { bits, lines, values })
@@ -139,13 +176,8 @@ impl Block {
         // Rows of taps are filled up, and tables are short.
         let taps = outer.taps.saturating_mul(inner.taps + 4) + (1 << self.values);
         let weights = self.samples().saturating_add(taps);
-        let between = match self.is_whole() {
-            true => 0,
-            false => {
-                let transforms = (outer.channels * inner.channels).div_ceil(packed);
-                transforms.saturating_mul(self.samples() + 2 * self.row_groups())
-            }
-        };
+        let transforms = (outer.channels * inner.channels).div_ceil(packed);
+        let between = transforms.saturating_mul(self.between().iter().sum());
         let bytes = NUMBER.saturating_mul(weights.max(between)) as u64;
         bytes <= gpu.max_binding.min(gpu.max_buffer)
     }
@@ -175,6 +207,13 @@ impl Block {
         1 << (self.values - self.bits[1])
     }
 
+    /// Complex numbers that a transform leaves to later passes: its values with the levels of its rows, where
+    /// there are several passes; and which outputs are doubted.
+    pub(crate) fn between(&self) -> [usize; 2] {
+        let left = if self.is_whole() { 0 } else { self.samples() + 2 * self.row_groups() };
+        [left, self.row_groups() * (2 + (1 << (self.values - REGISTERS)))]
+    }
+
     /// Workgroups that the columns of a block are shared out to, in several passes.
     pub(crate) fn column_groups(&self) -> usize {
         1 << (self.bits[1] - self.column_bits_of_group())
@@ -188,8 +227,14 @@ impl Block {
     /// The dispatches of a run, in their order.
     pub(crate) fn passes(&self) -> &'static [BlockPass] {
         match self.is_whole() {
-            true => &[BlockPass::Whole],
-            false => &[BlockPass::Look, BlockPass::Rows, BlockPass::Columns, BlockPass::Back],
+            true => &[BlockPass::Whole, BlockPass::Again],
+            false => &[
+                BlockPass::Look,
+                BlockPass::Rows,
+                BlockPass::Columns,
+                BlockPass::Back,
+                BlockPass::Again,
+            ],
         }
     }
 
@@ -221,7 +266,7 @@ impl Transform {
         match self.pass {
             BlockPass::Whole if lines => 2.0 * all * f64::from(columns),
             BlockPass::Whole => 2.0 * all * f64::from(rows + columns),
-            BlockPass::Look => 0.0,
+            BlockPass::Look | BlockPass::Again => 0.0,
             BlockPass::Rows | BlockPass::KernelRows => all * f64::from(columns),
             BlockPass::KernelColumns => all * f64::from(rows),
             BlockPass::Columns => 2.0 * all * f64::from(rows),
