@@ -407,3 +407,37 @@ fn folded<S: Simd, A: Folding, const OPPOSITE: bool>(
 ) -> A::Vector<S> {
     if OPPOSITE { A::minus(high, low) } else { A::plus(low, high) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::wider::Wider;
+
+    fn bytes_move_as_numbers_do<A: Folding + Wider<u8> + Default + PartialEq + std::fmt::Debug>() {
+        let run = A::APART.expect("folded numbers");
+        let all = [InstructionSet::Baseline, InstructionSet::Avx2, InstructionSet::Avx512];
+        for set in all.into_iter().filter(|set| *set <= InstructionSet::detect()) {
+            let lanes = set.vector_bytes() / size_of::<A>();
+            for (chunk, beyond) in [(16, 0), (16, 5), (23, 40), (48, 6), (160, 18)] {
+                let bytes: Vec<u8> =
+                    (0..lanes * chunk + beyond).map(|i| (i * i % 251) as u8).collect();
+                let mut numbers = vec![A::default(); bytes.len()];
+                A::widen_all(&bytes, &mut numbers);
+                let mut expected = vec![A::default(); (chunk + beyond) * lanes];
+                let mut spread = expected.clone();
+                run(set, ApartJob::Spread { from: &numbers, chunk, to: &mut expected });
+                run(set, ApartJob::SpreadBytes { from: &bytes, chunk, to: &mut spread });
+                assert_eq!(spread, expected, "{set} {chunk} {beyond}");
+                let mut gathered = vec![0; lanes * chunk];
+                run(set, ApartJob::GatherBytes { from: &spread, to: &mut gathered });
+                assert_eq!(gathered, bytes[..lanes * chunk], "{set} {chunk} {beyond}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_move_as_numbers() {
+        bytes_move_as_numbers_do::<f32>();
+        bytes_move_as_numbers_do::<f64>();
+    }
+}
