@@ -89,6 +89,12 @@ macro_rules! doubles {
 
 doubles!(f32 => f64, Complex<f32> => Complex<f64>);
 
+/// A number that is rounded where integers are stored.
+pub(crate) trait Rounded<L>: Copy {
+    /// The nearest level, as [`Wider::round_all`] has it.
+    fn rounded(self) -> L;
+}
+
 /// Integers that come of sums: rounded to the nearest one (ties to even) and saturated; a NaN becomes 0.
 macro_rules! levels {
     ($($level:ty => $wide:ty);* $(;)?) => {$(
@@ -105,21 +111,28 @@ macro_rules! levels {
             }
 
             fn round_all(from: &[$wide], to: &mut [$level]) {
-                // A number to which the last digit of its type is one, whatever the sign of what is added:
-                // adding rounds, and the last bits are those of an integer in two's complement.
-                const SHIFT: $wide = 1.5 / <$wide>::EPSILON;
-                const LEAST: $wide = <$level>::MIN as $wide;
                 vectorized(
                     #[inline(always)]
                     || {
                         for (to, from) in to.iter_mut().zip(from) {
-                            // What is no number becomes the least one, which is 0 without a sign.
-                            let number = if LEAST < 0.0 && from.is_nan() { 0.0 } else { *from };
-                            let within = number.max(LEAST).min(<$level>::MAX.into());
-                            *to = (within + SHIFT).to_bits() as $level;
+                            *to = from.rounded();
                         }
                     },
                 );
+            }
+        }
+
+        impl Rounded<$level> for $wide {
+            #[inline(always)]
+            fn rounded(self) -> $level {
+                // A number to which the last digit of its type is one, whatever the sign of what is added:
+                // adding rounds, and the last bits are those of an integer in two's complement.
+                const SHIFT: $wide = 1.5 / <$wide>::EPSILON;
+                const LEAST: $wide = <$level>::MIN as $wide;
+                // What is no number becomes the least one, which is 0 without a sign.
+                let number = if LEAST < 0.0 && self.is_nan() { 0.0 } else { self };
+                let within = number.max(LEAST).min(<$level>::MAX.into());
+                (within + SHIFT).to_bits() as $level
             }
         }
     )*};

@@ -77,6 +77,11 @@ impl Pixels {
     pub(crate) fn plain(channels: usize) -> Self {
         Self { channels, alpha: Alpha::AsChannel, decoded: false, encoded: false }
     }
+
+    /// Whether channels are filtered as they are stored.
+    fn is_plain(self) -> bool {
+        self == Self::plain(self.channels)
+    }
 }
 
 /// Both ends of a convolution.

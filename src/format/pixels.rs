@@ -9,7 +9,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use super::Ends;
 pub(crate) use super::Pixels;
 use super::pitched::Rows;
-use super::rows::{Input, Output, Reader, Writer};
+use super::rows::{Input, Output, Reader, Writer, are_bytes};
 use super::transfer::{Channel, decoded_part, encoded_part};
 use crate::element::transform::Real;
 use crate::element::wider::Wider;
@@ -48,7 +48,8 @@ where
     let read: fn(Pixels, &[u8], usize, &mut [C]) =
         |pixels, from, at, to| read::<C, T>(pixels, cast_slice(from), at, to);
     let (samples, gaps) = x.parts();
-    Input::Stored(cast_slice(samples), Reader { size: size_of::<T>(), pixels, gaps, read })
+    let (size, bytes) = (size_of::<T>(), are_bytes::<T>(pixels));
+    Input::Stored(cast_slice(samples), Reader { size, pixels, bytes, gaps, read })
 }
 
 /// Pixels that are written, in the units of `T`.
@@ -59,7 +60,8 @@ where
     let write: fn(Pixels, &[C], &mut [u8]) =
         |pixels, from, to| write::<C, T, U>(pixels, from, cast_slice_mut(to));
     let (size, together) = (size_of::<U>(), pixels.together());
-    Output::Stored(cast_slice_mut(y), Writer { size, together, pixels, write })
+    let bytes = are_bytes::<U>(pixels);
+    Output::Stored(cast_slice_mut(y), Writer { size, together, pixels, bytes, write })
 }
 
 /// Reads samples from `at` on, which may begin and end within a pixel.

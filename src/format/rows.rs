@@ -5,6 +5,7 @@
 //! is made.
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use std::any::TypeId;
 use std::ops::Range;
 
 use super::Pixels;
@@ -18,6 +19,8 @@ pub struct Reader<C> {
     /// Bytes of one sample.
     pub(super) size: usize,
     pub(super) pixels: Pixels,
+    /// Whether samples are bytes, and these the numbers that are computed with.
+    pub(super) bytes: bool,
     /// How rows lie that have gaps between them. Samples are counted without these.
     pub(super) gaps: Option<Gaps>,
     /// Reads samples of the whole from one on, or those of a row.
@@ -32,6 +35,8 @@ pub struct Writer<C> {
     /// Samples that are written together: what is written begins and ends with whole groups of them.
     pub(super) together: usize,
     pub(super) pixels: Pixels,
+    /// Whether samples are bytes, and the nearest ones to numbers are written.
+    pub(super) bytes: bool,
     /// Writes the nearest values that can be stored.
     pub(super) write: fn(Pixels, &[C], &mut [u8]),
 }
@@ -44,7 +49,8 @@ impl<C: Pod> Reader<C> {
     {
         let read: fn(Pixels, &[u8], usize, &mut [C]) =
             |_, from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to);
-        Self { size: size_of::<T>(), pixels: Pixels::plain(1), gaps: None, read }
+        let (size, bytes) = (size_of::<T>(), are_bytes::<T>(Pixels::plain(1)));
+        Self { size, pixels: Pixels::plain(1), bytes, gaps: None, read }
     }
 }
 
@@ -56,8 +62,14 @@ impl<C: Pod> Writer<C> {
     {
         let write: fn(Pixels, &[C], &mut [u8]) =
             |_, from, to| C::round_all(from, cast_slice_mut(to));
-        Self { size: size_of::<T>(), together: 1, pixels: Pixels::plain(1), write }
+        let (size, bytes) = (size_of::<T>(), are_bytes::<T>(Pixels::plain(1)));
+        Self { size, together: 1, pixels: Pixels::plain(1), bytes, write }
     }
+}
+
+/// Whether samples of this type are bytes that mean what they say.
+pub(super) fn are_bytes<T: 'static>(pixels: Pixels) -> bool {
+    TypeId::of::<T>() == TypeId::of::<u8>() && pixels.is_plain()
 }
 
 /// Samples that are read.
@@ -107,9 +119,19 @@ impl<'x, C: Pod> Input<'x, C> {
             Self::Stored(bytes, Reader { pixels, gaps: None, read, .. }) => {
                 read(pixels, bytes, at, to);
             }
-            Self::Stored(bytes, Reader { size, pixels, gaps: Some(gaps), read }) => {
+            Self::Stored(bytes, Reader { size, pixels, gaps: Some(gaps), read, .. }) => {
                 gaps.each_row(at, to, |row, at, to| read(pixels, &bytes[row * size..], at, to));
             }
+        }
+    }
+
+    /// So many samples of a row, where they are bytes that mean what they say.
+    pub(crate) fn bytes(self, at: usize, len: usize) -> Option<&'x [u8]> {
+        match self {
+            Self::Stored(bytes, Reader { bytes: true, gaps, .. }) => {
+                Some(&bytes[gaps.map_or(at, |gaps| gaps.place(at))..][..len])
+            }
+            _ => None,
         }
     }
 
@@ -179,6 +201,15 @@ impl<'y, C: Pod> Output<'y, C> {
         match self {
             Self::InPlace(samples) => Some(samples),
             Self::Stored(..) => None,
+        }
+    }
+
+    /// The samples, where the nearest bytes to numbers are written.
+    #[inline]
+    pub(crate) fn bytes(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::Stored(bytes, Writer { bytes: true, .. }) => Some(bytes),
+            _ => None,
         }
     }
 

@@ -328,7 +328,8 @@ impl Judge<'_> {
             ));
         }
         let (instructions, by_shape) = (self.capabilities.instructions, self.request.reproducible);
-        let passes = Passing::all(self.geometry, self.kernel, self.dtype, instructions);
+        let dtypes = [self.dtype, self.stored()];
+        let passes = Passing::all(self.geometry, self.kernel, dtypes, instructions);
         let (dtype, stored, geometry) = (self.dtype, self.stored(), self.geometry);
         let (threads, cost) =
             self.model.cpu_separable(dtype, stored, geometry, terms, &passes, self.capabilities);

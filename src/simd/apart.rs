@@ -8,14 +8,15 @@
 //! separable kernel are the same sum over whole vectors. In their own order samples need not be moved, but
 //! vectors under most taps along a row lie in two lines of the cache.
 
-use fearless_simd::Simd;
+use fearless_simd::{Simd, prelude::*, u8x16};
 
+use crate::element::wider::Rounded;
 use crate::simd::flat::{self, FlatJob};
 use crate::simd::tile::{has_many_registers, vector_bytes};
 use crate::simd::{InstructionSet, Lanes};
 
 /// Numbers whose samples are added before they are multiplied.
-pub(crate) trait Folding: Lanes {
+pub(crate) trait Folding: Lanes + From<u8> + Rounded<u8> {
     /// `a + b`.
     fn plus<S: Simd>(a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a - b`.
@@ -37,8 +38,12 @@ pub enum ApartJob<'a, A> {
     /// Spreads `from`, a stretch of a row, over vectors: `chunk` of them, and as many more as the
     /// stretch has samples beyond a chunk for each lane.
     Spread { from: &'a [A], chunk: usize, to: &'a mut [A] },
+    /// The same of bytes, at least [`SQUARE`] of them in a chunk.
+    SpreadBytes { from: &'a [u8], chunk: usize, to: &'a mut [A] },
     /// Puts vectors together again, to a stretch of a row.
     Gather { from: &'a [A], to: &'a mut [A] },
+    /// The same, to the nearest bytes; at least [`SQUARE`] of them for each lane.
+    GatherBytes { from: &'a [A], to: &'a mut [u8] },
     /// Sums over taps.
     Fold(FoldJob<'a, A>),
     /// Sums over taps that are all the same.
@@ -98,7 +103,9 @@ pub(crate) fn least_chunk(instructions: InstructionSet, step: usize) -> usize {
 pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: ApartJob<'_, A>) {
     match job {
         ApartJob::Spread { from, chunk, to } => spread::<S, A>(simd, from, chunk, to),
+        ApartJob::SpreadBytes { from, chunk, to } => spread_bytes::<S, A>(simd, from, chunk, to),
         ApartJob::Gather { from, to } => gather::<S, A>(simd, from, to),
+        ApartJob::GatherBytes { from, to } => gather_bytes::<S, A>(simd, from, to),
         ApartJob::Flat(job) => flat::run::<S, A>(simd, job),
         ApartJob::Fold(job) => {
             macro_rules! lanes {
@@ -130,10 +137,98 @@ fn spread<S: Simd, A: Folding>(simd: S, from: &[A], chunk: usize, to: &mut [A]) 
         let at = at.min(turned - lanes);
         A::turn(simd, &from[at..], chunk, &mut to[at * lanes..], lanes);
     }
-    for (i, &sample) in (turned..).zip(&from[turned + (lanes - 1) * chunk..]) {
+    shift(simd, chunk, turned, from[turned + (lanes - 1) * chunk..].iter().copied(), to);
+}
+
+/// Makes the vectors from `turned` on of those a chunk before them, and of a sample each.
+#[inline(always)]
+fn shift<S: Simd, A: Folding>(
+    simd: S,
+    chunk: usize,
+    turned: usize,
+    samples: impl Iterator<Item = A>,
+    to: &mut [A],
+) {
+    let lanes = A::count::<S>();
+    for (i, sample) in (turned..).zip(samples) {
         let next = A::shifted(simd, A::load(simd, &to[(i - chunk) * lanes..]), sample);
         A::store(simd, next, &mut to[i * lanes..]);
     }
+}
+
+/// Bytes of a vector, and samples of each lane that are turned over together.
+pub(crate) const SQUARE: usize = 16;
+
+/// The most lanes that bytes are turned over for.
+const MOST_LANES: usize = 16;
+
+/// Turns bytes while they are bytes: in less than half of the time that it takes as numbers.
+#[inline(always)]
+fn spread_bytes<S: Simd, A: Folding>(simd: S, from: &[u8], chunk: usize, to: &mut [A]) {
+    let lanes = A::count::<S>();
+    let beyond = from.len() - lanes * chunk;
+    let turned = chunk + if const { has_many_registers::<S>() } { 0 } else { beyond };
+    for at in (0..turned).step_by(SQUARE) {
+        // The last square may turn over again what the one before it has.
+        let at = at.min(turned - SQUARE);
+        let mut rows = [u8x16::splat(simd, 0); MOST_LANES];
+        for lane in 0..lanes {
+            rows[lane] = u8x16::from_slice(simd, &from[at + lane * chunk..][..SQUARE]);
+        }
+        // Samples lie lane by lane; the bits of a lane's number become the lowest ones.
+        let rows = rotated(rows, lanes, lanes.ilog2());
+        let mut square = [0; SQUARE * MOST_LANES];
+        for (row, square) in rows.iter().zip(square.chunks_exact_mut(SQUARE)).take(lanes) {
+            row.store_slice(square);
+        }
+        let to = &mut to[at * lanes..][..SQUARE * lanes];
+        for (to, &byte) in to.iter_mut().zip(&square) {
+            *to = byte.into();
+        }
+    }
+    let samples = from[turned + (lanes - 1) * chunk..].iter().map(|&byte| A::from(byte));
+    shift(simd, chunk, turned, samples, to);
+}
+
+/// Rounds numbers to bytes, and then turns these over.
+#[inline(always)]
+fn gather_bytes<S: Simd, A: Folding>(simd: S, from: &[A], to: &mut [u8]) {
+    let lanes = A::count::<S>();
+    let chunk = to.len() / lanes;
+    for at in (0..chunk).step_by(SQUARE) {
+        let at = at.min(chunk - SQUARE);
+        let mut square = [0; SQUARE * MOST_LANES];
+        for (byte, &number) in square.iter_mut().zip(&from[at * lanes..][..SQUARE * lanes]) {
+            *byte = number.rounded();
+        }
+        let mut rows = [u8x16::splat(simd, 0); MOST_LANES];
+        for lane in 0..lanes {
+            rows[lane] = u8x16::from_slice(simd, &square[lane * SQUARE..][..SQUARE]);
+        }
+        // Lanes lie sample by sample; the bits of a sample's number become the lowest ones.
+        let rows = rotated(rows, lanes, SQUARE.ilog2());
+        for lane in 0..lanes {
+            rows[lane].store_slice(&mut to[at + lane * chunk..][..SQUARE]);
+        }
+    }
+}
+
+/// Bytes of so many vectors elsewhere: where a byte is becomes another number, whose highest bit takes the lowest
+/// place, and so on for so many `bits`.
+#[inline(always)]
+fn rotated<S: Simd>(
+    mut rows: [u8x16<S>; MOST_LANES],
+    count: usize,
+    bits: u32,
+) -> [u8x16<S>; MOST_LANES] {
+    for _ in 0..bits {
+        let halves = rows;
+        for i in 0..count / 2 {
+            rows[2 * i] = halves[i].zip_low(halves[i + count / 2]);
+            rows[2 * i + 1] = halves[i].zip_high(halves[i + count / 2]);
+        }
+    }
+    rows
 }
 
 #[inline(always)]
@@ -311,4 +406,38 @@ fn folded<S: Simd, A: Folding, const OPPOSITE: bool>(
     high: A::Vector<S>,
 ) -> A::Vector<S> {
     if OPPOSITE { A::minus(high, low) } else { A::plus(low, high) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::wider::Wider;
+
+    fn bytes_move_as_numbers_do<A: Folding + Wider<u8> + Default + PartialEq + std::fmt::Debug>() {
+        let run = A::APART.expect("folded numbers");
+        let all = [InstructionSet::Baseline, InstructionSet::Avx2, InstructionSet::Avx512];
+        for set in all.into_iter().filter(|set| *set <= InstructionSet::detect()) {
+            let lanes = set.vector_bytes() / size_of::<A>();
+            for (chunk, beyond) in [(16, 0), (16, 5), (23, 40), (48, 6), (160, 18)] {
+                let bytes: Vec<u8> =
+                    (0..lanes * chunk + beyond).map(|i| (i * i % 251) as u8).collect();
+                let mut numbers = vec![A::default(); bytes.len()];
+                A::widen_all(&bytes, &mut numbers);
+                let mut expected = vec![A::default(); (chunk + beyond) * lanes];
+                let mut spread = expected.clone();
+                run(set, ApartJob::Spread { from: &numbers, chunk, to: &mut expected });
+                run(set, ApartJob::SpreadBytes { from: &bytes, chunk, to: &mut spread });
+                assert_eq!(spread, expected, "{set} {chunk} {beyond}");
+                let mut gathered = vec![0; lanes * chunk];
+                run(set, ApartJob::GatherBytes { from: &spread, to: &mut gathered });
+                assert_eq!(gathered, bytes[..lanes * chunk], "{set} {chunk} {beyond}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_move_as_numbers() {
+        bytes_move_as_numbers_do::<f32>();
+        bytes_move_as_numbers_do::<f64>();
+    }
 }

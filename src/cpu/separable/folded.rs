@@ -6,7 +6,7 @@ use crate::kernel::mirror;
 use crate::plan::cpu::{Order, Strips};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
-use crate::simd::apart::{ApartJob, FoldJob, Half, has_tiles};
+use crate::simd::apart::{ApartJob, FoldJob, Half, SQUARE, has_tiles};
 use crate::simd::flat::FlatJob;
 use crate::util::memory;
 
@@ -31,6 +31,15 @@ pub(super) struct Folded<A: Compute> {
     lanes: usize,
     instructions: InstructionSet,
     run: for<'a> fn(InstructionSet, ApartJob<'a, A>),
+}
+
+/// Samples under the outputs of a strip.
+#[derive(Clone, Copy)]
+pub(super) enum Stretch<'x, A> {
+    /// As numbers.
+    Numbers(&'x [A]),
+    /// As they are stored.
+    Bytes(&'x [u8]),
 }
 
 /// Taps along an axis.
@@ -97,23 +106,33 @@ impl<A: Compute> Folded<A> {
         self.spread.map_or([0; 2], |spread| [spread, rows * self.columns])
     }
 
+    /// Whether bytes are moved as such to lanes that stand apart, and back.
+    pub(super) fn moves_bytes(&self) -> bool {
+        self.spread.is_some() && self.columns / self.lanes >= SQUARE
+    }
+
     /// Filters a stretch of a row along itself, into a slot of the ring of each term.
     pub(super) fn filter<'r>(
         &self,
-        stretch: &[A],
+        stretch: Stretch<'_, A>,
         spread: &mut [A],
         rings: impl Iterator<Item = &'r mut [A]>,
         slot: usize,
     ) where
         A: 'r,
     {
-        let mut x = stretch;
-        if self.spread.is_some() {
-            let chunk = self.columns / self.lanes;
-            let job = ApartJob::Spread { from: stretch, chunk, to: &mut *spread };
-            self.run(job);
-            x = spread;
-        }
+        let (chunk, to) = (self.columns / self.lanes, &mut *spread);
+        let x = match stretch {
+            Stretch::Numbers(x) if self.is_in_order() => x,
+            Stretch::Numbers(from) => {
+                self.run(ApartJob::Spread { from, chunk, to });
+                spread
+            }
+            Stretch::Bytes(from) => {
+                self.run(ApartJob::SpreadBytes { from, chunk, to });
+                spread
+            }
+        };
         let (sources, rows) = (&self.sources[..], self.rows);
         for (term, ring) in rings.enumerate() {
             let (pitch, columns) = (self.step, self.columns / rows);
@@ -134,29 +153,47 @@ impl<A: Compute> Folded<A> {
     /// `sums` is room for them.
     pub(super) fn sum(
         &self,
-        (ring, sources): (&[A], &[usize]),
+        x: (&[A], &[usize]),
         sums: &mut [A],
         (y, pitch, rows): (&mut [A], usize, usize),
     ) {
-        let (x, columns) = (ring, self.columns);
-        let fold = |y: &mut [A], pitch| {
-            self.run(match &self.vertical {
-                Taps::Mirrored(taps) => {
-                    ApartJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
-                }
-                &Taps::Flat(taps, tap) => {
-                    ApartJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
-                }
-            });
-        };
+        let columns = self.columns;
         if self.is_in_order() {
-            return fold(y, pitch);
+            return self.fold(x, (y, pitch, rows));
         }
-        fold(sums, columns);
+        self.fold(x, (sums, columns, rows));
         for (from, to) in sums.chunks_exact(columns).zip(y.chunks_mut(pitch)).take(rows) {
             let job = ApartJob::Gather { from, to: &mut to[..columns] };
             self.run(job);
         }
+    }
+
+    /// The same, rounded to the nearest bytes.
+    pub(super) fn sum_to_bytes(
+        &self,
+        x: (&[A], &[usize]),
+        sums: &mut [A],
+        (y, pitch, rows): (&mut [u8], usize, usize),
+    ) {
+        let columns = self.columns;
+        self.fold(x, (sums, columns, rows));
+        for (from, to) in sums.chunks_exact(columns).zip(y.chunks_mut(pitch)).take(rows) {
+            let job = ApartJob::GatherBytes { from, to: &mut to[..columns] };
+            self.run(job);
+        }
+    }
+
+    /// Sums in the order that vectors have.
+    fn fold(&self, (x, sources): (&[A], &[usize]), (y, pitch, rows): (&mut [A], usize, usize)) {
+        let columns = self.columns;
+        self.run(match &self.vertical {
+            Taps::Mirrored(taps) => {
+                ApartJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
+            }
+            &Taps::Flat(taps, tap) => {
+                ApartJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
+            }
+        });
     }
 
     fn run(&self, job: ApartJob<'_, A>) {

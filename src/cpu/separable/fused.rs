@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::WindowLayout;
 use crate::cpu::direct::{Call, Direct};
-use crate::cpu::separable::folded::Folded;
+use crate::cpu::separable::folded::{Folded, Stretch};
 use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
@@ -240,6 +240,17 @@ impl<A: Compute> Fused<A> {
                 ring.sources.extend(sources);
             }
             let at = |r: usize| (done + r) * width + columns.start;
+            if let (Sums::Folded(folded), None) = (&self.sums, call.finish)
+                && folded.moves_bytes()
+                && columns.len() == self.strips.columns
+                && let Some(bytes) = out.bytes()
+            {
+                (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
+                let [_, sums] = &mut ring.apart;
+                let y = &mut bytes[at(0)..];
+                folded.sum_to_bytes((&ring.rows, &ring.sources), sums, (y, width, rows));
+                continue;
+            }
             let finish = |r: usize, piece: &mut [A]| match call.finish {
                 Some(finish) => finish(row * width + at(r), piece),
                 None => Ok(()),
@@ -360,12 +371,22 @@ impl<A: Compute> Fused<A> {
             Sums::Folded(folded) => {
                 let start = inner.start(columns.start);
                 let inside = start >= 0 && start as usize + self.window.len <= inner.samples();
-                let stretch = match in_place {
-                    Some((at, x)) if inside => &x[at + start as usize..][..self.window.len],
+                let len = self.window.len;
+                let bytes = match row {
+                    Row::Stored(at) if inside && folded.moves_bytes() => {
+                        x.bytes(at + start as usize, len)
+                    }
+                    _ => None,
+                };
+                let stretch = match (in_place, bytes) {
+                    (_, Some(bytes)) => Stretch::Bytes(bytes),
+                    (Some((at, x)), _) if inside => {
+                        Stretch::Numbers(&x[at + start as usize..][..len])
+                    }
                     _ => {
                         let all = (columns.start, self.strips.columns);
                         self.window.fill(&self.extension, x, row, all, line, window)?;
-                        &window[..]
+                        Stretch::Numbers(window)
                     }
                 };
                 folded.filter(stretch, spread, rows.chunks_exact_mut(plane), slot);
