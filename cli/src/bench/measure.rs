@@ -260,7 +260,8 @@ mod tests {
     #[test]
     fn a_wrong_result_is_not_timed() {
         // At the first output: of a method that is compared, and of the one that others are compared with.
-        let faults: [(fn(&Recipe) -> Option<usize>, _); 2] = [
+        type Fault = fn(&Recipe) -> Option<usize>;
+        let faults: [(Fault, _); 2] = [
             (|recipe| matches!(recipe, Recipe::CpuFft { .. }).then_some(0), "fft"),
             (|recipe| matches!(recipe, Recipe::CpuDirect { .. }).then_some(0), "direct"),
         ];

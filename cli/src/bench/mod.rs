@@ -251,7 +251,7 @@ impl Session {
             for time in times.into_iter().flatten() {
                 *time = rounded(*time);
             }
-            for parts in &mut way.parts {
+            if let Some(parts) = &mut way.parts {
                 for time in [&mut parts.upload, &mut parts.compute, &mut parts.download] {
                     *time = rounded(*time);
                 }
