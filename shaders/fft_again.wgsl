@@ -1,5 +1,11 @@
 // Outputs that are doubted.
 
+// Every so many-th bit of a word, `shares` being a power of two.
+fn share_of(own: u32, shares: u32) -> u32 {
+    let period = select((1u << shares) - 1u, 0xffffffffu, shares == 32u);
+    return (0xffffffffu / period) << own;
+}
+
 // The second look at an output of this part of a transform that is doubted. A few of the largest taps may show that
 // its window is loud enough; where they do not, it is summed up directly.
 fn look_again(block: Block, judge: Judge, y: u32, x: u32, transform: u32, part: u32, shows: bool) {

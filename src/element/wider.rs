@@ -6,7 +6,7 @@ use num_complex::Complex;
 use super::Element;
 use super::number::Number;
 use crate::error::Result;
-use crate::simd::vectorized;
+use crate::simd::{Rounded, vectorized};
 use crate::util::memory;
 
 /// A type that holds all values of `A`.
@@ -88,12 +88,6 @@ macro_rules! doubles {
 }
 
 doubles!(f32 => f64, Complex<f32> => Complex<f64>);
-
-/// A number that is rounded where integers are stored.
-pub(crate) trait Rounded<L>: Copy {
-    /// The nearest level, as [`Wider::round_all`] has it.
-    fn rounded(self) -> L;
-}
 
 /// Integers that come of sums: rounded to the nearest one (ties to even) and saturated; a NaN becomes 0.
 macro_rules! levels {

@@ -13,10 +13,7 @@ use crate::gpu::butterflies::Code;
 use crate::gpu::registers::Layout;
 use crate::plan::gpu::launch::{MAX_RANK, QUAD, Variant};
 use crate::plan::gpu::stored::Stored;
-use crate::plan::gpu::transform::{Block, BlockPass, Transform};
-
-/// Largest taps that are looked at before an output that could not be trusted is summed up again.
-pub(super) const PROBES: usize = 64;
+use crate::plan::gpu::transform::{Block, BlockPass, PROBES, Transform};
 
 /// Invocations that sum up the levels of all others.
 const FOLDED: u32 = 16;

@@ -19,15 +19,13 @@ use crate::error::Result;
 use crate::gpu::buffers::Role;
 use crate::gpu::context::Context;
 use crate::gpu::end::{End, Span};
-use crate::gpu::fft::{
-    PROBES, Sections, multiplies, numbers_of_quad, sums, table_quads, tables, writes,
-};
+use crate::gpu::fft::{Sections, multiplies, numbers_of_quad, sums, table_quads, tables, writes};
 use crate::gpu::params::{Params, Starts};
 use crate::gpu::passes::SLOWEST;
 use crate::gpu::recorded::Bindings;
 use crate::gpu::registers::{Layout, scattered};
 use crate::plan::gpu::launch::{Launch, QUAD};
-use crate::plan::gpu::transform::{Block, BlockPass, Transform};
+use crate::plan::gpu::transform::{Block, BlockPass, PROBES, Transform};
 use crate::problem::geometry::{Axis, Geometry};
 use crate::util::memory;
 

@@ -10,10 +10,9 @@
 
 use fearless_simd::{Simd, prelude::*, u8x16};
 
-use crate::element::wider::Rounded;
 use crate::simd::flat::{self, FlatJob};
 use crate::simd::tile::{has_many_registers, vector_bytes};
-use crate::simd::{InstructionSet, Lanes};
+use crate::simd::{InstructionSet, Lanes, Rounded};
 
 /// Numbers whose samples are added before they are multiplied.
 pub(crate) trait Folding: Lanes + From<u8> + Rounded<u8> {

@@ -245,6 +245,12 @@ lanes! {
     i64: i64s, false, |sum, tap, x| sum + x * tap;
 }
 
+/// A number that is rounded where integers are stored.
+pub(crate) trait Rounded<L>: Copy {
+    /// The nearest level: ties go to even ones, what is beyond them to the last, and what is no number to 0.
+    fn rounded(self) -> L;
+}
+
 /// Does a job for symmetric taps on this machine.
 fn apart<A: Folding>(instructions: InstructionSet, job: ApartJob<'_, A>) {
     with_instructions!(instructions, simd => apart::run(simd, job));

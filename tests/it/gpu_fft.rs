@@ -282,6 +282,21 @@ fn loud_spectra_of_complex_kernels_drown_nothing() {
     many_small_taps(|z: Complex<f32>| Complex::new(z.re.abs(), z.im.abs()));
 }
 
+/// Invocations whose outputs are all doubted, under more taps than software adapters have rounds for in one.
+#[test]
+fn doubts_of_whole_blocks_are_summed_to_the_end() {
+    let Some(convolver) = gpu() else { return };
+    let mut random = Random::new(47);
+    for taps in [[63, 63], [70, 75]] {
+        let (mut x, k) = (random.array::<f32>(&[110, 120]), random.array::<f32>(&taps));
+        x[[50, 60]] = f32::NAN;
+        x[[3, 4]] = f32::INFINITY;
+        let subject = Subject::new(x, k, with!(Options::default(), mode: Mode::Full));
+        let filter = subject.filter(convolver, GPU_FFT).expect("admissible");
+        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{taps:?}: {error}"));
+    }
+}
+
 /// A result that has become infinite is no more right for being large.
 #[test]
 fn samples_at_the_end_of_the_type_stay_what_they_are() {

@@ -415,13 +415,22 @@ impl Code<'_> {
     /// Looks again at the outputs of the pass before: in the same registers of the same invocations.
     fn again(&mut self) {
         let is_whole = self.transform.block.is_whole();
-        let group = if is_whole { "0u" } else { "group.x" };
-        match is_whole {
-            true => self.start_whole(),
-            false => self.start_rows(),
+        // Several workgroups may share what one has left.
+        self.line("let shares = params.stage_rows;");
+        if is_whole {
+            self.line("let index = group.y * groups.x + group.x;");
+            self.line("let transform = index / shares;");
+            self.line("if transform >= transform_count() { return; }");
+            self.line("let own = index % shares;");
+            self.line("let left = doubts_of(transform, 0u);");
+        } else {
+            let rows = self.transform.block.rows_of_group();
+            self.line("let transform = group.y;");
+            self.line(&format!("let row = group.x / shares * {rows}u;"));
+            self.line("let own = group.x % shares;");
+            self.line("let left = doubts_of(transform, group.x / shares);");
         }
-        self.line(&format!("let left = doubts_of(transform, {group});"));
-        self.line("var doubts = between[left + 2u + t].x;");
+        self.line("var doubts = between[left + 2u + t].x & share_of(own, shares);");
         self.line("if doubts == 0u { return; }");
         self.line("let overflowed = between[left + 2u + t].y;");
         self.line("let squares = bitcast<vec2<f32>>(between[left + 1u]);");

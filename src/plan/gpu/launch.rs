@@ -130,7 +130,8 @@ pub struct Launch {
     /// Taps per chunk along the outer and the inner axis: the input under one chunk is staged at a
     /// time. In [`Shader::Fft`] outputs of a block along them, in positions.
     pub chunk: [usize; 2],
-    /// Rows of input that are staged at a time.
+    /// Rows of input that are staged at a time. In [`BlockPass::Again`] workgroups that share what one of the pass
+    /// before it has left.
     pub stage_rows: usize,
     /// Tiles along the batch, the outer and the inner axis.
     pub tiles: [usize; 3],

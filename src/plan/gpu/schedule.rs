@@ -9,6 +9,7 @@ use crate::plan::gpu::launch::{Launch, Shader, Types};
 use crate::plan::gpu::parts;
 use crate::plan::gpu::parts::Part;
 use crate::plan::gpu::stored::Stored;
+use crate::plan::gpu::tiling::MOST_ROUNDS;
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::plan::passes::{Pass, around};
 use crate::problem::geometry::{Axis, Geometry};
@@ -116,10 +117,6 @@ pub enum Place {
 
 /// A pooled buffer may be larger than what is in it by a quarter.
 const POOLED: f64 = 1.25;
-
-/// Rounds after which Mesa's software drivers end all loops of a shader, without a word (65,535 of them,
-/// `LP_MAX_TGSI_LOOP_ITERATIONS`), less those of loops beside the one over taps.
-pub(super) const MOST_ROUNDS: usize = 60_000;
 
 impl Schedule {
     /// The direct method.

@@ -2,13 +2,13 @@
 //! geometry and the adapter's limits alone.
 
 use crate::element::DType;
-use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::launch::{
     LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, packed, tap_quads,
 };
 #[cfg(feature = "gpu")]
 use crate::plan::gpu::stored::Texels;
-use crate::plan::gpu::transform::{Block, BlockPass, Transform};
+use crate::plan::gpu::transform::{Block, BlockPass, PROBES, REGISTERS, Transform};
 use crate::problem::geometry::{Axis, Geometry};
 
 /// Outputs of an invocation in [`Shader::DirectStrided`].
@@ -36,6 +36,32 @@ const UNROLLED: usize = 16;
 
 /// Elements of the bindings' indices: positions are signed 32-bit numbers.
 const MOST_ELEMENTS: usize = 1 << 30;
+
+/// Rounds after which Mesa's software drivers end all loops of a shader, without a word (65,535 of them,
+/// `LP_MAX_TGSI_LOOP_ITERATIONS`), less those of loops beside the one over taps.
+pub(super) const MOST_ROUNDS: usize = 60_000;
+
+/// Outputs that an invocation of a transform holds.
+fn held(accumulator: DType) -> usize {
+    packed(accumulator) << REGISTERS
+}
+
+/// Rounds of loops that an output takes that is doubted.
+fn rounds_of_doubt(geometry: &Geometry) -> usize {
+    let (taps, inner) = (geometry.taps(), geometry.axes.last().map_or(1, |axis| axis.taps));
+    PROBES + taps + taps / inner
+}
+
+/// Workgroups that share what one doubts, a power of two: so many that no invocation goes through loops more often
+/// than software lets it, though all of its outputs are doubted.
+fn shares(accumulator: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> usize {
+    let held = held(accumulator);
+    let fit = match gpu.kind {
+        GpuKind::Software => MOST_ROUNDS / rounds_of_doubt(geometry),
+        _ => held,
+    };
+    held >> fit.clamp(1, held).ilog2()
+}
 
 impl Launch {
     /// The direct method for a geometry, or why there is no launch.
@@ -120,12 +146,19 @@ impl Launch {
         };
         let mut launch = Self { variant, tile, chunk: tile, stage_rows: 0, tiles, groups: [1, 1] };
         let transforms = launch.transforms();
+        let shares = match pass {
+            BlockPass::Again => shares(types.accumulator, geometry, gpu),
+            _ => 1,
+        };
+        launch.stage_rows = shares;
         let of_a_block = |groups: usize| {
             let most = gpu.max_groups as usize;
             (groups <= most && transforms <= most).then_some([groups as u32, transforms as u32])
         };
         let dispatched = match pass {
-            BlockPass::Whole | BlockPass::Again if block.is_whole() => groups(transforms, gpu),
+            BlockPass::Whole | BlockPass::Again if block.is_whole() => {
+                groups(transforms * shares, gpu)
+            }
             BlockPass::Look | BlockPass::Rows => of_a_block(block.row_groups()),
             BlockPass::Columns => of_a_block(block.column_groups()),
             BlockPass::KernelRows | BlockPass::KernelColumns => {
@@ -133,7 +166,7 @@ impl Launch {
             }
             BlockPass::Whole | BlockPass::Back | BlockPass::Again => {
                 let rows = (tile[0] - 1) * outer.stride + 1;
-                of_a_block(rows.div_ceil(block.rows_of_group()))
+                of_a_block(rows.div_ceil(block.rows_of_group()) * shares)
             }
         };
         launch.groups = dispatched.ok_or_else(|| {
@@ -218,8 +251,10 @@ impl Launch {
             }
             // Rows and columns are code without loops over them, or short.
             Shader::Separable2d | Shader::Convert | Shader::Resample(_) => 0,
-            // What transforms cannot be trusted with is summed.
-            Shader::Fft(Transform { pass: BlockPass::Again, .. }) => taps,
+            // What transforms cannot be trusted with is summed, which may be all that an invocation holds.
+            Shader::Fft(Transform { pass: BlockPass::Again, .. }) => {
+                held(self.variant.types.accumulator) / self.stage_rows * rounds_of_doubt(geometry)
+            }
             Shader::Fft(_) => 0,
             Shader::DirectStrided | Shader::DirectNd | Shader::DirectTexels => taps,
         }

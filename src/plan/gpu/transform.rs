@@ -6,6 +6,9 @@ use crate::problem::geometry::Axis;
 /// Log2 of the complex numbers that an invocation holds. More lose (benches/results/gpu_fft.md).
 pub(crate) const REGISTERS: u32 = 4;
 
+/// Largest taps that are looked at before an output that is doubted is summed up.
+pub(crate) const PROBES: usize = 64;
+
 /// Log2 of the complex numbers of the largest workgroup: more lose, and these fit WebGPU's default limits.
 const MOST_VALUES: u32 = 12;
 

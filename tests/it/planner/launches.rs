@@ -221,7 +221,8 @@ fn transforms_keep_within_limits() {
                         BlockPass::Look | BlockPass::Rows => rows(1 << block.bits[0]),
                         BlockPass::Columns => samples / values,
                         BlockPass::Back | BlockPass::Again => {
-                            rows((launch.tile[0] - 1) * outer.stride + 1)
+                            let rows = rows((launch.tile[0] - 1) * outer.stride + 1);
+                            rows * launch.stage_rows
                         }
                         other => panic!("{other:?}"),
                     };
