@@ -129,7 +129,7 @@ fn differences(before: &Record, after: &Record) -> Vec<String> {
 }
 
 /// Slower or faster is what differs by more than both spreads.
-fn verdict(before: &Way, after: &Way) -> Verdict {
+pub fn verdict(before: &Way, after: &Way) -> Verdict {
     let spread = |way: &Way| (way.low.or(way.median), way.high.or(way.median));
     let ((before_low, before_high), (after_low, after_high)) = (spread(before), spread(after));
     if after_low > before_high {
