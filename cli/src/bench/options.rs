@@ -16,10 +16,11 @@ and the multiply-adds take on this machine, measured in the same run; of an FFT 
 copy alone, and data that has zeros may need less. Results are compared before they are timed: a wrong one is not
 timed, and the status is 1.
 
-A file of --compare, --from or --peers is what --json or benches/peers has written. In --compare a
-way is slower where the 10th percentile of its second file lies above the 90th of the first, and
-with --fail-over PERCENT the status is 1 where its median is higher by more than that too, where a
-way that had times has none any more, where a result has become wrong, or where no case is in both.
+A file of --compare, --from or --peers is what --json or benches/peers has written; - is standard
+input. In --compare a way is slower where the 10th percentile of its second file lies above the 90th
+of the first, and with --fail-over PERCENT the status is 1 where its median is higher by more than
+that too, where a way that had times has none any more, where a result has become wrong, or where no
+case is in both.
 
 Examples:
   convolve bench --quick

@@ -238,7 +238,7 @@ mod tests {
             "25 %",
             "WRONG: off",
             "cpu separable (3 x): the kernel is no outer product",
-            "worst 25 % (c)",
+            "worst 25 % (a)",
         ] {
             assert!(in_words(&text).contains(&in_words(words)), "{words} is missing in\n{text}");
         }
