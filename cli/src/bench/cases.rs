@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::options::Bench;
 use crate::dtype::DType;
 use crate::meaning::Shape;
+use crate::{report, with_dtype};
 
 /// Samples, and the kernels that filter them.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +169,7 @@ pub fn cases(args: &Bench) -> Result<Vec<Set>> {
                 ensure!(
                     !shape.contains(&0),
                     "--shape {}: expected lengths of at least 1",
-                    lengths(shape).replace(' ', "")
+                    as_an_option(shape)
                 );
             }
             let dtypes = if args.dtypes.is_empty() { &[DType::F32][..] } else { &args.dtypes };
@@ -185,9 +186,14 @@ pub fn cases(args: &Bench) -> Result<Vec<Set>> {
         let ranks: Vec<usize> = samples.iter().map(|set| set.samples.rank()).collect();
         for Shape(shape) in &args.kernel_shapes {
             ensure!(
-                ranks.contains(&shape.len()) && !shape.contains(&0),
+                !shape.contains(&0),
+                "--kernel-shape {}: expected lengths of at least 1",
+                as_an_option(shape)
+            );
+            ensure!(
+                ranks.contains(&shape.len()),
                 "--kernel-shape {}: expected as many lengths as what is filtered has axes, {}",
-                lengths(shape).replace(' ', ""),
+                as_an_option(shape),
                 ranks[0]
             );
         }
@@ -201,9 +207,74 @@ pub fn cases(args: &Bench) -> Result<Vec<Set>> {
         for set in &mut samples {
             set.kernels = of_these(set.samples.rank());
         }
+        let left = unfiltered(args, &samples);
+        ensure!(
+            left.is_empty(),
+            "{}: expected a --kernel-shape with as many lengths as this has axes",
+            report::names(left.into_iter())
+        );
         samples.retain(|set| !set.kernels.is_empty());
     }
-    Ok(each_once(samples))
+    let sets = each_once(samples);
+    sets.iter().try_for_each(fits)?;
+    Ok(sets)
+}
+
+/// What was asked for and no kernel fits. Of the usual cases those are measured that a kernel fits.
+fn unfiltered(args: &Bench, sets: &[Set]) -> Vec<String> {
+    let name = |set: &Set| match &set.samples {
+        Samples::File(path) => Some(format!("--picture {}", path.display())),
+        Samples::Array { shape, .. } if !args.shapes.is_empty() => {
+            Some(format!("--shape {}", as_an_option(shape)))
+        }
+        _ => None,
+    };
+    let mut names: Vec<String> =
+        sets.iter().filter(|set| set.kernels.is_empty()).filter_map(name).collect();
+    names.dedup();
+    names
+}
+
+/// The most bytes of samples: what is measured needs several times as many.
+const MOST_BYTES: usize = 1 << 34;
+/// The most taps of a kernel.
+const MOST_TAPS: usize = 1 << 26;
+/// The samples, a result, one that it is compared with, and what a way works with.
+const TIMES: usize = 4;
+
+/// An error where there is no memory for this, before anything is made.
+fn fits(set: &Set) -> Result<()> {
+    if let Samples::Array { dtype, shape, .. } = &set.samples {
+        let name = || format!("--shape {}", as_an_option(shape));
+        let bytes = product(shape).and_then(|len| len.checked_mul(with_dtype!(*dtype, size_of())));
+        let bytes = bytes.filter(|&bytes| bytes <= MOST_BYTES).with_context(|| {
+            format!("{}: expected at most {} GiB of samples", name(), MOST_BYTES >> 30)
+        })?;
+        memory(TIMES * bytes).with_context(name)?;
+    }
+    for kernel in &set.kernels {
+        let name = || format!("--kernel-shape {}", as_an_option(&kernel.shape));
+        let taps = product(&kernel.shape).filter(|&taps| taps <= MOST_TAPS);
+        let taps =
+            taps.with_context(|| format!("{}: expected at most {MOST_TAPS} taps", name()))?;
+        memory(TIMES * taps * size_of::<f64>()).with_context(name)?;
+    }
+    Ok(())
+}
+
+fn product(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n))
+}
+
+/// Whether the system would give so many bytes; none of them is touched.
+fn memory(bytes: usize) -> Result<()> {
+    let reserved = Vec::<u8>::new().try_reserve_exact(bytes);
+    reserved.ok().with_context(|| format!("no memory for {bytes} bytes"))
+}
+
+/// `1080x1920`.
+fn as_an_option(shape: &[usize]) -> String {
+    lengths(shape).replace(' ', "")
 }
 
 /// Drops what is asked for twice, and kernels along one axis of which the other kind is there.
@@ -312,5 +383,47 @@ mod tests {
         };
         let error = cases(&args).unwrap_err().to_string();
         assert!(error.contains("--kernel-shape 3x3") && error.ends_with("axes, 1"), "{error}");
+    }
+    fn refusal(shapes: &[&[usize]], kernels: &[&[usize]], picture: Option<&str>) -> String {
+        let of = |all: &[&[usize]]| all.iter().map(|lengths| shape(lengths)).collect();
+        let args = Bench {
+            shapes: of(shapes),
+            kernel_shapes: of(kernels),
+            picture: picture.map(Into::into),
+            ..Bench::default()
+        };
+        format!("{:#}", cases(&args).unwrap_err())
+    }
+
+    #[test]
+    fn what_no_kernel_fits_is_named() {
+        let error = refusal(&[&[5, 5, 5], &[6, 6], &[7]], &[&[3, 3]], None);
+        assert!(
+            error.starts_with("--shape 5x5x5, --shape 7: expected a --kernel-shape"),
+            "{error}"
+        );
+        for shapes in [&[&[9][..]][..], &[]] {
+            let error = refusal(shapes, &[&[3]], Some("one.png"));
+            assert!(error.starts_with("--picture one.png: expected a --kernel-shape"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_memory_does_not_hold_is_refused() {
+        const HUGE: usize = 9_999_999_999;
+        for shapes in [[&[64, 64][..], &[99_999_999_999, 9]], [&[HUGE, HUGE], &[64, 64]]] {
+            let error = refusal(&shapes, &[], None);
+            assert!(
+                error.starts_with("--shape 9999") && error.contains("at most 16 GiB"),
+                "{error}"
+            );
+        }
+        for kernel in [[99_999, 99_999], [HUGE, HUGE]] {
+            let error = refusal(&[&[64, 64]], &[&kernel], None);
+            assert!(error.starts_with("--kernel-shape 9999"), "{error}");
+            assert!(error.contains("at most 67108864 taps"), "{error}");
+        }
+        let error = refusal(&[&[9, 9]], &[&[0, 3]], None);
+        assert_eq!(error, "--kernel-shape 0x3: expected lengths of at least 1");
     }
 }

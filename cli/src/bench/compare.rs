@@ -40,6 +40,10 @@ pub struct Comparison<'r> {
     pairs: Vec<Pair<'r>>,
     /// What the second has no times of, or the first.
     missing: [Vec<String>; 2],
+    /// What the first has times of and the second has none of, unless its result is wrong there.
+    lost: Vec<String>,
+    /// Cases that both have.
+    common: usize,
     /// Results that are wrong in the second, and were not in the first.
     wrong: Vec<String>,
     /// Free choices that are others.
@@ -71,13 +75,20 @@ pub fn compared<'r>(before: &'r Record, after: &'r Record) -> Comparison<'r> {
     for case in &before.cases {
         match after.cases.iter().find(|other| is_same(case, other)) {
             Some(other) => comparison.ways(case, other),
-            None => comparison.missing[0].push(case.name.clone()),
+            None => {
+                comparison.missing[0].push(case.name.clone());
+                if case.ways.iter().any(|way| way.median.is_some()) {
+                    comparison.lost.push(case.name.clone());
+                }
+            }
         }
     }
     for case in &after.cases {
-        if !before.cases.iter().any(|other| is_same(case, other)) {
+        let partner = before.cases.iter().find(|other| is_same(case, other));
+        if partner.is_none() {
             comparison.missing[1].push(case.name.clone());
         }
+        comparison.wrong(partner, case);
     }
     comparison
 }
@@ -118,7 +129,7 @@ fn differences(before: &Record, after: &Record) -> Vec<String> {
 }
 
 /// Slower or faster is what differs by more than both spreads.
-fn verdict(before: &Way, after: &Way) -> Verdict {
+pub fn verdict(before: &Way, after: &Way) -> Verdict {
     let spread = |way: &Way| (way.low.or(way.median), way.high.or(way.median));
     let ((before_low, before_high), (after_low, after_high)) = (spread(before), spread(after));
     if after_low > before_high {
@@ -130,17 +141,19 @@ fn verdict(before: &Way, after: &Way) -> Verdict {
     }
 }
 
+/// The same way in another case.
+fn partner<'c>(case: &'c Case, way: &Way) -> Option<&'c Way> {
+    let is_same =
+        |a: &Way, b: &Way| (&a.library, &a.device, &a.name) == (&b.library, &b.device, &b.name);
+    case.ways.iter().find(|other| is_same(way, other))
+}
+
 impl<'r> Comparison<'r> {
     fn ways(&mut self, before: &'r Case, after: &'r Case) {
-        let is_same =
-            |a: &Way, b: &Way| (&a.library, &a.device, &a.name) == (&b.library, &b.device, &b.name);
+        self.common += 1;
         for way in &before.ways {
             let label = way.label();
-            let other = after.ways.iter().find(|other| is_same(way, other));
-            if let Some(other) = other.filter(|other| other.wrong && !way.wrong) {
-                let reason = other.left_out.as_deref().unwrap_or_default();
-                self.wrong.push(format!("{}: {label}: {reason}", before.name));
-            }
+            let other = partner(after, way);
             match (way.median, other.and_then(|other| Some((other, other.median?)))) {
                 (Some(median), Some((other, later))) => self.pairs.push(Pair {
                     case: &before.name,
@@ -150,12 +163,20 @@ impl<'r> Comparison<'r> {
                     ratio: later / median,
                     verdict: verdict(way, other),
                 }),
-                (Some(_), None) => self.missing[0].push(format!("{}: {label}", before.name)),
+                (Some(_), None) => {
+                    let reason = other.and_then(|other| other.left_out.as_ref());
+                    let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+                    let name = format!("{}: {label}{reason}", before.name);
+                    if !other.is_some_and(|other| other.wrong) {
+                        self.lost.push(name.clone());
+                    }
+                    self.missing[0].push(name);
+                }
                 _ => {}
             }
         }
         for way in after.ways.iter().filter(|way| way.median.is_some()) {
-            let other = before.ways.iter().find(|other| is_same(way, other));
+            let other = partner(before, way);
             if other.is_none_or(|other| other.median.is_none()) {
                 self.missing[1].push(format!("{}: {}", after.name, way.label()));
             }
@@ -169,6 +190,17 @@ impl<'r> Comparison<'r> {
             let [a, b] = [a, b].map(words);
             if a != b {
                 self.choices.push(format!("{}: {a} -> {b}", before.name));
+            }
+        }
+    }
+
+    /// Whatever is wrong after, unless it was before.
+    fn wrong(&mut self, before: Option<&Case>, after: &Case) {
+        for way in after.ways.iter().filter(|way| way.wrong) {
+            let earlier = before.and_then(|before| partner(before, way));
+            if earlier.is_none_or(|earlier| !earlier.wrong) {
+                let reason = way.left_out.as_deref().unwrap_or("no reason given");
+                self.wrong.push(format!("{}: {}: {reason}", after.name, way.label()));
             }
         }
     }
@@ -202,7 +234,8 @@ impl<'r> Comparison<'r> {
         lines
     }
 
-    /// What has become slower by more than so many percent, or wrong.
+    /// What has become slower by more than so many percent, or wrong, or has no times any more; and
+    /// whether there was nothing to compare.
     fn failure(&self, percent: f64) -> Option<String> {
         let slower =
             |pair: &&Pair| pair.verdict == Verdict::Slower && pair.ratio > 1.0 + percent / 100.0;
@@ -214,6 +247,12 @@ impl<'r> Comparison<'r> {
         if !slower.is_empty() {
             let names = report::names(slower.into_iter());
             words.push(format!("slower by more than {percent} %: {names}"));
+        }
+        if self.common == 0 {
+            words.push("no case is in both files".into());
+        } else if !self.lost.is_empty() {
+            let names = report::names(self.lost.iter().cloned());
+            words.push(format!("timed before and not after: {names}"));
         }
         if !self.wrong.is_empty() {
             words.push(format!("wrong: {}", report::names(self.wrong.iter().cloned())));
@@ -241,9 +280,15 @@ impl Pair<'_> {
     }
 }
 
-/// `+12 %`.
+/// `+12 %`, and of small changes decimals too.
 fn change(ratio: f64) -> String {
-    format!("{:+.0} %", 100.0 * (ratio - 1.0))
+    let percent = 100.0 * (ratio - 1.0);
+    let decimals = match percent.abs() {
+        p if p >= 9.95 => 0,
+        p if p >= 0.995 => 1,
+        _ => 2,
+    };
+    format!("{percent:+.decimals$} %")
 }
 
 #[cfg(test)]
@@ -294,7 +339,12 @@ mod tests {
         after.machine.cpu = "Another".into();
         after.versions.insert("rustc".into(), "1.90".into());
         let comparison = compared(&before, &after);
-        assert_eq!(comparison.missing[0], ["both: cpu fft", "old"]);
+        assert_eq!(comparison.missing[0], ["both: cpu fft: too long", "old"]);
+        // Nothing of the case that is gone had times.
+        assert_eq!(
+            comparison.failure(100.0).unwrap(),
+            "timed before and not after: both: cpu fft: too long"
+        );
         assert_eq!(comparison.missing[1], ["both: gpu fft", "new"]);
         assert_eq!(comparison.differ, ["cpu: A processor -> Another", "rustc: none -> 1.90"]);
     }
@@ -316,5 +366,38 @@ mod tests {
         let comparison = compared(&before, &after);
         assert_eq!(comparison.choices, ["a: cpu fft -> cpu direct"]);
         assert_eq!(comparison.failure(100.0).unwrap(), "wrong: a: cpu fft: off");
+    }
+    #[test]
+    fn what_is_gone_or_wrong_without_a_partner_fails() {
+        let before = of(&[("direct", 1.0), ("fft", 1.0)]);
+        let gone = compared(&before, &of(&[("direct", 1.0)])).failure(100.0);
+        assert_eq!(gone.as_deref(), Some("timed before and not after: a: cpu fft"));
+        let mut more = before.clone();
+        more.cases.push(case("b", vec![way("cpu", "fft", 1.0)]));
+        assert_eq!(compared(&before, &more).failure(100.0), None);
+        let gone = compared(&more, &before).failure(100.0);
+        assert_eq!(gone.as_deref(), Some("timed before and not after: b"));
+        let other = record(vec![case("other", vec![])]);
+        let nothing = compared(&before, &other).failure(100.0);
+        assert_eq!(nothing.as_deref(), Some("no case is in both files"));
+        let off = |name: &str| Way {
+            median: None,
+            wrong: true,
+            left_out: Some("off".into()),
+            ..way("gpu", name, 1.0)
+        };
+        let mut wrong = before.clone();
+        wrong.cases[0].ways.push(off("fft"));
+        wrong.cases.push(case("new", vec![off("direct")]));
+        let comparison = compared(&before, &wrong);
+        assert_eq!(comparison.wrong, ["a: gpu fft: off", "new: gpu direct: off"]);
+        assert!(comparison.failure(100.0).unwrap().starts_with("wrong: a: gpu fft: off, new"));
+        assert_eq!(compared(&wrong, &wrong).failure(0.0), None);
+    }
+
+    #[test]
+    fn small_changes_have_decimals() {
+        let changes = [1.001, 1.025, 0.9, 2.0].map(change);
+        assert_eq!(changes, ["+0.10 %", "+2.5 %", "-10 %", "+100 %"]);
     }
 }

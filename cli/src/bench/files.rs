@@ -51,13 +51,15 @@ impl Files {
         Ok(begun)
     }
 
-    /// Puts all of them in their places.
+    /// Puts all of them in their places. Where one fails the others are written; the error is the first
+    /// one's.
     pub fn finish(self, record: &Record, peers: Option<&Record>) -> Result<()> {
-        for (target, mut file, form) in self.files {
+        let finish = |(target, mut file, form): (PathBuf, Unfinished, Form)| {
             form(record, peers, file.writer()).with_context(|| standard::named(&target))?;
-            file.finish()?;
-        }
-        Ok(())
+            file.finish()
+        };
+        let all: Vec<Result<()>> = self.files.into_iter().map(finish).collect();
+        all.into_iter().collect()
     }
 }
 

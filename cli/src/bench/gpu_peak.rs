@@ -26,6 +26,18 @@ impl Times {
     }
 }
 
+/// A device that did not finish what it was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed;
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the device did not finish what was submitted")
+    }
+}
+
+impl std::error::Error for Failed {}
+
 /// Measures what is recorded into a command encoder.
 pub struct Clock {
     device: wgpu::Device,
@@ -59,6 +71,14 @@ impl Clock {
 
     /// Runs what `record` records, and waits for it.
     pub fn time(&self, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Times {
+        self.try_time(record).expect("the device finishes what was submitted")
+    }
+
+    /// The same of a device that may be lost, or hang.
+    pub fn try_time(
+        &self,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<Times, Failed> {
         let start = Instant::now();
         let mut encoder = self.device.create_command_encoder(&Default::default());
         if let Some(queries) = &self.queries {
@@ -70,17 +90,18 @@ impl Clock {
             queries.resolve(&mut encoder);
         }
         let submission = self.queue.submit([encoder.finish()]);
-        self.wait(Some(submission));
+        self.wait(Some(submission))?;
         let wall = start.elapsed();
-        let ticks = self.queries.as_ref().map(|queries| queries.ticks(|| self.wait(None)));
+        let queries = self.queries.as_ref();
+        let ticks = queries.map(|queries| queries.ticks(|| self.wait(None))).transpose()?;
         let period = f64::from(self.queue.get_timestamp_period());
         let device = ticks.map(|ticks| Duration::from_secs_f64(ticks as f64 * period * 1e-9));
-        Times { device, wall }
+        Ok(Times { device, wall })
     }
 
-    fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) {
+    fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<(), Failed> {
         let wait = wgpu::PollType::Wait { submission_index, timeout: Some(PATIENCE) };
-        self.device.poll(wait).expect("the device finishes what was submitted");
+        self.device.poll(wait).map(drop).map_err(|_| Failed)
     }
 }
 
@@ -124,15 +145,15 @@ impl Queries {
     }
 
     /// From one point to the other, in the device's ticks.
-    fn ticks(&self, wait: impl FnOnce()) -> u64 {
+    fn ticks(&self, wait: impl FnOnce() -> Result<(), Failed>) -> Result<u64, Failed> {
         self.readable.map_async(wgpu::MapMode::Read, .., |_| {});
-        wait();
-        let bytes = self.readable.get_mapped_range(..).expect("the buffer is mapped");
+        wait()?;
+        let bytes = self.readable.get_mapped_range(..).map_err(|_| Failed)?;
         let mut points = [0u64; POINTS as usize];
         bytemuck::cast_slice_mut(&mut points).copy_from_slice(&bytes);
         drop(bytes);
         self.readable.unmap();
-        points[1].saturating_sub(points[0])
+        Ok(points[1].saturating_sub(points[0]))
     }
 }
 

@@ -1,13 +1,16 @@
 //! What this machine can do at most, measured in the same run.
 
+use std::convert::Infallible;
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use convolve::plan::GpuKind;
 use convolve::{DType, GpuDevice, wgpu};
 
-use super::gpu_peak::{self, Clock, Times};
+use super::gpu_peak::{self, Clock, Failed};
 use super::peak;
 use super::record::Limit;
 
@@ -32,7 +35,7 @@ impl Limits {
         limits.multiply_adds(seconds);
         limits.memory(seconds)?;
         if let Some(gpu) = gpu {
-            limits.on_gpu(gpu, seconds);
+            limits.on_gpu_if_it_works(gpu, seconds);
         }
         Ok(limits)
     }
@@ -110,7 +113,26 @@ impl Limits {
         Ok(())
     }
 
-    fn on_gpu(&mut self, gpu: &GpuDevice, seconds: f64) {
+    /// None where the GPU fails: its ways say why.
+    fn on_gpu_if_it_works(&mut self, gpu: &GpuDevice, seconds: f64) {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let mut limits = Self::default();
+        // Without them wgpu panics where there is no memory for a buffer.
+        let device = gpu.device();
+        let scopes =
+            [Validation, OutOfMemory, Internal].map(|filter| device.push_error_scope(filter));
+        let mut works = limits.on_gpu(gpu, seconds).is_ok();
+        // The last one first, and each: what is found is known as soon as it happens.
+        for scope in scopes.into_iter().rev() {
+            let found = pin!(scope.pop()).poll(&mut task::Context::from_waker(Waker::noop()));
+            works &= matches!(found, Poll::Ready(None));
+        }
+        if works {
+            self.0.append(&mut limits.0);
+        }
+    }
+
+    fn on_gpu(&mut self, gpu: &GpuDevice, seconds: f64) -> Result<()> {
         let capabilities = gpu.capabilities();
         let most = match capabilities.kind {
             GpuKind::Software => COPIED_BY_SOFTWARE,
@@ -131,38 +153,40 @@ impl Limits {
         let [source, target] = [buffer(own), buffer(own)];
         let written = buffer(Usage::MAP_WRITE | Usage::COPY_SRC);
         let read = buffer(Usage::MAP_READ | Usage::COPY_DST);
-        let time = |record: &dyn Fn(&mut wgpu::CommandEncoder)| {
+        let time = |record: &dyn Fn(&mut wgpu::CommandEncoder)| -> Result<f64, Failed> {
             // The first one makes memory ready.
-            clock.time(record);
-            shortest(seconds, || clock.time(record).best())
+            clock.try_time(record)?;
+            try_shortest(seconds, || Ok(clock.try_time(record)?.best()))
         };
-        let moved = |from: &wgpu::Buffer, to: &wgpu::Buffer| {
+        let moved = |from: &wgpu::Buffer, to: &wgpu::Buffer| -> Result<f64> {
             let took = time(&|encoder: &mut wgpu::CommandEncoder| {
                 encoder.copy_buffer_to_buffer(from, 0, to, 0, Some(bytes))
             });
-            bytes as f64 / took
+            Ok(bytes as f64 / took?)
         };
-        self.add("upload", GPU, BYTES, moved(&written, &source));
-        self.add("download", GPU, BYTES, moved(&source, &read));
+        self.add("upload", GPU, BYTES, moved(&written, &source)?);
+        self.add("download", GPU, BYTES, moved(&source, &read)?);
         let copy = gpu_peak::copy(gpu, &source, &target, bytes);
-        let took = time(&|encoder: &mut wgpu::CommandEncoder| copy.record(encoder));
+        let took = time(&|encoder: &mut wgpu::CommandEncoder| copy.record(encoder))?;
         self.add("copy", GPU, BYTES, 2.0 * bytes as f64 / took);
-        self.add("multiply-adds f32", GPU, EACH, gpu_multiply_adds(gpu, &clock, seconds));
+        self.add("multiply-adds f32", GPU, EACH, gpu_multiply_adds(gpu, &clock, seconds)?);
+        Ok(())
     }
 }
 
 /// In workgroups enough to fill the device.
-fn gpu_multiply_adds(gpu: &GpuDevice, clock: &Clock, seconds: f64) -> f64 {
+fn gpu_multiply_adds(gpu: &GpuDevice, clock: &Clock, seconds: f64) -> Result<f64> {
     const LONG: Duration = Duration::from_millis(2);
     const MOST: u32 = 1 << 14;
     let mut groups = 64;
     loop {
         let (work, count) = gpu_peak::multiply_adds(gpu, groups);
-        let run = || clock.time(|encoder| work.record(encoder));
-        run();
-        let once: Times = run();
-        if once.best() >= LONG || groups >= MOST {
-            return count as f64 / shortest(seconds, || run().best());
+        let run = || -> Result<Duration, Failed> {
+            Ok(clock.try_time(|encoder| work.record(encoder))?.best())
+        };
+        run()?;
+        if run()? >= LONG || groups >= MOST {
+            return Ok(count as f64 / try_shortest(seconds, run)?);
         }
         groups *= 4;
     }
@@ -170,26 +194,27 @@ fn gpu_multiply_adds(gpu: &GpuDevice, clock: &Clock, seconds: f64) -> f64 {
 
 /// Seconds of the shortest run, of as many as there is time for.
 fn shortest(seconds: f64, mut run: impl FnMut() -> Duration) -> f64 {
-    let start = Instant::now();
-    let mut best = run();
-    while start.elapsed().as_secs_f64() < seconds {
-        best = best.min(run());
-    }
-    best.as_secs_f64().max(1e-9)
+    let Ok(best) = try_shortest(seconds, || Ok::<_, Infallible>(run()));
+    best
 }
 
-/// Seconds of a copy of so many bytes, on all threads: the median of its runs.
+fn try_shortest<E>(seconds: f64, mut run: impl FnMut() -> Result<Duration, E>) -> Result<f64, E> {
+    let start = Instant::now();
+    let mut best = run()?;
+    while start.elapsed().as_secs_f64() < seconds {
+        best = best.min(run()?);
+    }
+    Ok(best.as_secs_f64().max(1e-9))
+}
+
+/// Seconds of the shortest copy of so many bytes, on all threads.
 pub fn copy_of(len: usize) -> Result<f64> {
-    const SECONDS: f64 = 0.01;
+    const SECONDS: f64 = 0.05;
     let source = bytes(len)?;
     let mut target = bytes(len)?;
-    let start = Instant::now();
-    let mut runs = Vec::new();
-    while runs.len() < 3 || start.elapsed().as_secs_f64() < SECONDS {
-        runs.push(copy(&source, &mut target).as_secs_f64());
-    }
-    runs.sort_by(f64::total_cmp);
-    Ok(runs[runs.len() / 2].max(1e-9))
+    // The first one makes memory ready.
+    copy(&source, &mut target);
+    Ok(shortest(SECONDS, || copy(&source, &mut target)))
 }
 
 /// Each thread a part of it; one alone what others take longer to wake up for.

@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
 use convolve::plan::Plan;
 use convolve::{Check, Convolver, Device, Error, Method};
 
-use super::limits::{self, Limits};
+use super::limits::Limits;
 use super::record::{Parts, Way};
 use super::subject::{Subject, Wanted};
 use super::times;
@@ -25,14 +24,6 @@ const CHECKED: usize = 256;
 
 /// A first run that takes so many times what a run is expected to take says nothing of the others.
 const UNLIKE: f64 = 10.0;
-
-/// What came of a case.
-#[derive(Debug)]
-pub struct Measured {
-    /// Seconds of a copy of the input.
-    pub copy: f64,
-    pub ways: Vec<Way>,
-}
 
 /// Why a way has no times.
 struct Out {
@@ -59,15 +50,15 @@ struct Reference<O> {
     bound: f64,
 }
 
-/// Measures all ways of this in so many seconds.
+/// Measures all ways of this in so many seconds, where a copy of the samples takes as long as that.
 pub fn measured<S: Subject>(
     subject: &S,
     convolver: &Convolver,
     limits: &Limits,
+    copy: f64,
     seconds: f64,
-) -> Result<Measured> {
+) -> Vec<Way> {
     let start = Instant::now();
-    let copy = limits::copy_of(subject.bytes())?;
     let share = seconds / WAYS.len() as f64;
     let mut reference = None;
     let (mut ways, mut running) = (Vec::new(), Vec::new());
@@ -93,7 +84,7 @@ pub fn measured<S: Subject>(
             way.chosen = (&way.device, &way.name) == (&taken.0, &taken.1);
         }
     }
-    let Some(Reference { mut output, .. }) = reference else { return Ok(Measured { copy, ways }) };
+    let Some(Reference { mut output, .. }) = reference else { return ways };
     let left = (seconds - start.elapsed().as_secs_f64()).max(0.0);
     let times =
         times::in_turns(running.len(), left, |i| subject.apply_into(&running[i].1, &mut output));
@@ -114,7 +105,7 @@ pub fn measured<S: Subject>(
             Err(error) => leave_out(way, error.into()),
         }
     }
-    Ok(Measured { copy, ways })
+    ways
 }
 
 fn leave_out(way: &mut Way, out: Out) {
@@ -199,7 +190,8 @@ fn limit(plan: &Plan, bytes: f64, copy: f64, limits: &Limits) -> f64 {
     let each = match plan.method() {
         Method::Direct => geometry.taps(),
         Method::Separable => {
-            geometry.axes.iter().map(|axis| axis.taps).sum::<usize>() * plan.kernel.terms.max(1)
+            let taps = geometry.axes.iter().map(|axis| axis.taps).filter(|&taps| taps > 1);
+            taps.sum::<usize>() * plan.kernel.terms.max(1)
         }
         _ => 0,
     };
@@ -242,7 +234,7 @@ mod tests {
     }
 
     fn on_cpu(convolver: &Convolver, subject: &impl Subject) -> Vec<Way> {
-        measured(subject, convolver, &Limits::default(), 1.0).unwrap().ways
+        measured(subject, convolver, &Limits::default(), 1e-6, 1.0)
     }
 
     #[test]

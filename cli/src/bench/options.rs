@@ -12,14 +12,15 @@ Every method on every device is measured in turns, in mode same, from and to hos
 median, the 10th and the 90th percentile of its runs, the first run with planning and a new result,
 and what its plan expected. Of all times only those of one run of the command can be compared. What
 would take too long is left out, and named. The limit is the least time that a copy of the samples
-and the multiply-adds take on this machine, measured in the same run; of an FFT the copy alone, and
-data that has zeros may need less. Results are compared before they are timed: a wrong one is not
+and the multiply-adds take on this machine, measured in the same run; of an FFT and of integers the
+copy alone, and data that has zeros may need less. Results are compared before they are timed: a wrong one is not
 timed, and the status is 1.
 
-A file of --compare, --from or --peers is what --json or benches/peers has written. In --compare a
-way is slower where the 10th percentile of its second file lies above the 90th of the first, and
-with --fail-over PERCENT the status is 1 where its median is higher by more than that too, or where
-a result has become wrong.
+A file of --compare, --from or --peers is what --json or benches/peers has written; - is standard
+input. In --compare a way is slower where the 10th percentile of its second file lies above the 90th
+of the first, and with --fail-over PERCENT the status is 1 where its median is higher by more than
+that too, where a way that had times has none any more, where a result has become wrong, or where no
+case is in both.
 
 Examples:
   convolve bench --quick
@@ -77,7 +78,7 @@ pub struct Bench {
     #[arg(long, value_names = ["BEFORE.json", "AFTER.json"], num_args = 2)]
     #[arg(conflicts_with_all = MEASURING, conflicts_with_all = OUTPUTS, conflicts_with = "from")]
     pub compare: Option<Vec<PathBuf>>,
-    /// Fail where something has become slower by more than this, in percent
+    /// Fail where something has become slower by more than this, in percent, or has no times any more
     #[arg(long, value_name = "PERCENT", value_parser = percent, requires = "compare")]
     pub fail_over: Option<f64>,
 }

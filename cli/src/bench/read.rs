@@ -1,12 +1,15 @@
 //! A record as it is read from a file, which may be any file.
 
+use std::collections::HashSet;
 use std::fs;
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Deserialize;
 
-use super::record::{FORMAT, Record, VERSION};
+use super::record::{Case, FORMAT, Record, VERSION};
+use crate::standard;
 
 /// What a file says of itself, before anything else of it is believed.
 #[derive(Deserialize)]
@@ -19,8 +22,20 @@ struct Head {
 
 /// The record in a file.
 pub fn record(path: &Path) -> Result<Record> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    let bytes = match standard::is_dash(path) {
+        true => from_standard(),
+        false => Ok(fs::read(path)?),
+    };
+    let bytes = bytes.with_context(|| path.display().to_string())?;
     parse(&bytes).with_context(|| path.display().to_string())
+}
+
+fn from_standard() -> Result<Vec<u8>> {
+    let mut input = io::stdin().lock();
+    ensure!(!input.is_terminal(), "standard input is a terminal: expected a file or a pipe");
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn parse(bytes: &[u8]) -> Result<Record> {
@@ -34,20 +49,57 @@ fn parse(bytes: &[u8]) -> Result<Record> {
         head.version
     );
     let record: Record = serde_json::from_slice(bytes).map_err(broken)?;
+    for limit in &record.limits {
+        ensure!(
+            is_number(limit.value),
+            "limit {} of {}: expected a number from 0 up",
+            limit.name,
+            limit.device
+        );
+    }
+    let mut names = HashSet::new();
     for case in &record.cases {
-        for way in &case.ways {
-            let times = [way.median, way.low, way.high, way.first, way.expected, way.limit];
-            let sane = times.into_iter().flatten().all(|time| time.is_finite() && time >= 0.0);
-            ensure!(
-                sane && way.median != Some(0.0),
-                "{}: {} {}: expected times above zero",
-                case.name,
-                way.library,
-                way.name
-            );
-        }
+        sane(case).with_context(|| case.name.clone())?;
+        ensure!(
+            names.insert((&case.set, &case.name)),
+            "{}: expected one case of this name in the set {}",
+            case.name,
+            case.set
+        );
     }
     Ok(record)
+}
+
+/// Nothing takes longer, in seconds.
+const LONGEST: f64 = 1e9;
+
+fn is_number(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
+}
+
+/// An error where numbers of a case cannot be.
+fn sane(case: &Case) -> Result<()> {
+    let is_time = |time: f64| (0.0..=LONGEST).contains(&time);
+    for (name, value) in [("multiply_adds", case.multiply_adds), ("bytes", case.bytes)] {
+        ensure!(is_number(value), "expected {name} from 0 up, got {value}");
+    }
+    ensure!(
+        case.copy.is_none_or(is_time),
+        "expected a copy that takes from 0 to {LONGEST} seconds"
+    );
+    for way in &case.ways {
+        let name = way.label();
+        let parts = way.parts.map(|parts| [parts.upload, parts.compute, parts.download]);
+        let times = [way.median, way.low, way.high, way.first, way.expected, way.limit];
+        let mut times = times.into_iter().flatten().chain(parts.into_iter().flatten());
+        ensure!(
+            times.all(is_time) && way.median != Some(0.0),
+            "{name}: expected times above zero, of at most {LONGEST} seconds"
+        );
+        let spread: Vec<f64> = [way.low, way.median, way.high].into_iter().flatten().collect();
+        ensure!(spread.is_sorted(), "{name}: expected low <= median <= high");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -97,6 +149,9 @@ mod tests {
     fn other_files_are_refused() {
         let good = serde_json::to_string(&record(vec![case("a", vec![way("cpu", "fft", 1.0)])]));
         let good = good.unwrap();
+        let twin = || case("a", vec![way("cpu", "fft", 1.0)]);
+        let twice = serde_json::to_string(&record(vec![twin(), twin()])).unwrap();
+        const PARTS: &str = "\"median\":1.0,\"parts\":{\"upload\":-1,\"compute\":1,\"download\":1}";
         for (text, words) in [
             (String::new(), "expected what `convolve bench --json` writes"),
             ("not JSON".into(), "expected what `convolve bench --json` writes"),
@@ -108,10 +163,17 @@ mod tests {
                 "expected version 1 of the format, got 2",
             ),
             (good.replace("\"cases\"", "\"case\""), "missing field `cases`"),
-            (good.replace("\"median\":1.0", "\"median\":-1.0"), "a: convolve fft: expected times"),
+            (good.replace("\"median\":1.0", "\"median\":-1.0"), "a: cpu fft: expected times"),
+            (good.replace("\"median\":1.0", "\"median\":2e9"), "a: cpu fft: expected times"),
+            (good.replace("\"median\":1.0", "\"median\":3.0"), "low <= median <= high"),
+            (good.replace("\"bytes\":2097152.0", "\"bytes\":-1"), "a: expected bytes from 0 up"),
+            (good.replace("\"copy\":0.0001", "\"copy\":-1"), "a: expected a copy"),
+            (good.replace("\"value\":12500000000.0", "\"value\":-1"), "limit copy of cpu"),
+            (good.replace("\"median\":1.0", PARTS), "a: cpu fft: expected times"),
+            (twice, "a: expected one case of this name in the set bench"),
             (good[..good.len() / 2].into(), "EOF"),
         ] {
-            let error = parse(text.as_bytes()).unwrap_err().to_string();
+            let error = format!("{:#}", parse(text.as_bytes()).unwrap_err());
             assert!(error.contains(words), "{words}: {error}");
         }
     }

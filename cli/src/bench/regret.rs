@@ -1,49 +1,70 @@
 //! What the library's choice costs: how much longer it takes than the fastest of its ways.
 
-use super::record::{Case, Record, Way};
+use super::record::{Case, Way};
 use super::times::percentile;
 
-/// Shares of the fastest way's time that choices take longer, over all cases.
+/// The fastest of these that computes what was asked for.
+pub fn fastest<'w>(ways: impl IntoIterator<Item = &'w Way>) -> Option<&'w Way> {
+    let median = |way: &Way| way.median.filter(|median| median.is_finite() && *median > 0.0);
+    let timed = ways.into_iter().filter(|way| !way.other_kernel);
+    let timed = timed.filter_map(|way| Some((median(way)?, way)));
+    timed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, way)| way)
+}
+
+/// A case whose choice was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice<'r> {
+    pub case: &'r Case,
+    /// The best measurement of the method that is chosen, under whatever name.
+    pub chosen: &'r Way,
+    pub fastest: &'r Way,
+    /// How many times as long as the fastest the chosen one took.
+    pub regret: f64,
+}
+
+impl<'r> Choice<'r> {
+    pub fn of(case: &'r Case) -> Option<Self> {
+        let ours = || case.ways.iter().filter(|way| way.is_ours());
+        let taken = |way: &&Way| ours().any(|other| other.chosen && method(other) == method(way));
+        // The same method measured twice differs by noise alone.
+        let chosen = fastest(ours().filter(taken))?;
+        let fastest = fastest(ours())?;
+        Some(Self { case, chosen, fastest, regret: chosen.median? / fastest.median? })
+    }
+
+    pub fn is_fastest(&self) -> bool {
+        self.regret <= 1.0
+    }
+}
+
+/// What computes a way: it may have been free to choose.
+fn method(way: &Way) -> (&str, &str) {
+    (&way.device, way.method.as_ref().unwrap_or(&way.name))
+}
+
+/// Of all cases whose choice was measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Regret<'r> {
-    pub median: f64,
-    pub p95: f64,
-    pub worst: f64,
-    /// The case of the worst choice.
-    pub case: &'r str,
-    pub cases: usize,
+    /// The worst first.
+    pub choices: Vec<Choice<'r>>,
     /// Cases whose choice has no times.
     pub unmeasured: usize,
 }
 
-/// The fastest of this library's ways.
-pub fn fastest(case: &Case) -> Option<&Way> {
-    let ours = case.ways.iter().filter(|way| way.is_ours() && way.median.is_some());
-    ours.min_by(|a, b| a.median.unwrap_or(f64::MAX).total_cmp(&b.median.unwrap_or(f64::MAX)))
-}
+impl<'r> Regret<'r> {
+    pub fn of(cases: &'r [Case]) -> Self {
+        let mut choices: Vec<Choice> = cases.iter().filter_map(Choice::of).collect();
+        choices.sort_by(|a, b| b.regret.total_cmp(&a.regret));
+        let has_choice = |case: &&Case| case.ways.iter().any(|way| way.chosen);
+        let unmeasured = cases.iter().filter(has_choice).count() - choices.len();
+        Self { choices, unmeasured }
+    }
 
-/// How much longer the choice takes, in units of the fastest way's time.
-pub fn regret(case: &Case) -> Option<f64> {
-    let chosen = case.ways.iter().find(|way| way.chosen)?.median?;
-    Some(chosen / fastest(case)?.median? - 1.0)
-}
-
-/// None where no choice was measured.
-pub fn regrets(record: &Record) -> Option<Regret<'_>> {
-    let mut all: Vec<(f64, &Case)> =
-        record.cases.iter().filter_map(|case| Some((regret(case)?, case))).collect();
-    all.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let sorted: Vec<f64> = all.iter().map(|(regret, _)| *regret).collect();
-    let (worst, case) = all.last()?;
-    let chosen = |case: &&Case| case.ways.iter().any(|way| way.chosen);
-    Some(Regret {
-        median: percentile(&sorted, 0.5)?,
-        p95: percentile(&sorted, 0.95)?,
-        worst: *worst,
-        case: &case.name,
-        cases: all.len(),
-        unmeasured: record.cases.iter().filter(chosen).count() - all.len(),
-    })
+    /// Median, 95th percentile, and the worst; none where no choice was measured.
+    pub fn summary(&self) -> Option<(f64, f64, &Choice<'r>)> {
+        let sorted: Vec<f64> = self.choices.iter().rev().map(|choice| choice.regret).collect();
+        Some((percentile(&sorted, 0.5)?, percentile(&sorted, 0.95)?, self.choices.first()?))
+    }
 }
 
 #[cfg(test)]
@@ -61,14 +82,43 @@ mod tests {
             case("worse", vec![chosen(3.0), way("cpu", "fft", 2.0), other]),
             case("too long", vec![unmeasured, way("cpu", "fft", 2.0)]),
         ]);
-        let regret = regrets(&record).unwrap();
-        assert_eq!((regret.worst, regret.case, regret.median), (0.5, "worse", 0.25));
-        assert_eq!((regret.cases, regret.unmeasured), (2, 1));
-        assert_eq!(fastest(&record.cases[1]).unwrap().name, "fft");
+        let regret = Regret::of(&record.cases);
+        let (median, _, worst) = regret.summary().unwrap();
+        assert_eq!((worst.regret, worst.case.name.as_str(), median), (1.5, "worse", 1.25));
+        assert_eq!((worst.chosen.name.as_str(), worst.fastest.name.as_str()), ("direct", "fft"));
+        assert_eq!((regret.choices.len(), regret.unmeasured), (2, 1));
+    }
+
+    #[test]
+    fn a_method_measured_twice_took_the_best_of_both() {
+        let free = |median: Option<f64>| Way {
+            chosen: true,
+            method: Some("fft".into()),
+            median,
+            ..way("cpu", "auto", 1.0)
+        };
+        let ways = |auto, fft| vec![free(auto), way("cpu", "fft", fft), way("cpu", "direct", 2.0)];
+        for (auto, fft, regret) in [
+            (Some(3.0), 1.0, 1.0),
+            (Some(1.0), 3.0, 1.0),
+            (Some(4.0), 3.0, 1.5),
+            (Some(3.0), 4.0, 1.5),
+            // The method has times, under its own name.
+            (None, 3.0, 1.5),
+        ] {
+            let case = case("a", ways(auto, fft));
+            let choice = Choice::of(&case).unwrap();
+            assert_eq!(choice.regret, regret, "{auto:?} {fft}");
+            assert_eq!(choice.is_fastest(), regret == 1.0);
+        }
+        // On another device it is another way.
+        let case = case("a", vec![free(Some(2.0)), way("gpu", "fft", 1.0)]);
+        assert_eq!(Choice::of(&case).unwrap().regret, 2.0);
     }
 
     #[test]
     fn nothing_is_said_of_no_choices() {
-        assert_eq!(regrets(&record(vec![case("a", vec![way("cpu", "fft", 1.0)])])), None);
+        let record = record(vec![case("a", vec![way("cpu", "fft", 1.0)])]);
+        assert_eq!(Regret::of(&record.cases).summary(), None);
     }
 }

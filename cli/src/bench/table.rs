@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::record::{Case, Record, Way};
-use super::regret::{fastest, regrets};
+use super::regret::{Regret, fastest};
 use super::words::{rate, seconds};
 
 const WIDTH: usize = 100;
@@ -93,7 +93,7 @@ fn case_lines(case: &Case, wide: usize, reasons: &Reasons, lines: &mut Vec<Strin
     let copy = case.copy.map(|copy| format!(" (a copy takes {})", seconds(copy)));
     lines.push(String::new());
     lines.push(cut(&format!("{}{}", case.name, copy.unwrap_or_default())));
-    let fastest = fastest(case);
+    let fastest = fastest(case.ways.iter().filter(|way| way.is_ours()));
     for way in &case.ways {
         let mark = if way.chosen { "->" } else { "" };
         let often = |reason: &String| {
@@ -145,17 +145,21 @@ fn row(mark: &str, way: &str, wide: usize, columns: [&str; 5], end: &str) -> Str
 
 /// What the free choice costs.
 fn choice(record: &Record) -> Vec<String> {
-    let Some(regret) = regrets(record) else { return Vec::new() };
-    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let regret = Regret::of(&record.cases);
+    let Some((median, high, worst)) = regret.summary() else { return Vec::new() };
+    let percent = |ratio: f64| format!("{:.0} %", 100.0 * (ratio - 1.0));
+    let cases = match regret.choices.len() {
+        1 => "1 case".into(),
+        cases => format!("{cases} cases"),
+    };
     let mut text = format!(
-        "The choice takes longer than the fastest way, over {} cases: median {}, 95th percentile {}, worst {}",
-        regret.cases,
-        percent(regret.median),
-        percent(regret.p95),
-        percent(regret.worst)
+        "The choice takes longer than the fastest way, over {cases}: median {}, 95th percentile {}, worst {}",
+        percent(median),
+        percent(high),
+        percent(worst.regret)
     );
-    if regret.worst > 0.0 {
-        text += &format!(" ({})", regret.case);
+    if !worst.is_fastest() {
+        text += &format!(" ({})", worst.case.name);
     }
     if regret.unmeasured > 0 {
         text += &format!("; in {} more the choice was left out", regret.unmeasured);
@@ -234,7 +238,7 @@ mod tests {
             "25 %",
             "WRONG: off",
             "cpu separable (3 x): the kernel is no outer product",
-            "worst 25 % (c)",
+            "worst 25 % (a)",
         ] {
             assert!(in_words(&text).contains(&in_words(words)), "{words} is missing in\n{text}");
         }

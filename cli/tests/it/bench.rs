@@ -142,7 +142,14 @@ fn slowdowns_beyond_the_spread_fail_where_that_is_asked_for() {
         let (status, text, _) = run(&format!("bench --compare {arguments}"));
         assert_eq!(status, Some(0), "{arguments}: {text}");
     }
-    let (_, text, _) = run("bench --compare a.json other.json");
+    let (status, text, stderr) = run("bench --compare a.json other.json --fail-over 10");
+    assert_eq!(
+        (status, stderr.as_str()),
+        (Some(1), "convolve: no case is in both files\n"),
+        "{text}"
+    );
+    let (status, text, _) = run("bench --compare a.json other.json");
+    assert_eq!(status, Some(0));
     assert!(
         text.contains("Measured before only:\n  a case") && text.contains("0 slower"),
         "{text}"
@@ -168,6 +175,11 @@ fn what_cannot_be_done_is_said_before_anything_is_measured() {
         ("bench --seconds 1e5 --picture nowhere.png", "nowhere.png"),
         ("bench --seconds 1e5 --shape 9x9 --kernel-shape 3", "as many lengths"),
         ("bench --seconds 1e5 --shape 0x9", "lengths of at least 1"),
+        ("bench --seconds 1e5 --shape 9x9 --kernel-shape 0x3", "lengths of at least 1"),
+        ("bench --seconds 1e5 --shape 9x9 --kernel-shape 99999x99999", "at most 67108864 taps"),
+        ("bench --seconds 1e5 --shape 9x9 --kernel-shape 9999999999x9999999999", "taps"),
+        ("bench --seconds 1e5 --shape 64x64 --shape 99999999999x9", "at most 16 GiB"),
+        ("bench --seconds 1e5 --shape 5x5x5 --shape 6x6 --kernel-shape 3x3", "--shape 5x5x5"),
         ("bench --shape 9x", "2048x2048"),
         ("bench --dtype f33", "f33"),
         ("bench --seconds 0", "from 0.1"),

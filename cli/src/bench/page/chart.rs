@@ -125,23 +125,28 @@ impl Chart {
 
 fn horizontal(scale: &Log, kernels: &[&[usize]]) -> Markup {
     let mut free_from = f64::NEG_INFINITY;
-    // Where there is room for it.
+    // Where there is room for it: its class, and where its middle is, or its end.
     let mut name_at = |x: f64, kernel: &[usize]| {
         let name = shape(kernel);
-        let half = name.chars().count() as f64 * LETTER / 2.0;
-        let fits = x - half >= free_from;
+        let width = name.chars().count() as f64 * LETTER;
+        let is_cut = x + width / 2.0 > WIDTH;
+        let (class, at, start) = match is_cut {
+            true => ("end", WIDTH - 2.0, WIDTH - 2.0 - width),
+            false => ("middle", x, x - width / 2.0),
+        };
+        let fits = start >= free_from;
         if fits {
-            free_from = x + half + LETTER;
+            free_from = start + width + LETTER;
         }
-        fits.then_some(name)
+        fits.then_some((class, at, name))
     };
     html! {
         path.axis d=(format!("M{LEFT},{BOTTOM}H{RIGHT}")) {}
         @for kernel in kernels {
             @let x = scale.at(taps(kernel));
             path.axis d=(format!("M{x:.1},{BOTTOM}v5")) {}
-            @if let Some(name) = name_at(x, kernel) {
-                text.tick.middle x=(format!("{x:.1}")) y=(BOTTOM + 20.0) { (name) }
+            @if let Some((class, at, name)) = name_at(x, kernel) {
+                text.tick.(class) x=(format!("{at:.1}")) y=(BOTTOM + 20.0) { (name) }
             }
         }
         text.axis-name.middle x=((LEFT + RIGHT) / 2.0) y=(HEIGHT - 8.0) { "kernel" }

@@ -11,6 +11,8 @@ use crate::bench::record::{Case, Way};
 pub struct Group<'r> {
     pub set: &'r str,
     pub name: &'r str,
+    /// Whether another one has this name.
+    has_twin: bool,
     /// The smallest kernel first.
     pub cases: Vec<&'r Case>,
 }
@@ -24,7 +26,12 @@ impl<'r> Group<'r> {
             match groups.iter_mut().find(|group| key(group.cases[0]) == key(case)) {
                 Some(group) => group.cases.push(case),
                 None => {
-                    groups.push(Self { set: &case.set, name: &case.group, cases: vec![case] });
+                    groups.push(Self {
+                        set: &case.set,
+                        name: &case.group,
+                        has_twin: false,
+                        cases: vec![case],
+                    });
                 }
             }
         }
@@ -32,15 +39,22 @@ impl<'r> Group<'r> {
             let size = |case: &Case| taps(&case.kernel_shape);
             group.cases.sort_by(|a, b| size(a).total_cmp(&size(b)));
         }
+        let names: Vec<_> = groups.iter().map(|group| (group.set, group.name)).collect();
+        for group in &mut groups {
+            let same = names.iter().filter(|name| **name == (group.set, group.name));
+            group.has_twin = same.count() > 1;
+        }
         groups
     }
 
-    /// With the set, where that is not this command's own.
+    /// With the set, where that is not this command's own, and with the kernel's kind, where another
+    /// one has the same name.
     pub fn title(&self) -> String {
-        match self.set {
+        let title = match self.set {
             "bench" => self.name.to_owned(),
             set => format!("{set}: {}", self.name),
-        }
+        };
+        if self.has_twin { format!("{title}, {}", kind(&self.cases[0].kernel)) } else { title }
     }
 
     /// What all of its cases have in common, in words.
@@ -71,6 +85,18 @@ impl<'r> Group<'r> {
                 labels.push(label);
             }
         }
+        labels
+    }
+
+    /// Those of them that charts have points of.
+    fn drawn(&self) -> Vec<String> {
+        let mut labels = self.labels();
+        labels.retain(|name| {
+            let mut ways = self.ways().filter(|(_, way)| label(way) == *name);
+            ways.any(|(_, way)| {
+                [way.median, way.first].into_iter().any(|time| positive(time).is_some())
+            })
+        });
         labels
     }
 
@@ -133,14 +159,15 @@ pub fn section(group: &Group, id: &str, palette: &Palette) -> Markup {
     let limits = group.limits();
     let charts = charts(group, id, palette);
     let drawn = !charts.is_empty();
+    let has_choice = group.ways().any(|(_, way)| way.chosen && positive(way.median).is_some());
     html! {
         section.group aria-labelledby=(id) {
             h3 id=(id) { (group.title()) }
             p.about { (group.about()) }
             @if drawn {
                 ul.legend {
-                    @for label in group.labels() { li { (palette.named(&label)) } }
-                    li { (ring()) " chosen" }
+                    @for label in group.drawn() { li { (palette.named(&label)) } }
+                    @if has_choice { li { (ring()) " chosen" } }
                     @for limit in &limits { li { (limit.style.limit()) " " (limit.label) } }
                 }
                 div.charts { @for chart in charts { (chart) } }

@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::numbers::{count, rate, times};
 use super::peers;
-use super::regret::Regret;
 use super::tables;
 use crate::bench::record::{Case, Gpu, Limit, Machine, Record};
+use crate::bench::regret::Regret;
 
 /// Such as `2026-11-29 04:00 UTC`; what is no such date stays as it is.
 pub fn date(date: &str) -> String {

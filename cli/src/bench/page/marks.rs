@@ -10,13 +10,20 @@ use crate::bench::record::{Case, Way};
 const METHODS: [&str; 3] = ["direct", "separable", "fft"];
 /// In `style.css`.
 const HUES: usize = 6;
-const DASHES: [&str; 4] = ["none", "7 4", "2 3", "9 3 2 3"];
+/// For each round of hues two: of CPUs, and of GPUs. Then they come again with other points.
+const DASHES: [[&str; 2]; 5] = [
+    ["none", "7 4"],
+    ["2 3", "9 3 2 3"],
+    ["12 3", "4 2"],
+    ["1 5", "9 3 2 3 2 3"],
+    ["14 3 5 3", "5 7"],
+];
 
 /// How a series looks. Nothing is told by the hue alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Style {
     index: usize,
-    /// For GPUs: with a dashed line and points that are empty.
+    /// For GPUs: with other dashes and points that are empty.
     hollow: bool,
 }
 
@@ -36,11 +43,15 @@ impl Style {
     }
 
     pub fn dashes(self) -> &'static str {
-        let pair = self.index / HUES % 2;
-        DASHES[2 * pair + usize::from(self.hollow)]
+        DASHES[self.round() % DASHES.len()][usize::from(self.hollow)]
     }
 
-    /// A point of it.
+    /// How often all hues have been used before.
+    fn round(self) -> usize {
+        self.index / HUES
+    }
+
+    /// A point of it. Each round of hues has its forms in another order.
     pub fn point(self, x: f64, y: f64) -> Markup {
         const FORMS: [&str; HUES] = [
             "m-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0z",
@@ -50,7 +61,7 @@ impl Style {
             "m0,5.2l5,-8.8h-10z",
             "m-1.5,-5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5v-3h3.5z",
         ];
-        let path = format!("M{x:.1},{y:.1}{}", FORMS[self.index % HUES]);
+        let path = format!("M{x:.1},{y:.1}{}", FORMS[(self.index + self.round()) % HUES]);
         html! { path.point.hollow[self.hollow] d=(path) {} }
     }
 
@@ -112,5 +123,23 @@ impl Palette {
     /// A sample, and the name.
     pub fn named(&self, label: &str) -> Markup {
         html! { (self.style(label).swatch()) " " (label) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thirty_ways_on_two_devices_differ() {
+        let mut seen = std::collections::BTreeSet::new();
+        for index in 0..30 {
+            for hollow in [false, true] {
+                let style = Style::new(index, hollow);
+                let point = style.point(0.0, 0.0).into_string();
+                // Without the hue.
+                assert!(seen.insert((style.dashes(), point)), "{index} {hollow}");
+            }
+        }
     }
 }

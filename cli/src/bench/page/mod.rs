@@ -20,9 +20,9 @@ mod wins;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::record::{Case, Record};
+use super::regret::Regret;
 use groups::Group;
 use marks::Palette;
-use regret::Regret;
 
 const STYLE: &str = include_str!("style.css");
 /// Names come from files: whatever they hold, nothing is run and nothing is fetched.

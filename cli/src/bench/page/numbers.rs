@@ -80,13 +80,6 @@ pub fn positive(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite() && *value > 0.0)
 }
 
-/// Of sorted values, between the two that are nearest; 0 is the first and 1 the last.
-pub fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
-    let at = part * sorted.len().checked_sub(1)? as f64;
-    let [below, above] = [at.floor(), at.ceil()].map(|at| sorted[at as usize]);
-    Some(below + (above - below) * at.fract())
-}
-
 fn scaled(value: f64, largest: f64) -> (f64, &'static str) {
     let value = rounded(value);
     let fits = |(factor, _): &&(f64, &str)| *factor <= largest && value.abs() >= *factor;

@@ -8,9 +8,10 @@ use super::chart::{Chart, Point, Series};
 use super::groups::{Group, figure};
 use super::marks::Style;
 use super::numbers::{UNKNOWN, count, positive, seconds, tick_seconds, times};
-use super::regret::fastest;
 use super::tables;
+use crate::bench::compare::{Verdict, verdict};
 use crate::bench::record::{Case, Way};
+use crate::bench::regret::fastest;
 
 const OWN: &str = "convolve";
 
@@ -41,11 +42,12 @@ fn best_of<'r>(case: &'r Case, library: &str) -> Option<&'r Way> {
     if library == OWN { own(case) } else { fastest(ways()).or_else(any) }
 }
 
-/// How many times as long as a peer this library takes, where the peer is faster.
+/// How many times as long as a peer this library takes, where the peer is faster by more than both
+/// spreads.
 pub fn behind(case: &Case) -> Option<(&Way, f64)> {
     let (own, rival) = (own(case)?, rival(case)?);
     let ratio = own.median? / rival.median?;
-    (ratio > 1.0).then_some((rival, ratio))
+    (verdict(own, rival) == Verdict::Faster).then_some((rival, ratio))
 }
 
 /// In how many cases others are faster, and of how many.
@@ -70,7 +72,8 @@ pub fn section(cases: &[&Case]) -> Markup {
             } @else {
                 "Another library was faster in " (lost) " of " (count(compared, "case")) "."
             }
-            " Of each library the fastest way is shown, of convolve what it chooses."
+            " Faster is whose 90th percentile lies below the other's 10th. Of each library the fastest \
+             way is shown, of convolve what it chooses."
         }
         @if lost > 0 { (lost_table(cases)) }
         @for (index, group) in groups.iter().enumerate() {
@@ -176,13 +179,21 @@ fn table(group: &Group, libraries: &[&str]) -> Markup {
                     td {
                         @match behind(case) {
                             Some((rival, _)) => { span.badge.bad { (rival.library) " is faster" } }
-                            None if own(case).is_none() => { (UNKNOWN) }
-                            None => "convolve"
+                            None => (leader(case))
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// Who is the fastest where no other library is.
+fn leader(case: &Case) -> &str {
+    let Some(own) = own(case) else { return UNKNOWN };
+    match rival(case) {
+        Some(rival) if verdict(own, rival) == Verdict::Same => "within the spread",
+        _ => OWN,
     }
 }
 

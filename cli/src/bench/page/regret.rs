@@ -5,64 +5,13 @@ use maud::{Markup, html};
 use super::bars::{Bars, Row};
 use super::groups::figure;
 use super::marks::{Palette, label};
-use super::numbers::{cell, count, positive, quantile, seconds, times};
+use super::numbers::{cell, count, seconds, times};
 use super::tables;
-use crate::bench::record::{Case, Way};
+use crate::bench::regret::{Choice, Regret};
 
 /// Less is noise.
 const LEAST: f64 = 0.01;
 const MOST_ROWS: usize = 12;
-
-/// The fastest of these that computes what was asked for.
-pub fn fastest<'w>(ways: impl IntoIterator<Item = &'w Way>) -> Option<&'w Way> {
-    let timed = |way: &&Way| positive(way.median).is_some() && !way.other_kernel;
-    let median = |way: &Way| way.median.unwrap_or(f64::INFINITY);
-    ways.into_iter().filter(timed).min_by(|a, b| median(a).total_cmp(&median(b)))
-}
-
-/// A case whose chosen way was measured.
-pub struct Choice<'r> {
-    pub case: &'r Case,
-    pub chosen: &'r Way,
-    pub fastest: &'r Way,
-    /// How many times as long as the fastest the chosen one took.
-    pub regret: f64,
-}
-
-impl<'r> Choice<'r> {
-    pub fn of(case: &'r Case) -> Option<Self> {
-        let own = || case.ways.iter().filter(|way| way.library == "convolve");
-        let chosen = fastest(own().filter(|way| way.chosen))?;
-        let method = |way: &'r Way| (&way.device, way.method.as_ref().unwrap_or(&way.name));
-        // The same method measured twice differs by noise alone.
-        let others: Vec<&Way> = own().filter(|way| method(way) != method(chosen)).collect();
-        let fastest = fastest([chosen].into_iter().chain(others))?;
-        Some(Self { case, chosen, fastest, regret: chosen.median? / fastest.median? })
-    }
-
-    pub fn is_fastest(&self) -> bool {
-        std::ptr::eq(self.chosen, self.fastest)
-    }
-}
-
-pub struct Regret<'r> {
-    /// The worst first.
-    choices: Vec<Choice<'r>>,
-}
-
-impl<'r> Regret<'r> {
-    pub fn of(cases: &'r [Case]) -> Self {
-        let mut choices: Vec<Choice> = cases.iter().filter_map(Choice::of).collect();
-        choices.sort_by(|a, b| b.regret.total_cmp(&a.regret));
-        Self { choices }
-    }
-
-    /// Median, 95th percentile, and the worst.
-    pub fn summary(&self) -> Option<(f64, f64, &Choice<'r>)> {
-        let sorted: Vec<f64> = self.choices.iter().rev().map(|choice| choice.regret).collect();
-        Some((quantile(&sorted, 0.5)?, quantile(&sorted, 0.95)?, self.choices.first()?))
-    }
-}
 
 pub fn section(regret: &Regret, palette: &Palette) -> Option<Markup> {
     let (median, high, worst) = regret.summary()?;

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::groups::Group;
 use super::marks::{Palette, label};
 use super::numbers::{UNKNOWN, cell, percent, positive, seconds, shape};
-use super::regret;
 use crate::bench::record::{Case, Way};
+use crate::bench::regret::fastest;
 
 /// In a box of its own, which is named like this.
 pub fn boxed(name: &str, table: Markup) -> Markup {
@@ -73,7 +73,7 @@ fn row(case: &Case, way: &Way, palette: &Palette) -> Markup {
 }
 
 fn notes(case: &Case, way: &Way) -> Markup {
-    let fastest = regret::fastest(&case.ways).is_some_and(|fastest| std::ptr::eq(fastest, way));
+    let fastest = fastest(&case.ways).is_some_and(|fastest| std::ptr::eq(fastest, way));
     html! {
         @if way.chosen { span.badge { "chosen" } " " }
         @if fastest { span.badge { "fastest" } " " }

@@ -7,10 +7,10 @@ use maud::{Markup, html};
 use super::chart::taps;
 use super::groups::Group;
 use super::marks::{Palette, label};
-use super::numbers::{count, positive, shape, times};
-use super::regret::fastest;
+use super::numbers::{count, shape, times};
 use super::tables;
 use crate::bench::record::{Case, Way};
+use crate::bench::regret::{Choice, fastest};
 
 /// Nothing where no case has ways to choose from.
 pub fn section(groups: &[Group], palette: &Palette) -> Option<Markup> {
@@ -66,7 +66,7 @@ fn map(groups: &[&Group], palette: &Palette) -> Markup {
         tbody.map {
             @for group in groups {
                 tr {
-                    th scope="row" { (group.name) br; span.about { (group.cases[0].samples) } }
+                    th scope="row" { (group.title()) br; span.about { (group.cases[0].samples) } }
                     @for kernel in &kernels {
                         @match group.cases.iter().find(|case| case.kernel_shape == **kernel) {
                             Some(case) => { (cell(case, palette)) }
@@ -85,20 +85,21 @@ fn cell(case: &Case, palette: &Palette) -> Markup {
     };
     let chosen = own(case).find(|way| way.chosen);
     let name = label(best);
-    let same = |way: &Way| label(way) == name;
-    let ratio = |way: &Way| Some(positive(way.median)? / positive(best.median)?);
     html! {
         td.win.(palette.style(&name).hue()) {
             div { (palette.named(&name)) }
-            @match chosen {
-                Some(way) if !same(way) => {
-                    div.chosen-instead {
-                        (palette.named(&label(way))) " "
-                        (ratio(way).map_or("not measured".to_owned(), times))
+            @match (Choice::of(case), chosen) {
+                (Some(choice), _) => {
+                    @if !choice.is_fastest() {
+                        div.chosen-instead {
+                            (palette.named(&label(choice.chosen))) " " (times(choice.regret))
+                        }
                     }
                 }
-                Some(_) => {}
-                None => { div.chosen-instead { "none chosen" } }
+                (None, Some(way)) => {
+                    div.chosen-instead { (palette.named(&label(way))) " not measured" }
+                }
+                (None, None) => { div.chosen-instead { "none chosen" } }
             }
         }
     }

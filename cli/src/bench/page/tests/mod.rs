@@ -7,11 +7,11 @@ mod style;
 use roxmltree::{Document, Node};
 
 use super::groups::Group;
-use super::numbers::{percent, quantile, rate, seconds, shape, tick_seconds, times};
-use super::regret::Regret;
+use super::numbers::{percent, rate, seconds, shape, tick_seconds, times};
 use super::scale::Log;
 use super::{html, peers};
 use crate::bench::record::{Case, Record, Way};
+use crate::bench::regret::Regret;
 use sample::{case, empty, full, left_out, way};
 
 /// With ordinary blanks.
@@ -367,11 +367,4 @@ fn what_is_not_known_leaves_no_empty_charts() {
     odd.cases.push(case("g", "o", 0, vec![way("convolve", "cpu", "fft", f64::NAN)]));
     odd.cases.push(case("g", "p", 7, Vec::new()));
     assert!(charts(&page(&odd, None)).is_empty());
-}
-
-#[test]
-fn quantiles_are_those_of_sorted_values() {
-    let values: Vec<f64> = (0..=20).map(f64::from).collect();
-    assert_eq!((quantile(&values, 0.5), quantile(&values, 0.95)), (Some(10.0), Some(19.0)));
-    assert_eq!(quantile(&[], 0.5), None);
 }
