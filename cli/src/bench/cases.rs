@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
+use super::memory;
 use super::options::Bench;
 use crate::dtype::DType;
 use crate::meaning::Shape;
-use crate::{report, with_dtype};
+use crate::report;
 
 /// Samples, and the kernels that filter them.
 #[derive(Clone, Debug, PartialEq)]
@@ -216,7 +217,7 @@ pub fn cases(args: &Bench) -> Result<Vec<Set>> {
         samples.retain(|set| !set.kernels.is_empty());
     }
     let sets = each_once(samples);
-    sets.iter().try_for_each(fits)?;
+    sets.iter().try_for_each(memory::fits)?;
     Ok(sets)
 }
 
@@ -235,45 +236,8 @@ fn unfiltered(args: &Bench, sets: &[Set]) -> Vec<String> {
     names
 }
 
-/// The most bytes of samples: what is measured needs several times as many.
-const MOST_BYTES: usize = 1 << 34;
-/// The most taps of a kernel.
-const MOST_TAPS: usize = 1 << 26;
-/// The samples, a result, one that it is compared with, and what a way works with.
-const TIMES: usize = 4;
-
-/// An error where there is no memory for this, before anything is made.
-fn fits(set: &Set) -> Result<()> {
-    if let Samples::Array { dtype, shape, .. } = &set.samples {
-        let name = || format!("--shape {}", as_an_option(shape));
-        let bytes = product(shape).and_then(|len| len.checked_mul(with_dtype!(*dtype, size_of())));
-        let bytes = bytes.filter(|&bytes| bytes <= MOST_BYTES).with_context(|| {
-            format!("{}: expected at most {} GiB of samples", name(), MOST_BYTES >> 30)
-        })?;
-        memory(TIMES * bytes).with_context(name)?;
-    }
-    for kernel in &set.kernels {
-        let name = || format!("--kernel-shape {}", as_an_option(&kernel.shape));
-        let taps = product(&kernel.shape).filter(|&taps| taps <= MOST_TAPS);
-        let taps =
-            taps.with_context(|| format!("{}: expected at most {MOST_TAPS} taps", name()))?;
-        memory(TIMES * taps * size_of::<f64>()).with_context(name)?;
-    }
-    Ok(())
-}
-
-fn product(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n))
-}
-
-/// Whether the system would give so many bytes; none of them is touched.
-fn memory(bytes: usize) -> Result<()> {
-    let reserved = Vec::<u8>::new().try_reserve_exact(bytes);
-    reserved.ok().with_context(|| format!("no memory for {bytes} bytes"))
-}
-
 /// `1080x1920`.
-fn as_an_option(shape: &[usize]) -> String {
+pub fn as_an_option(shape: &[usize]) -> String {
     lengths(shape).replace(' ', "")
 }
 

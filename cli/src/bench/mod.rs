@@ -9,6 +9,7 @@ mod gpu_peak;
 mod limits;
 mod machine;
 mod measure;
+mod memory;
 pub mod options;
 mod page;
 mod peak;

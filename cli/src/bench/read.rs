@@ -24,7 +24,7 @@ struct Head {
 pub fn record(path: &Path) -> Result<Record> {
     let bytes = match standard::is_dash(path) {
         true => from_standard(),
-        false => Ok(fs::read(path)?),
+        false => fs::read(path).map_err(Into::into),
     };
     let bytes = bytes.with_context(|| path.display().to_string())?;
     parse(&bytes).with_context(|| path.display().to_string())
