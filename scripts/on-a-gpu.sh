@@ -7,7 +7,7 @@
 #
 # What `run` finds out is written as it comes: whoever ends it early keeps what was done. OUT has eight files at most
 # and no folders: summary.txt says how each step did and where its log is. The exit status is 1 where a test failed,
-# where one of the GPU's was not reached, or where there is no GPU. A software adapter is refused, but for
+# where one of those of parity, gpu, encode or unit was not reached, or where there is no GPU. A software adapter is refused, but for
 # --software, which tries all of it in small sizes. PYTHON names the Python that has NumPy, SciPy, CuPy and PyTorch.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
