@@ -1,6 +1,7 @@
 //! The shaders of the FFT method: what they bind, their constants, and the files in `shaders/fft*.wgsl`, in front of
 //! the code of a pass (`fft/passes.rs`) around the transforms (`butterflies.rs`).
 
+mod load;
 mod passes;
 #[cfg(test)]
 mod tests;

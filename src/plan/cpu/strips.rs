@@ -131,8 +131,9 @@ const FOLDED_RING_BYTES: usize = 768 << 10;
 ///
 /// `apart` is how far the taps reach beyond a lane's chunk, in chunks: of what lies there each sample takes a vector.
 /// None where there is no room for lanes apart. Taps must make up for spreading rows over lanes and putting them
-/// together again (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27). Bytes are moved as such:
-/// of RGB under 7, 11 and 13 taps tiles take 1.0, 1.16 and 1.19 times as long (3840 x 2160, Zen 4, 2026-11-29).
+/// together again (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27).
+/// Bytes are moved as such: of RGB under 7, 11 and 13 taps tiles take 1.0, 1.16 and 1.19 times as long (3840 x 2160,
+/// Zen 4, 2026-11-29). Bytes that stand for light are turned into numbers first, which was not measured under so few taps.
 fn worth_folding(
     taps: [usize; 2],
     shared: bool,

@@ -1,5 +1,6 @@
 //! Lowering to the GPU, as data: what is launched, over which tiles and parts, in which order.
 
+mod blocks;
 #[cfg(feature = "gpu")]
 mod coarse;
 pub(crate) mod launch;

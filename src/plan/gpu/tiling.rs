@@ -2,13 +2,13 @@
 //! geometry and the adapter's limits alone.
 
 use crate::element::DType;
-use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::launch::{
-    LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, packed, tap_quads,
+    LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, tap_quads,
 };
 #[cfg(feature = "gpu")]
 use crate::plan::gpu::stored::Texels;
-use crate::plan::gpu::transform::{Block, BlockPass, PROBES, REGISTERS, Transform};
+use crate::plan::gpu::transform::{BlockPass, Transform};
 use crate::problem::geometry::{Axis, Geometry};
 
 /// Outputs of an invocation in [`Shader::DirectStrided`].
@@ -40,28 +40,6 @@ const MOST_ELEMENTS: usize = 1 << 30;
 /// Rounds after which Mesa's software drivers end all loops of a shader, without a word (65,535 of them,
 /// `LP_MAX_TGSI_LOOP_ITERATIONS`), less those of loops beside the one over taps.
 pub(super) const MOST_ROUNDS: usize = 60_000;
-
-/// Outputs that an invocation of a transform holds.
-fn held(accumulator: DType) -> usize {
-    packed(accumulator) << REGISTERS
-}
-
-/// Rounds of loops that an output takes that is doubted.
-fn rounds_of_doubt(geometry: &Geometry) -> usize {
-    let (taps, inner) = (geometry.taps(), geometry.axes.last().map_or(1, |axis| axis.taps));
-    PROBES + taps + taps / inner
-}
-
-/// Workgroups that share what one doubts, a power of two: so many that no invocation goes through loops more often
-/// than software lets it, though all of its outputs are doubted.
-fn shares(accumulator: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> usize {
-    let held = held(accumulator);
-    let fit = match gpu.kind {
-        GpuKind::Software => MOST_ROUNDS / rounds_of_doubt(geometry),
-        _ => held,
-    };
-    held >> fit.clamp(1, held).ilog2()
-}
 
 impl Launch {
     /// The direct method for a geometry, or why there is no launch.
@@ -105,92 +83,6 @@ impl Launch {
         let mut launch = Self::nd(types, geometry, gpu)?;
         launch.variant.repair = true;
         Ok(launch)
-    }
-
-    /// A pass over the kernel, as one block of the FFT method in several passes.
-    pub(crate) fn of_kernel(accumulator: DType, transform: Transform) -> Self {
-        let block = transform.block;
-        let groups = match transform.pass {
-            BlockPass::KernelRows => block.row_groups(),
-            _ => block.column_groups(),
-        };
-        let variant = Variant {
-            shader: Shader::Fft(transform),
-            workgroup: [transform.invocations(), 1],
-            ..Variant::new(accumulator.into())
-        };
-        let (one, groups) = ([1; 2], [groups as u32, 1]);
-        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles: [1; 3], groups }
-    }
-
-    /// One pass of the FFT method over all blocks of a geometry, or why there is none.
-    pub(crate) fn fft(
-        types: Types,
-        geometry: &Geometry,
-        transform: Transform,
-        gpu: &GpuCapabilities,
-    ) -> Result<Self, String> {
-        check_sizes(types, geometry, gpu)?;
-        let Transform { block, pass } = transform;
-        let Planes { batch, outer, inner } = Planes::transformed(geometry)?;
-        let [rows, columns] = block.kept([&outer, &inner]).ok_or_else(|| {
-            format!("a block of {} samples does not hold the kernel", block.samples())
-        })?;
-        let tile = [rows.min(outer.out), columns.min(inner.out)];
-        let planes = batch * outer.channels * inner.channels;
-        let tiles = [planes, outer.out.div_ceil(tile[0]), inner.out.div_ceil(tile[1])];
-        let variant = Variant {
-            shader: Shader::Fft(transform),
-            workgroup: [transform.invocations(), 1],
-            ..Variant::new(types)
-        };
-        let mut launch = Self { variant, tile, chunk: tile, stage_rows: 0, tiles, groups: [1, 1] };
-        let transforms = launch.transforms();
-        let shares = match pass {
-            BlockPass::Again => shares(types.accumulator, geometry, gpu),
-            _ => 1,
-        };
-        launch.stage_rows = shares;
-        let of_a_block = |groups: usize| {
-            let most = gpu.max_groups as usize;
-            (groups <= most && transforms <= most).then_some([groups as u32, transforms as u32])
-        };
-        let dispatched = match pass {
-            BlockPass::Whole | BlockPass::Again if block.is_whole() => {
-                groups(transforms * shares, gpu)
-            }
-            BlockPass::Look | BlockPass::Rows => of_a_block(block.row_groups()),
-            BlockPass::Columns => of_a_block(block.column_groups()),
-            BlockPass::KernelRows | BlockPass::KernelColumns => {
-                return Ok(Self::of_kernel(types.accumulator, transform));
-            }
-            BlockPass::Whole | BlockPass::Back | BlockPass::Again => {
-                let rows = (tile[0] - 1) * outer.stride + 1;
-                of_a_block(rows.div_ceil(block.rows_of_group()) * shares)
-            }
-        };
-        launch.groups = dispatched.ok_or_else(|| {
-            format!("{transforms} transforms, more than a dispatch here has workgroups for")
-        })?;
-        let between = launch.between().iter().fold(0usize, |sum, &n| sum.saturating_add(n));
-        let bytes = between.saturating_mul(types.accumulator.size()) as u64;
-        let most = gpu.max_binding.min(gpu.max_buffer);
-        if bytes > most {
-            return Err(format!(
-                "transformed rows take {bytes} bytes, a binding here at most {most}"
-            ));
-        }
-        Ok(launch)
-    }
-
-    /// Blocks in which samples of a type can be transformed along a geometry.
-    pub(crate) fn blocks(
-        dtype: DType,
-        geometry: &Geometry,
-        gpu: &GpuCapabilities,
-    ) -> Result<Vec<Block>, String> {
-        let Planes { outer, inner, .. } = Planes::transformed(geometry)?;
-        Block::all([&outer, &inner], packed(dtype), gpu)
     }
 
     /// Samples of one axis from one way of storing them to another.
@@ -253,7 +145,7 @@ impl Launch {
             Shader::Separable2d | Shader::Convert | Shader::Resample(_) => 0,
             // What transforms cannot be trusted with is summed, which may be all that an invocation holds.
             Shader::Fft(Transform { pass: BlockPass::Again, .. }) => {
-                held(self.variant.types.accumulator) / self.stage_rows * rounds_of_doubt(geometry)
+                self.rounds_of_doubts(geometry)
             }
             Shader::Fft(_) => 0,
             Shader::DirectStrided | Shader::DirectNd | Shader::DirectTexels => taps,
@@ -295,10 +187,10 @@ fn uniform(dtype: DType, quads: usize, gpu: &GpuCapabilities) -> Option<usize> {
 }
 
 /// A batch of planes: what the tiled shaders see.
-struct Planes {
-    batch: usize,
-    outer: Axis,
-    inner: Axis,
+pub(super) struct Planes {
+    pub batch: usize,
+    pub outer: Axis,
+    pub inner: Axis,
 }
 
 impl Planes {
@@ -315,7 +207,7 @@ impl Planes {
     }
 
     /// The same for transforms, which join the samples of two axes, or why not.
-    fn transformed(geometry: &Geometry) -> Result<Self, String> {
+    pub(super) fn transformed(geometry: &Geometry) -> Result<Self, String> {
         Self::of(geometry).ok_or_else(|| {
             format!(
                 "its transforms join two axes, and the kernel has taps or strides on {}",
@@ -564,14 +456,18 @@ fn staged(axis: &Axis, outputs: usize, taps: usize) -> usize {
 }
 
 /// Tiles are numbered through two dimensions of a dispatch.
-fn groups(tiles: usize, gpu: &GpuCapabilities) -> Option<[u32; 2]> {
+pub(super) fn groups(tiles: usize, gpu: &GpuCapabilities) -> Option<[u32; 2]> {
     let wide = tiles.min(gpu.max_groups as usize);
     let high = tiles.div_ceil(wide.max(1));
     (high <= gpu.max_groups as usize).then_some([wide as u32, high as u32])
 }
 
 /// Bindings and the shaders' 32-bit indices.
-fn check_sizes(types: Types, geometry: &Geometry, gpu: &GpuCapabilities) -> Result<(), String> {
+pub(super) fn check_sizes(
+    types: Types,
+    geometry: &Geometry,
+    gpu: &GpuCapabilities,
+) -> Result<(), String> {
     let rows = geometry.taps() / geometry.axes[geometry.rank() - 1].taps;
     let row = tap_quads(geometry.axes[geometry.rank() - 1].taps) * QUAD;
     let parts = [

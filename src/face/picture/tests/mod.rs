@@ -2,6 +2,7 @@
 
 mod alpha;
 mod buffers;
+mod bytes;
 mod place;
 mod signed;
 

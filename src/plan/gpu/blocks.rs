@@ -1,0 +1,123 @@
+//! How the passes of the FFT method are launched: over which blocks, in how many workgroups.
+
+use crate::element::DType;
+use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::gpu::launch::{Launch, Shader, Types, Variant, packed};
+use crate::plan::gpu::tiling::{self, MOST_ROUNDS, Planes, check_sizes};
+use crate::plan::gpu::transform::{Block, BlockPass, PROBES, REGISTERS, Transform};
+use crate::problem::geometry::Geometry;
+
+impl Launch {
+    /// A pass over the kernel, as one block of the FFT method in several passes.
+    pub(crate) fn of_kernel(accumulator: DType, transform: Transform) -> Self {
+        let block = transform.block;
+        let groups = match transform.pass {
+            BlockPass::KernelRows => block.row_groups(),
+            _ => block.column_groups(),
+        };
+        let variant = Variant {
+            shader: Shader::Fft(transform),
+            workgroup: [transform.invocations(), 1],
+            ..Variant::new(accumulator.into())
+        };
+        let (one, groups) = ([1; 2], [groups as u32, 1]);
+        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles: [1; 3], groups }
+    }
+
+    /// One pass of the FFT method over all blocks of a geometry, or why there is none.
+    pub(crate) fn fft(
+        types: Types,
+        geometry: &Geometry,
+        transform: Transform,
+        gpu: &GpuCapabilities,
+    ) -> Result<Self, String> {
+        check_sizes(types, geometry, gpu)?;
+        let Transform { block, pass } = transform;
+        let Planes { batch, outer, inner } = Planes::transformed(geometry)?;
+        let [rows, columns] = block.kept([&outer, &inner]).ok_or_else(|| {
+            format!("a block of {} samples does not hold the kernel", block.samples())
+        })?;
+        let tile = [rows.min(outer.out), columns.min(inner.out)];
+        let planes = batch * outer.channels * inner.channels;
+        let tiles = [planes, outer.out.div_ceil(tile[0]), inner.out.div_ceil(tile[1])];
+        let variant = Variant {
+            shader: Shader::Fft(transform),
+            workgroup: [transform.invocations(), 1],
+            ..Variant::new(types)
+        };
+        let shares = match pass {
+            BlockPass::Again => shares(types.accumulator, geometry, gpu),
+            _ => 1,
+        };
+        let groups = [1, 1];
+        let mut launch = Self { variant, tile, chunk: tile, stage_rows: shares, tiles, groups };
+        let transforms = launch.transforms();
+        let of_a_block = |groups: usize| {
+            let most = gpu.max_groups as usize;
+            (groups <= most && transforms <= most).then_some([groups as u32, transforms as u32])
+        };
+        let dispatched = match pass {
+            BlockPass::Whole | BlockPass::Again if block.is_whole() => {
+                tiling::groups(transforms * shares, gpu)
+            }
+            BlockPass::Look | BlockPass::Rows => of_a_block(block.row_groups()),
+            BlockPass::Columns => of_a_block(block.column_groups()),
+            BlockPass::KernelRows | BlockPass::KernelColumns => {
+                return Ok(Self::of_kernel(types.accumulator, transform));
+            }
+            BlockPass::Whole | BlockPass::Back | BlockPass::Again => {
+                let rows = (tile[0] - 1) * outer.stride + 1;
+                of_a_block(rows.div_ceil(block.rows_of_group()) * shares)
+            }
+        };
+        launch.groups = dispatched.ok_or_else(|| {
+            format!("{transforms} transforms, more than a dispatch here has workgroups for")
+        })?;
+        let between = launch.between().iter().fold(0usize, |sum, &n| sum.saturating_add(n));
+        let bytes = between.saturating_mul(types.accumulator.size()) as u64;
+        let most = gpu.max_binding.min(gpu.max_buffer);
+        if bytes > most {
+            return Err(format!(
+                "transformed rows take {bytes} bytes, a binding here at most {most}"
+            ));
+        }
+        Ok(launch)
+    }
+
+    /// Blocks in which samples of a type can be transformed along a geometry.
+    pub(crate) fn blocks(
+        dtype: DType,
+        geometry: &Geometry,
+        gpu: &GpuCapabilities,
+    ) -> Result<Vec<Block>, String> {
+        let Planes { outer, inner, .. } = Planes::transformed(geometry)?;
+        Block::all([&outer, &inner], packed(dtype), gpu)
+    }
+
+    /// About how often an invocation goes through loops that doubts all of its outputs.
+    pub(super) fn rounds_of_doubts(&self, geometry: &Geometry) -> usize {
+        held(self.variant.types.accumulator) / self.stage_rows * rounds_of_doubt(geometry)
+    }
+}
+
+/// Outputs that an invocation of a transform holds.
+fn held(accumulator: DType) -> usize {
+    packed(accumulator) << REGISTERS
+}
+
+/// Rounds of loops that an output takes that is doubted.
+fn rounds_of_doubt(geometry: &Geometry) -> usize {
+    let (taps, inner) = (geometry.taps(), geometry.axes.last().map_or(1, |axis| axis.taps));
+    PROBES + taps + taps / inner
+}
+
+/// Workgroups that share what one doubts, a power of two: so many that no invocation goes through loops more often
+/// than software lets it, though all of its outputs are doubted.
+fn shares(accumulator: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> usize {
+    let held = held(accumulator);
+    let fit = match gpu.kind {
+        GpuKind::Software => MOST_ROUNDS / rounds_of_doubt(geometry),
+        _ => held,
+    };
+    held >> fit.clamp(1, held).ilog2()
+}
