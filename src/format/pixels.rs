@@ -9,7 +9,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use super::Ends;
 pub(crate) use super::Pixels;
 use super::pitched::Rows;
-use super::rows::{Input, Output, Reader, Writer, are_bytes};
+use super::rows::{Input, Output, Reader, Writer, level_of};
 use super::transfer::{Channel, decoded_part, encoded_part};
 use crate::element::transform::Real;
 use crate::element::wider::Wider;
@@ -48,8 +48,8 @@ where
     let read: fn(Pixels, &[u8], usize, &mut [C]) =
         |pixels, from, at, to| read::<C, T>(pixels, cast_slice(from), at, to);
     let (samples, gaps) = x.parts();
-    let (size, bytes) = (size_of::<T>(), are_bytes::<T>(pixels));
-    Input::Stored(cast_slice(samples), Reader { size, pixels, bytes, gaps, read })
+    let (size, level) = (size_of::<T>(), level_of::<T>(pixels));
+    Input::Stored(cast_slice(samples), Reader { size, pixels, level, gaps, read })
 }
 
 /// Pixels that are written, in the units of `T`.
@@ -60,8 +60,8 @@ where
     let write: fn(Pixels, &[C], &mut [u8]) =
         |pixels, from, to| write::<C, T, U>(pixels, from, cast_slice_mut(to));
     let (size, together) = (size_of::<U>(), pixels.together());
-    let bytes = are_bytes::<U>(pixels);
-    Output::Stored(cast_slice_mut(y), Writer { size, together, pixels, bytes, write })
+    let level = level_of::<U>(pixels);
+    Output::Stored(cast_slice_mut(y), Writer { size, together, pixels, level, write })
 }
 
 /// Reads samples from `at` on, which may begin and end within a pixel.
@@ -130,14 +130,32 @@ where
         vectorized(
             #[inline(always)]
             || {
-                for pixel in to.as_chunks_mut::<N>().0 {
-                    let alpha = pixel[N - 1] / T::OPAQUE.into();
-                    for colour in &mut pixel[..N - 1] {
-                        *colour = *colour * alpha;
-                    }
-                }
+                let of = |alpha: C| alpha / T::OPAQUE.into();
+                weigh::<C, N>(to, of, |colour, weight| colour * weight);
             },
         );
+    }
+}
+
+/// Weighs the colours of pixels by what their alpha is worth.
+#[inline(always)]
+fn weigh<C: Real, const N: usize>(
+    samples: &mut [C],
+    weight: impl Fn(C) -> C,
+    weighed: impl Fn(C, C) -> C,
+) {
+    // Weights of so many pixels are made together: a division takes as long for one as for a vector of them.
+    const PIXELS: usize = 16;
+    for pixels in samples.as_chunks_mut::<N>().0.chunks_mut(PIXELS) {
+        let mut weights = [C::zeroed(); PIXELS];
+        for (to, pixel) in weights.iter_mut().zip(&*pixels) {
+            *to = weight(pixel[N - 1]);
+        }
+        for (pixel, &weight) in pixels.iter_mut().zip(&weights) {
+            let alpha = pixel[N - 1];
+            *pixel = pixel.map(|colour| weighed(colour, weight));
+            pixel[N - 1] = alpha;
+        }
     }
 }
 
@@ -209,14 +227,19 @@ where
         if pixels.alpha == Alpha::Straight {
             vectorized(
                 #[inline(always)]
-                || divide::<C, T, N>(divided),
+                || {
+                    let [opaque, clear] = [T::OPAQUE, U::CLEAR].map(C::from);
+                    let of = |alpha: C| if alpha > clear { opaque / alpha } else { C::zeroed() };
+                    weigh::<C, N>(divided, of, |colour, weight| {
+                        if weight == C::zeroed() { C::zeroed() } else { colour * weight }
+                    });
+                },
             );
         }
         C::round_all(divided, to);
-        for (pixel, light) in to.as_chunks_mut::<N>().0.iter_mut().zip(divided.as_chunks::<N>().0) {
-            if pixels.alpha == Alpha::Straight && pixel[N - 1] == U::zeroed() {
-                *pixel = [U::zeroed(); N];
-            } else if pixels.encoded {
+        if pixels.encoded {
+            let pixels = to.as_chunks_mut::<N>().0.iter_mut();
+            for (pixel, light) in pixels.zip(divided.as_chunks::<N>().0) {
                 for (colour, light) in pixel[..N - 1].iter_mut().zip(light) {
                     *colour = encoded(*light);
                 }
@@ -248,16 +271,6 @@ fn write_premultiplied<C, T: Channel, U: Channel, const N: usize>(
             *colour = stored.into();
         }
         C::round_all(&pixel, to);
-    }
-}
-
-#[inline(always)]
-fn divide<C: Real + From<f32>, T: Channel, const N: usize>(pixels: &mut [C]) {
-    for pixel in pixels.as_chunks_mut::<N>().0 {
-        let alpha = pixel[N - 1] / T::OPAQUE.into();
-        for colour in &mut pixel[..N - 1] {
-            *colour = if alpha > C::zeroed() { *colour / alpha } else { C::zeroed() };
-        }
     }
 }
 

@@ -4,13 +4,14 @@
 //! converted a row at a time, where and when it is used, so that it is in cache and no copy of the whole
 //! is made.
 
-use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use bytemuck::{Pod, cast_slice, cast_slice_mut, try_cast_slice, try_cast_slice_mut};
 use std::any::TypeId;
 use std::ops::Range;
 
 use super::Pixels;
 use super::gaps::Gaps;
 use crate::element::wider::Wider;
+use crate::simd::samples::{Samples, Sums};
 use crate::util::threads::Cut;
 
 /// How samples are read.
@@ -19,8 +20,8 @@ pub struct Reader<C> {
     /// Bytes of one sample.
     pub(super) size: usize,
     pub(super) pixels: Pixels,
-    /// Whether samples are bytes, and these the numbers that are computed with.
-    pub(super) bytes: bool,
+    /// What samples are, where these are the numbers that are computed with.
+    pub(super) level: Option<Level>,
     /// How rows lie that have gaps between them. Samples are counted without these.
     pub(super) gaps: Option<Gaps>,
     /// Reads samples of the whole from one on, or those of a row.
@@ -35,8 +36,8 @@ pub struct Writer<C> {
     /// Samples that are written together: what is written begins and ends with whole groups of them.
     pub(super) together: usize,
     pub(super) pixels: Pixels,
-    /// Whether samples are bytes, and the nearest ones to numbers are written.
-    pub(super) bytes: bool,
+    /// What samples are, where the nearest ones to numbers are written.
+    pub(super) level: Option<Level>,
     /// Writes the nearest values that can be stored.
     pub(super) write: fn(Pixels, &[C], &mut [u8]),
 }
@@ -49,8 +50,8 @@ impl<C: Pod> Reader<C> {
     {
         let read: fn(Pixels, &[u8], usize, &mut [C]) =
             |_, from, at, to| C::widen_all(&cast_slice(from)[at..][..to.len()], to);
-        let (size, bytes) = (size_of::<T>(), are_bytes::<T>(Pixels::plain(1)));
-        Self { size, pixels: Pixels::plain(1), bytes, gaps: None, read }
+        let (size, level) = (size_of::<T>(), level_of::<T>(Pixels::plain(1)));
+        Self { size, pixels: Pixels::plain(1), level, gaps: None, read }
     }
 }
 
@@ -62,14 +63,25 @@ impl<C: Pod> Writer<C> {
     {
         let write: fn(Pixels, &[C], &mut [u8]) =
             |_, from, to| C::round_all(from, cast_slice_mut(to));
-        let (size, bytes) = (size_of::<T>(), are_bytes::<T>(Pixels::plain(1)));
-        Self { size, together: 1, pixels: Pixels::plain(1), bytes, write }
+        let (size, level) = (size_of::<T>(), level_of::<T>(Pixels::plain(1)));
+        Self { size, together: 1, pixels: Pixels::plain(1), level, write }
     }
 }
 
-/// Whether samples of this type are bytes that mean what they say.
-pub(super) fn are_bytes<T: 'static>(pixels: Pixels) -> bool {
-    TypeId::of::<T>() == TypeId::of::<u8>() && pixels.is_plain()
+/// Integers that mean what they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Of 8 bits.
+    Byte,
+    /// Of 16 bits.
+    Word,
+}
+
+/// What samples of this type are, where they mean what they say.
+pub(super) fn level_of<T: 'static>(pixels: Pixels) -> Option<Level> {
+    let levels = [(TypeId::of::<u8>(), Level::Byte), (TypeId::of::<u16>(), Level::Word)];
+    let level = levels.into_iter().find(|(id, _)| *id == TypeId::of::<T>());
+    level.filter(|_| pixels.is_plain()).map(|(_, level)| level)
 }
 
 /// Samples that are read.
@@ -125,13 +137,17 @@ impl<'x, C: Pod> Input<'x, C> {
         }
     }
 
-    /// So many samples of a row, where they are bytes that mean what they say.
-    pub(crate) fn bytes(self, at: usize, len: usize) -> Option<&'x [u8]> {
-        match self {
-            Self::Stored(bytes, Reader { bytes: true, gaps, .. }) => {
-                Some(&bytes[gaps.map_or(at, |gaps| gaps.place(at))..][..len])
-            }
-            _ => None,
+    /// Samples of a row from `at` on, `len` of them at least, where they are stored as numbers or as levels.
+    pub(crate) fn samples(self, at: usize, len: usize) -> Option<Samples<'x, C>> {
+        let (bytes, Reader { size, level, gaps, .. }) = match self {
+            Self::InPlace(samples) => return Some(Samples::Numbers(&samples[at..])),
+            Self::Stored(bytes, reader) => (bytes, reader),
+        };
+        let at = gaps.map_or(at, |gaps| gaps.place(at));
+        let bytes = &bytes[at * size..][..len * size];
+        match level? {
+            Level::Byte => Some(Samples::Bytes(bytes)),
+            Level::Word => try_cast_slice(bytes).ok().map(Samples::Words),
         }
     }
 
@@ -204,12 +220,18 @@ impl<'y, C: Pod> Output<'y, C> {
         }
     }
 
-    /// The samples, where the nearest bytes to numbers are written.
+    /// The samples from `at` on, where they are stored as numbers or the nearest levels are.
     #[inline]
-    pub(crate) fn bytes(&mut self) -> Option<&mut [u8]> {
+    pub(crate) fn sums(&mut self, at: usize) -> Option<Sums<'_, C>> {
         match self {
-            Self::Stored(bytes, Writer { bytes: true, .. }) => Some(bytes),
-            _ => None,
+            Self::InPlace(samples) => Some(Sums::Numbers(&mut samples[at..])),
+            Self::Stored(bytes, Writer { size, level, .. }) => {
+                let bytes = &mut bytes[at * *size..];
+                match (*level)? {
+                    Level::Byte => Some(Sums::Bytes(bytes)),
+                    Level::Word => try_cast_slice_mut(bytes).ok().map(Sums::Words),
+                }
+            }
         }
     }
 

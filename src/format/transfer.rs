@@ -8,6 +8,8 @@ use bytemuck::Pod;
 pub trait Channel: Pod + PartialEq + Send + Sync {
     /// Alpha where nothing shows through, and light at its brightest.
     const OPAQUE: f32;
+    /// Alpha up to which none is stored.
+    const CLEAR: f32;
     /// Whether what is stored is light already.
     const IS_LIGHT: bool = false;
 
@@ -73,6 +75,7 @@ static STEPS: LazyLock<Steps> = LazyLock::new(|| {
 
 impl Channel for u8 {
     const OPAQUE: f32 = 255.0;
+    const CLEAR: f32 = 0.5;
 
     fn linear(self) -> f32 {
         LIGHTS_OF_8_BITS[usize::from(self)]
@@ -89,6 +92,7 @@ impl Channel for u8 {
 
 impl Channel for u16 {
     const OPAQUE: f32 = 65_535.0;
+    const CLEAR: f32 = 0.5;
 
     fn linear(self) -> f32 {
         LIGHTS_OF_16_BITS[usize::from(self)]
@@ -144,6 +148,7 @@ static LINES: LazyLock<Box<[(f32, f32)]>> = LazyLock::new(|| {
 /// Floating-point samples are light already.
 impl Channel for f32 {
     const OPAQUE: f32 = 1.0;
+    const CLEAR: f32 = 0.0;
     const IS_LIGHT: bool = true;
 
     fn linear(self) -> f32 {

@@ -1,5 +1,7 @@
 //! The input continued past its ends, read row by row along the innermost axis.
 
+use std::ops::Range;
+
 use crate::element::Element;
 use crate::element::wider::{Wider, widened};
 use crate::error::Result;
@@ -103,45 +105,88 @@ impl<A: Element> Extension<A> {
     pub(crate) fn fill(&self, x: Input<'_, A>, row: Row<A>, start: isize, out: &mut [A]) {
         let axis = self.inner();
         let value = self.values[self.values.len() - 1];
-        let samples = axis.samples() as isize;
-        let len = out.len() as isize;
-        let constant = matches!(axis.edge, Edge::Zero | Edge::Constant(()));
-        // out[inside] is the part that lies in the input.
-        let first = (-start).clamp(0, len) as usize;
-        let end = (samples - start).clamp(first as isize, len) as usize;
-        match row {
-            Row::Stored(at) => {
-                let from = (start + first as isize).max(0) as usize;
-                let inside = from..from + end - first;
+        match (row, x) {
+            (Row::Stored(at), Input::InPlace(x)) => {
+                fill_from(axis, &x[at..][..axis.samples()], value, start, out);
+            }
+            (Row::Stored(at), _) => {
+                let inside = inside(axis, start, out.len());
+                let from = (start + inside.start as isize).max(0) as usize;
+                let read = from..from + inside.len();
                 if !inside.is_empty() {
-                    x.read(at + from, &mut out[first..end]);
+                    x.read(at + from, &mut out[inside.clone()]);
                 }
-                for outside in [0..first, end..out.len()] {
-                    if constant {
-                        out[outside].fill(value);
-                        continue;
-                    }
-                    let mut position = Position::of(axis, start + outside.start as isize);
-                    for i in outside {
-                        out[i] = match (position.sample(), x) {
-                            (None, _) => value,
-                            (Some(sample), Input::InPlace(x)) => x[at + sample],
-                            // Read already.
-                            (Some(sample), _) if inside.contains(&sample) => {
-                                out[first + sample - inside.start]
-                            }
-                            (Some(sample), _) => x.sample(at + sample),
-                        };
-                        position.step(axis);
-                    }
-                }
+                let sample = |sample: usize, out: &[A]| match read.contains(&sample) {
+                    // Read already.
+                    true => out[inside.start + sample - read.start],
+                    false => x.sample(at + sample),
+                };
+                fill_outside(axis, value, start, &inside, out, sample);
             }
-            Row::Outside(outer) => {
-                out[first..end].fill(outer);
-                let value = if constant { value } else { outer };
-                out[..first].fill(value);
-                out[end..].fill(value);
+            (Row::Outside(outer), _) => {
+                let inside = inside(axis, start, out.len());
+                out.fill(if is_constant(axis) { value } else { outer });
+                out[inside].fill(outer);
             }
+        }
+    }
+
+    /// The same of levels of a stored row, where what is outside is a level too.
+    pub(crate) fn fill_levels<L: Copy + Default>(
+        &self,
+        row: &[L],
+        start: isize,
+        out: &mut [L],
+    ) -> bool {
+        let is_level = self.values[self.values.len() - 1] == A::default();
+        if is_level {
+            fill_from(self.inner(), row, L::default(), start, out);
+        }
+        is_level
+    }
+}
+
+/// Whether all of what is beyond an axis is the same value.
+fn is_constant(axis: &Axis) -> bool {
+    matches!(axis.edge, Edge::Zero | Edge::Constant(()))
+}
+
+/// Which of so many samples from `start` on lie in the input.
+fn inside(axis: &Axis, start: isize, len: usize) -> Range<usize> {
+    let len = len as isize;
+    let first = (-start).clamp(0, len);
+    let end = (axis.samples() as isize - start).clamp(first, len);
+    first as usize..end as usize
+}
+
+/// Fills `out` with the samples of a row from `start` on, or `value`.
+fn fill_from<T: Copy>(axis: &Axis, row: &[T], value: T, start: isize, out: &mut [T]) {
+    let inside = inside(axis, start, out.len());
+    if !inside.is_empty() {
+        let from = (start + inside.start as isize) as usize;
+        out[inside.clone()].copy_from_slice(&row[from..from + inside.len()]);
+    }
+    fill_outside(axis, value, start, &inside, out, |sample, _| row[sample]);
+}
+
+/// Fills what does not lie in the input.
+fn fill_outside<T: Copy>(
+    axis: &Axis,
+    value: T,
+    start: isize,
+    inside: &Range<usize>,
+    out: &mut [T],
+    sample: impl Fn(usize, &[T]) -> T,
+) {
+    for outside in [0..inside.start, inside.end..out.len()] {
+        if is_constant(axis) {
+            out[outside].fill(value);
+            continue;
+        }
+        let mut position = Position::of(axis, start + outside.start as isize);
+        for i in outside {
+            out[i] = position.sample().map_or(value, |at| sample(at, out));
+            position.step(axis);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use fearless_simd::Simd;
 
-use crate::simd::apart::Folding;
+use crate::simd::folded::Folding;
 
 /// What is done for a coarse grid.
 pub enum CoarseJob<'a, A> {

@@ -9,7 +9,7 @@
 
 use fearless_simd::Simd;
 
-use crate::simd::apart::Folding;
+use crate::simd::folded::Folding;
 
 /// Output rows of whole vectors, each the sum of as many rows of samples as there are taps, from its own one on.
 pub struct FlatJob<'a, A> {

@@ -11,11 +11,14 @@ pub(crate) mod apart;
 pub(crate) mod coarse;
 pub(crate) mod columns;
 pub(crate) mod flat;
+pub(crate) mod folded;
+pub(crate) mod near;
+pub(crate) mod samples;
 pub(crate) mod tile;
 pub(crate) mod transpose;
 
-use crate::simd::apart::{ApartJob, Folding};
 use crate::simd::coarse::CoarseJob;
+use crate::simd::folded::{FoldedJob, Folding};
 use crate::simd::tile::{TileJob, columns};
 
 /// The vector instructions that the CPU's own kernels use. Transforms choose theirs themselves.
@@ -141,7 +144,7 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     /// where each is multiplied more than once. (Vectors of half a line of the cache are loaded.)
     const SLIDES: bool;
     /// Does jobs for symmetric taps, for elements that have them.
-    const APART: Option<for<'a> fn(InstructionSet, ApartJob<'a, Self>)> = None;
+    const FOLDED: Option<for<'a> fn(InstructionSet, FoldedJob<'a, Self>)> = None;
     /// Does jobs of coarse grids, for the same elements.
     const COARSE: Option<for<'a> fn(InstructionSet, CoarseJob<'a, Self>)> = None;
 
@@ -183,7 +186,7 @@ pub(crate) trait Spectral: Lanes {
 macro_rules! lanes {
     ($(
         $t:ty: $vector:ident, $slides:literal, |$sum:ident, $tap:ident, $x:ident| $mul_add:expr
-        $(, $apart:expr, $coarse:expr)?;
+        $(, $folded:expr, $coarse:expr)?;
     )*) => {$(
         impl Lanes for $t {
             type Vector<S: Simd> = S::$vector;
@@ -191,7 +194,7 @@ macro_rules! lanes {
             type Sum<S: Simd> = S::$vector;
             const REGISTERS: usize = 1;
             const SLIDES: bool = $slides;
-            $(const APART: Option<for<'a> fn(InstructionSet, ApartJob<'a, Self>)> = $apart;)?
+            $(const FOLDED: Option<for<'a> fn(InstructionSet, FoldedJob<'a, Self>)> = $folded;)?
             $(const COARSE: Option<for<'a> fn(InstructionSet, CoarseJob<'a, Self>)> = $coarse;)?
 
             #[inline(always)]
@@ -237,8 +240,8 @@ macro_rules! lanes {
 }
 
 lanes! {
-    f32: f32s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart), Some(coarse);
-    f64: f64s, true, |sum, tap, x| x.mul_add(tap, sum), Some(apart), Some(coarse);
+    f32: f32s, true, |sum, tap, x| x.mul_add(tap, sum), Some(folded), Some(coarse);
+    f64: f64s, true, |sum, tap, x| x.mul_add(tap, sum), Some(folded), Some(coarse);
     i8: i8s, false, |sum, tap, x| sum + x * tap;
     i16: i16s, false, |sum, tap, x| sum + x * tap;
     i32: i32s, false, |sum, tap, x| sum + x * tap;
@@ -252,8 +255,8 @@ pub(crate) trait Rounded<L>: Copy {
 }
 
 /// Does a job for symmetric taps on this machine.
-fn apart<A: Folding>(instructions: InstructionSet, job: ApartJob<'_, A>) {
-    with_instructions!(instructions, simd => apart::run(simd, job));
+fn folded<A: Folding>(instructions: InstructionSet, job: FoldedJob<'_, A>) {
+    with_instructions!(instructions, simd => folded::run(simd, job));
 }
 
 /// Does a job of a coarse grid on this machine.
@@ -301,6 +304,30 @@ macro_rules! folding {
             #[inline(always)]
             fn shifted<S: Simd>(simd: S, vector: Self::Vector<S>, next: Self) -> Self::Sum<S> {
                 vector.slide::<1>(S::$vector::splat(simd, next))
+            }
+            #[inline(always)]
+            fn of_levels<S: Simd, L: Copy>(simd: S, from: &[L]) -> Self::Vector<S>
+            where
+                Self: From<L>,
+            {
+                let count = S::$vector::LEN;
+                let mut numbers = [0.0; MOST_LANES];
+                for (number, &level) in numbers.iter_mut().zip(&from[..count]) {
+                    *number = level.into();
+                }
+                Self::load(simd, &numbers)
+            }
+            #[inline(always)]
+            fn to_levels<S: Simd, L>(simd: S, sum: Self::Sum<S>, to: &mut [L])
+            where
+                Self: Rounded<L>,
+            {
+                let count = S::$vector::LEN;
+                let mut numbers = [0.0; MOST_LANES];
+                Self::store(simd, sum, &mut numbers);
+                for (level, number) in to[..count].iter_mut().zip(numbers) {
+                    *level = number.rounded();
+                }
             }
             #[inline(always)]
             fn turn<S: Simd>(

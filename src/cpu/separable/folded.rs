@@ -6,8 +6,11 @@ use crate::kernel::mirror;
 use crate::plan::cpu::{Order, Strips};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
-use crate::simd::apart::{ApartJob, FoldJob, Half, SQUARE, has_tiles};
+use crate::simd::apart::{LaneJob, SQUARE};
 use crate::simd::flat::FlatJob;
+use crate::simd::folded::{FoldJob, FoldedJob, Half, has_tiles};
+use crate::simd::near::{self, AcrossJob, AlongJob};
+use crate::simd::samples::{Samples, Sums};
 use crate::util::memory;
 
 use super::fused::TAPS;
@@ -29,17 +32,11 @@ pub(super) struct Folded<A: Compute> {
     /// Samples of a stretch that are read for a strip, where they are moved to lanes that stand apart.
     spread: Option<usize>,
     lanes: usize,
+    /// Where rows of neighbours are summed a few vectors at a time: samples from one tap to the next, and those beyond
+    /// the last one under a tap that are read.
+    near: Option<[usize; 2]>,
     instructions: InstructionSet,
-    run: for<'a> fn(InstructionSet, ApartJob<'a, A>),
-}
-
-/// Samples under the outputs of a strip.
-#[derive(Clone, Copy)]
-pub(super) enum Stretch<'x, A> {
-    /// As numbers.
-    Numbers(&'x [A]),
-    /// As they are stored.
-    Bytes(&'x [u8]),
+    run: for<'a> fn(InstructionSet, FoldedJob<'a, A>),
 }
 
 /// Taps along an axis.
@@ -74,6 +71,10 @@ impl<A: Compute> Folded<A> {
             false => 1,
         };
         let sources = rows + inner.taps - 1;
+        let near = (order == Order::InOrder && has_tiles(instructions)).then(|| {
+            let (taps, step) = (inner.taps, inner.tap_step());
+            [step, near::beyond([taps, step]) - (taps - 1) * step]
+        });
         Ok(Self {
             horizontal: taps(1)?,
             vertical: taps(0)?,
@@ -83,8 +84,9 @@ impl<A: Compute> Folded<A> {
             columns: strips.columns,
             spread: apart.then_some((inner.taps - 1) * step + strips.columns),
             lanes,
+            near,
             instructions,
-            run: A::APART.expect("passes are folded for types that have such lanes"),
+            run: A::FOLDED.expect("passes are folded for types that have such lanes"),
         })
     }
 
@@ -101,20 +103,54 @@ impl<A: Compute> Folded<A> {
         self.spread.is_none()
     }
 
+    /// Where rows of neighbours are summed a few vectors at a time: samples beyond those under the taps that are read.
+    pub(super) fn near(&self) -> Option<usize> {
+        self.near.map(|[_, beyond]| beyond)
+    }
+
     /// Numbers of a stretch that is spread, and of so many rows of outputs.
     pub(super) fn room(&self, rows: usize) -> [usize; 2] {
         self.spread.map_or([0; 2], |spread| [spread, rows * self.columns])
     }
 
+    /// Whether rows are read where they are that are stored so.
+    pub(super) fn reads(&self, x: Samples<'_, A>) -> bool {
+        match x {
+            Samples::Numbers(_) => true,
+            Samples::Bytes(_) => self.near.is_some() || self.moves_bytes(),
+            Samples::Words(_) => self.near.is_some(),
+        }
+    }
+
+    /// Whether sums are rounded as they are stored there.
+    pub(super) fn writes(&self, y: &Sums<'_, A>) -> bool {
+        match y {
+            Sums::Numbers(_) => false,
+            Sums::Bytes(_) => self.across().is_some() || self.moves_bytes(),
+            Sums::Words(_) => self.across().is_some(),
+        }
+    }
+
     /// Whether bytes are moved as such to lanes that stand apart, and back.
-    pub(super) fn moves_bytes(&self) -> bool {
+    fn moves_bytes(&self) -> bool {
         self.spread.is_some() && self.columns / self.lanes >= SQUARE
+    }
+
+    /// The taps across rows, where all rows under them are in registers at one time.
+    fn across(&self) -> Option<&Half<A>> {
+        match (&self.vertical, self.near) {
+            (Taps::Mirrored(terms), Some(_)) => match &terms[..] {
+                [taps] if taps.middle.is_some() && near::takes(taps.count()) => Some(taps),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Filters a stretch of a row along itself, into a slot of the ring of each term.
     pub(super) fn filter<'r>(
         &self,
-        stretch: Stretch<'_, A>,
+        stretch: Samples<'_, A>,
         spread: &mut [A],
         rings: impl Iterator<Item = &'r mut [A]>,
         slot: usize,
@@ -123,15 +159,16 @@ impl<A: Compute> Folded<A> {
     {
         let (chunk, to) = (self.columns / self.lanes, &mut *spread);
         let x = match stretch {
-            Stretch::Numbers(x) if self.is_in_order() => x,
-            Stretch::Numbers(from) => {
-                self.run(ApartJob::Spread { from, chunk, to });
+            Samples::Numbers(x) if self.is_in_order() => x,
+            Samples::Numbers(from) => {
+                self.run(FoldedJob::Move(LaneJob::Spread { from, chunk, to }));
                 spread
             }
-            Stretch::Bytes(from) => {
-                self.run(ApartJob::SpreadBytes { from, chunk, to });
+            Samples::Bytes(from) => {
+                self.run(FoldedJob::Move(LaneJob::SpreadBytes { from, chunk, to }));
                 spread
             }
+            Samples::Words(_) => unreachable!("asked before"),
         };
         let (sources, rows) = (&self.sources[..], self.rows);
         for (term, ring) in rings.enumerate() {
@@ -140,12 +177,32 @@ impl<A: Compute> Folded<A> {
             self.run(match &self.horizontal {
                 Taps::Mirrored(terms) => {
                     let taps = std::slice::from_ref(&terms[term]);
-                    ApartJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
+                    FoldedJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
                 }
                 &Taps::Flat(taps, tap) => {
-                    ApartJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
+                    FoldedJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
                 }
             });
+        }
+    }
+
+    /// Filters neighbours of a row along itself, to `columns` places of the ring of each term from `at` on.
+    pub(super) fn filter_near<'r>(
+        &self,
+        x: Samples<'_, A>,
+        rings: impl Iterator<Item = &'r mut [A]>,
+        at: usize,
+        columns: usize,
+    ) where
+        A: 'r,
+    {
+        let ([step, _], Taps::Mirrored(terms)) =
+            (self.near.expect("asked before"), &self.horizontal)
+        else {
+            unreachable!("neighbours share nothing")
+        };
+        for (taps, ring) in terms.iter().zip(rings) {
+            self.run(FoldedJob::Along(AlongJob { x, taps, step, y: &mut ring[at..][..columns] }));
         }
     }
 
@@ -153,33 +210,35 @@ impl<A: Compute> Folded<A> {
     /// `sums` is room for them.
     pub(super) fn sum(
         &self,
-        x: (&[A], &[usize]),
+        (x, sources): (&[A], &[usize]),
         sums: &mut [A],
-        (y, pitch, rows): (&mut [A], usize, usize),
+        (y, pitch, rows): (Sums<'_, A>, usize, usize),
     ) {
         let columns = self.columns;
-        if self.is_in_order() {
-            return self.fold(x, (y, pitch, rows));
+        if let Some(taps) = self.across() {
+            self.run(FoldedJob::Across(AcrossJob { x, sources, taps, y, pitch, rows, columns }));
+            return;
         }
-        self.fold(x, (sums, columns, rows));
-        for (from, to) in sums.chunks_exact(columns).zip(y.chunks_mut(pitch)).take(rows) {
-            let job = ApartJob::Gather { from, to: &mut to[..columns] };
-            self.run(job);
-        }
-    }
-
-    /// The same, rounded to the nearest bytes.
-    pub(super) fn sum_to_bytes(
-        &self,
-        x: (&[A], &[usize]),
-        sums: &mut [A],
-        (y, pitch, rows): (&mut [u8], usize, usize),
-    ) {
-        let columns = self.columns;
-        self.fold(x, (sums, columns, rows));
-        for (from, to) in sums.chunks_exact(columns).zip(y.chunks_mut(pitch)).take(rows) {
-            let job = ApartJob::GatherBytes { from, to: &mut to[..columns] };
-            self.run(job);
+        let y = match y {
+            Sums::Numbers(y) if self.is_in_order() => {
+                return self.fold((x, sources), (y, pitch, rows));
+            }
+            y => y,
+        };
+        // Lanes that stand apart are written to many places, which nothing else sees coming.
+        (0..rows).for_each(|row| y.prefetch(row * pitch, columns));
+        self.fold((x, sources), (sums, columns, rows));
+        let sums = sums.chunks_exact(columns).take(rows);
+        match y {
+            Sums::Numbers(y) => sums.zip(y.chunks_mut(pitch)).for_each(|(from, to)| {
+                let to = &mut to[..columns];
+                self.run(FoldedJob::Move(LaneJob::Gather { from, to }));
+            }),
+            Sums::Bytes(y) => sums.zip(y.chunks_mut(pitch)).for_each(|(from, to)| {
+                let to = &mut to[..columns];
+                self.run(FoldedJob::Move(LaneJob::GatherBytes { from, to }));
+            }),
+            Sums::Words(_) => unreachable!("asked before"),
         }
     }
 
@@ -188,15 +247,15 @@ impl<A: Compute> Folded<A> {
         let columns = self.columns;
         self.run(match &self.vertical {
             Taps::Mirrored(taps) => {
-                ApartJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
+                FoldedJob::Fold(FoldJob { x, sources, taps, y, pitch, rows, columns })
             }
             &Taps::Flat(taps, tap) => {
-                ApartJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
+                FoldedJob::Flat(FlatJob { x, sources, taps, tap, y, pitch, rows, columns })
             }
         });
     }
 
-    fn run(&self, job: ApartJob<'_, A>) {
+    fn run(&self, job: FoldedJob<'_, A>) {
         (self.run)(self.instructions, job);
     }
 }

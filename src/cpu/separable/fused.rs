@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::WindowLayout;
 use crate::cpu::direct::{Call, Direct};
-use crate::cpu::separable::folded::{Folded, Stretch};
+use crate::cpu::separable::folded::Folded;
 use crate::element::compute::Compute;
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
@@ -15,6 +15,7 @@ use crate::plan::cpu::{Order, Strips, Tile};
 use crate::problem::extension::{Extension, Row};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
+use crate::simd::samples::{Samples, Sums as Stored};
 use crate::util::lines::Lines;
 use crate::util::memory;
 use crate::util::scratch::ScratchPool;
@@ -24,6 +25,8 @@ use crate::util::threads;
 pub(super) struct Fused<A: Compute> {
     extension: Extension<A>,
     sums: Sums<A>,
+    /// Where the taps along the last axis lie in a stored row.
+    offsets: Vec<usize>,
     /// Rows that cannot be read in place, as long as a strip.
     window: WindowLayout,
     strips: Strips,
@@ -44,8 +47,6 @@ enum Sums<A: Compute> {
 struct Tiled<A> {
     /// Along the last axis, one for each term.
     horizontal: Vec<Tiles<A>>,
-    /// Where its taps lie in a stored row.
-    offsets: Vec<usize>,
     /// Along the other, all terms at once: each is a plane of taps over its own ring.
     vertical: Tiles<A>,
 }
@@ -57,6 +58,8 @@ struct Ring<A> {
     sources: Vec<usize>,
     ahead: Vec<usize>,
     window: Vec<A>,
+    /// The same of bytes.
+    bytes: Vec<u8>,
     /// A row that is read for it.
     line: Vec<A>,
     /// A window whose lanes stand apart, and rows of such outputs.
@@ -89,9 +92,7 @@ impl<A: Compute> Fused<A> {
         let horizontal =
             terms.iter().map(|term| Tiles::new(single, &term[1], [1, inner.taps], instructions));
         let horizontal = horizontal.collect::<Result<Vec<_>>>()?;
-        let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
-        let offsets = memory::collected(offsets, inner.taps, TAPS)?;
-        let tiled = Tiled { horizontal, offsets, vertical };
+        let tiled = Tiled { horizontal, vertical };
         Self::new(extension, Sums::Tiled(tiled), terms.len(), strips, threads)
     }
 
@@ -118,8 +119,11 @@ impl<A: Compute> Fused<A> {
             Sums::Folded(folded) => folded.room(strips.tile.rows).iter().sum(),
         };
         let ring = (strips.pitch * strips.tile.sources * terms + apart) * size_of::<A>();
+        let inner = extension.inner();
+        let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
         Ok(Self {
-            window: WindowLayout::by_phase(extension.inner(), strips.columns)?,
+            offsets: memory::collected(offsets, inner.taps, TAPS)?,
+            window: WindowLayout::by_phase(inner, strips.columns)?,
             extension,
             sums,
             strips,
@@ -133,6 +137,19 @@ impl<A: Compute> Fused<A> {
         match &self.sums {
             Sums::Tiled(tiled) => tiled.horizontal.len(),
             Sums::Folded(folded) => folded.terms(),
+        }
+    }
+
+    /// Whether rows of neighbours are folded, a few vectors at a time.
+    fn is_near(&self) -> bool {
+        matches!(&self.sums, Sums::Folded(folded) if folded.near().is_some())
+    }
+
+    /// Samples beyond a window that may be read.
+    fn beyond(&self) -> usize {
+        match &self.sums {
+            Sums::Tiled(_) => 0,
+            Sums::Folded(folded) => folded.near().unwrap_or(0),
         }
     }
 
@@ -195,7 +212,8 @@ impl<A: Compute> Fused<A> {
             rows: Lines::new(rows * self.strips.pitch, what)?,
             sources: memory::room(rows, what)?,
             ahead: memory::room(self.strips.tile.rows * self.strips.tile.stride, what)?,
-            window: memory::zeros(self.window.len, what)?,
+            window: memory::zeros(self.window.len + self.beyond(), what)?,
+            bytes: Vec::new(),
             line: Vec::new(),
             out: Vec::new(),
         })
@@ -241,14 +259,13 @@ impl<A: Compute> Fused<A> {
             }
             let at = |r: usize| (done + r) * width + columns.start;
             if let (Sums::Folded(folded), None) = (&self.sums, call.finish)
-                && folded.moves_bytes()
                 && columns.len() == self.strips.columns
-                && let Some(bytes) = out.bytes()
+                && let Some(y) = out.sums(at(0))
+                && folded.writes(&y)
             {
                 (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
                 let [_, sums] = &mut ring.apart;
-                let y = &mut bytes[at(0)..];
-                folded.sum_to_bytes((&ring.rows, &ring.sources), sums, (y, width, rows));
+                folded.sum((&ring.rows, &ring.sources), sums, (y, width, rows));
                 continue;
             }
             let finish = |r: usize, piece: &mut [A]| match call.finish {
@@ -301,6 +318,7 @@ impl<A: Compute> Fused<A> {
                 Sums::Folded(folded) => {
                     (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
                     let [_, sums] = &mut ring.apart;
+                    let y = Stored::Numbers(y);
                     folded.sum((&ring.rows, &ring.sources), sums, (y, y_pitch, rows));
                 }
             }
@@ -352,7 +370,7 @@ impl<A: Compute> Fused<A> {
         ring: &mut Ring<A>,
     ) -> Result<()> {
         let row = self.row(plane, p);
-        let Ring { rows, window, line, apart: [spread, _], .. } = ring;
+        let Ring { rows, window, bytes, line, apart: [spread, _], .. } = ring;
         let slot = p.rem_euclid(self.strips.tile.sources as isize) as usize * self.strips.pitch;
         let plane = self.strips.tile.sources * self.strips.pitch;
         if self.extension.is_zeros(row) {
@@ -362,57 +380,20 @@ impl<A: Compute> Fused<A> {
             return Ok(());
         }
         let inner = self.extension.inner();
-        let in_place = match (row, x.in_place()) {
-            (Row::Stored(at), Some(x)) => Some((at, x)),
-            _ => None,
+        if let Sums::Folded(folded) = &self.sums
+            && !self.is_near()
+        {
+            let stretch = self.stretch(x, row, &columns, (window, bytes, line))?;
+            folded.filter(stretch, spread, rows.chunks_exact_mut(plane), slot);
+            return Ok(());
+        }
+        let stored = match row {
+            Row::Stored(at) => self.stored_samples(x, at, inner.samples()),
+            Row::Outside(_) => None,
         };
-        let tiled = match &self.sums {
-            Sums::Tiled(tiled) => tiled,
-            Sums::Folded(folded) => {
-                let start = inner.start(columns.start);
-                let inside = start >= 0 && start as usize + self.window.len <= inner.samples();
-                let len = self.window.len;
-                let bytes = match row {
-                    Row::Stored(at) if inside && folded.moves_bytes() => {
-                        x.bytes(at + start as usize, len)
-                    }
-                    _ => None,
-                };
-                let stretch = match (in_place, bytes) {
-                    (_, Some(bytes)) => Stretch::Bytes(bytes),
-                    (Some((at, x)), _) if inside => {
-                        Stretch::Numbers(&x[at + start as usize..][..len])
-                    }
-                    _ => {
-                        let all = (columns.start, self.strips.columns);
-                        self.window.fill(&self.extension, x, row, all, line, window)?;
-                        Stretch::Numbers(window)
-                    }
-                };
-                folded.filter(stretch, spread, rows.chunks_exact_mut(plane), slot);
-                return Ok(());
-            }
-        };
-        let inside = match in_place {
+        let inside = match stored {
             Some(_) => self.inside(&columns),
             None => columns.start..columns.start,
-        };
-        let mut filter = |x: &[A], source, offsets: &[usize], step, some: Range<usize>| {
-            for (tiles, ring) in tiled.horizontal.iter().zip(rows.chunks_exact_mut(plane)) {
-                let work = Work {
-                    x,
-                    zeros: &[],
-                    sources: &[source],
-                    ahead: (&[], &[]),
-                    offsets,
-                    step,
-                    y: &mut ring[slot + some.start - columns.start..],
-                    pitch: self.strips.pitch,
-                    rows: 1,
-                    columns: some.len(),
-                };
-                tiles.run(work);
-            }
         };
         let last = if inside.end < columns.end {
             // A vector at least: it may compute again what is inside.
@@ -424,23 +405,106 @@ impl<A: Compute> Fused<A> {
             if !edge.is_empty() {
                 let some = (edge.start, edge.len());
                 self.window.fill(&self.extension, x, row, some, line, window)?;
-                filter(window, 0, &self.window.offsets, self.window.step, edge);
+                let WindowLayout { offsets, step, .. } = &self.window;
+                let to = (slot + edge.start - columns.start, edge.len());
+                self.along(
+                    Samples::Numbers(window),
+                    (offsets, *step),
+                    rows.chunks_exact_mut(plane),
+                    to,
+                );
             }
         }
-        if let (Some((at, x)), false) = (in_place, inside.is_empty()) {
-            let source = at.wrapping_add_signed(inner.start(inside.start));
-            filter(x, source, &tiled.offsets, inner.tap_step(), inside);
+        if let (Some(stored), false) = (stored, inside.is_empty()) {
+            let x = stored.from(inner.start(inside.start) as usize);
+            let to = (slot + inside.start - columns.start, inside.len());
+            self.along(x, (&self.offsets, inner.tap_step()), rows.chunks_exact_mut(plane), to);
         }
         Ok(())
     }
 
+    /// All samples under a strip, where they are stored or copied to memory.
+    fn stretch<'x>(
+        &self,
+        x: Input<'x, A>,
+        row: Row<A>,
+        columns: &Range<usize>,
+        (window, bytes, line): (&'x mut [A], &'x mut Vec<u8>, &mut Vec<A>),
+    ) -> Result<Samples<'x, A>> {
+        let (inner, len) = (self.extension.inner(), self.window.len);
+        let start = inner.start(columns.start);
+        if let Row::Stored(at) = row
+            && let Some(row) = self.stored_samples(x, at, inner.samples())
+        {
+            if start >= 0 && start as usize + len <= inner.samples() {
+                return Ok(row.from(start as usize).first(len));
+            }
+            if let Samples::Bytes(row) = row {
+                memory::fit(bytes, len, "a row of the continued input")?;
+                if self.extension.fill_levels(row, start, bytes) {
+                    return Ok(Samples::Bytes(bytes));
+                }
+            }
+        }
+        let all = (columns.start, self.strips.columns);
+        self.window.fill(&self.extension, x, row, all, line, window)?;
+        Ok(Samples::Numbers(&window[..len]))
+    }
+
+    /// Samples from `at` on, `len` of them at least, if they are summed as they are stored.
+    fn stored_samples<'x>(&self, x: Input<'x, A>, at: usize, len: usize) -> Option<Samples<'x, A>> {
+        let samples = x.samples(at, len)?;
+        let takes = match &self.sums {
+            Sums::Tiled(_) => matches!(samples, Samples::Numbers(_)),
+            Sums::Folded(folded) => folded.reads(samples),
+        };
+        takes.then_some(samples)
+    }
+
+    /// Filters samples along themselves, whose taps lie at these places, to so many columns of the ring of each term
+    /// from one on.
+    fn along<'r>(
+        &self,
+        x: Samples<'_, A>,
+        (offsets, step): (&[usize], usize),
+        rings: impl Iterator<Item = &'r mut [A]>,
+        (at, columns): (usize, usize),
+    ) where
+        A: 'r,
+    {
+        let tiled = match &self.sums {
+            Sums::Folded(folded) => return folded.filter_near(x, rings, at, columns),
+            Sums::Tiled(tiled) => tiled,
+        };
+        let Samples::Numbers(x) = x else { unreachable!("asked before") };
+        for (tiles, ring) in tiled.horizontal.iter().zip(rings) {
+            tiles.run(Work {
+                x,
+                zeros: &[],
+                sources: &[0],
+                ahead: (&[], &[]),
+                offsets,
+                step,
+                y: &mut ring[at..],
+                pitch: self.strips.pitch,
+                rows: 1,
+                columns,
+            });
+        }
+    }
+
     /// Which columns of a strip are filtered in place: those whose windows lie in the input, but for
-    /// the first of them, so that the others start whole vectors from the first of the strip.
+    /// the first of them, so that the others start whole vectors from the first of the strip. Neighbours that are
+    /// folded are whole vectors, of which some read a few samples more.
     fn inside(&self, columns: &Range<usize>) -> Range<usize> {
         let (inner, unit) = (self.extension.inner(), Direct::<A>::UNIT);
         let interior = inner.interior();
         let before = interior.start.saturating_sub(columns.start).next_multiple_of(unit);
-        let inside = columns.start + before..interior.end.min(columns.end);
+        let mut inside = columns.start + before..interior.end.min(columns.end);
+        if self.is_near() {
+            inside.end = interior.end.saturating_sub(self.beyond()).min(columns.end);
+            inside.end -= inside.len() % unit;
+        }
         if inner.stride == 1 && inside.len() >= unit {
             inside
         } else {

@@ -4,6 +4,7 @@ use super::*;
 use crate::face::picture::view::PictureView;
 use crate::plan::Recipe;
 use crate::plan::cpu::{Order, Passing};
+use crate::problem::boundary::Boundary;
 use crate::words::{Light, Method};
 
 const SIZE: (u32, u32) = (701, 61);
@@ -50,6 +51,63 @@ fn results_are_those_of_the_same_numbers() {
             let about = || format!("{:?} on {threads} threads", taps.dim());
             assert!(of_bytes.apply(&bytes).unwrap().as_bytes() == rounded, "{}", about());
             assert!(of_bytes.apply(&part).unwrap().as_raw()[..] == rounded, "{}: view", about());
+        }
+    }
+}
+
+/// Levels under few taps, beside sums in `f64`: every boundary, rows of all lengths, kernels of other shapes, one
+/// whose sides differ in sign and one of several terms.
+#[test]
+fn few_taps_round_to_the_nearest_levels() {
+    let gaussian = filters::gaussian::<f32>(0.8).unwrap();
+    let outer = |rows: &[f32], columns: &[f32]| {
+        Array2::from_shape_fn((rows.len(), columns.len()), |(y, x)| rows[y] * columns[x])
+    };
+    let long = [0.01, 0.03, 0.05, 0.08, 0.1, 0.13, 0.2, 0.13, 0.1, 0.08, 0.05, 0.03, 0.01];
+    let wide = outer(&[0.25, 0.5, 0.25], &long);
+    let tall = wide.t().to_owned();
+    let sobel = outer(&[0.5, 1.0, 0.5], &[-1.0, 0.0, 1.0]);
+    let both = &gaussian * 1.5 - outer(&[0.1; 7], &[0.1, 0.1, 0.2, 0.0, 0.2, 0.1, 0.1]);
+    let kernels = [gaussian, wide, tall, sobel, both];
+    let boundaries =
+        [Boundary::Mirror, Boundary::Reflect, Boundary::Nearest, Boundary::Wrap, Boundary::Zero];
+    for (i, (width, height)) in [(64, 20), (65, 9), (100, 17), (701, 31)].into_iter().enumerate() {
+        let grey = ImageBuffer::from_fn(width, height, |x, y| Luma([noise(x, y, 0)]));
+        let colours = ImageBuffer::from_fn(width, height, |x, y| Rgb(colour(x, y)));
+        for picture in [DynamicImage::from(grey), DynamicImage::from(colours)] {
+            for (taps, boundary) in kernels.iter().zip(boundaries.iter().cycle().skip(i)) {
+                few_taps(&picture, taps, *boundary, 1 + i % 2);
+            }
+        }
+    }
+}
+
+fn few_taps(picture: &DynamicImage, taps: &Array2<f32>, boundary: Boundary<f32>, threads: usize) {
+    let cpu = Convolver::builder().gpu(false).threads(threads).build();
+    let filtered = |picture: &DynamicImage| {
+        let builder = cpu.picture_filter(taps).method(Method::Separable).boundary(boundary);
+        builder.for_picture(picture).unwrap().apply(picture).unwrap()
+    };
+    let bytes = filtered(picture);
+    let words = match picture.color().channel_count() {
+        1 => filtered(&picture.to_luma16().into()).into_luma16().into_raw(),
+        _ => filtered(&picture.to_rgb16().into()).into_rgb16().into_raw(),
+    };
+    let channels = usize::from(picture.color().channel_count());
+    let size = (picture.height() as usize, picture.width() as usize);
+    for channel in 0..channels {
+        let samples = picture.as_bytes().iter().skip(channel).step_by(channels);
+        let x = Array2::from_shape_vec(size, samples.map(|&x| f64::from(x)).collect()).unwrap();
+        let exact = cpu.filter(&taps.mapv(f64::from)).method(Method::Direct);
+        let exact = exact.boundary(boundary.edge().with(0.0)).for_shape(size).unwrap();
+        let exact = exact.apply(&x).unwrap();
+        let of = |i: usize| channels * i + channel;
+        for (i, exact) in exact.into_iter().enumerate() {
+            let about = format!("{size:?} x {channels}, {:?}, {boundary:?}: {i}", taps.dim());
+            let [byte, word] = [bytes.as_bytes()[of(i)].into(), words[of(i)]].map(f64::from);
+            assert!((byte - exact.clamp(0.0, 255.0)).abs() < 0.501, "{about}: {byte}, {exact}");
+            let exact = (257.0 * exact).clamp(0.0, 65535.0);
+            assert!((word - exact).abs() < 0.52, "{about}: {word}, {exact}");
         }
     }
 }
