@@ -317,7 +317,7 @@ run() {
 
     # Limits are what a GPU needs with room to spare; together they are the whole time.
     tests parity 75 it parity::gpu parity::the_gpu
-    tests gpu 90 it gpu:: gpu_fft::
+    tests gpu 90 it gpu:: gpu_fft:: gpu_fft_volumes::
     tests encode 50 it encode:: encode_texture:: resident:: textures::
     tests unit 15 unit gpu::
 
@@ -337,7 +337,7 @@ run() {
     : >"$work/unreached.it"
     if [ ${#again[@]} != 0 ]; then tests again 540 it --exact "${again[@]}"; fi
     tests others 540 it --skip parity::gpu --skip parity::the_gpu --skip gpu:: --skip gpu_fft:: \
-        --skip encode:: --skip encode_texture:: --skip resident:: --skip textures::
+        --skip gpu_fft_volumes:: --skip encode:: --skip encode_texture:: --skip resident:: --skip textures::
 }
 
 command=${1:-}

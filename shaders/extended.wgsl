@@ -28,6 +28,8 @@ struct Params {
     // Where the first sample of input and output lies in what is bound.
     input_start: u32,
     output_start: u32,
+    // Of transforms that are added up: outputs of a block along the axis before its rows.
+    depth: u32,
     // Tiles along the batch, the outer and the inner axis.
     tiles: vec3<u32>,
     // Taps per chunk along the outer and the inner axis.

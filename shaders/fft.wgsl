@@ -9,7 +9,8 @@ var<workgroup> exchanged: array<u32, VALUES>;
 
 // Where a block lies in the extended input, and its outputs.
 struct Block {
-    // Of its plane: the first stored row.
+    depth: Depth,
+    // Of its plane: the first stored row, or OUTSIDE.
     corner: i32,
     // The samples under its first value.
     y: i32,
@@ -24,6 +25,9 @@ struct Block {
     output_columns: u32,
 }
 
+// Where a plane is not of the input.
+const OUTSIDE: i32 = -1;
+
 // Where there is no output.
 const NONE: u32 = 0xffffffffu;
 
@@ -35,8 +39,9 @@ fn transform_count() -> u32 {
     return (block_count() + PACKED - 1u) / PACKED;
 }
 
-// Block `i`, in which nothing is where there is none.
-fn block_at(i: u32) -> Block {
+// Block `i` as it is in one of its slabs and for one of its outputs along an axis before its rows; where there is
+// none of these, nothing is in it.
+fn block_at(i: u32, slab: u32, output: u32) -> Block {
     let y = params.axes[params.rank - 2u];
     let x = params.axes[params.rank - 1u];
     let channels_y = u32(y.channels);
@@ -45,21 +50,22 @@ fn block_at(i: u32) -> Block {
     let line = i / params.tiles.z;
     let plane = line / params.tiles.y;
     let rest = plane / channels_x;
-    let batch = rest / channels_y;
+    let depth = depth_at(rest / channels_y);
     let component_x = plane % channels_x;
     let component_y = rest % channels_y;
     let first_y = line % params.tiles.y * params.chunk.x;
     let first_x = i % params.tiles.z * params.chunk.y;
-    let exists = i < block_count();
+    let exists = i < block_count() && has_slab(depth, slab) && has_output(depth, output);
     let rows = select(0u, min(params.chunk.x, y.outputs / channels_y - first_y), exists);
     let columns = select(0u, min(params.chunk.y, x.outputs / channels_x - first_x), exists);
     return Block(
-        i32(batch) * samples(y),
+        depth,
+        first_row(depth, slab),
         y.start + i32(first_y) * y.stride * y.channels + i32(component_y),
         x.start + i32(first_x) * x.stride * x.channels + i32(component_x),
         needed(y, rows),
         needed(x, columns),
-        batch * y.outputs + first_y * channels_y + component_y,
+        output_plane(depth, output) * y.outputs + first_y * channels_y + component_y,
         first_x * channels_x + component_x,
         rows,
         columns,
@@ -122,6 +128,14 @@ fn joined(a: Level, b: Level) -> Level {
     let largest = max(a.largest, b.largest);
     let squares = a.squares * units(a.largest, largest) + b.squares * units(b.largest, largest);
     return Level(largest, squares);
+}
+
+// How loud is what becomes of an output, what its transform was scaled by, and the bits of the largest magnitude,
+// which may not be finite.
+struct Loud {
+    level: Level,
+    scale: vec2<u32>,
+    largest: vec2<u32>,
 }
 
 fn put_level(at: u32, loud: Level) {

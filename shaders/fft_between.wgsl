@@ -11,17 +11,22 @@ fn first_doubts() -> u32 {
 }
 
 // Whether all of a block's row is known to be zero.
-fn is_silent(transform: u32, part: u32, row: u32) -> bool {
+fn is_silent(transform: u32, part: u32, slab: u32, row: u32) -> bool {
     let largest = between[level_at(transform, row / GROUP_ROWS)];
     return select(largest.x, largest.y, part == 1u) == 0u;
 }
 
 // How loud all rows of a transform are.
-fn level_of(transform: u32, t: u32) -> Level {
+fn loud_slab(transform: u32, slab: u32, t: u32) -> Loud {
     var own = Level();
     for (var i = t; i < ROW_GROUPS; i += INVOCATIONS) {
         let at = level_at(transform, i);
         own = joined(own, Level(between[at], bitcast<vec2<f32>>(between[at + 1u])));
     }
-    return of_workgroup(t, own);
+    let level = of_workgroup(t, own);
+    return Loud(level, level.largest, level.largest);
+}
+
+fn loud_output(transform: u32, output: u32, t: u32) -> Loud {
+    return loud_slab(transform, 0u, t);
 }

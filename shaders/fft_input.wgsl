@@ -38,8 +38,8 @@ fn is_inner(block: Block) -> bool {
     let x = params.axes[params.rank - 1u];
     let last_y = block.y + i32(BLOCK_ROWS - 1u) * y.channels;
     let last_x = block.x + i32(BLOCK_COLUMNS - 1u) * x.channels;
-    return block.rows == BLOCK_ROWS && block.columns == BLOCK_COLUMNS && block.y >= 0
-        && block.x >= 0 && last_y < samples(y) && last_x < samples(x);
+    return block.rows == BLOCK_ROWS && block.columns == BLOCK_COLUMNS && block.corner != OUTSIDE
+        && block.y >= 0 && block.x >= 0 && last_y < samples(y) && last_x < samples(x);
 }
 
 // Where a row of such a block begins, and a column of it.
@@ -60,6 +60,9 @@ fn sample(corner: i32, y: i32, x: i32) -> Element {
         }
         // The later axis has the last word.
         return outside(params.rank - select(2u, 1u, x < 0));
+    }
+    if corner == OUTSIDE {
+        return plane_outside();
     }
     return load(u32((corner + y) * samples(params.axes[params.rank - 1u]) + x));
 }

@@ -23,13 +23,14 @@ fn tap_x(i: u32) -> u32 {
 }
 
 // What scales taps so that no value of their spectrum is above two, in two steps.
-fn tap_at(y: u32, x: u32) -> vec2<f32> {
+fn tap_at(slab: u32, y: u32, x: u32) -> vec2<f32> {
     if max(y, x) == NO_TAP {
         return vec2<f32>();
     }
     let quads = (params.axes[params.rank - 1u].taps + 3u) / 4u;
     let exponent = -i32(number1(weights[HEAD]).x);
     let half = exponent / 2;
-    let tap = component(weights[TAPS + y * quads + x / 4u], x % 4u);
+    let row = slab * params.axes[params.rank - 2u].taps + y;
+    let tap = component(weights[TAPS + row * quads + x / 4u], x % 4u);
     return as_number(tap * power_of_two(half) * power_of_two(exponent - half));
 }

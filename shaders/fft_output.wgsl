@@ -20,20 +20,20 @@ struct Judge {
 var<private> overflowed: u32;
 
 // What the values of a transform must reach.
-fn need_of(loud: Level) -> f32 {
+fn need_of(loud: Loud) -> f32 {
     // Of the squares, in units of how loud the spectrum is, and of the largest sample.
     let gains = number0(weights[HEAD]) * vec2<f32>(number1(weights[HEAD]).y, 1.0);
-    let odd = vec2<u32>(ODD);
-    let is_in = loud.largest < odd;
-    let squares = select(vec2<f32>(), loud.squares, is_in);
-    let scaled = bitcast<vec2<f32>>(loud.largest) * shrinking(loud.largest);
+    let level = loud.level;
+    let is_in = level.largest < vec2<u32>(ODD);
+    let squares = select(vec2<f32>(), level.squares * units(level.largest, loud.scale), is_in);
+    let scaled = bitcast<vec2<f32>>(level.largest) * shrinking(loud.scale);
     let largest = select(vec2<f32>(), scaled, is_in);
     return gains.x * sqrt(squares.x + squares.y) + gains.y * max(largest.x, largest.y);
 }
 
-// The judge of a block with this largest magnitude.
-fn judge_of(largest: u32, need: f32) -> Judge {
-    let of_samples = i32(exponents(vec2<u32>(largest)).x) - 127;
+// The judge of results that were scaled by this, of samples with this largest magnitude.
+fn judge_of(scale: u32, largest: u32, need: f32) -> Judge {
+    let of_samples = i32(exponents(vec2<u32>(scale)).x) - 127;
     let exponent = of_samples + i32(number1(weights[HEAD]).x);
     let half = exponent / 2;
     let up = vec2<f32>(power_of_two(half), power_of_two(exponent - half));

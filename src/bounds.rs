@@ -143,8 +143,8 @@ impl Spread {
 /// What the error of an output is at most, in units of [`of_transforms`]'s terms without it. Measured over
 /// noise, impulses, combs, steps, sines, constants and their mixtures under kernels of the same kinds,
 /// in blocks of up to 2^18 samples: 1.7 at most
-/// (`the_error_of_a_transform_is_what_the_guard_takes_it_for`), and 1.6 by the GPU's transforms in blocks of up to 2^14
-/// (`the_error_of_a_transform_is_what_it_is_taken_for`). The rest is for what was not tried.
+/// (`the_error_of_a_transform_is_what_the_guard_takes_it_for`), and 1.7 by the GPU's transforms in blocks of up to 2^14
+/// and in sums of eight (`the_error_of_a_transform_is_what_it_is_taken_for`). The rest is for what was not tried.
 pub(crate) const SAFETY: f64 = 8.0;
 
 /// How the samples that become of one output are known.

@@ -1,6 +1,7 @@
 //! The shaders of the FFT method: what they bind, their constants, and the files in `shaders/fft*.wgsl`, in front of
 //! the code of a pass (`fft/passes.rs`) around the transforms (`butterflies.rs`).
 
+mod columns;
 mod load;
 mod passes;
 #[cfg(test)]
@@ -34,7 +35,7 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Of the weights of a pass, with so many complex numbers in a quad.
+    /// Of the weights of a pass, with so many complex numbers in a quad, and of the spectrum the first slab.
     pub(super) fn new(transform: &Transform, numbers: usize) -> Self {
         let head = MAX_RANK / QUAD;
         let probes = head + 1;
@@ -64,7 +65,7 @@ pub(super) fn sums(pass: BlockPass) -> bool {
 
 /// Whether a pass multiplies by the spectrum.
 pub(super) fn multiplies(pass: BlockPass) -> bool {
-    matches!(pass, BlockPass::Whole | BlockPass::Columns)
+    matches!(pass, BlockPass::Whole | BlockPass::Columns | BlockPass::Slabs)
 }
 
 /// Whether a pass reads samples.
@@ -101,6 +102,10 @@ pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
     let mut source = constants(transform, &code.sections, is_complex);
     let _ = writeln!(source, "const BEARABLE: f32 = {:?};\n", bearable(variant.types.output));
     source += include_str!("../../shaders/fft.wgsl");
+    source += match transform.block.slabs {
+        true => include_str!("../../shaders/fft_slabs.wgsl"),
+        false => include_str!("../../shaders/fft_plane.wgsl"),
+    };
     if loads(transform.pass) {
         source += include_str!("../../shaders/fft_input.wgsl");
     }
@@ -198,8 +203,8 @@ const TAPS: u32 = {taps}u;
     text
 }
 
-/// What is between passes: the values of all transforms, behind them the levels of their rows, and then for each
-/// group of rows how loud the transform is and which outputs are doubted.
+/// What is between passes: the values of all transforms, behind them sums of slabs, the levels of their rows or
+/// slabs, and then for each group of rows how loud the transform is and which outputs are doubted.
 fn between(transform: &Transform) -> String {
     let (binding, access) = match transform.pass {
         BlockPass::KernelColumns => {
@@ -218,9 +223,10 @@ fn between(transform: &Transform) -> String {
     let declared = format!(
         "\n@group(0) @binding({binding}) var<storage, {access}> between: array<vec2<u32>>;\n"
     );
-    let way = match transform.block.is_whole() {
-        true => include_str!("../../shaders/fft_whole.wgsl"),
-        false => include_str!("../../shaders/fft_between.wgsl"),
+    let way = match (transform.block.is_whole(), transform.block.slabs) {
+        (true, _) => include_str!("../../shaders/fft_whole.wgsl"),
+        (false, false) => include_str!("../../shaders/fft_between.wgsl"),
+        (false, true) => include_str!("../../shaders/fft_between_slabs.wgsl"),
     };
     let doubts = match writes(transform.pass) {
         true => include_str!("../../shaders/fft_doubts.wgsl"),

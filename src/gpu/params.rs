@@ -28,7 +28,7 @@ pub(crate) struct Params {
     rank: u32,
     input_start: u32,
     output_start: u32,
-    padding: u32,
+    depth: u32,
     tiles: [u32; 3],
     padding_after_tiles: u32,
     chunk: [u32; 2],
@@ -77,6 +77,7 @@ impl Params {
             rank,
             input_start: input_start as u32,
             output_start: output_start as u32,
+            depth: launch.depth.outputs as u32,
             tiles: launch.tiles.map(|n| n as u32),
             chunk: launch.chunk.map(|n| n as u32),
             stage_rows: launch.stage_rows as u32,
@@ -150,7 +151,7 @@ mod tests {
             offsets!(Axis: positions, channels, taps, outputs, stride, tap_step, start, edge);
         assert_eq!(layout(&module, "Axis"), (axis, size_of::<Axis>() as u32));
         let params = offsets!(
-            Params: axes, rank, input_start, output_start, tiles, chunk, stage_rows, input_origin,
+            Params: axes, rank, input_start, output_start, depth, tiles, chunk, stage_rows, input_origin,
             output_origin, widths
         );
         assert_eq!(layout(&module, "Params"), (params, size_of::<Params>() as u32));

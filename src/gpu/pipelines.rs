@@ -181,7 +181,12 @@ fn besides(variant: &Variant) -> Option<Besides> {
         Shader::Fft(Transform { pass, .. }) => match pass {
             BlockPass::Again => Some(Besides::Buffer),
             BlockPass::Whole | BlockPass::Back | BlockPass::KernelColumns => Some(Besides::Written),
-            BlockPass::Look | BlockPass::Rows | BlockPass::Columns | BlockPass::KernelRows => None,
+            BlockPass::Look
+            | BlockPass::Rows
+            | BlockPass::Columns
+            | BlockPass::Spectra
+            | BlockPass::Slabs
+            | BlockPass::KernelRows => None,
         },
         Shader::Resample(Some(_)) => Some(Besides::Texture),
         _ => None,
@@ -343,7 +348,13 @@ pub(super) mod tests {
             }
             let pass = variant.shader.transform().map(|transform| transform.pass);
             // Only what is between two passes, or taps.
-            let no_input = [BlockPass::Columns, BlockPass::Back, BlockPass::KernelRows];
+            let no_input = [
+                BlockPass::Columns,
+                BlockPass::Spectra,
+                BlockPass::Slabs,
+                BlockPass::Back,
+                BlockPass::KernelRows,
+            ];
             seen[1] |= pass.is_some_and(|pass| no_input.contains(&pass));
             assert!(seen.iter().all(|&seen| seen), "{variant:?}");
         }

@@ -49,7 +49,7 @@ pub(super) struct Layout {
 impl Layout {
     /// Of a pass.
     pub(super) fn of(transform: &Transform) -> Self {
-        let Block { bits: [rows, columns], lines, values } = transform.block;
+        let Block { bits: [rows, columns], lines, values, .. } = transform.block;
         match transform.pass {
             BlockPass::Whole | BlockPass::Again if transform.block.is_whole() => {
                 Self::new([rows, columns], &radices(if lines { 0 } else { rows }, columns))
@@ -60,9 +60,10 @@ impl Layout {
             | BlockPass::Back
             | BlockPass::Again
             | BlockPass::KernelRows => Self::new([values - columns, columns], &radices(0, columns)),
-            BlockPass::Columns | BlockPass::KernelColumns => {
-                Self::new([rows, values - rows], &radices(rows, 0))
-            }
+            BlockPass::Columns
+            | BlockPass::Spectra
+            | BlockPass::Slabs
+            | BlockPass::KernelColumns => Self::new([rows, values - rows], &radices(rows, 0)),
         }
     }
 
@@ -209,8 +210,10 @@ mod tests {
         };
         let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
         [gpu.clone(), small(&gpu, 64), small(&gpu, 16)].into_iter().flat_map(|gpu| {
-            let blocks =
-                [1, 3].map(|rows| Block::all([&axis(rows), &axis(2)], 2, &gpu).expect("some"));
+            let deep = axis(3);
+            let blocks = [(None, 1), (None, 3), (Some(&deep), 3)].map(|(depth, rows)| {
+                Block::all(depth, [&axis(rows), &axis(2)], 2, &gpu).expect("some")
+            });
             let of =
                 |block: Block| block.passes().iter().map(move |&pass| Transform { block, pass });
             blocks.into_iter().flatten().flat_map(of).collect::<Vec<_>>()

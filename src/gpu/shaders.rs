@@ -8,7 +8,7 @@ use crate::plan::gpu::stored::{Stored, Texels};
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 37] = [
+pub(crate) const SOURCES: [&str; 40] = [
     include_str!("../../shaders/colours.wgsl"),
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
@@ -26,10 +26,13 @@ pub(crate) const SOURCES: [&str; 37] = [
     include_str!("../../shaders/fft.wgsl"),
     include_str!("../../shaders/fft_again.wgsl"),
     include_str!("../../shaders/fft_between.wgsl"),
+    include_str!("../../shaders/fft_between_slabs.wgsl"),
     include_str!("../../shaders/fft_doubts.wgsl"),
     include_str!("../../shaders/fft_input.wgsl"),
     include_str!("../../shaders/fft_kernel.wgsl"),
     include_str!("../../shaders/fft_output.wgsl"),
+    include_str!("../../shaders/fft_plane.wgsl"),
+    include_str!("../../shaders/fft_slabs.wgsl"),
     include_str!("../../shaders/fft_whole.wgsl"),
     include_str!("../../shaders/load_elements.wgsl"),
     include_str!("../../shaders/load_packed.wgsl"),

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::f64::consts::PI;
 use std::time::Duration;
 
-use crate::bounds::{Gain, Samples, Spread, of_transforms, share};
+use crate::bounds::{Gain, Samples, of_transforms, share};
 use crate::element::Element;
 use crate::element::transform::Real;
 use crate::error::Result;
@@ -78,27 +78,29 @@ impl Spectrum {
     }
 }
 
-/// What a pass needs of the kernel `taps`, `row` of them in a row, besides the kernel itself, in whole quads. Of
-/// blocks in several passes the spectrum, and how loud it is, are made on the device ([`on_device`]).
+/// What a pass needs of the kernel `taps`, `plane` of them along the last two axes, besides the kernel itself, in whole
+/// quads. Of blocks in several passes the spectrum, and how loud it is, are made on the device ([`on_device`]).
 pub(super) fn constants<A: Element>(
     transform: &Transform,
     spectrum: Option<&Spectrum>,
     taps: &[A],
-    row: usize,
+    plane: [usize; 2],
 ) -> Result<Vec<A>> {
     let numbers = numbers_of_quad(A::DTYPE);
     let sections = Sections::new(transform, numbers);
     let quads = if spectrum.is_some() { sections.taps } else { sections.spectrum } - sections.head;
     let mut all = memory::room(QUAD * quads, WHAT)?;
     // No value of a spectrum is above the sum; scaled so, it is below two.
-    let magnitudes = || taps.iter().map(|tap| tap.magnitude());
-    let sum: f64 = magnitudes().sum();
+    let sum: f64 = taps.iter().map(|tap| tap.magnitude()).sum();
     let exponent = if sum > 0.0 { sum.log2().floor() as i32 } else { 0 };
     let scale = 2f64.powi(-exponent);
     let loudest = spectrum.map_or(0.0, |spectrum| spectrum.loudest * scale);
-    let gain = Gain { mean: 1.0, largest: magnitudes().fold(0.0, f64::max) * scale };
+    // The errors of equal slabs may meet, as those of a single loud tap do.
+    let largest = |slab: &[A]| slab.iter().map(|tap| tap.magnitude()).fold(0.0, f64::max);
+    let slabs = taps.chunks(plane.iter().product());
+    let gain = Gain { mean: 1.0, largest: slabs.clone().map(largest).sum::<f64>() * scale };
     let need = |squares: f64, largest: f64| {
-        let spread = Spread::of(transform.block.transformed());
+        let spread = transform.block.spread(slabs.len());
         let epsilon = f64::from(f32::EPSILON);
         let error = of_transforms(epsilon, spread, Samples { squares, largest }, gain);
         ENOUGH * error / share(epsilon)
@@ -106,7 +108,7 @@ pub(super) fn constants<A: Element>(
     let needs = Complex::new(need(1.0, 0.0), need(0.0, 1.0));
     push(&mut all, [needs, Complex::new(exponent.into(), loudest)]);
     if sums(transform.pass) {
-        probes(&mut all, row, taps);
+        probes(&mut all, plane, taps);
     }
     twiddles(&mut all, transform, numbers);
     if let Some(Spectrum { grid, values, .. }) = spectrum.filter(|_| multiplies(transform.pass)) {
@@ -132,12 +134,17 @@ pub(super) fn on_device<A: Element>(
     let usage = wgpu::BufferUsages::STORAGE;
     let sections = |pass| Sections::new(&Transform { block, pass }, numbers_of_quad(A::DTYPE));
     let quad = (QUAD * size_of::<A>()) as u64;
+    let slabs = match &geometry.axes[..] {
+        [.., outer, inner] => geometry.taps() / (outer.taps * inner.taps),
+        _ => 1,
+    };
     let mut made = HashMap::new();
     for &pass in block.passes() {
         let bytes = weights(pass)?;
         let buffer = match multiplies(pass) {
             true => {
-                let size = quad * sections(pass).taps as u64;
+                let Sections { spectrum, taps, .. } = sections(pass);
+                let size = quad * (spectrum + slabs * (taps - spectrum)) as u64;
                 let buffer =
                     context.empty("convolve kernel", size, usage | wgpu::BufferUsages::COPY_DST)?;
                 context.guarded(|| context.queue.write_buffer(&buffer, 0, &bytes))?;
@@ -152,9 +159,12 @@ pub(super) fn on_device<A: Element>(
         size_of::<f32>() as u64,
         usage | wgpu::BufferUsages::COPY_SRC,
     )?;
-    let between = context.take(Role::Storage, NUMBER * block.samples() as u64, BETWEEN)?;
+    let between =
+        context.take(Role::Storage, NUMBER * (slabs * block.samples()) as u64, BETWEEN)?;
     let between = End::Buffer(between.span());
-    let spectrum = End::from(&Span::whole(&made[&BlockPass::Columns]));
+    let multiplying = block.passes().iter().find(|pass| multiplies(**pass));
+    let multiplying = multiplying.expect("some pass multiplies by the spectrum");
+    let spectrum = End::from(&Span::whole(&made[multiplying]));
     let level = End::from(&Span::whole(&loudest));
     let mut encoder = context.device.create_command_encoder(&Default::default());
     let mut shares = 0.0;
@@ -162,7 +172,7 @@ pub(super) fn on_device<A: Element>(
         (BlockPass::KernelRows, None, &between, None),
         (BlockPass::KernelColumns, Some(&between), &spectrum, Some(&level)),
     ] {
-        let launch = Launch::of_kernel(A::DTYPE, Transform { block, pass });
+        let launch = Launch::of_kernel(A::DTYPE, Transform { block, pass }, slabs);
         let params = Params::new(geometry, &launch, Starts::default(), &[]);
         let params = context.constant("convolve parameters", bytemuck::bytes_of(&params), usage)?;
         let weights = context.constant("convolve kernel", &weights(pass)?, usage)?;
@@ -178,7 +188,7 @@ pub(super) fn on_device<A: Element>(
         recorded.set_pipeline(&context.pipelines.get(&launch.variant)?);
         recorded.set_bind_group(0, &group, &[0, 0]);
         recorded.dispatch_workgroups(launch.groups[0], launch.groups[1], 1);
-        shares += Transform { block, pass }.shares(0);
+        shares += Transform { block, pass }.shares(0, launch.depth);
     }
     // Behind the exponent, as the imaginary part of the head's second number.
     let parts: u64 = if A::DTYPE.is_complex() { QUAD as u64 + 1 } else { 3 };
@@ -201,8 +211,8 @@ fn push<A: Element>(all: &mut Vec<A>, numbers: impl IntoIterator<Item = Complex<
     all.resize(all.len().next_multiple_of(QUAD), A::default());
 }
 
-/// The largest taps, largest first: magnitude, row and column.
-fn probes<A: Element>(all: &mut Vec<A>, row: usize, taps: &[A]) {
+/// The largest taps, largest first: magnitude and slab, row and column.
+fn probes<A: Element>(all: &mut Vec<A>, [rows, row]: [usize; 2], taps: &[A]) {
     let magnitude = |&i: &usize| taps[i].magnitude();
     let mut largest: Vec<usize> = Vec::with_capacity(PROBES + 1);
     for i in 0..taps.len() {
@@ -216,10 +226,11 @@ fn probes<A: Element>(all: &mut Vec<A>, row: usize, taps: &[A]) {
     }
     for i in 0..PROBES {
         let (tap, at) = match largest.get(i) {
-            Some(i) => (magnitude(i), [i / row, i % row]),
-            None => (0.0, [0, 0]),
+            Some(i) => (magnitude(i), [i / row / rows, i / row % rows, i % row]),
+            None => (0.0, [0; 3]),
         };
-        push(all, [tap.into(), Complex::new(at[0] as f64, at[1] as f64)]);
+        let [slab, row, column] = at.map(|at| at as f64);
+        push(all, [Complex::new(tap, slab), Complex::new(row, column)]);
     }
 }
 
@@ -309,11 +320,11 @@ mod tests {
     #[test]
     fn a_kernel_of_one_tap_has_a_flat_spectrum() {
         for (bits, lines) in [([6, 6], false), ([4, 8], false), ([0, 12], true)] {
-            let block = Block { bits, lines, values: 12 };
+            let block = Block { bits, lines, slabs: false, values: 12 };
             let transform = Transform { block, pass: BlockPass::Whole };
             let taps: [f32; 1] = [2.0];
             let spectrum = Spectrum::new(block, [&axis(1), &axis(1)], &taps).expect("memory");
-            let all = constants(&transform, Some(&spectrum), &taps, 1).expect("memory");
+            let all = constants(&transform, Some(&spectrum), &taps, [1, 1]).expect("memory");
             let sections = Sections::new(&transform, 2);
             assert_eq!(all.len(), QUAD * (sections.taps - sections.head));
             let spectrum = &all[QUAD * (sections.spectrum - sections.head)..];
@@ -329,13 +340,15 @@ mod tests {
     fn the_largest_taps_come_first() {
         let taps: Vec<f32> = (0..300).map(|i| ((i * 71 % 300) as f32 - 150.0) / 150.0).collect();
         let mut all: Vec<f32> = Vec::new();
-        probes(&mut all, 30, &taps);
+        probes(&mut all, [5, 30], &taps);
         let found: Vec<f32> = all.chunks(QUAD).map(|probe| probe[0]).collect();
         let mut sorted: Vec<f32> = taps.iter().map(|tap| tap.abs()).collect();
         sorted.sort_by(|a, b| b.total_cmp(a));
         assert_eq!(found, sorted[..PROBES]);
         for probe in all.chunks(QUAD) {
-            assert_eq!(taps[probe[2] as usize * 30 + probe[3] as usize].abs(), probe[0]);
+            let [slab, row, column] = [probe[1], probe[2], probe[3]].map(|at| at as usize);
+            assert!(slab < 2 && row < 5 && column < 30, "{probe:?}");
+            assert_eq!(taps[(slab * 5 + row) * 30 + column].abs(), probe[0]);
         }
     }
 }

@@ -105,8 +105,8 @@ impl<'a, A: Element> Weights<'a, A> {
                     let _ = self.spectrum.set(made);
                 }
                 let spectrum = self.spectrum.get();
-                let constants =
-                    spectrum::constants(&transform, spectrum, &self.kernel, inner.taps)?;
+                let plane = [outer.taps, inner.taps];
+                let constants = spectrum::constants(&transform, spectrum, &self.kernel, plane)?;
                 let rows = match fft::reads_taps(transform.pass) {
                     true => rows(&[(&self.kernel, inner.taps)])?,
                     false => Vec::new(),

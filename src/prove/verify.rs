@@ -353,8 +353,7 @@ pub(crate) fn bound(
             bounds::fft_output(dtype, blocks.spread(), taps, kernel, largest, window)
         }
         (Method::Fft, Recipe::Gpu(schedule)) => {
-            let transformed = schedule.block().map_or(1, |block| block.transformed());
-            let spread = bounds::Spread::of(transformed);
+            let spread = schedule.spread().expect("blocks are transformed");
             // What is summed directly is a sum of sums of rows.
             let terms = geometry.axes.iter().map(|axis| axis.taps).sum();
             bounds::fft_output(dtype, spread, terms, kernel, largest, window)

@@ -22,6 +22,8 @@ mod geometry;
 mod gpu;
 #[cfg(feature = "gpu")]
 mod gpu_fft;
+#[cfg(feature = "gpu")]
+mod gpu_fft_volumes;
 #[cfg(feature = "f16")]
 mod half;
 mod harness;

@@ -12,7 +12,6 @@ use crate::gpu::texture::{
 use crate::kernel::coarse::{CoarseAxis, together};
 use crate::plan::gpu::stored::{Stored, TexelFormat};
 use crate::plan::gpu::textures::{At, Band, Chosen, Designs, bands, scratches};
-use crate::plan::gpu::transform::Transform;
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Geometry;
 use crate::words::{Alpha, Tolerance};
@@ -215,10 +214,12 @@ impl Job<'_> {
         };
         for dispatch in self.bands.iter().flat_map(|band| &band.dispatches) {
             cost.dispatches += 1;
-            if let Some(Transform { pass, .. }) = dispatch.launch.variant.shader.transform() {
-                let touched = pass.touched();
+            if let Some(transform) = dispatch.launch.variant.shader.transform() {
+                let touched = transform.touched();
                 let between = dispatch.launch.between().map(|n| (n * size_of::<f32>()) as u64);
-                for (of, bytes) in [touched.values, touched.doubts].into_iter().zip(between) {
+                for (of, bytes) in
+                    [touched.values, touched.sums, touched.doubts].into_iter().zip(between)
+                {
                     cost.read += u64::from(of[0]) * bytes;
                     cost.written += u64::from(of[1]) * bytes;
                 }

@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::element::DType;
 use crate::gpu::butterflies::{Code, scatter};
-use crate::gpu::fft::numbers_of_quad;
 use crate::gpu::registers::{Step, scattered};
 use crate::plan::gpu::transform::BlockPass;
 
@@ -23,34 +21,12 @@ impl Code<'_> {
             BlockPass::Look => self.look(),
             BlockPass::Rows => self.rows(),
             BlockPass::Columns => self.columns(),
+            BlockPass::Spectra => self.spectra(),
+            BlockPass::Slabs => self.slabs(),
             BlockPass::Back => self.back(),
             BlockPass::Again => self.again(),
             BlockPass::KernelRows => self.kernel_rows(),
             BlockPass::KernelColumns => self.kernel_columns(),
-        }
-    }
-
-    /// Where the quads of the spectrum are that belong to the registers of the last step.
-    fn places_of_spectrum(&self) -> Vec<String> {
-        let invocations = self.transform.invocations() as usize;
-        let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
-        let (pass, quads) = (self.transform.pass, self.values.len() / each);
-        let group = match pass {
-            BlockPass::Whole => String::new(),
-            _ => format!("group.x * {}u + ", quads * invocations),
-        };
-        // Passes over columns have the same sections up to there.
-        let start = self.sections.spectrum;
-        (0..quads).map(|i| format!("{group}{}u + t", start + i * invocations)).collect()
-    }
-
-    /// Multiplies by the spectrum, which lies as the invocations of the last step read it.
-    fn times_spectrum(&mut self) {
-        let places = self.places_of_spectrum();
-        let spectrum = self.numbers(self.values.len(), |i| places[i].clone());
-        for (register, factor) in spectrum.into_iter().enumerate() {
-            self.values[register] =
-                self.named(&format!("times({}, {factor})", self.values[register]));
         }
     }
 
@@ -71,9 +47,11 @@ impl Code<'_> {
         if self.is_complex { &["one"] } else { &["one", "two"] }
     }
 
-    fn find_blocks(&mut self) {
+    fn find_blocks(&mut self, slab: &str, output: &str) {
         for (i, block) in self.blocks().iter().enumerate() {
-            self.line(&format!("let {block} = block_at(PACKED * transform + {i}u);"));
+            let line =
+                format!("let {block} = block_at(PACKED * transform + {i}u, {slab}, {output});");
+            self.line(&line);
         }
     }
 
@@ -100,7 +78,7 @@ impl Code<'_> {
 
     /// Scales both parts to the same loudness, by powers of two; what is not finite becomes zeros.
     fn scale(&mut self) {
-        self.line("let smaller = shrinking(loud.largest);");
+        self.line("let smaller = shrinking(loud.scale);");
         self.line("let odd = loud.largest >= vec2<u32>(ODD);");
         for register in 0..self.values.len() {
             let value = &self.values[register];
@@ -112,11 +90,13 @@ impl Code<'_> {
     /// Stores the outputs of the blocks, and says which of them are doubted.
     fn store(&mut self, from: From) {
         self.line("let need = need_of(loud);");
+        self.line("let scale = loud.scale;");
+        self.line("let loudest = loud.largest;");
         self.line("var doubts = 0u;");
         let blocks = self.blocks();
         for (i, block) in blocks.iter().enumerate() {
             let part = ["x", "y"][i];
-            self.line(&format!("let judge_{block} = judge_of(loud.largest.{part}, need);"));
+            self.find_judge(block, part);
             let at = self.coordinates(&format!("{block}, "), from, "output");
             for (register, [y, x]) in at.iter().enumerate() {
                 let value = &self.values[register];
@@ -128,50 +108,89 @@ impl Code<'_> {
             }
         }
         let group = if self.transform.block.is_whole() { "0u" } else { "group.x" };
-        self.line(&format!("let left = doubts_of(transform, {group});"));
+        self.line(&format!("let left = doubts_of(transform, output, {group});"));
         self.line("if t == 0u {");
-        self.line("    between[left] = loud.largest;");
-        self.line("    between[left + 1u] = bitcast<vec2<u32>>(loud.squares);");
+        self.line("    between[left] = scale;");
+        self.line("    between[left + 1u] = loudest;");
+        self.line("    between[left + 2u] = vec2<u32>(bitcast<u32>(need), 0u);");
         self.line("}");
-        self.line("between[left + 2u + t] = vec2<u32>(doubts, overflowed);");
+        self.line("between[left + 3u + t] = vec2<u32>(doubts, overflowed);");
+    }
+
+    /// The judge of a block's results.
+    fn find_judge(&mut self, block: &str, part: &str) {
+        let line = format!("let judge_{block} = judge_of(scale.{part}, loudest.{part}, need);");
+        self.line(&line);
     }
 
     fn whole(&mut self) {
         self.line("let transform = group.y * groups.x + group.x;");
         self.line("if transform >= transform_count() { return; }");
-        self.find_blocks();
+        self.line("let output = 0u;");
+        self.find_blocks("0u", "output");
         self.load(From::Block);
         self.measure();
-        self.line("let loud = of_workgroup(t, own);");
+        self.line("let level = of_workgroup(t, own);");
+        self.line("let loud = Loud(level, level.largest, level.largest);");
         self.scale();
         self.forward();
-        self.times_spectrum();
+        self.times_spectrum("");
         self.inverse();
         self.store(From::Block);
     }
 
-    /// The first row of a workgroup, and its transform.
-    fn start_rows(&mut self) {
+    /// The first row of a workgroup among so many.
+    fn find_row(&mut self, group: &str) {
         let rows = self.transform.block.rows_of_group();
-        self.line("let transform = group.y;");
-        self.line(&format!("let row = group.x * {rows}u;"));
+        self.line(&format!("let row = {group} * {rows}u;"));
+    }
+
+    /// The transform of a workgroup, and which of its slabs.
+    fn find_slab(&mut self) {
+        self.line("let transform = group.y / slabs();");
+        self.line("let slab = group.y % slabs();");
+    }
+
+    /// The transform of a workgroup, and which of its outputs along an axis before its rows.
+    pub(super) fn find_output(&mut self) {
+        self.line("let transform = group.y / outputs_of_block();");
+        self.line("let output = group.y % outputs_of_block();");
     }
 
     fn look(&mut self) {
-        self.start_rows();
-        self.find_blocks();
-        self.load(From::Row);
-        self.measure();
-        self.line("let loud = of_workgroup(t, own);");
+        self.find_slab();
+        self.find_blocks("slab", "0u");
+        match self.transform.block.slabs {
+            false => {
+                self.look_at_rows("group.x");
+                self.line("let level = of_workgroup(t, own);");
+                self.line("let at = level_at(transform, group.x);");
+            }
+            // Each slab by one workgroup: the next pass asks for the levels of all of them.
+            true => {
+                self.line("var all = Level();");
+                self.line("for (var part = 0u; part < ROW_GROUPS; part++) {");
+                self.look_at_rows("part");
+                self.line("all = joined(all, own);");
+                self.line("}");
+                self.line("let level = of_workgroup(t, all);");
+                self.line("let at = level_at(transform, slab);");
+            }
+        }
         self.line("if t == 0u {");
-        self.line("    let at = level_at(transform, group.x);");
-        self.line("    between[at] = loud.largest;");
-        self.line("    between[at + 1u] = bitcast<vec2<u32>>(loud.squares);");
+        self.line("    between[at] = level.largest;");
+        self.line("    between[at + 1u] = bitcast<vec2<u32>>(level.squares);");
         self.line("}");
     }
 
-    /// Where a register of the last step of rows is between passes.
-    fn between_of_rows(&mut self) -> Vec<String> {
+    fn look_at_rows(&mut self, group: &str) {
+        self.find_row(group);
+        self.load(From::Row);
+        self.measure();
+    }
+
+    /// Where a register of the last step of rows is between passes, behind `first`.
+    fn between_of_rows(&mut self, first: &str) -> Vec<String> {
         let last = self.layout.steps.len() - 1;
         let Step { registers, invocations, .. } = &self.layout.steps[last];
         let slots = self.layout.slots();
@@ -181,20 +200,22 @@ impl Code<'_> {
         };
         let [of_invocation, of_register] = [slot(invocations), slot(registers)];
         self.line(&format!("let slot = {};", scatter("t", of_invocation)));
-        let (len, columns) = (self.transform.block.samples(), self.layout.columns);
+        let columns = self.layout.columns;
+        self.line(&format!("let plane = {first} + group.y * BLOCK_LEN;"));
         (0..self.registers())
             .map(|register| {
                 let add = scattered(register, of_register.iter().copied());
                 let [y, _] = self.place(last, register, From::Row);
-                format!("between[transform * {len}u + (({y}) << {columns}u) + slot + {add}u]")
+                format!("between[plane + (({y}) << {columns}u) + slot + {add}u]")
             })
             .collect()
     }
 
     fn rows(&mut self) {
-        self.start_rows();
-        self.find_blocks();
-        self.line("let loud = level_of(transform, t);");
+        self.find_slab();
+        self.find_row("group.x");
+        self.find_blocks("slab", "0u");
+        self.line("let loud = loud_slab(transform, slab, t);");
         self.load(From::Row);
         self.scale();
         self.leave_rows();
@@ -203,84 +224,36 @@ impl Code<'_> {
     /// Transforms rows, and leaves them to the next pass.
     fn leave_rows(&mut self) {
         self.forward();
-        for (register, at) in self.between_of_rows().into_iter().enumerate() {
+        for (register, at) in self.between_of_rows("0u").into_iter().enumerate() {
             let line = format!("{at} = bitcast<vec2<u32>>({});", self.values[register]);
             self.line(&line);
         }
     }
 
     fn kernel_rows(&mut self) {
-        self.line("let transform = 0u;");
-        self.line(&format!("let row = group.x * {}u;", self.transform.block.rows_of_group()));
+        self.find_row("group.x");
         let places = self.coordinates("", From::Row, "tap");
         self.values =
-            places.iter().map(|[y, x]| self.named(&format!("tap_at({y}, {x})"))).collect();
+            places.iter().map(|[y, x]| self.named(&format!("tap_at(group.y, {y}, {x})"))).collect();
         self.leave_rows();
     }
 
-    fn kernel_columns(&mut self) {
-        self.load_columns();
-        self.forward();
-        // What a transform and its inverse multiply by.
-        let scale = 1.0 / self.transform.block.transformed() as f64;
-        self.line("var largest = 0.0;");
-        for value in self.values.clone() {
-            self.line(&format!("largest = max(largest, dot({value}, {value}));"));
-        }
-        self.line("atomicMax(&loudest, bitcast<u32>(sqrt(largest)));");
-        let places = self.places_of_spectrum();
-        let each = self.values.len() / places.len();
-        let quads: Vec<String> =
-            self.values.chunks(each).map(|numbers| numbers.join(", ")).collect();
-        for (place, numbers) in places.iter().zip(quads) {
-            self.line(&format!("spectrum[{place}] = quad_of({numbers}, {scale:?});"));
-        }
-    }
-
-    /// Loads what the pass over rows has left in columns. Returns where.
-    fn load_columns(&mut self) -> Vec<String> {
-        let block = self.transform.block;
-        let (len, columns, own) = (block.samples(), block.bits[1], block.column_bits_of_group());
-        let places: Vec<String> = (0..self.registers())
-            .map(|register| {
-                let [y, x] = self.place(0, register, From::Block);
-                format!(
-                    "between[group.y * {len}u + (({y}) << {columns}u) + (group.x << {own}u) + {x}]"
-                )
-            })
-            .collect();
+    /// Loads what a pass before it has left.
+    pub(super) fn load_values(&mut self, places: &[String]) {
         self.values = places
             .iter()
             .map(|place| self.named(&format!("bitcast<vec2<f32>>({place})")))
             .collect();
-        places
-    }
-
-    fn columns(&mut self) {
-        let places = self.load_columns();
-        self.forward();
-        self.times_spectrum();
-        self.inverse();
-        // Only rows with outputs are read again.
-        self.line("let stride = u32(params.axes[params.rank - 2u].stride);");
-        self.line("let rows = (params.chunk.x - 1u) * stride + 1u;");
-        for (register, place) in places.iter().enumerate() {
-            let [y, _] = self.place(0, register, From::Block);
-            let value = &self.values[register];
-            let line = format!("if {y} < rows {{ {place} = bitcast<vec2<u32>>({value}); }}");
-            self.line(&line);
-        }
     }
 
     fn back(&mut self) {
-        self.start_rows();
-        self.find_blocks();
-        self.line("let loud = level_of(transform, t);");
-        let places = self.between_of_rows();
-        self.values = places
-            .iter()
-            .map(|place| self.named(&format!("bitcast<vec2<f32>>({place})")))
-            .collect();
+        self.find_output();
+        self.find_row("group.x");
+        self.find_blocks("0u", "output");
+        self.line("let loud = loud_output(transform, output, t);");
+        let first = if self.transform.block.slabs { "first_sums()" } else { "0u" };
+        let places = self.between_of_rows(first);
+        self.load_values(&places);
         self.inverse();
         self.store(From::Row);
     }
@@ -294,25 +267,25 @@ impl Code<'_> {
             self.line("let index = group.y * groups.x + group.x;");
             self.line("let transform = index / shares;");
             self.line("if transform >= transform_count() { return; }");
+            self.line("let output = 0u;");
             self.line("let own = index % shares;");
-            self.line("let left = doubts_of(transform, 0u);");
+            self.line("let left = doubts_of(transform, output, 0u);");
         } else {
-            let rows = self.transform.block.rows_of_group();
-            self.line("let transform = group.y;");
-            self.line(&format!("let row = group.x / shares * {rows}u;"));
+            self.find_output();
+            self.find_row("group.x / shares");
             self.line("let own = group.x % shares;");
-            self.line("let left = doubts_of(transform, group.x / shares);");
+            self.line("let left = doubts_of(transform, output, group.x / shares);");
         }
-        self.line("var doubts = between[left + 2u + t].x & share_of(own, shares);");
+        self.line("var doubts = between[left + 3u + t].x & share_of(own, shares);");
         self.line("if doubts == 0u { return; }");
-        self.line("let overflowed = between[left + 2u + t].y;");
-        self.line("let squares = bitcast<vec2<f32>>(between[left + 1u]);");
-        self.line("let loud = Level(between[left], squares);");
-        self.line("let need = need_of(loud);");
-        self.find_blocks();
+        self.line("let overflowed = between[left + 3u + t].y;");
+        self.line("let scale = between[left];");
+        self.line("let loudest = between[left + 1u];");
+        self.line("let need = bitcast<f32>(between[left + 2u].x);");
+        self.find_blocks("0u", "output");
         let blocks = self.blocks();
         for (block, part) in blocks.iter().zip(["x", "y"]) {
-            self.line(&format!("let judge_{block} = judge_of(loud.largest.{part}, need);"));
+            self.find_judge(block, part);
         }
         let registers = &self.layout.steps[0].registers;
         let [y, x] = [0, 1].map(|axis| scatter("held", self.along(registers, axis)));
@@ -339,7 +312,7 @@ impl Code<'_> {
 {other}        let y = output_y(block, {row} + ({y}));
         let x = output_x(block, x0 + ({x}));
         let shows = (overflowed >> doubt & 1u) == 0u;
-        look_again(block, judge, y, x, transform, doubt % PACKED, shows);
+        look_again(block, judge, output, y, x, transform, doubt % PACKED, shows);
     }}
 "
         );

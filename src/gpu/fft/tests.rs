@@ -1,5 +1,5 @@
 use super::*;
-use crate::bounds::{Gain, SAFETY, Samples, Spread, of_transforms};
+use crate::bounds::{Gain, SAFETY, Samples, of_transforms};
 use crate::gpu::host::Host;
 use crate::gpu::passes::Passes;
 use crate::gpu::pipelines::tests::context;
@@ -32,29 +32,36 @@ fn the_error_of_a_transform_is_what_it_is_taken_for() {
     let context = Arc::new(context);
     let gpu = context.capabilities();
     let mut most = 0f64;
-    for (bits, side, taps_side) in [([6, 6], 60, 9), ([7, 7], 100, 66)] {
-        let block = Block { bits, lines: false, values: 12 };
+    // Of the last, equal slabs are added up.
+    for (bits, side, taps_side, slabs) in
+        [([6, 6], 60, 9, 1), ([7, 7], 100, 66, 1), ([6, 7], 60, 9, 8)]
+    {
+        let block = Block { bits, lines: false, slabs: slabs > 1, values: 12 };
         let out = side - taps_side + 1;
         let axis = Axis { n: side, taps: taps_side, out, ..Axis::one_sample() };
         let axes = [&axis, &axis];
-        let geometry = Geometry { axes: vec![axis.clone(), axis.clone()] };
+        let deep = Axis { n: slabs, taps: slabs, ..Axis::one_sample() };
+        let axes_of = [vec![deep; usize::from(slabs > 1)], vec![axis.clone(), axis.clone()]];
+        let geometry = Geometry { axes: axes_of.concat() };
         let schedule = Schedule::fft(DType::F32, &geometry, block, &gpu).expect("it fits");
         for taps in kinds(taps_side) {
             let spectrum = Spectrum::new(block, axes, &taps).expect("memory");
             let largest = taps.iter().fold(0f64, |most, tap| most.max(tap.abs().into()));
-            let gain = Gain { mean: spectrum.loudest(), largest };
-            let shape = [taps_side; 2];
-            let kernel = Kernel::new(Precision::Native, taps.clone(), &shape, None);
-            let extension = Extension { geometry: geometry.clone(), values: vec![0.0; 2] };
+            let mean = spectrum.loudest() * (slabs as f64).sqrt();
+            let gain = Gain { mean, largest: largest * slabs as f64 };
+            let shape = [slabs, taps_side, taps_side];
+            let kernel = Kernel::new(Precision::Native, taps.repeat(slabs), &shape, None);
+            let values = vec![0.0; geometry.rank()];
+            let extension = Extension { geometry: geometry.clone(), values };
             let kernel = kernel.expect("memory");
             let passes = Passes::new(context.clone(), &schedule, &extension, &kernel);
             let host = Host::new(Arc::new(passes.expect("compiles")));
             for x in kinds(side) {
                 let mut y = vec![f32::NAN; out * out];
-                host.run(&x, &mut y).expect("runs");
-                let squares = x.iter().map(|x| f64::from(*x).powi(2)).sum();
+                host.run(&x.repeat(slabs), &mut y).expect("runs");
+                let squares = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() * slabs as f64;
                 let largest = x.iter().fold(0f64, |most, x| most.max(x.abs().into()));
-                let spread = Spread::of(block.transformed());
+                let spread = block.spread(slabs);
                 let samples = Samples { squares, largest };
                 let unit = of_transforms(f32::EPSILON.into(), spread, samples, gain) / SAFETY;
                 // Some outputs of every row.
@@ -65,7 +72,7 @@ fn the_error_of_a_transform_is_what_it_is_taken_for() {
                         let x = &x[(row + i) * side + column..][..taps_side];
                         let products =
                             taps.iter().zip(x).map(|(k, x)| f64::from(*k) * f64::from(*x));
-                        exact += products.sum::<f64>();
+                        exact += products.sum::<f64>() * slabs as f64;
                     }
                     most = most.max((exact - f64::from(y[at])).abs() / unit);
                 }

@@ -71,12 +71,17 @@ pub(crate) fn transforms(dtype: DType) -> Vec<Variant> {
     let small = GpuCapabilities { max_invocations: 64, ..gpu.clone() };
     let mut all: Vec<Variant> = Vec::new();
     for gpu in [gpu, small] {
-        for axes in [vec![axis(500, 9, 1), axis(500, 7, 3)], vec![axis(5_000, 30, 1)]] {
+        for axes in [
+            vec![axis(500, 9, 1), axis(500, 7, 3)],
+            vec![axis(5_000, 30, 1)],
+            vec![axis(9, 3, 1), axis(70, 9, 1), axis(80, 7, 1)],
+        ] {
             let geometry = Geometry { axes };
             for block in Launch::blocks(dtype, &geometry, &gpu).expect("some") {
                 let schedule = Schedule::fft(dtype, &geometry, block, &gpu).expect("fits");
                 all.extend(schedule.stages().map(|stage| stage.launch.variant.clone()));
-                let of_kernel = |&pass| Launch::of_kernel(dtype, Transform { block, pass }).variant;
+                let of_kernel =
+                    |&pass| Launch::of_kernel(dtype, Transform { block, pass }, 3).variant;
                 all.extend(block.kernel_passes().iter().map(of_kernel));
             }
         }
@@ -216,7 +221,7 @@ fn transforms_load_and_store_samples_in_every_way() {
         let whole_texels = valid(&Variant { types, ..variant.clone() }, needed);
         assert_eq!(whole_texels.is_none(), fft::writes(pass), "texels are written whole");
     }
-    assert_eq!(seen.len(), 8, "{seen:?}");
+    assert_eq!(seen.len(), 10, "{seen:?}");
 }
 
 #[test]

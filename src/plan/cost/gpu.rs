@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Cost, CostModel, bytes, search};
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::gpu::depth::Depth;
 use crate::plan::gpu::launch::Shader;
 use crate::plan::gpu::schedule::{Schedule, Scheduled, Stage};
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
@@ -36,9 +37,10 @@ impl CostModel {
         let pipelines: HashSet<_> = schedule.stages().map(|stage| &stage.launch.variant).collect();
         let search = if schedule.terms > 0 { search(geometry, schedule.terms) } else { 0.0 };
         // Spectra that the host makes take less than a pipeline.
-        let spectrum = |block: Block| -> f64 {
+        let spectrum = |(block, depth): (Block, Depth)| -> f64 {
             let pass = |&pass: &BlockPass| {
-                rates.pipeline + Transform { block, pass }.shares(0) / rates.fft
+                let shares = Transform { block, pass }.shares(0, Depth::of_kernel(depth.taps));
+                rates.pipeline + shares / rates.fft
             };
             block.kernel_passes().iter().map(pass).sum()
         };
@@ -48,7 +50,7 @@ impl CostModel {
             transfer: self.travel(dtype, geometry, gpu.kind),
             setup: rates.pipeline * pipelines.len() as f64
                 + search
-                + schedule.block().map_or(0.0, spectrum),
+                + schedule.blocks().map_or(0.0, spectrum),
         }
     }
 

@@ -2,26 +2,29 @@
 
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::gpu::depth::Depth;
 use crate::plan::gpu::launch::{Launch, Shader, Types, Variant, packed};
 use crate::plan::gpu::tiling::{self, MOST_ROUNDS, Planes, check_sizes};
 use crate::plan::gpu::transform::{Block, BlockPass, PROBES, REGISTERS, Transform};
 use crate::problem::geometry::Geometry;
 
 impl Launch {
-    /// A pass over the kernel, as one block of the FFT method in several passes.
-    pub(crate) fn of_kernel(accumulator: DType, transform: Transform) -> Self {
+    /// A pass over the kernel, as so many slabs of one block of the FFT method in several passes.
+    pub(crate) fn of_kernel(accumulator: DType, transform: Transform, slabs: usize) -> Self {
         let block = transform.block;
         let groups = match transform.pass {
-            BlockPass::KernelRows => block.row_groups(),
-            _ => block.column_groups(),
+            BlockPass::KernelRows => [block.row_groups(), slabs],
+            // Each has all of its columns in all slabs.
+            _ => [block.column_groups(), 1],
         };
         let variant = Variant {
             shader: Shader::Fft(transform),
             workgroup: [transform.invocations(), 1],
             ..Variant::new(accumulator.into())
         };
-        let (one, groups) = ([1; 2], [groups as u32, 1]);
-        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles: [1; 3], groups }
+        let (one, depth) = ([1; 2], Depth::of_kernel(slabs));
+        let groups = groups.map(|n| n as u32);
+        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles: [1; 3], depth, groups }
     }
 
     /// One pass of the FFT method over all blocks of a geometry, or why there is none.
@@ -33,13 +36,23 @@ impl Launch {
     ) -> Result<Self, String> {
         check_sizes(types, geometry, gpu)?;
         let Transform { block, pass } = transform;
-        let Planes { batch, outer, inner } = Planes::transformed(geometry)?;
+        let Planes { batch, depth, outer, inner } = Planes::transformed(geometry)?;
         let [rows, columns] = block.kept([&outer, &inner]).ok_or_else(|| {
             format!("a block of {} samples does not hold the kernel", block.samples())
         })?;
         let tile = [rows.min(outer.out), columns.min(inner.out)];
+        let [down, across] = [outer.out.div_ceil(tile[0]), inner.out.div_ceil(tile[1])];
         let planes = batch * outer.channels * inner.channels;
-        let tiles = [planes, outer.out.div_ceil(tile[0]), inner.out.div_ceil(tile[1])];
+        let (planes, depth) = match &depth {
+            None => (planes, Depth::ONE),
+            Some(axis) => {
+                let planes = planes * axis.channels;
+                let all = planes.saturating_mul(down).saturating_mul(across);
+                let (count, depth) = Depth::cut(axis, all, packed(types.accumulator));
+                (planes * count, depth)
+            }
+        };
+        let tiles = [planes, down, across];
         let variant = Variant {
             shader: Shader::Fft(transform),
             workgroup: [transform.invocations(), 1],
@@ -50,24 +63,30 @@ impl Launch {
             _ => 1,
         };
         let groups = [1, 1];
-        let mut launch = Self { variant, tile, chunk: tile, stage_rows: shares, tiles, groups };
+        let mut launch =
+            Self { variant, tile, chunk: tile, stage_rows: shares, tiles, depth, groups };
         let transforms = launch.transforms();
-        let of_a_block = |groups: usize| {
-            let most = gpu.max_groups as usize;
-            (groups <= most && transforms <= most).then_some([groups as u32, transforms as u32])
+        let of_planes = |groups: usize, planes: usize| {
+            let (planes, most) = (transforms.saturating_mul(planes), gpu.max_groups as usize);
+            (groups <= most && planes <= most).then_some([groups as u32, planes as u32])
         };
         let dispatched = match pass {
             BlockPass::Whole | BlockPass::Again if block.is_whole() => {
                 tiling::groups(transforms * shares, gpu)
             }
-            BlockPass::Look | BlockPass::Rows => of_a_block(block.row_groups()),
-            BlockPass::Columns => of_a_block(block.column_groups()),
+            // How loud slabs are is asked of each as a whole.
+            BlockPass::Look if block.slabs => of_planes(1, depth.slabs),
+            BlockPass::Look | BlockPass::Rows => of_planes(block.row_groups(), depth.slabs),
+            BlockPass::Columns | BlockPass::Spectra => {
+                of_planes(block.column_groups(), depth.slabs)
+            }
+            BlockPass::Slabs => of_planes(block.column_groups(), depth.outputs),
             BlockPass::KernelRows | BlockPass::KernelColumns => {
-                return Ok(Self::of_kernel(types.accumulator, transform));
+                return Ok(Self::of_kernel(types.accumulator, transform, depth.taps));
             }
             BlockPass::Whole | BlockPass::Back | BlockPass::Again => {
                 let rows = (tile[0] - 1) * outer.stride + 1;
-                of_a_block(rows.div_ceil(block.rows_of_group()) * shares)
+                of_planes(rows.div_ceil(block.rows_of_group()) * shares, depth.outputs)
             }
         };
         launch.groups = dispatched.ok_or_else(|| {
@@ -90,8 +109,8 @@ impl Launch {
         geometry: &Geometry,
         gpu: &GpuCapabilities,
     ) -> Result<Vec<Block>, String> {
-        let Planes { outer, inner, .. } = Planes::transformed(geometry)?;
-        Block::all([&outer, &inner], packed(dtype), gpu)
+        let Planes { depth, outer, inner, .. } = Planes::transformed(geometry)?;
+        Block::all(depth.as_ref(), [&outer, &inner], packed(dtype), gpu)
     }
 
     /// About how often an invocation goes through loops that doubts all of its outputs.

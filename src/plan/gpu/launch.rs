@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::element::DType;
+use crate::plan::gpu::depth::Depth;
 use crate::plan::gpu::stored::{Stored, Texels};
 use crate::plan::gpu::transform::{BlockPass, Transform};
 use crate::problem::geometry::Geometry;
@@ -133,8 +134,11 @@ pub struct Launch {
     /// Rows of input that are staged at a time. In [`BlockPass::Again`] workgroups that share what one of the pass
     /// before it has left.
     pub stage_rows: usize,
-    /// Tiles along the batch, the outer and the inner axis.
+    /// Tiles along the batch, the outer and the inner axis. In [`Shader::Fft`] blocks; those along an axis before the
+    /// outer one count as the batch's.
     pub tiles: [usize; 3],
+    /// In [`Shader::Fft`] what a block has along such an axis.
+    pub depth: Depth,
     /// Workgroups dispatched along x and y; tiles are numbered through both.
     pub groups: [u32; 2],
 }
@@ -240,17 +244,18 @@ impl Launch {
         self.tiles.iter().product::<usize>().div_ceil(packed(self.variant.types.accumulator))
     }
 
-    /// Elements of the accumulator's type that [`Shader::Fft`] leaves to later passes: values of transforms, and
-    /// which outputs are doubted.
-    pub(crate) fn between(&self) -> [usize; 2] {
-        let Some(Transform { block, .. }) = self.variant.shader.transform() else { return [0; 2] };
+    /// Elements of the accumulator's type that [`Shader::Fft`] leaves to later passes: values of transforms, sums of
+    /// these, and which outputs are doubted.
+    pub(crate) fn between(&self) -> [usize; 3] {
+        let Some(Transform { block, .. }) = self.variant.shader.transform() else { return [0; 3] };
         let elements = if self.variant.types.accumulator.is_complex() { 1 } else { 2 };
-        block.between().map(|numbers| self.transforms().saturating_mul(elements * numbers))
+        let of_all = |numbers: usize| self.transforms().saturating_mul(elements * numbers);
+        block.between(self.depth).map(of_all)
     }
 
     /// Outputs that are computed, those of tiles that stick out included.
     pub fn computed_outputs(&self) -> usize {
-        self.tiles.iter().product::<usize>() * self.tile[0] * self.tile[1]
+        self.tiles.iter().product::<usize>() * self.depth.outputs * self.tile[0] * self.tile[1]
     }
 }
 
@@ -266,14 +271,23 @@ impl fmt::Display for Launch {
             Shader::Resample(_) => write!(f, "one axis of a coarser grid"),
             Shader::Fft(Transform { block, pass }) => {
                 let [rows, columns] = block.bits.map(|bits| 1usize << bits);
+                let Depth { slabs, outputs, taps } = self.depth;
+                let [before, kept] = match block.slabs {
+                    true => [format!("{slabs} x "), format!("{outputs} x ")],
+                    false => Default::default(),
+                };
                 match pass {
                     BlockPass::Whole => {
                         write!(f, "blocks of {rows} x {columns} for {outer} x {inner} each")
                     }
-                    BlockPass::Look => write!(f, "a look at blocks of {rows} x {columns}"),
+                    BlockPass::Look => write!(f, "a look at blocks of {before}{rows} x {columns}"),
                     BlockPass::Rows => write!(f, "their rows"),
                     BlockPass::Columns => write!(f, "columns, there and back"),
-                    BlockPass::Back => write!(f, "rows back to {outer} x {inner} outputs each"),
+                    BlockPass::Spectra => write!(f, "columns"),
+                    BlockPass::Slabs => write!(f, "sums of {taps} and columns back"),
+                    BlockPass::Back => {
+                        write!(f, "rows back to {kept}{outer} x {inner} outputs each")
+                    }
                     BlockPass::Again => {
                         write!(f, "a second look at what they cannot be trusted with")
                     }

@@ -3,6 +3,7 @@
 mod blocks;
 #[cfg(feature = "gpu")]
 mod coarse;
+pub(crate) mod depth;
 pub(crate) mod launch;
 pub(crate) mod parts;
 pub(crate) mod schedule;

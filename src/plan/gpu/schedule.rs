@@ -3,8 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::bounds::Spread;
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::gpu::depth::Depth;
 use crate::plan::gpu::launch::{Launch, Shader, Types};
 use crate::plan::gpu::parts;
 use crate::plan::gpu::parts::Part;
@@ -356,7 +358,21 @@ impl Schedule {
 
     /// What is transformed together, where anything is.
     pub fn block(&self) -> Option<Block> {
-        self.stages().find_map(|stage| Some(stage.launch.variant.shader.transform()?.block))
+        self.blocks().map(|(block, _)| block)
+    }
+
+    /// The same, and what it has along an axis before its rows, in the first part.
+    pub(crate) fn blocks(&self) -> Option<(Block, Depth)> {
+        let of_stage = |stage: &Stage| {
+            let transform = stage.launch.variant.shader.transform()?;
+            Some((transform.block, stage.launch.depth))
+        };
+        self.stages().find_map(of_stage)
+    }
+
+    /// How the errors of its transforms spread, where there are any.
+    pub fn spread(&self) -> Option<Spread> {
+        self.blocks().map(|(block, depth)| block.spread(depth.taps))
     }
 
     /// All dispatches.
@@ -382,15 +398,21 @@ impl Stage {
         let Types { input, output, accumulator } = self.launch.variant.types;
         let samples = input.bytes(self.geometry.input_len()) as f64;
         let outputs = output.bytes(self.geometry.output_len()) as f64;
-        let Some(Transform { pass, .. }) = self.launch.variant.shader.transform() else {
+        let Some(transform) = self.launch.variant.shader.transform() else {
             return samples + outputs;
         };
-        let [values, doubts] = self.launch.between().map(|n| (n * accumulator.size()) as f64);
-        let touched = pass.touched();
+        let [values, sums, doubts] = self.launch.between().map(|n| (n * accumulator.size()) as f64);
+        // A slab is read again for each of the taps that it lies under.
+        let values = match transform.pass {
+            BlockPass::Slabs => sums * self.launch.depth.taps as f64,
+            _ => values,
+        };
+        let touched = transform.touched();
         let times = |of: [bool; 2]| of.map(f64::from).iter().sum::<f64>();
         f64::from(touched.samples) * samples
             + f64::from(touched.outputs) * outputs
             + times(touched.values) * values
+            + times(touched.sums) * sums
             + times(touched.doubts) * doubts
     }
 
@@ -402,7 +424,7 @@ impl Stage {
             _ => 1,
         };
         let rows = (self.launch.tile[0] - 1) * stride + 1;
-        self.launch.transforms() as f64 * transform.shares(rows)
+        self.launch.transforms() as f64 * transform.shares(rows, self.launch.depth)
     }
 
     /// Multiplications with additions, those of tiles that stick out included. In transforms these are
@@ -479,9 +501,11 @@ fn transforms(
             BlockPass::Look | BlockPass::Rows => (Place::Input, between, None),
             BlockPass::Whole | BlockPass::Again => (Place::Input, Place::Output, Some(between)),
             BlockPass::Back => (between, Place::Output, Some(between)),
-            BlockPass::Columns | BlockPass::KernelRows | BlockPass::KernelColumns => {
-                (between, between, None)
-            }
+            BlockPass::Columns
+            | BlockPass::Spectra
+            | BlockPass::Slabs
+            | BlockPass::KernelRows
+            | BlockPass::KernelColumns => (between, between, None),
         };
         let stored = |place, end| if place == end { dtype } else { accumulator }.into();
         let (input, output) = (stored(from, Place::Input), stored(to, Place::Output));

@@ -66,7 +66,7 @@ impl Band {
         let mut bytes = [0; SCRATCHES];
         for Dispatch { launch, geometry, to, also, .. } in &self.dispatches {
             let between = || launch.between().iter().sum();
-            let left = launch.variant.shader.transform().map(|transform| transform.pass.touched());
+            let left = launch.variant.shader.transform().map(|transform| transform.touched());
             let written = match left {
                 Some(touched) if !touched.outputs => between(),
                 _ => geometry.output_len(),

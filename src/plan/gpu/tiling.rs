@@ -3,6 +3,7 @@
 
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::gpu::depth::Depth;
 use crate::plan::gpu::launch::{
     LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, tap_quads,
 };
@@ -172,6 +173,7 @@ impl Launch {
             chunk: [1, 1],
             stage_rows: 0,
             tiles: [1, 1, tiles],
+            depth: Depth::ONE,
             groups,
         })
     }
@@ -186,9 +188,16 @@ fn uniform(dtype: DType, quads: usize, gpu: &GpuCapabilities) -> Option<usize> {
     (bytes <= gpu.max_uniform_weights).then_some(quads)
 }
 
+/// Whether planes along an axis are planes of their own, from the first one on.
+fn is_batch(axis: &Axis) -> bool {
+    axis.taps == 1 && axis.stride == 1 && axis.offset == 0
+}
+
 /// A batch of planes: what the tiled shaders see.
 pub(super) struct Planes {
     pub batch: usize,
+    /// An axis before the planes' own, along which transforms add up.
+    pub depth: Option<Axis>,
     pub outer: Axis,
     pub inner: Axis,
 }
@@ -198,22 +207,33 @@ impl Planes {
         let (batch, outer, inner) = match &geometry.axes[..] {
             [inner] => (1, Axis::one_sample(), inner.clone()),
             [outer, inner] => (1, outer.clone(), inner.clone()),
-            [batch, outer, inner] if batch.taps == 1 && batch.stride == 1 && batch.offset == 0 => {
+            [batch, outer, inner] if is_batch(batch) => {
                 (batch.outputs(), outer.clone(), inner.clone())
             }
             _ => return None,
         };
-        Some(Self { batch, outer, inner })
+        Some(Self { batch, depth: None, outer, inner })
     }
 
-    /// The same for transforms, which join the samples of two axes, or why not.
+    /// The same for transforms, which join the samples of two axes and add up along a third, or why not.
     pub(super) fn transformed(geometry: &Geometry) -> Result<Self, String> {
-        Self::of(geometry).ok_or_else(|| {
-            format!(
-                "its transforms join two axes, and the kernel has taps or strides on {}",
-                geometry.rank()
-            )
-        })
+        if let Some(planes) = Self::of(geometry) {
+            return Ok(planes);
+        }
+        let (batch, depth, outer, inner) = match &geometry.axes[..] {
+            [depth, outer, inner] => (1, depth, outer, inner),
+            [batch, depth, outer, inner] if is_batch(batch) => {
+                (batch.outputs(), depth, outer, inner)
+            }
+            _ => {
+                return Err(format!(
+                    "its transforms join two axes and add up along a third, and the kernel has taps or strides on {}",
+                    geometry.rank()
+                ));
+            }
+        };
+        let (depth, outer, inner) = (Some(depth.clone()), outer.clone(), inner.clone());
+        Ok(Self { batch, depth, outer, inner })
     }
 
     /// Whether neighbouring outputs read neighbouring samples, along both axes.
@@ -405,7 +425,8 @@ impl Planes {
             self.inner.outputs().div_ceil(tile[1]),
         ];
         let groups = groups(tiles.iter().product(), gpu)?;
-        Some(Launch { variant, tile, chunk, stage_rows, tiles, groups })
+        let depth = Depth::ONE;
+        Some(Launch { variant, tile, chunk, stage_rows, tiles, depth, groups })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Transforms of blocks in the registers of workgroups: which blocks, and in which passes.
 
+use crate::bounds::Spread;
 use crate::plan::capabilities::GpuCapabilities;
+use crate::plan::gpu::depth::Depth;
 use crate::problem::geometry::Axis;
 
 /// Log2 of the complex numbers that an invocation holds. More lose (benches/results/gpu_fft.md).
@@ -25,6 +27,9 @@ const MOST_UNEVEN: u32 = 2;
 /// Storage buffers of a pass: what is between passes comes to the usual four.
 const BUFFERS: u32 = 5;
 
+/// What a complex multiplication and addition is of a butterfly's share: 8 operations in place of 5.
+const MULTIPLY_ADD: f64 = 1.6;
+
 /// A block of samples that are transformed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -33,6 +38,9 @@ pub struct Block {
     pub bits: [u32; 2],
     /// Whether its rows are transformed alone, each for itself.
     pub lines: bool,
+    /// Whether it is one of several slabs, one behind the other along an axis before its rows, whose spectra are
+    /// multiplied by those of the kernel's slabs and added up.
+    pub slabs: bool,
     /// Log2 of the complex numbers of a workgroup.
     pub values: u32,
 }
@@ -49,6 +57,11 @@ pub enum BlockPass {
     Rows,
     /// Transforms columns, multiplies them by the kernel's spectrum, and transforms them back.
     Columns,
+    /// Transforms the columns of slabs, and leaves their spectra to the next pass.
+    Spectra,
+    /// Multiplies the slabs under an output by the spectra of the kernel's slabs, adds them up, and transforms
+    /// columns back.
+    Slabs,
     /// Transforms rows back to outputs.
     Back,
     /// Looks again at the outputs that the pass before it did not trust, and sums them where need be.
@@ -68,25 +81,10 @@ pub(crate) struct Touched {
     pub outputs: bool,
     /// Whether it reads, and whether it writes, values of transforms.
     pub values: [bool; 2],
+    /// The same of sums of slabs.
+    pub sums: [bool; 2],
     /// The same of which outputs are doubted.
     pub doubts: [bool; 2],
-}
-
-impl BlockPass {
-    /// What it reads and writes of what is not little.
-    pub(crate) fn touched(self) -> Touched {
-        let (reads, writes, none) = ([true, false], [false, true], Touched::default());
-        match self {
-            Self::Whole => Touched { samples: true, outputs: true, doubts: writes, ..none },
-            Self::Look => Touched { samples: true, ..none },
-            Self::Rows => Touched { samples: true, values: writes, ..none },
-            Self::Columns | Self::KernelColumns => Touched { values: [true, true], ..none },
-            Self::Back => Touched { outputs: true, values: reads, doubts: writes, ..none },
-            // Outputs that are doubted are few.
-            Self::Again => Touched { doubts: reads, ..none },
-            Self::KernelRows => Touched { values: writes, ..none },
-        }
-    }
 }
 
 /// A dispatch of the FFT method.
@@ -100,9 +98,10 @@ pub struct Transform {
 }
 
 impl Block {
-    /// The blocks that this GPU can transform, so many at a time, and that hold the kernel along these axes;
-    /// or why there are none.
+    /// The blocks that this GPU can transform, so many at a time, and that hold the kernel along these axes, those
+    /// of slabs along the first one; or why there are none.
     pub(crate) fn all(
+        depth: Option<&Axis>,
         [outer, inner]: [&Axis; 2],
         packed: usize,
         gpu: &GpuCapabilities,
@@ -123,7 +122,7 @@ impl Block {
                 gpu.name, gpu.max_workgroup_memory
             ));
         }
-        let lines = outer.taps == 1;
+        let (lines, slabs) = (depth.is_none() && outer.taps == 1, depth.is_some());
         // Few shapes: each is a shader to compile. Rows that are transformed alone have two samples at least.
         let whole = (0..=values - u32::from(lines)).step_by(2).map(|rows| [rows, values - rows]);
         let longest = LONGEST.min(values);
@@ -133,12 +132,17 @@ impl Block {
             .flat_map(|rows| sides.clone().map(move |columns| [rows, columns]))
             // Others have fewer outputs for what they transform.
             .filter(|[rows, columns]| rows.abs_diff(*columns) <= MOST_UNEVEN)
-            .filter(|[rows, columns]| !lines && rows + columns > values);
+            .filter(|[rows, columns]| match slabs {
+                true => rows + columns >= values,
+                false => !lines && rows + columns > values,
+            });
         let mut all: Vec<Self> = whole
+            .filter(|_| !slabs)
             .chain(in_passes)
-            .map(|bits| Self { bits, lines, values })
+            .map(|bits| Self { bits, lines, slabs, values })
             .filter(|block| {
-                block.kept([outer, inner]).is_some() && block.binds([outer, inner], packed, gpu)
+                block.kept([outer, inner]).is_some()
+                    && block.binds(depth, [outer, inner], packed, gpu)
             })
             .collect();
         // Of those that cost the same the first is taken: few pipelines serve many problems.
@@ -147,11 +151,14 @@ impl Block {
             (!block.is_whole(), if lines { rows } else { rows.abs_diff(columns) })
         });
         if all.is_empty() {
-            let [rows, columns] = [outer, inner].map(Self::reach);
+            let spans: Vec<String> = depth
+                .into_iter()
+                .chain([outer, inner])
+                .map(|axis| (Self::reach(axis) + 1).to_string())
+                .collect();
             return Err(format!(
-                "the kernel spans {} x {} samples, more than the blocks that {} can transform",
-                rows + 1,
-                columns + 1,
+                "the kernel spans {} samples, more than the blocks that {} can transform",
+                spans.join(" x "),
                 gpu.name
             ));
         }
@@ -159,7 +166,7 @@ impl Block {
     }
 
     /// Positions from the first tap to the last.
-    fn reach(axis: &Axis) -> usize {
+    pub(super) fn reach(axis: &Axis) -> usize {
         (axis.taps - 1).saturating_mul(axis.dilation)
     }
 
@@ -174,13 +181,22 @@ impl Block {
 
     /// Whether what transforms leave to the next pass fits a binding, and what they multiply with. The
     /// components of a position are in one part of a problem, however small that is.
-    fn binds(&self, [outer, inner]: [&Axis; 2], packed: usize, gpu: &GpuCapabilities) -> bool {
+    fn binds(
+        &self,
+        depth: Option<&Axis>,
+        [outer, inner]: [&Axis; 2],
+        packed: usize,
+        gpu: &GpuCapabilities,
+    ) -> bool {
         const NUMBER: usize = 8;
+        let of_slabs = depth.map_or(Depth::ONE, |axis| Depth::of(axis, 1));
         // Rows of taps are filled up, and tables are short.
         let taps = outer.taps.saturating_mul(inner.taps + 4) + (1 << self.values);
-        let weights = self.samples().saturating_add(taps);
-        let transforms = (outer.channels * inner.channels).div_ceil(packed);
-        let between = transforms.saturating_mul(self.between().iter().sum());
+        let weights = of_slabs.taps.saturating_mul(self.samples().saturating_add(taps));
+        let components = depth.map_or(1, |axis| axis.channels) * outer.channels * inner.channels;
+        let transforms = components.div_ceil(packed);
+        let between = self.between(of_slabs).iter().fold(0usize, |sum, &n| sum.saturating_add(n));
+        let between = transforms.saturating_mul(between);
         let bytes = NUMBER.saturating_mul(weights.max(between)) as u64;
         bytes <= gpu.max_binding.min(gpu.max_buffer)
     }
@@ -195,9 +211,14 @@ impl Block {
         if self.lines { 1 << self.bits[1] } else { self.samples() }
     }
 
+    /// How the errors of transforms spread, of which so many are added up.
+    pub(crate) fn spread(&self, taps: usize) -> Spread {
+        Spread { transformed: self.transformed(), taps }
+    }
+
     /// Whether one dispatch does all of it.
     pub fn is_whole(&self) -> bool {
-        self.bits[0] + self.bits[1] == self.values
+        !self.slabs && self.bits[0] + self.bits[1] == self.values
     }
 
     /// Workgroups that the rows of a block are shared out to, in several passes.
@@ -210,11 +231,15 @@ impl Block {
         1 << (self.values - self.bits[1])
     }
 
-    /// Complex numbers that a transform leaves to later passes: its values with the levels of its rows, where
-    /// there are several passes; and which outputs are doubted.
-    pub(crate) fn between(&self) -> [usize; 2] {
-        let left = if self.is_whole() { 0 } else { self.samples() + 2 * self.row_groups() };
-        [left, self.row_groups() * (2 + (1 << (self.values - REGISTERS)))]
+    /// Complex numbers that a transform leaves to later passes: where there are several, its values with the levels
+    /// of its rows, or of its slabs; sums of slabs; and which outputs are doubted.
+    pub(crate) fn between(&self, Depth { slabs, outputs, .. }: Depth) -> [usize; 3] {
+        let [values, sums] = match (self.is_whole(), self.slabs) {
+            (true, _) => [0, 0],
+            (false, false) => [self.samples() + 2 * self.row_groups(), 0],
+            (false, true) => [slabs.saturating_mul(self.samples() + 2), outputs * self.samples()],
+        };
+        [values, sums, outputs * self.row_groups() * (3 + (1 << (self.values - REGISTERS)))]
     }
 
     /// Workgroups that the columns of a block are shared out to, in several passes.
@@ -229,12 +254,20 @@ impl Block {
 
     /// The dispatches of a run, in their order.
     pub(crate) fn passes(&self) -> &'static [BlockPass] {
-        match self.is_whole() {
-            true => &[BlockPass::Whole, BlockPass::Again],
-            false => &[
+        match (self.is_whole(), self.slabs) {
+            (true, _) => &[BlockPass::Whole, BlockPass::Again],
+            (false, false) => &[
                 BlockPass::Look,
                 BlockPass::Rows,
                 BlockPass::Columns,
+                BlockPass::Back,
+                BlockPass::Again,
+            ],
+            (false, true) => &[
+                BlockPass::Look,
+                BlockPass::Rows,
+                BlockPass::Spectra,
+                BlockPass::Slabs,
                 BlockPass::Back,
                 BlockPass::Again,
             ],
@@ -261,19 +294,43 @@ impl Transform {
         4 << self.block.values
     }
 
+    /// What it reads and writes of what is not little.
+    pub(crate) fn touched(&self) -> Touched {
+        let (reads, writes, none) = ([true, false], [false, true], Touched::default());
+        match self.pass {
+            BlockPass::Whole => Touched { samples: true, outputs: true, doubts: writes, ..none },
+            BlockPass::Look => Touched { samples: true, ..none },
+            BlockPass::Rows => Touched { samples: true, values: writes, ..none },
+            BlockPass::Columns | BlockPass::Spectra | BlockPass::KernelColumns => {
+                Touched { values: [true, true], ..none }
+            }
+            BlockPass::Slabs => Touched { values: reads, sums: writes, ..none },
+            BlockPass::Back if self.block.slabs => {
+                Touched { outputs: true, sums: reads, doubts: writes, ..none }
+            }
+            BlockPass::Back => Touched { outputs: true, values: reads, doubts: writes, ..none },
+            // Outputs that are doubted are few.
+            BlockPass::Again => Touched { doubts: reads, ..none },
+            BlockPass::KernelRows => Touched { values: writes, ..none },
+        }
+    }
+
     /// Shares of butterflies for a block: each of `N` values has a share in `log2 N` of them. The last pass
     /// goes over so many rows.
-    pub(crate) fn shares(&self, kept_rows: usize) -> f64 {
+    pub(crate) fn shares(&self, kept_rows: usize, depth: Depth) -> f64 {
         let Block { bits: [rows, columns], lines, .. } = self.block;
         let all = self.block.samples() as f64;
+        let [slabs, outputs, taps] =
+            [depth.slabs, depth.outputs, depth.taps].map(|planes| planes as f64);
         match self.pass {
             BlockPass::Whole if lines => 2.0 * all * f64::from(columns),
             BlockPass::Whole => 2.0 * all * f64::from(rows + columns),
             BlockPass::Look | BlockPass::Again => 0.0,
-            BlockPass::Rows | BlockPass::KernelRows => all * f64::from(columns),
-            BlockPass::KernelColumns => all * f64::from(rows),
+            BlockPass::Rows | BlockPass::KernelRows => slabs * all * f64::from(columns),
+            BlockPass::Spectra | BlockPass::KernelColumns => slabs * all * f64::from(rows),
             BlockPass::Columns => 2.0 * all * f64::from(rows),
-            BlockPass::Back => (kept_rows << columns) as f64 * f64::from(columns),
+            BlockPass::Slabs => outputs * all * (f64::from(rows) + MULTIPLY_ADD * taps),
+            BlockPass::Back => outputs * (kept_rows << columns) as f64 * f64::from(columns),
         }
     }
 }
@@ -290,18 +347,26 @@ mod tests {
     #[test]
     fn what_holds_no_kernel_is_no_block() {
         let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
-        let blocks = Block::all([&axis(300), &axis(300)], 2, &gpu).expect("some");
+        let all = |taps: [usize; 2], gpu: &GpuCapabilities| {
+            let [outer, inner] = taps.map(axis);
+            Block::all(None, [&outer, &inner], 2, gpu)
+        };
+        let blocks = all([300, 300], &gpu).expect("some");
         assert!(blocks.iter().all(|block| !block.is_whole() && block.bits.iter().all(|&n| n >= 9)));
-        assert!(
-            Block::all([&axis(1), &axis(5000)], 2, &gpu).expect_err("too long").contains("5000")
-        );
+        assert!(all([1, 5000], &gpu).expect_err("too long").contains("5000"));
         let few = GpuCapabilities { max_storage_buffers: 4, ..gpu.clone() };
-        assert!(Block::all([&axis(300), &axis(300)], 2, &few).is_err());
+        assert!(all([300, 300], &few).is_err());
         let narrow = GpuCapabilities { max_invocations: 8, ..gpu };
-        assert!(
-            Block::all([&axis(3), &axis(3)], 2, &narrow)
-                .expect_err("narrow")
-                .contains("8 invocations")
-        );
+        assert!(all([3, 3], &narrow).expect_err("narrow").contains("8 invocations"));
+    }
+
+    #[test]
+    fn slabs_take_several_passes_however_small_they_are() {
+        let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
+        let blocks = Block::all(Some(&axis(3)), [&axis(1), &axis(3)], 2, &gpu).expect("some");
+        assert!(blocks.iter().all(|block| block.slabs && !block.is_whole() && !block.lines));
+        let little = GpuCapabilities { max_binding: 1 << 20, ..gpu };
+        let long = Block::all(Some(&axis(500)), [&axis(3), &axis(3)], 2, &little);
+        assert!(long.expect_err("too long").contains("500 x 3 x 3"));
     }
 }

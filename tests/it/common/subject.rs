@@ -101,8 +101,7 @@ impl<A: Value> Subject<A> {
                     bounds::fft_output(dtype, blocks.spread(), taps, &facts, largest, window)
                 }
                 (Method::Fft, Recipe::Gpu(schedule)) => {
-                    let block = schedule.block().expect("blocks are transformed");
-                    let spread = bounds::Spread::of(block.transformed());
+                    let spread = schedule.spread().expect("blocks are transformed");
                     bounds::fft_output(dtype, spread, taps, &facts, largest, window)
                 }
                 (_, Recipe::CpuCoarse { grid, .. }) => {

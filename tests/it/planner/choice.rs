@@ -164,3 +164,27 @@ fn a_small_gain_moves_nothing() {
         assert_eq!(on_gpu(gain).device(), Device::Gpu, "{gain}: {}", on_gpu(gain));
     }
 }
+
+/// Slabs are transformed once, however many of the kernel's they meet.
+#[test]
+fn volumes_are_transformed_where_that_is_less() {
+    let one_core = with!(with(discrete()), threads: 1);
+    let resident = with!(Request::default(), resident: true);
+    let chosen = |input: &[usize], kernel: &[usize]| {
+        let dense = with!(facts(kernel), terms: 0);
+        let problem = problem::<f32>(input, kernel);
+        design(&problem, &dense, &one_core, &CostModel::default(), resident).expect("valid")
+    };
+    for (input, kernel, method) in [
+        ([128, 256, 256], [2, 2, 2], GPU_DIRECT),
+        ([128, 256, 256], [5, 9, 9], GPU_FFT),
+        ([64, 256, 256], [7, 21, 21], GPU_FFT),
+    ] {
+        let plan = chosen(&input, &kernel);
+        assert_eq!((plan.device(), plan.method()), method, "{plan}");
+    }
+    // What is between passes exceeds a binding, and is cut along the outermost axis.
+    let large = problem::<f32>(&[1000, 512, 512], &[15, 31, 31]);
+    let plan = plan(&large, &with(discrete()), Device::Gpu, Method::Fft).expect("in parts");
+    assert!(plan.to_string().contains(" parts: 6 passes, "), "{plan}");
+}

@@ -154,7 +154,7 @@ fn keeps_within(launch: &Launch, geometry: &Geometry, limits: &GpuCapabilities) 
 /// memory or of what is between passes, and that fits a binding.
 #[test]
 fn transforms_keep_within_limits() {
-    let (mut whole, mut in_passes) = (0, 0);
+    let (mut whole, mut in_passes, mut volumes) = (0, 0, 0);
     let large = |limits: &GpuCapabilities| {
         limits.max_invocations >= 64 && limits.max_workgroup_memory >= 1000
     };
@@ -200,39 +200,61 @@ fn transforms_keep_within_limits() {
                         assert!(under <= side, "{}", about());
                         assert!(launch.tiles[i + 1] * launch.tile[i] >= axis.out, "{}", about());
                     }
+                    let [slabs, outputs] = match &stage.geometry.axes[..] {
+                        [.., deep, _, _] if block.slabs => {
+                            volumes += 1;
+                            let outputs = launch.depth.outputs;
+                            // Every output is in one of the blocks along its axis.
+                            let planes = deep.channels * outer.channels * inner.channels;
+                            let count = launch.tiles[0] / planes;
+                            assert!(count * outputs >= deep.out, "{}", about());
+                            let reach = (deep.taps - 1) * deep.dilation;
+                            [(outputs - 1) * deep.stride + reach + 1, outputs]
+                        }
+                        _ => [1, 1],
+                    };
+                    assert_eq!([launch.depth.slabs, launch.depth.outputs], [slabs, outputs]);
                     let packed = if dtype.is_complex() { 1 } else { 2 };
                     let blocks: usize = launch.tiles.iter().product();
                     let transforms = blocks.div_ceil(packed);
                     let values = 1usize << block.values;
                     let samples = block.samples();
+                    let is_whole = !block.slabs && samples == values;
                     let rows = |n: usize| (n << block.bits[1]).div_ceil(values);
                     let all_rows = rows(1 << block.bits[0]);
-                    // Values and levels of rows; and two numbers of each invocation, and how loud all is.
-                    let left = if samples == values { 0 } else { samples + 2 * all_rows };
-                    let doubts = all_rows * (values / 16 + 2);
+                    // Values and levels of rows or slabs, and sums of these; and two numbers of each invocation, and
+                    // what they are judged by.
+                    let left = match block.slabs {
+                        true => slabs * (samples + 2) + outputs * samples,
+                        false if is_whole => 0,
+                        false => samples + 2 * all_rows,
+                    };
+                    let doubts = outputs * all_rows * (values / 16 + 3);
                     let bytes = (transforms * (left + doubts) * 8) as u64;
                     assert!(bytes <= limits.max_binding, "{}", about());
-                    let expected = match transform.pass {
-                        BlockPass::Whole | BlockPass::Again if samples == values => {
+                    let (expected, planes) = match transform.pass {
+                        BlockPass::Whole | BlockPass::Again if is_whole => {
                             whole += 1;
                             assert!(groups[0] * groups[1] >= transforms, "{}", about());
                             continue;
                         }
-                        BlockPass::Look | BlockPass::Rows => rows(1 << block.bits[0]),
-                        BlockPass::Columns => samples / values,
+                        BlockPass::Look if block.slabs => (1, slabs),
+                        BlockPass::Look | BlockPass::Rows => (all_rows, slabs),
+                        BlockPass::Columns | BlockPass::Spectra => (samples / values, slabs),
+                        BlockPass::Slabs => (samples / values, outputs),
                         BlockPass::Back | BlockPass::Again => {
                             let rows = rows((launch.tile[0] - 1) * outer.stride + 1);
-                            rows * launch.stage_rows
+                            (rows * launch.stage_rows, outputs)
                         }
                         other => panic!("{other:?}"),
                     };
-                    assert_eq!(groups, [expected, transforms], "{}", about());
+                    assert_eq!(groups, [expected, transforms * planes], "{}", about());
                     in_passes += 1;
                 }
             }
         }
     }
-    assert!(whole > 200 && in_passes > 200, "{whole} {in_passes}");
+    assert!(whole > 200 && in_passes > 200 && volumes > 200, "{whole} {in_passes} {volumes}");
 }
 
 fn one_axis() -> convolve::Axis {

@@ -44,8 +44,10 @@ fn forced_choices_that_cannot_be_done_name_the_reason() {
         }
     };
     says(plan(&plain, &without(), Device::Gpu, Method::Auto), &["device gpu", "no adapter"]);
-    let volume = problem::<f32>(&[10, 10, 10], &[3, 3, 3]);
-    says(plan(&volume, &gpu, Device::Gpu, Method::Fft), &["fft", "gpu", "two axes", "3"]);
+    let four = problem::<f32>(&[10, 10, 10, 10], &[3, 3, 3, 3]);
+    says(plan(&four, &gpu, Device::Gpu, Method::Fft), &["fft", "gpu", "two axes", "a third", "4"]);
+    let deep = problem::<f32>(&[10, 100, 100], &[5, 5000, 3]);
+    says(plan(&deep, &gpu, Device::Gpu, Method::Fft), &["spans 5 x 5000 x 3 samples"]);
     let long = problem::<f32>(&[100_000], &[5000]);
     says(plan(&long, &gpu, Device::Gpu, Method::Fft), &["spans 1 x 5000 samples"]);
     let whole = problem::<i32>(&[100, 100], &[5, 5]);
