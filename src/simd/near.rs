@@ -122,25 +122,25 @@ fn row<
     let taps = taps_of::<S, A, PAIRS>(simd, taps);
     let before = LEN - VECTORS;
     let mut window = [A::load(simd, &[A::default(); LANES]); LEN];
-    for v in 0..before {
-        window[v] = loaded(simd, x, v);
+    for (v, samples) in window.iter_mut().enumerate().take(before) {
+        *samples = loaded(simd, x, v);
     }
     let mut done = 0;
-    let mut stretches = y.chunks_exact_mut(VECTORS);
-    for y in &mut stretches {
+    let (stretches, rest) = y.as_chunks_mut::<VECTORS>();
+    for y in stretches {
         for v in 0..VECTORS {
             window[before + v] = loaded(simd, x, done + before + v);
         }
-        for v in 0..VECTORS {
+        for (v, y) in y.iter_mut().enumerate() {
             let sum = sum::<S, A, STEP, PAIRS, LEN, OPPOSITE>(simd, &window, v, &taps);
-            A::store(simd, sum, &mut y[v]);
+            A::store(simd, sum, y);
         }
         for v in 0..before {
             window[v] = window[v + VECTORS];
         }
         done += VECTORS;
     }
-    for y in stretches.into_remainder() {
+    for y in rest {
         window[before] = loaded(simd, x, done + before);
         let sum = sum::<S, A, STEP, PAIRS, LEN, OPPOSITE>(simd, &window, 0, &taps);
         A::store(simd, sum, y);
@@ -309,8 +309,8 @@ fn tile<S: Simd, A: Folding, const PAIRS: usize, const LEN: usize, const OPPOSIT
     }
     for vector in 0..vectors {
         let mut window = [A::load(simd, &[A::default(); LANES]); LEN];
-        for i in 0..LEN {
-            window[i] = A::load(simd, &samples[i][vector]);
+        for (window, samples) in window.iter_mut().zip(&samples) {
+            *window = A::load(simd, &samples[vector]);
         }
         macro_rules! rows {
             ($($ROW:literal)*) => {$(

@@ -107,7 +107,10 @@ impl Strips {
         let unit = VECTOR / dtype.size();
         let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);
         let strips = inner.outputs().div_ceil(fits);
-        let strips = if whole && inner.outputs() % unit > 0 { strips.max(2) } else { strips };
+        let strips = match whole && !inner.outputs().is_multiple_of(unit) {
+            true => strips.max(2),
+            false => strips,
+        };
         // The last of several may compute again what the one before it has.
         let columns = inner.outputs().div_ceil(strips).next_multiple_of(unit).min(inner.outputs());
         Self { tile, columns, pitch: columns.next_multiple_of(unit) + unit }
