@@ -11,7 +11,8 @@ trap 'rm -rf "$into"' EXIT
 for crate in target/package/*.crate; do tar -xzf "$crate" -C "$into"; done
 library=("$into"/convolve-[0-9]*) command=("$into"/convolve-cli-*)
 
-export CARGO_TARGET_DIR="$PWD/target/packages"
+# What the workspace has checked of dependencies is not checked again.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --manifest-path "${library[0]}/Cargo.toml"
 cargo check --config "patch.crates-io.convolve.path='${library[0]}'" \
     --manifest-path "${command[0]}/Cargo.toml"

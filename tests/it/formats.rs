@@ -52,7 +52,9 @@ fn check_both<D: Dimension>(filter: &Filter<f32, D>, random: &mut Random, what: 
 fn integers_are_read_and_written_by_every_method() {
     let cases: Vec<Case> = table();
     let mut ran = [0; 2];
-    for (i, case) in cases.iter().enumerate().filter(|(_, case)| !case.swaps()) {
+    // Both precisions, by turns: an odd step.
+    const STEP: usize = 3;
+    for (i, case) in cases.iter().enumerate().step_by(STEP).filter(|(_, case)| !case.swaps()) {
         let mut random = Random::new(i as u64);
         // Small taps: sums that round, and some that saturate.
         let kernel = random.array::<u8>(&case.kernel).mapv(|tap| f32::from(tap) / 512.0 - 0.1);
@@ -75,7 +77,7 @@ fn integers_are_read_and_written_by_every_method() {
             }
         }
     }
-    assert!(ran.iter().all(|&ran| ran > cases.len()), "{ran:?}");
+    assert!(ran.iter().all(|&ran| STEP * ran > cases.len()), "{ran:?}");
 }
 
 /// Rows that are converted in several strips, and transformed in several blocks.
@@ -156,7 +158,7 @@ mod on_gpu {
     fn integers_are_packed_by_every_method() {
         let Some(_) = gpu() else { return };
         let mut ran = 0;
-        for (i, case) in table().iter().enumerate().step_by(13).filter(|(_, case)| !case.swaps()) {
+        for (i, case) in table().iter().enumerate().step_by(29).filter(|(_, case)| !case.swaps()) {
             let mut random = Random::new(i as u64);
             let kernel = random.array::<u8>(&case.kernel).mapv(|tap| f32::from(tap) / 512.0 - 0.1);
             let taps = kernel.len() as f32;

@@ -9,12 +9,13 @@ use crate::meaning::Shape;
 
 const HELP: &str = "\
 Every method on every device is measured in turns, in mode same, from and to host memory: the
-median, the 10th and the 90th percentile of its runs, the first run with planning and a new result,
-and what its plan expected. Of all times only those of one run of the command can be compared. What
-would take too long is left out, and named. The limit is the least time that a copy of the samples
-and the multiply-adds take on this machine, measured in the same run; of an FFT and of integers the
-copy alone, and data that has zeros may need less. Results are compared before they are timed: a wrong one is not
-timed, and the status is 1.
+median, the 10th and the 90th percentile of its runs, the first run with planning and a new result
+(and on a GPU with the shaders that no case before it needed), and what its plan expected. Of all
+times only those of one run of the command can be compared. What would take too long is left out,
+and named. The limit is the least time that a copy of the samples and the multiply-adds take on this
+machine, measured in the same run; of an FFT and of integers the copy alone, and data that has zeros
+may need less. Results are compared before they are timed: a wrong one is not timed, and the status
+is 1.
 
 A file of --compare, --from or --peers is what --json or benches/peers has written; - is standard
 input. In --compare a way is slower where the 10th percentile of its second file lies above the 90th

@@ -213,7 +213,8 @@ fn charts(group: &Group, id: &str, palette: &Palette) -> Vec<Markup> {
     if !limits.is_empty() {
         run += " Grey: the least that the machine's limits allow any way.";
     }
-    let first = "Planning and the first run together, on the same scale.".to_owned();
+    let mut first = "Planning and the first run together, on the same scale".to_owned();
+    first += "; on a GPU with the shaders that no case before it needed.";
     let mut share =
         "The least time that the machine's limits allow this way, of the median.".to_owned();
     if shares.iter().flat_map(|series| &series.points).any(|point| point.value > 1.0) {

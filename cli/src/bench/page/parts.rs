@@ -46,8 +46,8 @@ pub fn figure_of(group: &Group, id: &str) -> Option<Markup> {
             name,
         }
     };
-    let about =
-        "Shares of the median on the GPU, which stands at the right; host is the rest of it.";
+    let about = "One run on the GPU that was timed part by part, as shares of the median, which stands at \
+                 the right; host is the rest of it.";
     let bars = Bars {
         id: format!("{id}-parts"),
         title: format!("Where a GPU's time goes: {}", group.title()),
