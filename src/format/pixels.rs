@@ -159,6 +159,21 @@ fn weigh<C: Real, const N: usize>(
     }
 }
 
+/// Divides the colours of pixels by alpha; where none will be stored they become zero.
+#[inline(always)]
+fn divide<C: Real + From<f32>, T: Channel, U: Channel, const N: usize>(samples: &mut [C]) {
+    let [opaque, clear] = [T::OPAQUE, U::CLEAR].map(C::from);
+    let zero = C::zeroed();
+    // Alpha of levels is large enough to have a reciprocal.
+    if U::CLEAR > 0.0 {
+        let of = |alpha: C| if alpha > clear { opaque / alpha } else { zero };
+        let weighed = |colour: C, weight: C| if weight > zero { colour * weight } else { zero };
+        return weigh::<C, N>(samples, of, weighed);
+    }
+    let weighed = |colour: C, alpha: C| if alpha > zero { colour / alpha } else { zero };
+    weigh::<C, N>(samples, |alpha| alpha / opaque, weighed);
+}
+
 /// Reads the light of colours that are stored multiplied by alpha, multiplied by it still. Those beyond
 /// their alpha are as bright as can be.
 fn read_premultiplied_light<C, T: Channel, const N: usize>(from: &[T], to: &mut [C])
@@ -227,13 +242,7 @@ where
         if pixels.alpha == Alpha::Straight {
             vectorized(
                 #[inline(always)]
-                || {
-                    let [opaque, clear] = [T::OPAQUE, U::CLEAR].map(C::from);
-                    let of = |alpha: C| if alpha > clear { opaque / alpha } else { C::zeroed() };
-                    weigh::<C, N>(divided, of, |colour, weight| {
-                        if weight == C::zeroed() { C::zeroed() } else { colour * weight }
-                    });
-                },
+                || divide::<C, T, U, N>(divided),
             );
         }
         C::round_all(divided, to);

@@ -8,7 +8,7 @@ use bytemuck::Pod;
 pub trait Channel: Pod + PartialEq + Send + Sync {
     /// Alpha where nothing shows through, and light at its brightest.
     const OPAQUE: f32;
-    /// Alpha up to which none is stored.
+    /// The largest alpha that is stored as zero.
     const CLEAR: f32;
     /// Whether what is stored is light already.
     const IS_LIGHT: bool = false;

@@ -131,18 +131,18 @@ impl<A: Element> Extension<A> {
         }
     }
 
-    /// The same of levels of a stored row, where what is outside is a level too.
+    /// The same of levels of a stored row. False, and `out` as it was, where a value outside is no zero.
     pub(crate) fn fill_levels<L: Copy + Default>(
         &self,
         row: &[L],
         start: isize,
         out: &mut [L],
     ) -> bool {
-        let is_level = self.values[self.values.len() - 1] == A::default();
-        if is_level {
+        let is_zero = self.values[self.values.len() - 1] == A::default();
+        if is_zero {
             fill_from(self.inner(), row, L::default(), start, out);
         }
-        is_level
+        is_zero
     }
 }
 

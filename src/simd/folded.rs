@@ -82,13 +82,6 @@ pub struct Half<A> {
     pub opposite: bool,
 }
 
-impl<A> Half<A> {
-    /// Taps.
-    pub fn count(&self) -> usize {
-        2 * self.pairs.len() + usize::from(self.middle.is_some())
-    }
-}
-
 /// Output rows that are summed at one time.
 pub(crate) const TILE_ROWS: usize = 8;
 

@@ -1,4 +1,4 @@
-//! Sums over few symmetric taps of neighbours, in straight code: from samples to sums all is in registers, also where
+//! Sums over few symmetric taps of neighbours, in unrolled code: from samples to sums all is in registers, also where
 //! these are stored in 8 or 16 bits.
 //!
 //! Along a row what lies under a tap is made of two vectors that are there already: nearly every vector that starts
@@ -9,11 +9,12 @@ use fearless_simd::Simd;
 
 use crate::simd::folded::{Folding, Half, TILE_ROWS, folded};
 use crate::simd::samples::{Samples, Sums};
+use crate::simd::tile::vector_bytes;
 use crate::simd::{InstructionSet, Lanes};
 
 /// Sums along a row.
 pub struct AlongJob<'a, A> {
-    /// From the sample under the first tap of the first output on; as many beyond the outputs as [`beyond`] says.
+    /// From the sample under the first tap of the first output on, with as many behind the last as [`padding`] says.
     pub x: Samples<'a, A>,
     /// Taps, with one in the middle.
     pub taps: &'a Half<A>,
@@ -41,30 +42,31 @@ pub struct AcrossJob<'a, A> {
     pub columns: usize,
 }
 
-/// Pairs of taps that there is straight code for.
+/// Pairs of taps that there is unrolled code for.
 pub(crate) const MOST_PAIRS: usize = 6;
 
 /// Samples of a vector that there is such code for.
 const LANES: usize = 16;
 
-/// Whether there is such code for so many taps along a row, so many bytes a sample and so many samples apart.
+/// Whether there is such code for numbers of so many bytes under so many taps along both axes, which are so many
+/// samples apart along a row.
 pub(crate) fn has_code(
     instructions: InstructionSet,
     size: usize,
-    [taps, step]: [usize; 2],
+    taps: [usize; 2],
+    step: usize,
 ) -> bool {
-    let lanes = instructions.vector_bytes() / size;
-    lanes == LANES && takes(taps) && matches!(step, 1 | 3 | 4)
+    let has_pairs = |taps: usize| taps % 2 == 1 && (1..=MOST_PAIRS).contains(&(taps / 2));
+    instructions.vector_bytes() / size == LANES
+        && taps.into_iter().all(has_pairs)
+        && matches!(step, 1 | 3 | 4)
 }
 
-/// Whether so many taps have one in the middle, and pairs that there is straight code for.
-pub(crate) fn takes(taps: usize) -> bool {
-    taps % 2 == 1 && (1..=MOST_PAIRS).contains(&(taps / 2))
-}
-
-/// Samples beyond the outputs that are read for so many taps along a row, so many samples apart.
-pub(crate) fn beyond([taps, step]: [usize; 2]) -> usize {
-    ((taps - 1) * step).next_multiple_of(LANES)
+/// Samples behind those under the taps that are read, for so many taps that are so many samples apart: vectors are
+/// read whole.
+pub(crate) fn padding(taps: usize, step: usize) -> usize {
+    let reach = (taps - 1) * step;
+    reach.next_multiple_of(LANES) - reach
 }
 
 /// What a job for which there is no code ends in.
@@ -84,7 +86,7 @@ pub(crate) fn along<S: Simd, A: Folding>(simd: S, job: AlongJob<'_, A>) {
     let (pairs, step) = (job.taps.pairs.len(), job.step);
     macro_rules! pairs {
         ($STEP:literal: $($PAIRS:literal)*) => {$(
-            if const { 64 / size_of::<A>() == LANES } && A::count::<S>() == LANES
+            if const { vector_bytes::<S>() / size_of::<A>() == LANES }
                 && (pairs, step) == ($PAIRS, $STEP)
             {
                 const BEYOND: usize = (2usize * $PAIRS * $STEP).div_ceil(LANES);
@@ -226,7 +228,7 @@ fn symmetric<S: Simd, A: Folding, const PAIRS: usize, const OPPOSITE: bool>(
     (middle, pairs): &Taps<S, A, PAIRS>,
 ) -> A::Sum<S> {
     let mut sum = A::mul_add(A::zero(simd), *middle, sample(PAIRS));
-    // Straight code: samples are where they are when this is compiled.
+    // Unrolled: samples are where they are when this is compiled.
     macro_rules! pairs {
         ($($PAIR:literal)*) => {$(
             if const { $PAIR <= PAIRS } {
@@ -245,7 +247,7 @@ pub(crate) fn across<S: Simd, A: Folding>(simd: S, job: AcrossJob<'_, A>) {
     let pairs = job.taps.pairs.len();
     macro_rules! pairs {
         ($($PAIRS:literal)*) => {$(
-            if const { 64 / size_of::<A>() == LANES } && A::count::<S>() == LANES && pairs == $PAIRS {
+            if const { vector_bytes::<S>() / size_of::<A>() == LANES } && pairs == $PAIRS {
                 return simd.vectorize(
                     #[inline(always)]
                     || match job.taps.opposite {
@@ -365,12 +367,12 @@ mod tests {
         let set = InstructionSet::detect();
         let run = f32::FOLDED.expect("folded numbers");
         for (step, pairs, opposite) in cases(&[1, 3, 4]) {
-            if !has_code(set, 4, [2 * pairs + 1, step]) {
+            if !has_code(set, 4, [2 * pairs + 1; 2], step) {
                 continue;
             }
             let taps = &half(pairs, opposite);
             let expected = expected(taps, |i, tap| level(i + tap * step));
-            let len = COLUMNS + beyond([2 * pairs + 1, step]);
+            let len = COLUMNS + 2 * pairs * step + padding(2 * pairs + 1, step);
             let bytes: Vec<u8> = (0..len).map(level).collect();
             let words: Vec<u16> = bytes.iter().map(|&byte| byte.into()).collect();
             let numbers: Vec<f32> = bytes.iter().map(|&byte| byte.into()).collect();
@@ -387,7 +389,7 @@ mod tests {
         let set = InstructionSet::detect();
         let run = f32::FOLDED.expect("folded numbers");
         for ((_, pairs, opposite), rows) in cases(&[1]).flat_map(|case| [(case, 8), (case, 5)]) {
-            if !has_code(set, 4, [2 * pairs + 1, 1]) {
+            if !has_code(set, 4, [2 * pairs + 1; 2], 1) {
                 continue;
             }
             let (taps, pitch, columns) = (&half(pairs, opposite), COLUMNS + 3, COLUMNS);

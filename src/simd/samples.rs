@@ -15,7 +15,7 @@ pub enum Samples<'x, A> {
 
 impl<A> Samples<'_, A> {
     /// Those from another one on.
-    pub fn from(self, at: usize) -> Self {
+    pub fn starting_at(self, at: usize) -> Self {
         match self {
             Self::Numbers(x) => Self::Numbers(&x[at..]),
             Self::Bytes(x) => Self::Bytes(&x[at..]),

@@ -32,11 +32,19 @@ pub(super) struct Folded<A: Compute> {
     /// Samples of a stretch that are read for a strip, where they are moved to lanes that stand apart.
     spread: Option<usize>,
     lanes: usize,
-    /// Where rows of neighbours are summed a few vectors at a time: samples from one tap to the next, and those beyond
-    /// the last one under a tap that are read.
-    near: Option<[usize; 2]>,
+    /// Where both passes are unrolled.
+    near: Option<Near>,
     instructions: InstructionSet,
     run: for<'a> fn(InstructionSet, FoldedJob<'a, A>),
+}
+
+/// Neighbours of a row that are summed a few vectors at a time.
+#[derive(Clone, Copy)]
+struct Near {
+    /// Samples from one tap to the next.
+    step: usize,
+    /// Samples that are read behind those under the taps.
+    padding: usize,
 }
 
 /// Taps along an axis.
@@ -71,10 +79,15 @@ impl<A: Compute> Folded<A> {
             false => 1,
         };
         let sources = rows + inner.taps - 1;
-        let near = (order == Order::InOrder && has_tiles(instructions)).then(|| {
-            let (taps, step) = (inner.taps, inner.tap_step());
-            [step, near::beyond([taps, step]) - (taps - 1) * step]
-        });
+        let step_along = inner.tap_step();
+        let near = match terms {
+            [term] if order == Order::InOrder => {
+                let lens = [term[0].len(), term[1].len()];
+                near::has_code(instructions, size_of::<A>(), lens, step_along)
+                    .then(|| Near { step: step_along, padding: near::padding(lens[1], step_along) })
+            }
+            _ => None,
+        };
         Ok(Self {
             horizontal: taps(1)?,
             vertical: taps(0)?,
@@ -103,9 +116,9 @@ impl<A: Compute> Folded<A> {
         self.spread.is_none()
     }
 
-    /// Where rows of neighbours are summed a few vectors at a time: samples beyond those under the taps that are read.
-    pub(super) fn near(&self) -> Option<usize> {
-        self.near.map(|[_, beyond]| beyond)
+    /// Where rows of neighbours are summed a few vectors at a time: samples that are read behind those under the taps.
+    pub(super) fn padding(&self) -> Option<usize> {
+        self.near.map(|near| near.padding)
     }
 
     /// Numbers of a stretch that is spread, and of so many rows of outputs.
@@ -126,8 +139,8 @@ impl<A: Compute> Folded<A> {
     pub(super) fn writes(&self, y: &Sums<'_, A>) -> bool {
         match y {
             Sums::Numbers(_) => false,
-            Sums::Bytes(_) => self.across().is_some() || self.moves_bytes(),
-            Sums::Words(_) => self.across().is_some(),
+            Sums::Bytes(_) => self.near.is_some() || self.moves_bytes(),
+            Sums::Words(_) => self.near.is_some(),
         }
     }
 
@@ -139,10 +152,7 @@ impl<A: Compute> Folded<A> {
     /// The taps across rows, where all rows under them are in registers at one time.
     fn across(&self) -> Option<&Half<A>> {
         match (&self.vertical, self.near) {
-            (Taps::Mirrored(terms), Some(_)) => match &terms[..] {
-                [taps] if taps.middle.is_some() && near::takes(taps.count()) => Some(taps),
-                _ => None,
-            },
+            (Taps::Mirrored(terms), Some(_)) => terms.first(),
             _ => None,
         }
     }
@@ -196,9 +206,7 @@ impl<A: Compute> Folded<A> {
     ) where
         A: 'r,
     {
-        let ([step, _], Taps::Mirrored(terms)) =
-            (self.near.expect("asked before"), &self.horizontal)
-        else {
+        let (Some(Near { step, .. }), Taps::Mirrored(terms)) = (self.near, &self.horizontal) else {
             unreachable!("neighbours share nothing")
         };
         for (taps, ring) in terms.iter().zip(rings) {

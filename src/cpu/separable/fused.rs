@@ -1,11 +1,13 @@
 //! Two passes in one: rows filtered along the last axis wait in a ring, just as many as the pass
 //! along the axis before it reads, for one strip of columns after another.
 
+mod along;
+
 use std::ops::Range;
 
+use crate::cpu::direct::Call;
 use crate::cpu::direct::shape::{Tiles, Work};
 use crate::cpu::direct::window::WindowLayout;
-use crate::cpu::direct::{Call, Direct};
 use crate::cpu::separable::folded::Folded;
 use crate::element::compute::Compute;
 use crate::error::Result;
@@ -15,7 +17,7 @@ use crate::plan::cpu::{Order, Strips, Tile};
 use crate::problem::extension::{Extension, Row};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
-use crate::simd::samples::{Samples, Sums as Stored};
+use crate::simd::samples::Sums as Stored;
 use crate::util::lines::Lines;
 use crate::util::memory;
 use crate::util::scratch::ScratchPool;
@@ -58,7 +60,7 @@ struct Ring<A> {
     sources: Vec<usize>,
     ahead: Vec<usize>,
     window: Vec<A>,
-    /// The same of bytes.
+    /// Samples under a strip at an end of a row, as bytes.
     bytes: Vec<u8>,
     /// A row that is read for it.
     line: Vec<A>,
@@ -142,14 +144,14 @@ impl<A: Compute> Fused<A> {
 
     /// Whether rows of neighbours are folded, a few vectors at a time.
     fn is_near(&self) -> bool {
-        matches!(&self.sums, Sums::Folded(folded) if folded.near().is_some())
+        matches!(&self.sums, Sums::Folded(folded) if folded.padding().is_some())
     }
 
-    /// Samples beyond a window that may be read.
-    fn beyond(&self) -> usize {
+    /// Samples behind a window that may be read.
+    fn padding(&self) -> usize {
         match &self.sums {
             Sums::Tiled(_) => 0,
-            Sums::Folded(folded) => folded.near().unwrap_or(0),
+            Sums::Folded(folded) => folded.padding().unwrap_or(0),
         }
     }
 
@@ -212,7 +214,7 @@ impl<A: Compute> Fused<A> {
             rows: Lines::new(rows * self.strips.pitch, what)?,
             sources: memory::room(rows, what)?,
             ahead: memory::room(self.strips.tile.rows * self.strips.tile.stride, what)?,
-            window: memory::zeros(self.window.len + self.beyond(), what)?,
+            window: memory::zeros(self.window.len + self.padding(), what)?,
             bytes: Vec::new(),
             line: Vec::new(),
             out: Vec::new(),
@@ -358,157 +360,5 @@ impl<A: Compute> Fused<A> {
         let outer = self.extension.outer().len();
         let at = |axis: usize| if axis + 1 == outer { p } else { plane as isize };
         self.extension.row((0..outer).map(at))
-    }
-
-    /// Filters the row at `p` of the extended input into its slots of the ring.
-    fn filter(
-        &self,
-        x: Input<'_, A>,
-        plane: usize,
-        p: isize,
-        columns: Range<usize>,
-        ring: &mut Ring<A>,
-    ) -> Result<()> {
-        let row = self.row(plane, p);
-        let Ring { rows, window, bytes, line, apart: [spread, _], .. } = ring;
-        let slot = p.rem_euclid(self.strips.tile.sources as isize) as usize * self.strips.pitch;
-        let plane = self.strips.tile.sources * self.strips.pitch;
-        if self.extension.is_zeros(row) {
-            for ring in rows.chunks_exact_mut(plane) {
-                ring[slot..][..self.strips.columns].fill(A::default());
-            }
-            return Ok(());
-        }
-        let inner = self.extension.inner();
-        if let Sums::Folded(folded) = &self.sums
-            && !self.is_near()
-        {
-            let stretch = self.stretch(x, row, &columns, (window, bytes, line))?;
-            folded.filter(stretch, spread, rows.chunks_exact_mut(plane), slot);
-            return Ok(());
-        }
-        let stored = match row {
-            Row::Stored(at) => self.stored_samples(x, at, inner.samples()),
-            Row::Outside(_) => None,
-        };
-        let inside = match stored {
-            Some(_) => self.inside(&columns),
-            None => columns.start..columns.start,
-        };
-        let last = if inside.end < columns.end {
-            // A vector at least: it may compute again what is inside.
-            inside.end.min(columns.end - Direct::<A>::UNIT)
-        } else {
-            columns.end
-        };
-        for edge in [columns.start..inside.start, last..columns.end] {
-            if !edge.is_empty() {
-                let some = (edge.start, edge.len());
-                self.window.fill(&self.extension, x, row, some, line, window)?;
-                let WindowLayout { offsets, step, .. } = &self.window;
-                let to = (slot + edge.start - columns.start, edge.len());
-                self.along(
-                    Samples::Numbers(window),
-                    (offsets, *step),
-                    rows.chunks_exact_mut(plane),
-                    to,
-                );
-            }
-        }
-        if let (Some(stored), false) = (stored, inside.is_empty()) {
-            let x = stored.from(inner.start(inside.start) as usize);
-            let to = (slot + inside.start - columns.start, inside.len());
-            self.along(x, (&self.offsets, inner.tap_step()), rows.chunks_exact_mut(plane), to);
-        }
-        Ok(())
-    }
-
-    /// All samples under a strip, where they are stored or copied to memory.
-    fn stretch<'x>(
-        &self,
-        x: Input<'x, A>,
-        row: Row<A>,
-        columns: &Range<usize>,
-        (window, bytes, line): (&'x mut [A], &'x mut Vec<u8>, &mut Vec<A>),
-    ) -> Result<Samples<'x, A>> {
-        let (inner, len) = (self.extension.inner(), self.window.len);
-        let start = inner.start(columns.start);
-        if let Row::Stored(at) = row
-            && let Some(row) = self.stored_samples(x, at, inner.samples())
-        {
-            if start >= 0 && start as usize + len <= inner.samples() {
-                return Ok(row.from(start as usize).first(len));
-            }
-            if let Samples::Bytes(row) = row {
-                memory::fit(bytes, len, "a row of the continued input")?;
-                if self.extension.fill_levels(row, start, bytes) {
-                    return Ok(Samples::Bytes(bytes));
-                }
-            }
-        }
-        let all = (columns.start, self.strips.columns);
-        self.window.fill(&self.extension, x, row, all, line, window)?;
-        Ok(Samples::Numbers(&window[..len]))
-    }
-
-    /// Samples from `at` on, `len` of them at least, if they are summed as they are stored.
-    fn stored_samples<'x>(&self, x: Input<'x, A>, at: usize, len: usize) -> Option<Samples<'x, A>> {
-        let samples = x.samples(at, len)?;
-        let takes = match &self.sums {
-            Sums::Tiled(_) => matches!(samples, Samples::Numbers(_)),
-            Sums::Folded(folded) => folded.reads(samples),
-        };
-        takes.then_some(samples)
-    }
-
-    /// Filters samples along themselves, whose taps lie at these places, to so many columns of the ring of each term
-    /// from one on.
-    fn along<'r>(
-        &self,
-        x: Samples<'_, A>,
-        (offsets, step): (&[usize], usize),
-        rings: impl Iterator<Item = &'r mut [A]>,
-        (at, columns): (usize, usize),
-    ) where
-        A: 'r,
-    {
-        let tiled = match &self.sums {
-            Sums::Folded(folded) => return folded.filter_near(x, rings, at, columns),
-            Sums::Tiled(tiled) => tiled,
-        };
-        let Samples::Numbers(x) = x else { unreachable!("asked before") };
-        for (tiles, ring) in tiled.horizontal.iter().zip(rings) {
-            tiles.run(Work {
-                x,
-                zeros: &[],
-                sources: &[0],
-                ahead: (&[], &[]),
-                offsets,
-                step,
-                y: &mut ring[at..],
-                pitch: self.strips.pitch,
-                rows: 1,
-                columns,
-            });
-        }
-    }
-
-    /// Which columns of a strip are filtered in place: those whose windows lie in the input, but for
-    /// the first of them, so that the others start whole vectors from the first of the strip. Neighbours that are
-    /// folded are whole vectors, of which some read a few samples more.
-    fn inside(&self, columns: &Range<usize>) -> Range<usize> {
-        let (inner, unit) = (self.extension.inner(), Direct::<A>::UNIT);
-        let interior = inner.interior();
-        let before = interior.start.saturating_sub(columns.start).next_multiple_of(unit);
-        let mut inside = columns.start + before..interior.end.min(columns.end);
-        if self.is_near() {
-            inside.end = interior.end.saturating_sub(self.beyond()).min(columns.end);
-            inside.end -= inside.len() % unit;
-        }
-        if inner.stride == 1 && inside.len() >= unit {
-            inside
-        } else {
-            columns.start..columns.start
-        }
     }
 }

@@ -130,9 +130,10 @@ const FOLDED_RING_BYTES: usize = 768 << 10;
 /// Which order folded passes with so many taps along each axis are best summed in with these instructions, if
 /// they are: where tiles' taps share their vectors, or where they cannot.
 ///
-/// Few taps `near` each other are summed to what is stored in fewer bytes in straight code: RGB of 8 bits under 3, 7
-/// and 13 taps 1.9, 1.7 and 1.35 times as fast as in other orders, grey 1.6, 1.7 and 1.45 times, RGB of 16 bits 1.1, 1.15 and
-/// 1.2 times; `f32` takes 1.4 times as long as in tiles (3840 x 2160, Zen 4, 2026-11-29).
+/// Few taps `near` each other are summed to what is stored in fewer bytes in unrolled code: RGB of 8 bits under 3, 7
+/// and 13 taps 1.9, 1.7 and 1.35 times as fast as in other orders, grey 1.6, 1.7 and 1.45 times, RGB of 16 bits 1.6 times, RGBA whose
+/// colours are multiplied by alpha first 1.1, 1.3 and 1.25 times; `f32` takes 1.4 times as long as in tiles (3840 x 2160,
+/// Zen 4, 2026-11-29).
 ///
 /// Where single rows are summed (AVX2, SSE2), samples in their order are 1.0 to 1.9 times as fast as tiles under 3
 /// to 41 taps, and lanes that stand `apart` are ahead of these by up to 15 % under 81, if tiles' taps share nothing
@@ -236,8 +237,9 @@ impl Strips {
         let beyond = apart.map(|(_, beyond)| beyond);
         let lanes = instructions.vector_bytes() / dtype.size();
         let shared = lanes.is_multiple_of(inner.tap_step());
-        let few = [inner.taps, inner.tap_step()];
-        let near = stored.size() < dtype.size() && near::has_code(instructions, dtype.size(), few);
+        let near = stored.size() < dtype.size()
+            && kernel.terms == 1
+            && near::has_code(instructions, dtype.size(), taps, inner.tap_step());
         let order = worth_folding(taps, shared, stored, instructions, near, beyond)?;
         let strips = match apart {
             Some((strips, _)) if order == Order::Apart => strips,

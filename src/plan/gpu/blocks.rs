@@ -126,8 +126,14 @@ fn held(accumulator: DType) -> usize {
 
 /// Rounds of loops that an output takes that is doubted.
 fn rounds_of_doubt(geometry: &Geometry) -> usize {
-    let (taps, inner) = (geometry.taps(), geometry.axes.last().map_or(1, |axis| axis.taps));
-    PROBES + taps + taps / inner
+    let mut rounds = PROBES;
+    // Each loop over an axis goes round as often as those outside of it have.
+    let mut loops = 1;
+    for axis in &geometry.axes {
+        loops *= axis.taps;
+        rounds += loops;
+    }
+    rounds
 }
 
 /// Workgroups that share what one doubts, a power of two: so many that no invocation goes through loops more often

@@ -226,9 +226,9 @@ impl Planes {
                 (batch.outputs(), depth, outer, inner)
             }
             _ => {
+                let more = "the kernel has taps, strides or ends on more";
                 return Err(format!(
-                    "its transforms join two axes and add up along a third, and the kernel has taps or strides on {}",
-                    geometry.rank()
+                    "its transforms join two axes and add up along a third, and {more}"
                 ));
             }
         };

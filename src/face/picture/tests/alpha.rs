@@ -298,3 +298,19 @@ fn light_goes_with_the_picture_and_not_with_what_was_planned_for() {
         }
     }
 }
+
+/// Alpha that is so small that it has no reciprocal in `f32`.
+#[test]
+fn colours_under_tiny_alpha_stay_numbers() {
+    let mut picture = ImageBuffer::from_pixel(9, 7, Rgba([0.0f32; 4]));
+    picture.put_pixel(4, 3, Rgba([1.0, 0.5, 0.0, 1e-39]));
+    let picture = DynamicImage::ImageRgba32F(picture);
+    let blur = filters::gaussian::<f32>(0.8).unwrap();
+    let blurred = cpu().picture_filter(&blur).for_picture(&picture).unwrap();
+    let blurred = blurred.apply(&picture).unwrap().into_rgba32f();
+    assert!(blurred.iter().all(|x| x.is_finite()), "{blurred:?}");
+    let Rgba([red, green, blue, alpha]) = blurred[(4, 3)];
+    assert!(alpha > 0.0 && blue == 0.0);
+    // Numbers that small have few digits.
+    assert!((red - 1.0).abs() < 1e-3 && (green - 0.5).abs() < 1e-3, "{red} {green}");
+}
