@@ -115,20 +115,20 @@ fn every_machine_has_its_choices() {
     // One core is slower than a bus: all that has few enough taps goes to the GPU, in parts if need be;
     // doubles only where it has them, and 63 x 63 taps are better transformed, which the GPU is not trusted with for
     // so many samples at one time. Fused passes are about as fast as the bus, which is no reason to leave.
-    let carried = [direct, GPU_DIRECT, separable, fft, GPU_DIRECT, GPU_DIRECT, direct, GPU_DIRECT];
+    let carried = [direct, GPU_DIRECT, separable, fft, GPU_FFT, GPU_DIRECT, direct, GPU_DIRECT];
     // In small parts it is.
     let in_parts =
-        [direct, GPU_DIRECT, separable, GPU_FFT, GPU_DIRECT, GPU_DIRECT, direct, GPU_DIRECT];
+        [direct, GPU_DIRECT, separable, GPU_FFT, GPU_FFT, GPU_DIRECT, direct, GPU_DIRECT];
+    // Where few slabs of a volume fit a binding, transforms take more parts than they are worth.
+    let bound = [direct, GPU_DIRECT, separable, fft, GPU_DIRECT, GPU_DIRECT, direct, GPU_DIRECT];
     // Memory is what is left of all else, and blocks of transforms read it out of turn.
     let wide = [direct, direct, separable, fft, direct, fft, direct, direct];
     let expected = |name: &str| match name {
         "no GPU, 128 cores" | "discrete, 128 cores" => wide,
         // Sums suffer from narrow vectors, transforms less.
         "narrow CPU" => [direct, fft, fft, fft, fft, fft, fft, fft],
-        "discrete, one core"
-        | "WebGPU's defaults"
-        | "16 KiB for a workgroup"
-        | "small bindings" => carried,
+        "discrete, one core" | "WebGPU's defaults" | "16 KiB for a workgroup" => carried,
+        "small bindings" => bound,
         "64 MiB of memory" => in_parts,
         // A GPU that shares the memory must still be copied to, and is a tenth as fast.
         "integrated, one core" | "virtual" => plain,

@@ -226,9 +226,10 @@ impl Planes {
                 (batch.outputs(), depth, outer, inner)
             }
             _ => {
-                let more = "the kernel has taps, strides or ends on more";
                 return Err(format!(
-                    "its transforms join two axes and add up along a third, and {more}"
+                    "its transforms join two axes and add up along a third, and {} have taps, strides or ends of \
+                     their own",
+                    geometry.rank()
                 ));
             }
         };
