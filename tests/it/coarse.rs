@@ -61,8 +61,8 @@ fn stays_within<A: Value>(shapes: &[(&[usize], &[f64])], cut: f64, tolerance: f6
             .map(|&sigma| if sigma > 0.0 { gaussian(sigma, cut) } else { vec![1.0] })
             .collect();
         let kernel = product::<A>(&factors);
-        for (j, boundary) in EDGES.into_iter().enumerate() {
-            // Every mode with every boundary, and with every shape.
+        // Every mode with every boundary, and with every shape: half of the boundaries of each, by turns.
+        for (j, boundary) in EDGES.into_iter().enumerate().skip(i % 2).step_by(2) {
             let mode = [Mode::Same, Mode::Full, Mode::Valid][(i + j) % 3];
             let mut options =
                 with!(Options::default(), boundary: of_type::<A>(boundary).into(), mode);
@@ -261,8 +261,9 @@ fn pictures_stay_within_levels() {
         .into(),
     ];
     let kernel = filters::gaussian::<f32>(9.0).expect("a blur");
-    for (picture, levels) in pictures.iter().zip([0.25, 30.0, 0.25]) {
-        for boundary in [Boundary::Mirror, Boundary::Constant(300.0), Boundary::Zero] {
+    let boundaries = [Boundary::Mirror, Boundary::Constant(300.0), Boundary::Zero];
+    for (i, (picture, levels)) in pictures.iter().zip([0.25, 30.0, 0.25]).enumerate() {
+        for boundary in [boundaries[i], boundaries[(i + 1) % 3]] {
             let builder = cpu(2).picture_filter(&kernel).boundary(boundary);
             let exact = builder.clone().method(Method::Separable);
             let exact = exact.for_picture(picture).expect("planned");
