@@ -144,7 +144,8 @@ impl Spread {
 /// noise, impulses, combs, steps, sines, constants and their mixtures under kernels of the same kinds,
 /// in blocks of up to 2^18 samples: 1.7 at most
 /// (`the_error_of_a_transform_is_what_the_guard_takes_it_for`), and 1.7 by the GPU's transforms in blocks of up to 2^14
-/// and in sums of eight (`the_error_of_a_transform_is_what_it_is_taken_for`). The rest is for what was not tried.
+/// and in sums of eight (`the_error_of_a_transform_is_what_it_is_taken_for`). The rest is for what was not tried: of lines
+/// of equal samples under such taps 5.2 in a block of 32 x 8192, and 2.5 in one of 256 x 2048.
 pub(crate) const SAFETY: f64 = 8.0;
 
 /// How the samples that become of one output are known.

@@ -126,12 +126,28 @@ where
             C::widen_all(&from[N - 1..], &mut to[N - 1..]);
         }
     }
+    multiply::<C, T, N>(pixels, to);
+}
+
+/// Multiplies the colours of whole pixels by their alpha, where that is divided out as they are stored.
+pub(crate) fn multiplied<C, T: Channel>(pixels: Pixels, samples: &mut [C])
+where
+    C: Real + From<f32>,
+{
+    match pixels.channels {
+        2 => multiply::<C, T, 2>(pixels, samples),
+        4 => multiply::<C, T, 4>(pixels, samples),
+        _ => {}
+    }
+}
+
+fn multiply<C: Real + From<f32>, T: Channel, const N: usize>(pixels: Pixels, samples: &mut [C]) {
     if pixels.alpha == Alpha::Straight {
         vectorized(
             #[inline(always)]
             || {
                 let of = |alpha: C| alpha / T::OPAQUE.into();
-                weigh::<C, N>(to, of, |colour, weight| colour * weight);
+                weigh::<C, N>(samples, of, |colour, weight| colour * weight);
             },
         );
     }

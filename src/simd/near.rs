@@ -269,29 +269,22 @@ fn rows<S: Simd, A: Folding, const PAIRS: usize, const LEN: usize, const OPPOSIT
     job: AcrossJob<'_, A>,
 ) {
     let AcrossJob { x, sources, taps, y, pitch, rows, columns } = job;
-    let from = (x, sources, taps);
+    let (from, size) = ((x, sources, taps), (rows, columns));
+    macro_rules! tile {
+        ($y:ident, $put:ident) => {
+            tile::<S, A, PAIRS, LEN, OPPOSITE>(
+                simd,
+                from,
+                size,
+                #[inline(always)]
+                |row, column, sum| A::$put(simd, sum, &mut $y[row * pitch + column..]),
+            )
+        };
+    }
     match y {
-        Sums::Numbers(y) => tile::<S, A, PAIRS, LEN, OPPOSITE>(
-            simd,
-            from,
-            (rows, columns),
-            #[inline(always)]
-            |row, column, sum| A::store(simd, sum, &mut y[row * pitch + column..]),
-        ),
-        Sums::Bytes(y) => tile::<S, A, PAIRS, LEN, OPPOSITE>(
-            simd,
-            from,
-            (rows, columns),
-            #[inline(always)]
-            |row, column, sum| A::to_levels(simd, sum, &mut y[row * pitch + column..]),
-        ),
-        Sums::Words(y) => tile::<S, A, PAIRS, LEN, OPPOSITE>(
-            simd,
-            from,
-            (rows, columns),
-            #[inline(always)]
-            |row, column, sum| A::to_levels(simd, sum, &mut y[row * pitch + column..]),
-        ),
+        Sums::Numbers(y) => tile!(y, store),
+        Sums::Bytes(y) => tile!(y, to_levels),
+        Sums::Words(y) => tile!(y, to_levels),
     }
 }
 

@@ -63,7 +63,7 @@ impl<A: Compute> FftKernel<A> {
         let magnitudes = weights.iter().map(|w| w.magnitude());
         let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
         let mean = transform.gain(&spectrum).scaled(-exponent);
-        let gain = Gain { mean, largest: facts.max };
+        let gain = Gain { mean, largest: largest(&magnitudes, extension, blocks) };
         let (shape, steps) = (extension.geometry.kernel(), steps(extension));
         let spread = blocks.spread();
         let mut guard = Guard::new(&magnitudes, &shape, &steps, spread, A::DTYPE, gain)?;
@@ -112,6 +112,15 @@ impl<A: Compute> FftKernel<A> {
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&self.spectrum[..]) + size_of_val(&self.weights[..])
     }
+}
+
+/// The largest tap, or the largest ones of all slabs that are summed added up: the errors of equal slabs may meet.
+fn largest<A: Compute>(magnitudes: &[f64], extension: &Extension<A>, blocks: &Blocks) -> f64 {
+    let shape = extension.geometry.kernel();
+    // All axes before the one that is summed have one tap.
+    let slabs = blocks.summed_axis().map_or(1, |axis| shape[axis]);
+    let slabs = magnitudes.chunks(magnitudes.len() / slabs);
+    slabs.map(|slab| slab.iter().copied().fold(0.0, f64::max)).sum()
 }
 
 /// Samples from one tap to the next, per axis.

@@ -5,12 +5,12 @@ use ndarray::Ix3;
 use super::place::{Before, Place};
 use super::run::Run;
 use super::source::sealed;
-use super::store::{show, store, weigh};
+use super::store::{show, store};
 use super::{AlphaRule, PictureFilter};
 use crate::element::wider::Wider;
 use crate::error::{Error, Result};
 use crate::format::pitched::Rows;
-use crate::format::pixels::{Pixels, input, output};
+use crate::format::pixels::{Pixels, input, multiplied, output};
 use crate::format::transfer::Channel;
 use crate::simd::vectorized;
 use crate::words::{Alpha, Light, Signed};
@@ -73,7 +73,7 @@ impl Run for PictureFilter {
             self.unrounded(x, &mut sums)?;
             store::<T, f32>(y, pixels, self.filter.threads(), |start, block| {
                 block.copy_from_slice(&sums[start..][..block.len()]);
-                weigh::<T>(pixels, block);
+                multiplied::<f32, T>(pixels, block);
                 before.blend(start, block);
             })
         })
@@ -98,7 +98,7 @@ impl PictureFilter {
         store::<T, T>(y, pixels, self.filter.threads(), |start, block| {
             block.copy_from_slice(&sums[start..][..block.len()]);
             show::<T>(self.signed, block, pixels.channels);
-            weigh::<T>(pixels, block);
+            multiplied::<f32, T>(pixels, block);
             before.blend(start, block);
         })
     }

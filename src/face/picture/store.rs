@@ -6,7 +6,7 @@ use crate::face::pointwise::{self, BLOCK};
 use crate::format::pixels::{Pixels, output};
 use crate::format::transfer::Channel;
 use crate::simd::vectorized;
-use crate::words::{Alpha, Signed};
+use crate::words::Signed;
 
 /// Stores what `make` says, from where a block of it starts, in the units of `T`.
 pub(super) fn store<T: Channel, U: Channel>(
@@ -24,19 +24,6 @@ where
         make(start, block);
         output::<f32, T, U>(y, pixels).write(0, block);
     })
-}
-
-/// Multiplies the colours of pixels by their alpha, where that is divided out as they are stored.
-pub(super) fn weigh<T: Channel>(pixels: Pixels, block: &mut [f32]) {
-    if pixels.alpha != Alpha::Straight {
-        return;
-    }
-    for pixel in block.chunks_exact_mut(pixels.channels) {
-        if let Some((alpha, colours)) = pixel.split_last_mut() {
-            let part = *alpha / T::OPAQUE;
-            colours.iter_mut().for_each(|colour| *colour *= part);
-        }
-    }
 }
 
 /// Makes sums to what they are shown as; alpha is left as it is.

@@ -231,10 +231,11 @@ impl Schedule {
         let between = self.between().iter().sum::<usize>() * dtype.accumulator().size();
         let gathered = self.gathered(geometry).iter().sum::<usize>() as u64;
         let buffers = between as u64 + (2 * (input + output) + gathered) * size;
-        let pooled = (POOLED * buffers as f64) as u64;
-        if pooled > gpu.memory {
+        let spectrum = self.parts.iter().map(Scheduled::spectrum).max().unwrap_or(0);
+        let all = (POOLED * buffers as f64) as u64 + spectrum;
+        if all > gpu.memory {
             return Err(format!(
-                "all buffers together take {pooled} bytes, {} are allowed",
+                "all buffers together take {all} bytes, {} are allowed",
                 gpu.memory
             ));
         }
@@ -461,13 +462,24 @@ impl Scheduled {
     }
 
     /// What it takes on the device to run it from and to host memory: input and output with their
-    /// staging, and what is between.
+    /// staging, what is between, and the kernel's spectrum.
     fn bytes(&self, dtype: DType) -> u64 {
         let geometry = self.part.geometry();
         let (input, output) = (geometry.input_len() as f64, geometry.output_len() as f64);
         let between = (self.between(0) + self.between(1)) as f64;
         let accumulator = dtype.accumulator().size() as f64;
-        (POOLED * (2.0 * (input + output) * dtype.size() as f64 + between * accumulator)) as u64
+        let pooled = 2.0 * (input + output) * dtype.size() as f64 + between * accumulator;
+        (POOLED * pooled) as u64 + self.spectrum()
+    }
+
+    /// Bytes of the kernel's spectrum, which is not of the pool.
+    fn spectrum(&self) -> u64 {
+        const NUMBER: usize = 8;
+        let of = |stage: &Stage| {
+            let block = stage.launch.variant.shader.transform()?.block;
+            Some(block.samples().saturating_mul(stage.launch.depth.taps).saturating_mul(NUMBER))
+        };
+        self.stages.iter().filter_map(of).max().unwrap_or(0) as u64
     }
 }
 
