@@ -10,7 +10,7 @@ use super::Ends;
 pub(crate) use super::Pixels;
 use super::pitched::Rows;
 use super::rows::{Input, Output, Reader, Writer, level_of};
-use super::transfer::{Channel, decoded_part, encoded_part};
+use super::transfer::{Channel, as_f32, decoded_part, encoded_part};
 use crate::element::transform::Real;
 use crate::element::wider::Wider;
 use crate::simd::vectorized;
@@ -83,9 +83,10 @@ where
     if !pixels.decoded {
         return C::widen_all(from, to);
     }
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = from.linear().into();
-    }
+    vectorized(
+        #[inline(always)]
+        || T::to_light(from, to),
+    );
 }
 
 fn read_parts<C, T: Channel, const N: usize>(pixels: Pixels, from: &[T], at: usize, to: &mut [C])
@@ -208,11 +209,6 @@ where
     }
 }
 
-fn as_f32<C: Real>(value: C) -> f32 {
-    let value: f64 = value.into();
-    value as f32
-}
-
 /// Writes whole pixels.
 fn write<C, T: Channel, U: Channel>(pixels: Pixels, from: &[C], to: &mut [U])
 where
@@ -229,14 +225,15 @@ fn write_colours<C: Real + Wider<U>, U: Channel>(pixels: Pixels, from: &[C], to:
     if !pixels.encoded {
         return C::round_all(from, to);
     }
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = encoded(*from);
-    }
+    encode(from, to);
 }
 
-/// The nearest level of light that was computed in any type.
-fn encoded<C: Real, U: Channel>(light: C) -> U {
-    U::from_linear(as_f32(light))
+/// The nearest levels of light that was computed in any type.
+fn encode<C: Real, U: Channel>(from: &[C], to: &mut [U]) {
+    vectorized(
+        #[inline(always)]
+        || U::of_light(from, to),
+    );
 }
 
 /// Writes pixels, the last channel of which is alpha. Where that counts and is stored as 0, so are the
@@ -252,6 +249,7 @@ where
     const SAMPLES: usize = 256;
     debug_assert!(from.len().is_multiple_of(pixels.together()), "pixels are written whole");
     let mut divided = [C::zeroed(); SAMPLES];
+    let mut colours = [U::zeroed(); SAMPLES];
     for (from, to) in from.chunks(SAMPLES).zip(to.chunks_mut(SAMPLES)) {
         let divided = &mut divided[..from.len()];
         divided.copy_from_slice(from);
@@ -263,11 +261,11 @@ where
         }
         C::round_all(divided, to);
         if pixels.encoded {
+            let colours = &mut colours[..to.len()];
+            encode(divided, colours);
             let pixels = to.as_chunks_mut::<N>().0.iter_mut();
-            for (pixel, light) in pixels.zip(divided.as_chunks::<N>().0) {
-                for (colour, light) in pixel[..N - 1].iter_mut().zip(light) {
-                    *colour = encoded(*light);
-                }
+            for (pixel, colours) in pixels.zip(colours.as_chunks::<N>().0) {
+                pixel[..N - 1].copy_from_slice(&colours[..N - 1]);
             }
         }
     }
@@ -311,6 +309,12 @@ mod tests {
         Pixels { decoded: true, encoded: true, ..Pixels::plain(channels) }
     }
 
+    fn linear(level: u8) -> f32 {
+        let mut light = [f32::NAN];
+        u8::to_light(&[level], &mut light);
+        light[0]
+    }
+
     fn both(x: &[u8], pixels: Pixels) -> (Vec<f32>, Vec<u8>) {
         let mut y = vec![99u8; x.len()];
         let mut wide = vec![f32::NAN; x.len()];
@@ -347,7 +351,7 @@ mod tests {
                     let weight = if weighed && has_alpha { f32::from(alpha) / 255.0 } else { 1.0 };
                     let exact = match has_alpha && i % channels == channels - 1 {
                         true => f32::from(stored),
-                        false => stored.linear() * weight,
+                        false => linear(stored) * weight,
                     };
                     assert!((light - exact).abs() < 1e-4, "{channels} {i}: {light}, {exact}");
                     assert_eq!(y[i], if alpha == 0 && weight == 0.0 { 0 } else { stored });

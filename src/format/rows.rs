@@ -151,6 +151,19 @@ impl<'x, C: Pod> Input<'x, C> {
         }
     }
 
+    /// All samples, where they are stored as numbers or as levels, with the gaps between their rows.
+    pub(crate) fn all(self) -> Option<(Samples<'x, C>, Option<Gaps>)> {
+        let (bytes, Reader { level, gaps, .. }) = match self {
+            Self::InPlace(samples) => return Some((Samples::Numbers(samples), None)),
+            Self::Stored(bytes, reader) => (bytes, reader),
+        };
+        let samples = match level? {
+            Level::Byte => Samples::Bytes(bytes),
+            Level::Word => Samples::Words(try_cast_slice(bytes).ok()?),
+        };
+        Some((samples, gaps))
+    }
+
     /// One sample.
     pub(crate) fn sample(self, at: usize) -> C {
         match self {

@@ -8,6 +8,7 @@ use fearless_simd::Simd;
 use crate::simd::apart::{self, LaneJob};
 use crate::simd::flat::{self, FlatJob};
 use crate::simd::near::{self, AcrossJob, AlongJob};
+use crate::simd::square::{self, SquareJob};
 use crate::simd::tile::{has_many_registers, vector_bytes};
 use crate::simd::{InstructionSet, Lanes, Rounded};
 
@@ -47,6 +48,8 @@ pub enum FoldedJob<'a, A> {
     Along(AlongJob<'a, A>),
     /// The same across rows.
     Across(AcrossJob<'a, A>),
+    /// Sums over small squares of taps, which need not be symmetric.
+    Square(SquareJob<'a, A>),
     /// Sums over taps that are all the same.
     Flat(FlatJob<'a, A>),
 }
@@ -106,6 +109,7 @@ pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: FoldedJob<'_, A>) {
         FoldedJob::Move(job) => apart::run::<S, A>(simd, job),
         FoldedJob::Along(job) => near::along::<S, A>(simd, job),
         FoldedJob::Across(job) => near::across::<S, A>(simd, job),
+        FoldedJob::Square(job) => square::run::<S, A>(simd, job),
         FoldedJob::Flat(job) => flat::run::<S, A>(simd, job),
         FoldedJob::Fold(job) => {
             macro_rules! lanes {

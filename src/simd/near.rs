@@ -46,7 +46,7 @@ pub struct AcrossJob<'a, A> {
 pub(crate) const MOST_PAIRS: usize = 6;
 
 /// Samples of a vector that there is such code for.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Whether there is such code for numbers of so many bytes under so many taps along both axes, which are so many
 /// samples apart along a row.
@@ -194,7 +194,11 @@ fn sum<
 
 /// The samples from `lane` on of two vectors, one after the other.
 #[inline(always)]
-fn slid<S: Simd, A: Folding>(near: A::Vector<S>, far: A::Vector<S>, lane: usize) -> A::Vector<S> {
+pub(super) fn slid<S: Simd, A: Folding>(
+    near: A::Vector<S>,
+    far: A::Vector<S>,
+    lane: usize,
+) -> A::Vector<S> {
     macro_rules! slide {
         ($($LANE:literal)*) => {
             match lane {

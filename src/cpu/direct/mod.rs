@@ -6,6 +6,7 @@
 
 mod kept;
 pub(crate) mod shape;
+mod square;
 mod stretch;
 pub(crate) mod window;
 
@@ -25,6 +26,7 @@ use crate::util::threads;
 use crate::util::threads::Workers;
 use kept::KeptRows;
 use shape::Tiles;
+use square::Square;
 use stretch::Stretch;
 use window::WindowLayout;
 
@@ -37,6 +39,8 @@ pub(crate) struct Direct<A: Compute> {
     planes: Vec<usize>,
     /// Tiles as high as they pay, and of one row for what is left.
     tiles: [Tiles<A>; 2],
+    /// Small squares of taps, over levels.
+    square: Option<Square<A>>,
     /// Where the taps of a row lie in a stored row.
     offsets: Vec<usize>,
     /// Pieces of rows at the ends, and pieces of rows that are converted as they are read.
@@ -123,6 +127,7 @@ impl<A: Compute> Direct<A> {
         }
         let offsets = (0..inner.taps).map(|t| t * inner.tap_step());
         let offsets = memory::collected(offsets, inner.taps, "the places of the taps")?;
+        let square = Square::new(&extension, &rows, weights, instructions)?;
         let window = WindowLayout::new(inner, Self::UNIT, 0)?;
         let sources = tiles[0].tile.sources.saturating_mul(total);
         let columns = CONVERTED / sources.saturating_mul(size_of::<A>());
@@ -133,6 +138,7 @@ impl<A: Compute> Direct<A> {
             rows,
             planes,
             tiles,
+            square,
             offsets,
             window,
             converted,
@@ -279,14 +285,53 @@ impl<A: Compute> Direct<A> {
         mut out: Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
+        let (width, count) = (columns.len(), out.len() / columns.len());
+        let inside = self.square_columns(call, &columns, &mut out);
+        for edge in [columns.start..inside.start, inside.end..columns.end] {
+            self.strips(
+                call,
+                (row, 0..count),
+                [&columns, &edge],
+                self.tiles.each_ref(),
+                &mut out,
+                workspace,
+            )?;
+        }
+        if inside.is_empty() {
+            return Ok(());
+        }
+        let Workspace { outer, sources, .. } = &mut *workspace;
+        let to = (&mut out, columns.start, width);
+        let done = self.squares(call, (row, count), &inside, to, (outer, sources))?;
+        // One at a time, as squares are summed.
+        let [_, single] = &self.tiles;
+        for rows in [0..done.start, done.end..count] {
+            let tiles = [single, single];
+            self.strips(call, (row, rows), [&columns, &inside], tiles, &mut out, workspace)?;
+        }
+        Ok(())
+    }
+
+    /// Some columns of some rows of those from `row` on, of which `out` has `all` columns.
+    fn strips(
+        &self,
+        call: Call<'_, A>,
+        (row, rows): (usize, Range<usize>),
+        [all, columns]: [&Range<usize>; 2],
+        tiles: [&Tiles<A>; 2],
+        out: &mut Output<'_, A>,
+        workspace: &mut Workspace<A>,
+    ) -> Result<()> {
         // Rows that are converted are kept for the next tile, in strips that fit into cache.
         let strip = match call.x.in_place() {
             Some(_) => columns.len(),
             None => self.converted.columns,
         };
-        for start in columns.clone().step_by(strip) {
+        let (from, to) = (rows.start * all.len(), rows.end * all.len());
+        for start in columns.clone().step_by(strip.max(1)) {
             let strip = start..columns.end.min(start + strip);
-            self.strip(call, row, [&columns, &strip], &mut out, workspace)?;
+            let out = &mut out.part(from..to);
+            self.strip(call, row + rows.start, [all, &strip], tiles, out, workspace)?;
         }
         Ok(())
     }
@@ -297,12 +342,12 @@ impl<A: Compute> Direct<A> {
         call: Call<'_, A>,
         row: usize,
         [all, strip]: [&Range<usize>; 2],
+        [high, single]: [&Tiles<A>; 2],
         out: &mut Output<'_, A>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let (width, len) = (all.len(), out.len());
         let count = len / width;
-        let [high, single] = &self.tiles;
         let Tile { rows: height, spacing, .. } = high.tile;
         for block in (0..count).step_by(height * spacing) {
             for start in block..count.min(block + spacing) {

@@ -1,0 +1,224 @@
+//! Small squares of taps over samples that are stored as levels: widened, summed and rounded in registers.
+
+use std::ops::Range;
+
+use super::{Call, Direct};
+use crate::element::compute::Compute;
+use crate::error::Result;
+use crate::format::rows::Output;
+use crate::problem::extension::{Extension, Place, Row};
+use crate::problem::geometry::Axis;
+use crate::simd::InstructionSet;
+use crate::simd::folded::FoldedJob;
+use crate::simd::samples::{Samples, Sums};
+use crate::simd::square::{self, Levels, SquareJob};
+use crate::util::memory;
+
+/// The taps, if there is code for them.
+pub(super) struct Square<A: Compute> {
+    taps: Vec<A>,
+    side: usize,
+    step: usize,
+    instructions: InstructionSet,
+    run: for<'a> fn(InstructionSet, FoldedJob<'a, A>),
+}
+
+/// Output rows whose samples are asked for at one time: what more rows save is less than what they lose in cache.
+const ROWS: usize = 16;
+
+impl<A: Compute> Square<A> {
+    pub(super) fn new(
+        extension: &Extension<A>,
+        rows: &Axis,
+        weights: &[A],
+        instructions: InstructionSet,
+    ) -> Result<Option<Self>> {
+        let inner = extension.inner();
+        let sides = [rows.taps, inner.taps];
+        let step = inner.tap_step();
+        let Some(run) = A::FOLDED else { return Ok(None) };
+        let is_square = weights.len() == sides[0] * sides[1]
+            && square::has_code(instructions, size_of::<A>(), sides, step)
+            && (rows.stride, rows.tap_step(), inner.stride) == (1, 1, 1)
+            && rows.outputs() >= rows.taps;
+        if !is_square {
+            return Ok(None);
+        }
+        let taps = memory::copied(weights, "the kernel's taps")?;
+        Ok(Some(Self { taps, side: sides[0], step, instructions, run }))
+    }
+}
+
+impl<A: Compute> Direct<A> {
+    /// Columns whose outputs are sums of levels that are stored as levels.
+    pub(super) fn square_columns(
+        &self,
+        call: Call<'_, A>,
+        columns: &Range<usize>,
+        out: &mut Output<'_, A>,
+    ) -> Range<usize> {
+        let none = columns.start..columns.start;
+        let Some(Square { side, step, .. }) = self.square else { return none };
+        let levels = matches!(
+            (call.x.all(), out.sums(0)),
+            (Some((Samples::Bytes(_), _)), Some(Sums::Bytes(_)))
+                | (Some((Samples::Words(_), _)), Some(Sums::Words(_)))
+        );
+        if !levels || call.finish.is_some() {
+            return none;
+        }
+        let interior = self.extension.inner().interior();
+        let end = interior.end.saturating_sub(square::padding(side, step));
+        let inside = interior.start.max(columns.start)..end.min(columns.end);
+        if inside.len() < square::least_columns(side) { none } else { inside }
+    }
+
+    /// Computes these columns of rows of one plane, from `row` of all on, of which `out` has columns from `first` on.
+    /// Rows whose windows leave the stored rows are the others' work.
+    pub(super) fn squares(
+        &self,
+        call: Call<'_, A>,
+        (row, count): (usize, usize),
+        inside: &Range<usize>,
+        (out, first, width): (&mut Output<'_, A>, usize, usize),
+        (outer, sources): (&[usize], &mut Vec<usize>),
+    ) -> Result<Range<usize>> {
+        let (Some(square), Some((x, gaps))) = (&self.square, call.x.all()) else {
+            return Ok(0..0);
+        };
+        let (plane_rows, taps) = (self.rows.outputs(), square.side);
+        let inner = self.extension.inner();
+        let mut place = Place::start();
+        for (a, &output) in outer.iter().enumerate() {
+            place = self.extension.along(place, a, self.extension.outer()[a].start(output));
+        }
+        let start = inner.start(inside.start);
+        let source =
+            |p: isize| match self.extension.row_at(self.extension.along(place, outer.len(), p)) {
+                Row::Stored(at) => {
+                    let at = at.wrapping_add_signed(start);
+                    Some(gaps.map_or(at, |gaps| gaps.place(at)))
+                }
+                Row::Outside(_) => None,
+            };
+        let stored = |r: usize| {
+            let from = self.rows.start((row + r) % plane_rows);
+            (from..from + taps as isize).all(|p| source(p).is_some())
+        };
+        // Boundaries leave the stored rows at the ends alone.
+        let Some(begin) = (0..count).find(|&r| stored(r)) else { return Ok(0..0) };
+        let end = (begin..count).find(|&r| !stored(r)).unwrap_or(count);
+        for at in (begin..end).step_by(ROWS) {
+            let rows = ROWS.min(end - at);
+            let from = self.rows.start((row + at) % plane_rows);
+            sources.clear();
+            // What reads the first row again is not stored.
+            let again = square::sources(rows, taps) - (rows + taps - 1);
+            for q in 0..square::sources(rows, taps) {
+                sources.extend(source(from + q.saturating_sub(again) as isize));
+            }
+            let place = at * width + inside.start - first;
+            let levels = match (x, out.sums(place)) {
+                (Samples::Bytes(x), Some(Sums::Bytes(y))) => Levels::Bytes(x, y),
+                (Samples::Words(x), Some(Sums::Words(y))) => Levels::Words(x, y),
+                _ => unreachable!("asked before"),
+            };
+            let Square { taps, side, step, instructions, run } = square;
+            let (side, step, columns) = (*side, *step, inside.len());
+            let job = SquareJob { levels, sources, taps, side, step, pitch: width, rows, columns };
+            run(*instructions, FoldedJob::Square(job));
+        }
+        Ok(begin..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::rows::Input;
+    use crate::plan::cpu::Tile;
+    use crate::problem::boundary::Boundary;
+    use crate::problem::{Options, Problem};
+    use crate::util::threads::Workers;
+
+    /// Results with squares, and without them.
+    fn both(
+        [rows, columns, channels]: [usize; 3],
+        side: usize,
+        boundary: [Boundary<f32>; 2],
+        workers: Workers,
+    ) -> Option<[Vec<u8>; 2]> {
+        let boundary = [boundary[0], boundary[1], Boundary::Zero];
+        let options = Options { boundary: boundary.to_vec().into(), ..Options::default() };
+        let shape = [rows, columns, channels];
+        let problem = Problem::new(&shape, &[side, side, 1], &options).expect("a problem");
+        let weights: Vec<f32> = (0..side * side).map(|i| (i * 5 % 9) as f32 / 97.0).collect();
+        let instructions = InstructionSet::detect();
+        let x: Vec<u8> = (0..shape.iter().product()).map(|i| (i * i % 241) as u8).collect();
+        let mut all = Vec::new();
+        for has_square in [true, false] {
+            let extension = Extension::new(&problem, &boundary);
+            let tile = Tile::of(&extension.geometry, instructions);
+            let mut direct =
+                Direct::new(extension, &weights, tile, instructions, workers).expect("memory");
+            if !square::has_code(instructions, size_of::<f32>(), [side; 2], channels) {
+                return None;
+            }
+            assert!(direct.square.is_some());
+            if !has_square {
+                direct.square = None;
+            }
+            let mut y = vec![7u8; x.len()];
+            direct.run(Input::of(&x).into(), Output::of(&mut y)).expect("memory");
+            all.push(y);
+        }
+        all.try_into().ok()
+    }
+
+    #[test]
+    fn squares_are_the_same_sums() {
+        let boundaries = [
+            [Boundary::Zero; 2],
+            [Boundary::Constant(200.0), Boundary::Constant(90.0)],
+            [Boundary::Nearest, Boundary::Wrap],
+            [Boundary::Reflect, Boundary::Mirror],
+            [Boundary::Wrap, Boundary::Zero],
+        ];
+        let shapes = [[40, 71, 3], [7, 300, 1], [70, 33, 4], [9, 5, 3], [2, 90, 1]];
+        for (side, boundary) in [3, 5, 7].into_iter().flat_map(|s| boundaries.map(|b| (s, b))) {
+            for shape in shapes {
+                let workers = Workers { threads: 2, by_shape: false };
+                let Some([squares, tiles]) = both(shape, side, boundary, workers) else { continue };
+                assert_eq!(squares, tiles, "{side} taps, {shape:?}, {boundary:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn squares_are_the_same_on_any_number_of_threads() {
+        let of = |threads| {
+            let workers = Workers { threads, by_shape: true };
+            both([61, 130, 3], 5, [Boundary::Constant(3.5), Boundary::Reflect], workers)
+        };
+        let one = of(1);
+        assert!((2..7).all(|threads| of(threads) == one));
+    }
+
+    #[test]
+    fn levels_are_summed_in_squares_where_there_is_code() {
+        let problem =
+            Problem::new(&[50, 200], &[5, 5], &Options::<f32>::default()).expect("a problem");
+        let extension = Extension::new(&problem, &[Boundary::<f32>::Zero; 2]);
+        let instructions = InstructionSet::detect();
+        let tile = Tile::of(&extension.geometry, instructions);
+        let direct = Direct::new(extension, &[1.0; 25], tile, instructions, 1).expect("memory");
+        let has_code = square::has_code(instructions, 4, [5; 2], 1);
+        let (x, mut y) = (vec![0u8; 50 * 200], vec![0u8; 50 * 200]);
+        let call = Input::of(&x).into();
+        let columns = direct.square_columns(call, &(0..200), &mut Output::of(&mut y));
+        assert_eq!(columns, if has_code { 4..188 } else { 0..0 });
+        let (x, mut y) = (vec![0f32; 50 * 200], vec![0f32; 50 * 200]);
+        let call = Input::of(&x).into();
+        assert_eq!(direct.square_columns(call, &(0..200), &mut Output::of(&mut y)), 0..0);
+    }
+}
