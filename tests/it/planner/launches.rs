@@ -189,7 +189,7 @@ fn transforms_keep_within_limits() {
                     assert!(wide <= limits.max_invocations, "{}", about());
                     assert!(wide <= limits.max_workgroup_size[0], "{}", about());
                     let bytes = launch.variant.workgroup_memory();
-                    assert_eq!(bytes, number / 2 << block.values, "{}", about());
+                    assert_eq!(bytes, (number / 2) << block.values, "{}", about());
                     assert!(bytes <= limits.max_workgroup_memory as usize, "{}", about());
                     let groups = launch.groups.map(|n| n as usize);
                     assert!(groups.iter().all(|&n| n <= limits.max_groups as usize), "{}", about());
