@@ -78,9 +78,12 @@ fn lines_in_small_blocks() {
     }
 }
 
+/// An input, a kernel, and dilation and stride.
+type Case = (&'static [usize], &'static [usize], [[usize; 3]; 2]);
+
 #[test]
 fn strides_gaps_channels_and_batches() {
-    let cases: [(&[usize], &[usize], [[usize; 3]; 2]); 5] = [
+    let cases: [Case; 5] = [
         (&[40, 41, 3], &[9, 8, 1], [[2, 2, 1], [1, 1, 1]]),
         (&[49, 40, 1], &[5, 4, 1], [[3, 1, 1], [2, 3, 1]]),
         (&[50, 45, 1], &[23, 9, 1], [[3, 2, 1], [2, 1, 1]]),
