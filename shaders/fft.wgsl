@@ -4,8 +4,11 @@
 // A workgroup has VALUES complex numbers in the registers of its invocations. Two blocks of real samples
 // are the real and the imaginary parts of one transform, PACKED of them.
 
+alias Number = vec2<Real>;
+alias TwoBits = vec2<Bits>;
+
 // What goes from invocation to invocation: real parts first, then imaginary ones.
-var<workgroup> exchanged: array<u32, VALUES>;
+var<workgroup> exchanged: array<Bits, VALUES>;
 
 // Where a block lies in the extended input, and its outputs.
 struct Block {
@@ -81,46 +84,50 @@ fn needed(axis: Axis, outputs: u32) -> u32 {
     return (outputs - 1u) * u32(axis.stride) + reach + 1u;
 }
 
-fn power_of_two(exponent: i32) -> f32 {
-    return bitcast<f32>(u32(clamp(exponent, -126, 127) + 127) << 23u);
+// A normal number.
+fn power_of_two(exponent: i32) -> Real {
+    let bias = i32(BIAS);
+    return bitcast<Real>(Bits(clamp(exponent, 1 - bias, bias) + bias) << MANTISSA);
 }
 
-fn times(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
+fn times(a: Number, b: Number) -> Number {
+    return Number(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
-fn times_conjugate(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(a.x * b.x + a.y * b.y, a.y * b.x - a.x * b.y);
+fn times_conjugate(a: Number, b: Number) -> Number {
+    return Number(a.x * b.x + a.y * b.y, a.y * b.x - a.x * b.y);
 }
 
 // How loud values are, part by part: the bits of the largest magnitude, and the sum of squares in units of
 // the square of the power of two below that.
 struct Level {
-    largest: vec2<u32>,
-    squares: vec2<f32>,
+    largest: TwoBits,
+    squares: Number,
 }
 
-// From here on magnitudes are infinite or no numbers.
-const ODD: u32 = 0x7f800000u;
-
-fn magnitude(value: vec2<f32>) -> vec2<u32> {
-    return bitcast<vec2<u32>>(value) & vec2<u32>(0x7fffffffu);
+fn magnitude(value: Number) -> TwoBits {
+    return bitcast<TwoBits>(value) & TwoBits(UNSIGNED);
 }
 
 // Exponents of which both 2^e and 2^-e are normal numbers.
-fn exponents(bits: vec2<u32>) -> vec2<u32> {
-    return clamp(bits >> vec2<u32>(23u), vec2<u32>(1u), vec2<u32>(253u));
+fn exponents(bits: TwoBits) -> vec2<u32> {
+    let found = vec2<u32>(bits >> vec2<u32>(MANTISSA));
+    return clamp(found, vec2<u32>(1u), vec2<u32>(2u * BIAS - 1u));
+}
+
+fn powers_of_two(exponents: vec2<u32>) -> Number {
+    return bitcast<Number>(TwoBits(exponents) << vec2<u32>(MANTISSA));
 }
 
 // The powers of two that bring magnitudes to between one and two.
-fn shrinking(largest: vec2<u32>) -> vec2<f32> {
-    return bitcast<vec2<f32>>((vec2<u32>(254u) - exponents(largest)) << vec2<u32>(23u));
+fn shrinking(largest: TwoBits) -> Number {
+    return powers_of_two(vec2<u32>(2u * BIAS) - exponents(largest));
 }
 
 // Squares in units of what is smaller, in units of what is larger: no less than they are.
-fn units(small: vec2<u32>, large: vec2<u32>) -> vec2<f32> {
-    let steps = min(2u * (exponents(large) - exponents(small)), vec2<u32>(126u));
-    return bitcast<vec2<f32>>((vec2<u32>(127u) - steps) << vec2<u32>(23u));
+fn units(small: TwoBits, large: TwoBits) -> Number {
+    let steps = min(2u * (exponents(large) - exponents(small)), vec2<u32>(BIAS - 1u));
+    return powers_of_two(vec2<u32>(BIAS) - steps);
 }
 
 // Both together.
@@ -134,20 +141,20 @@ fn joined(a: Level, b: Level) -> Level {
 // which may not be finite.
 struct Loud {
     level: Level,
-    scale: vec2<u32>,
-    largest: vec2<u32>,
+    scale: TwoBits,
+    largest: TwoBits,
 }
 
 fn put_level(at: u32, loud: Level) {
     exchanged[at] = loud.largest.x;
     exchanged[at + 1u] = loud.largest.y;
-    exchanged[at + 2u] = bitcast<u32>(loud.squares.x);
-    exchanged[at + 3u] = bitcast<u32>(loud.squares.y);
+    exchanged[at + 2u] = bitcast<Bits>(loud.squares.x);
+    exchanged[at + 3u] = bitcast<Bits>(loud.squares.y);
 }
 
 fn get_level(at: u32) -> Level {
-    let squares = vec2<u32>(exchanged[at + 2u], exchanged[at + 3u]);
-    return Level(vec2<u32>(exchanged[at], exchanged[at + 1u]), bitcast<vec2<f32>>(squares));
+    let squares = TwoBits(exchanged[at + 2u], exchanged[at + 3u]);
+    return Level(TwoBits(exchanged[at], exchanged[at + 1u]), bitcast<Number>(squares));
 }
 
 // All of a workgroup together.

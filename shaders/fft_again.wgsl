@@ -24,11 +24,11 @@ fn look_again(
     let start_x = block.x + i32(x) * inner.stride * inner.channels;
     if shows && !judge.odd {
         let need = judge.need * judge.up.x * judge.up.y;
-        var sum = 0.0;
+        var sum = Real();
         for (var i = 0u; i < PROBES; i++) {
             let probe = weights[PROBED + i];
             // Small kernels have fewer.
-            if number0(probe).x == 0.0 {
+            if number0(probe).x == Real() {
                 break;
             }
             let tap = vec2<i32>(number1(probe));

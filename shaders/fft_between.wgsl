@@ -13,7 +13,7 @@ fn first_doubts() -> u32 {
 // Whether all of a block's row is known to be zero.
 fn is_silent(transform: u32, part: u32, slab: u32, row: u32) -> bool {
     let largest = between[level_at(transform, row / GROUP_ROWS)];
-    return select(largest.x, largest.y, part == 1u) == 0u;
+    return select(largest.x, largest.y, part == 1u) == Bits();
 }
 
 // How loud all rows of a transform are.
@@ -21,7 +21,7 @@ fn loud_slab(transform: u32, slab: u32, t: u32) -> Loud {
     var own = Level();
     for (var i = t; i < ROW_GROUPS; i += INVOCATIONS) {
         let at = level_at(transform, i);
-        own = joined(own, Level(between[at], bitcast<vec2<f32>>(between[at + 1u])));
+        own = joined(own, Level(between[at], bitcast<Number>(between[at + 1u])));
     }
     let level = of_workgroup(t, own);
     return Loud(level, level.largest, level.largest);

@@ -7,52 +7,60 @@ fn first_sums() -> u32 {
     return transform_count() * slabs() * BLOCK_LEN;
 }
 
-fn level_at(transform: u32, slab: u32) -> u32 {
+fn level_at(transform: u32, slab: u32, look: u32) -> u32 {
     let sums = transform_count() * outputs_of_block() * BLOCK_LEN;
-    return first_sums() + sums + 2u * (transform * slabs() + slab);
+    return first_sums() + sums + 2u * ((transform * slabs() + slab) * LOOKS + look);
 }
 
 // Where the doubts of the first group of rows are.
 fn first_doubts() -> u32 {
-    return level_at(transform_count(), 0u);
+    return level_at(transform_count(), 0u, 0u);
 }
 
-// Whether all of a block's slab is known to be zero.
+// Whether all of the rows that were looked at with one are known to be zero.
 fn is_silent(transform: u32, part: u32, slab: u32, row: u32) -> bool {
-    let largest = between[level_at(transform, slab)];
-    return select(largest.x, largest.y, part == 1u) == 0u;
+    let largest = between[level_at(transform, slab, row / (BLOCK_ROWS / LOOKS))];
+    return select(largest.x, largest.y, part == 1u) == Bits();
 }
 
-// How loud a slab is; where it is not finite it becomes zeros, and counts as these.
-fn finite_level(transform: u32, slab: u32) -> Level {
-    let at = level_at(transform, slab);
-    let is_in = between[at] < vec2<u32>(ODD);
-    let squares = select(vec2<f32>(), bitcast<vec2<f32>>(between[at + 1u]), is_in);
-    return Level(select(vec2<u32>(), between[at], is_in), squares);
+// How loud a slab is.
+fn level_of(transform: u32, slab: u32) -> Level {
+    var level = Level();
+    for (var look = 0u; look < LOOKS; look++) {
+        let at = level_at(transform, slab, look);
+        level = joined(level, Level(between[at], bitcast<Number>(between[at + 1u])));
+    }
+    return level;
+}
+
+// What is not finite becomes zeros, and counts as these.
+fn finite(level: Level) -> Level {
+    let is_in = level.largest < TwoBits(ODD);
+    return Level(select(TwoBits(), level.largest, is_in), select(Number(), level.squares, is_in));
 }
 
 // What all slabs of a transform are scaled by, which are added up.
-fn scale_of(transform: u32, t: u32) -> vec2<u32> {
+fn scale_of(transform: u32, t: u32) -> TwoBits {
     var own = Level();
     for (var i = t; i < slabs(); i += INVOCATIONS) {
-        own.largest = max(own.largest, finite_level(transform, i).largest);
+        own.largest = max(own.largest, finite(level_of(transform, i)).largest);
     }
     return of_workgroup(t, own).largest;
 }
 
 fn loud_slab(transform: u32, slab: u32, t: u32) -> Loud {
-    let level = finite_level(transform, slab);
-    return Loud(level, scale_of(transform, t), between[level_at(transform, slab)]);
+    let level = level_of(transform, slab);
+    return Loud(finite(level), scale_of(transform, t), level.largest);
 }
 
 // The slabs under an output.
 fn loud_output(transform: u32, output: u32, t: u32) -> Loud {
     var level = Level();
-    var largest = vec2<u32>();
+    var largest = TwoBits();
     for (var tap = 0u; tap < tap_slabs(); tap++) {
-        let slab = slab_under(output, tap);
-        level = joined(level, finite_level(transform, slab));
-        largest = max(largest, between[level_at(transform, slab)]);
+        let of_slab = level_of(transform, slab_under(output, tap));
+        level = joined(level, finite(of_slab));
+        largest = max(largest, of_slab.largest);
     }
     return Loud(level, scale_of(transform, t), largest);
 }

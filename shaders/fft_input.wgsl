@@ -28,7 +28,7 @@ fn put_places(t: u32, block: Block, row: u32, at: u32, rows: u32, columns: u32) 
         let start = select(block.y, block.x, is_column);
         let position = select(row + i, i - rows, is_column);
         let needed = select(block.rows, block.columns, is_column);
-        exchanged[at + i] = bitcast<u32>(source(axis, start, position, needed));
+        exchanged[at + i] = Bits(bitcast<u32>(source(axis, start, position, needed)));
     }
 }
 

@@ -23,9 +23,9 @@ fn tap_x(i: u32) -> u32 {
 }
 
 // What scales taps so that no value of their spectrum is above two, in two steps.
-fn tap_at(slab: u32, y: u32, x: u32) -> vec2<f32> {
+fn tap_at(slab: u32, y: u32, x: u32) -> Number {
     if max(y, x) == NO_TAP {
-        return vec2<f32>();
+        return Number();
     }
     let quads = (params.axes[params.rank - 1u].taps + 3u) / 4u;
     let exponent = -i32(number1(weights[HEAD]).x);

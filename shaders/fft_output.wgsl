@@ -7,10 +7,10 @@
 // How the outputs of a block are judged.
 struct Judge {
     // The error of a result over the share of its window that it may be: results are as good as that.
-    need: f32,
+    need: Real,
     // What brings results back to the scale of the samples, in two steps: their product may be beyond the
     // type.
-    up: vec2<f32>,
+    up: Number,
     // Whether a sample is not finite, and whether all of them are zero.
     odd: bool,
     silent: bool,
@@ -20,26 +20,26 @@ struct Judge {
 var<private> overflowed: u32;
 
 // What the values of a transform must reach.
-fn need_of(loud: Loud) -> f32 {
+fn need_of(loud: Loud) -> Real {
     // Of the squares, in units of how loud the spectrum is, and of the largest sample.
-    let gains = number0(weights[HEAD]) * vec2<f32>(number1(weights[HEAD]).y, 1.0);
+    let gains = number0(weights[HEAD]) * Number(number1(weights[HEAD]).y, 1.0);
     let level = loud.level;
-    let is_in = level.largest < vec2<u32>(ODD);
-    let squares = select(vec2<f32>(), level.squares * units(level.largest, loud.scale), is_in);
-    let scaled = bitcast<vec2<f32>>(level.largest) * shrinking(loud.scale);
-    let largest = select(vec2<f32>(), scaled, is_in);
+    let is_in = level.largest < TwoBits(ODD);
+    let squares = select(Number(), level.squares * units(level.largest, loud.scale), is_in);
+    let scaled = bitcast<Number>(level.largest) * shrinking(loud.scale);
+    let largest = select(Number(), scaled, is_in);
     return gains.x * sqrt(squares.x + squares.y) + gains.y * max(largest.x, largest.y);
 }
 
 // The judge of results that were scaled by this, of samples with this largest magnitude.
-fn judge_of(scale: u32, largest: u32, need: f32) -> Judge {
-    let of_samples = i32(exponents(vec2<u32>(scale)).x) - 127;
+fn judge_of(scale: Bits, largest: Bits, need: Real) -> Judge {
+    let of_samples = i32(exponents(TwoBits(scale)).x) - i32(BIAS);
     let exponent = of_samples + i32(number1(weights[HEAD]).x);
     let half = exponent / 2;
-    let up = vec2<f32>(power_of_two(half), power_of_two(exponent - half));
+    let up = Number(power_of_two(half), power_of_two(exponent - half));
     // What is far below a level of the result needs no second look.
     let bearable = need * up.x * up.y <= BEARABLE;
-    return Judge(select(need, 0.0, bearable), up, largest >= ODD, largest == 0u);
+    return Judge(select(need, Real(), bearable), up, largest >= ODD, largest == Bits());
 }
 
 // The output at position `i` of a block, of which every `stride`-th has one.

@@ -71,7 +71,8 @@ pub mod low_level {
     pub use crate::plan::gpu::depth::Depth;
     pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
     pub use crate::plan::gpu::parts::{Part, Section};
-    pub use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
+    pub use crate::plan::gpu::schedule::{Schedule, Scheduled};
+    pub use crate::plan::gpu::stage::{Place, Stage, Taps};
     pub use crate::plan::gpu::stored::{Stored, TexelFormat, Texels};
     pub use crate::plan::gpu::transform::{Block, BlockPass, Transform};
     pub use crate::plan::passes::Pass;

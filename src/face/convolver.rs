@@ -195,6 +195,9 @@ impl Convolver {
     /// (for errors, and for its loss, of which a device has one) stay the caller's: that it is lost is
     /// found out by asking it for a little memory before and after each run.
     ///
+    /// It has `f16` where it was started with `SHADER_F16`, `f64` where with `SHADER_F64`, and transforms of
+    /// `f64` where with `SHADER_INT64` too.
+    ///
     /// # Errors
     /// [`Error::NoDevice`](crate::Error::NoDevice) where the device has no compute shaders, or too few
     /// bindings for them.

@@ -108,6 +108,7 @@ pub(super) fn capabilities(
         offset_alignment: limits.min_storage_buffer_offset_alignment,
         f16: features.contains(wgpu::Features::SHADER_F16),
         f64: features.contains(wgpu::Features::SHADER_F64),
+        i64: features.contains(wgpu::Features::SHADER_INT64),
         memory: DEFAULT_MEMORY,
     }
 }

@@ -3,20 +3,20 @@
 //! naga unrolls no loop and checks every dynamic index into a private array, so that every value has a
 //! name here.
 
-use std::f64::consts::PI;
 use std::fmt::Write;
 use std::ops::Range;
 
 use crate::element::DType;
 use crate::gpu::fft::{Sections, numbers_of_quad, table_quads};
 use crate::gpu::registers::{Layout, Step, scattered};
+use crate::gpu::spectrum::root;
 use crate::plan::gpu::transform::Transform;
 
 /// Straight-line code: every value has a name.
 pub(super) struct Code<'a> {
     pub transform: &'a Transform,
     pub layout: &'a Layout,
-    pub is_complex: bool,
+    pub accumulator: DType,
     pub sections: Sections,
     pub swizzle: Vec<u32>,
     pub text: String,
@@ -26,13 +26,12 @@ pub(super) struct Code<'a> {
 }
 
 impl<'a> Code<'a> {
-    pub(super) fn new(transform: &'a Transform, layout: &'a Layout, is_complex: bool) -> Self {
-        let numbers = numbers_of_quad(if is_complex { DType::Complex32 } else { DType::F32 });
-        let sections = Sections::new(transform, numbers);
+    pub(super) fn new(transform: &'a Transform, layout: &'a Layout, accumulator: DType) -> Self {
+        let sections = Sections::new(transform, numbers_of_quad(accumulator));
         let swizzle = layout.swizzle();
         let (text, values) = (String::new(), Vec::new());
         let mut code =
-            Self { transform, layout, is_complex, sections, swizzle, text, next: 0, values };
+            Self { transform, layout, accumulator, sections, swizzle, text, next: 0, values };
         for (s, step) in layout.steps.iter().enumerate() {
             for axis in 0..2 {
                 let at = scatter("t", code.along(&step.invocations, axis));
@@ -74,6 +73,15 @@ impl<'a> Code<'a> {
         [0, 1].map(|axis| scattered(register, self.along(registers, axis)))
     }
 
+    pub(super) fn is_complex(&self) -> bool {
+        self.accumulator.is_complex()
+    }
+
+    /// A real number.
+    pub(super) fn real(&self, value: f64) -> String {
+        real(self.accumulator, value)
+    }
+
     pub(super) fn line(&mut self, line: &str) {
         let _ = writeln!(self.text, "    {line}");
     }
@@ -89,14 +97,13 @@ impl<'a> Code<'a> {
     fn rotated(&mut self, v: &str, e: usize, n: usize, inverse: bool) -> String {
         match (e * 4, inverse) {
             (0, _) => v.into(),
-            (q, false) if q == n => self.named(&format!("vec2<f32>({v}.y, -{v}.x)")),
-            (q, true) if q == n => self.named(&format!("vec2<f32>(-{v}.y, {v}.x)")),
+            (q, false) if q == n => self.named(&format!("Number({v}.y, -{v}.x)")),
+            (q, true) if q == n => self.named(&format!("Number(-{v}.y, {v}.x)")),
             _ => {
-                let angle = 2.0 * PI * e as f64 / n as f64 * if inverse { 1.0 } else { -1.0 };
-                let [c, s] = [angle.cos() as f32, angle.sin() as f32];
-                self.named(&format!(
-                    "vec2<f32>({v}.x * {c:?}f - {v}.y * {s:?}f, {v}.x * {s:?}f + {v}.y * {c:?}f)"
-                ))
+                let turns = e as f64 / n as f64 * if inverse { 1.0 } else { -1.0 };
+                let factor = root(turns);
+                let [c, s] = [factor.re, factor.im].map(|part| self.real(part));
+                self.named(&format!("Number({v}.x * {c} - {v}.y * {s}, {v}.x * {s} + {v}.y * {c})"))
             }
         }
     }
@@ -116,8 +123,8 @@ impl<'a> Code<'a> {
                 let s1 = self.named(&format!("{a} - {c}"));
                 let s2 = self.named(&format!("{b} + {d}"));
                 let s3 = self.named(&format!("{b} - {d}"));
-                let minus = format!("vec2<f32>({s1}.x + {s3}.y, {s1}.y - {s3}.x)");
-                let plus = format!("vec2<f32>({s1}.x - {s3}.y, {s1}.y + {s3}.x)");
+                let minus = format!("Number({s1}.x + {s3}.y, {s1}.y - {s3}.x)");
+                let plus = format!("Number({s1}.x - {s3}.y, {s1}.y + {s3}.x)");
                 let (one, three) = if inverse { (plus, minus) } else { (minus, plus) };
                 vec![
                     self.named(&format!("{s0} + {s2}")),
@@ -149,7 +156,7 @@ impl<'a> Code<'a> {
 
     /// The quads of so many numbers in weights, as complex numbers: quad `i` is where `at` says.
     pub(super) fn numbers(&mut self, count: usize, at: impl Fn(usize) -> String) -> Vec<String> {
-        let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
+        let each = numbers_of_quad(self.accumulator);
         let mut numbers = Vec::with_capacity(count);
         for i in 0..count.div_ceil(each) {
             let quad = self.named(&format!("weights[{}]", at(i)));
@@ -177,7 +184,7 @@ impl<'a> Code<'a> {
             let rest = invocations.iter().map(|&bit| below.contains(&bit).then(|| bit - start));
             let r = format!("q{}", self.next);
             self.line(&format!("let {r} = {};", scatter("t", rest)));
-            let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
+            let each = numbers_of_quad(self.accumulator);
             let tables = self.layout.twiddles();
             let before = tables.iter().take_while(|&&table| table != (split, radix));
             let at = self.sections.twiddles
@@ -224,18 +231,18 @@ impl<'a> Code<'a> {
             }
             for register in 0..count {
                 let (at, value) = (address(self, from, register), &self.values[register]);
-                let line = format!("exchanged[{at}] = bitcast<u32>({value}.{part});");
+                let line = format!("exchanged[{at}] = bitcast<Bits>({value}.{part});");
                 self.line(&line);
             }
             self.line("workgroupBarrier();");
             for register in 0..count {
                 let at = address(self, to, register);
-                read.push(self.named(&format!("bitcast<f32>(exchanged[{at}])")));
+                read.push(self.named(&format!("bitcast<Real>(exchanged[{at}])")));
             }
         }
         let [x, y] = parts;
         for (register, (x, y)) in x.into_iter().zip(y).enumerate() {
-            self.values[register] = self.named(&format!("vec2<f32>({x}, {y})"));
+            self.values[register] = self.named(&format!("Number({x}, {y})"));
         }
     }
 
@@ -259,6 +266,14 @@ impl<'a> Code<'a> {
                 self.exchange(s, s - 1);
             }
         }
+    }
+}
+
+/// A real number in WGSL, in the precision of a type.
+pub(super) fn real(accumulator: DType, value: f64) -> String {
+    match accumulator {
+        DType::F64 => format!("{value:?}lf"),
+        _ => format!("{:?}f", value as f32),
     }
 }
 

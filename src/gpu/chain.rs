@@ -9,7 +9,8 @@ use crate::gpu::context::Context;
 use crate::gpu::end::End;
 use crate::gpu::passes::Passes;
 use crate::gpu::recorded::BoundPasses;
-use crate::plan::gpu::schedule::{Schedule, Taps};
+use crate::plan::gpu::schedule::Schedule;
+use crate::plan::gpu::stage::Taps;
 use crate::plan::gpu::stored::Stored;
 
 /// Passes of one or several schedules, each on the results of the one before it.

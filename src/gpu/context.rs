@@ -19,10 +19,11 @@ use crate::plan::{GpuCapabilities, GpuKind, GpuSettings};
 use crate::util::lru::LruCache;
 use crate::words::Device;
 
-/// What is asked of an adapter where it has it: `f16` in buffers, shaders in `f64`, compiled pipelines
+/// What is asked of an adapter where it has it: `f16` in buffers, shaders in `f64`, the bits of these, compiled pipelines
 /// that can be kept on disk, the device's own clock, and formats that textures can be written in.
 const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SHADER_F64)
+    .union(wgpu::Features::SHADER_INT64)
     .union(wgpu::Features::PIPELINE_CACHE)
     .union(wgpu::Features::TIMESTAMP_QUERY)
     .union(wgpu::Features::BGRA8UNORM_STORAGE)

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use crate::bounds;
 use crate::element::DType;
-use crate::gpu::butterflies::Code;
+use crate::gpu::butterflies::{Code, real};
 use crate::gpu::registers::Layout;
 use crate::plan::gpu::launch::{MAX_RANK, QUAD, Variant};
 use crate::plan::gpu::stored::Stored;
@@ -95,12 +95,17 @@ pub(super) fn numbers_of_quad(accumulator: DType) -> usize {
 
 /// All of a shader behind the parameters and what loads and stores.
 pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
-    let is_complex = variant.types.accumulator.is_complex();
+    let accumulator = variant.types.accumulator;
     let layout = Layout::of(transform);
-    let mut code = Code::new(transform, &layout, is_complex);
+    let mut code = Code::new(transform, &layout, accumulator);
     code.pass();
-    let mut source = constants(transform, &code.sections, is_complex);
-    let _ = writeln!(source, "const BEARABLE: f32 = {:?};\n", bearable(variant.types.output));
+    let mut source = constants(transform, &code.sections, accumulator);
+    source += match accumulator {
+        DType::F64 => include_str!("../../shaders/fft_f64.wgsl"),
+        _ => include_str!("../../shaders/fft_f32.wgsl"),
+    };
+    let bearable = real(accumulator, bearable(variant.types.output));
+    let _ = writeln!(source, "const BEARABLE: Real = {bearable};\n");
     source += include_str!("../../shaders/fft.wgsl");
     source += match transform.block.slabs {
         true => include_str!("../../shaders/fft_slabs.wgsl"),
@@ -146,15 +151,15 @@ fn bearable(output: Stored) -> f64 {
 }
 
 /// Sizes, and complex numbers in quads.
-fn constants(transform: &Transform, sections: &Sections, is_complex: bool) -> String {
+fn constants(transform: &Transform, sections: &Sections, accumulator: DType) -> String {
     let Block { bits, values, .. } = transform.block;
     let [rows, columns] = bits.map(|bits| 1u32 << bits);
     let Sections { head, probes, taps, .. } = sections;
-    let packed = if is_complex { 1 } else { 2 };
+    let (is_complex, packed) = (accumulator.is_complex(), accumulator.packed_blocks());
     let len = transform.block.samples();
-    let (row_groups, group_rows) = match transform.block {
-        block if block.is_whole() => (1, len >> block.bits[1]),
-        block => (block.row_groups(), block.rows_of_group()),
+    let (row_groups, group_rows, looks) = match transform.block {
+        block if block.is_whole() => (1, len >> block.bits[1], 1),
+        block => (block.row_groups(), block.rows_of_group(), block.looks()),
     };
     let mut text = format!(
         "const VALUES: u32 = {}u;
@@ -165,6 +170,7 @@ const BLOCK_ROWS: u32 = {rows}u;
 const BLOCK_COLUMNS: u32 = {columns}u;
 const ROW_GROUPS: u32 = {row_groups}u;
 const GROUP_ROWS: u32 = {group_rows}u;
+const LOOKS: u32 = {looks}u;
 const HEAD: u32 = {head}u;
 const PROBED: u32 = {probes}u;
 const PROBES: u32 = {PROBES}u;
@@ -179,26 +185,25 @@ const TAPS: u32 = {taps}u;
         false => &["q.xy", "q.zw"],
     };
     for (i, number) in numbers.iter().enumerate() {
-        let _ = writeln!(text, "fn number{i}(q: Quad) -> vec2<f32> {{\n    return {number};\n}}\n");
+        let _ = writeln!(text, "fn number{i}(q: Quad) -> Number {{\n    return {number};\n}}\n");
     }
     let quad = match is_complex {
         true => {
-            "a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>, scale: f32) -> Quad {
+            "a: Number, b: Number, c: Number, d: Number, scale: Real) -> Quad {
     return quad(a * scale, b * scale, c * scale, d * scale);"
         }
         false => {
-            "a: vec2<f32>, b: vec2<f32>, scale: f32) -> Quad {
-    return vec4<f32>(a, b) * scale;"
+            "a: Number, b: Number, scale: Real) -> Quad {
+    return vec4<Real>(a, b) * scale;"
         }
     };
     let _ = writeln!(text, "fn quad_of({quad}\n}}\n");
-    let number = if is_complex { "value" } else { "vec2<f32>(value, 0.0)" };
-    let _ =
-        writeln!(text, "fn as_number(value: Element) -> vec2<f32> {{\n    return {number};\n}}\n");
+    let number = if is_complex { "value" } else { "Number(value, 0.0)" };
+    let _ = writeln!(text, "fn as_number(value: Element) -> Number {{\n    return {number};\n}}\n");
     let size = if is_complex { "max(abs(value.x), abs(value.y))" } else { "abs(value)" };
     let _ = writeln!(
         text,
-        "// A magnitude, or less.\nfn size(value: Element) -> f32 {{\n    return {size};\n}}\n"
+        "// A magnitude, or less.\nfn size(value: Element) -> Real {{\n    return {size};\n}}\n"
     );
     text
 }
@@ -209,7 +214,7 @@ fn between(transform: &Transform) -> String {
     let (binding, access) = match transform.pass {
         BlockPass::KernelColumns => {
             return "
-@group(0) @binding(1) var<storage, read> between: array<vec2<u32>>;
+@group(0) @binding(1) var<storage, read> between: array<TwoBits>;
 @group(0) @binding(3) var<storage, read_write> spectrum: array<Quad>;
 // The largest magnitude of a value; magnitudes have the order of their bits.
 @group(0) @binding(4) var<storage, read_write> loudest: atomic<u32>;
@@ -221,7 +226,7 @@ fn between(transform: &Transform) -> String {
         _ => (3, "read_write"),
     };
     let declared = format!(
-        "\n@group(0) @binding({binding}) var<storage, {access}> between: array<vec2<u32>>;\n"
+        "\n@group(0) @binding({binding}) var<storage, {access}> between: array<TwoBits>;\n"
     );
     let way = match (transform.block.is_whole(), transform.block.slabs) {
         (true, _) => include_str!("../../shaders/fft_whole.wgsl"),

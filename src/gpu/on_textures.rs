@@ -15,7 +15,7 @@ use crate::gpu::texture::Rectangle;
 use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
 use crate::plan::gpu::launch::Variant;
-use crate::plan::gpu::schedule::Taps;
+use crate::plan::gpu::stage::Taps;
 use crate::plan::gpu::textures::{At, Band, Designs, Dispatch, SCRATCHES, scratches};
 use crate::problem::extension::Extension;
 use crate::util::lru::LruCache;

@@ -18,7 +18,8 @@ use crate::gpu::recorded::{
 };
 use crate::gpu::weights::Weights;
 use crate::kernel::Kernel;
-use crate::plan::gpu::schedule::{Place, Schedule, Scheduled, Stage, Taps};
+use crate::plan::gpu::schedule::{Schedule, Scheduled};
+use crate::plan::gpu::stage::{Place, Stage, Taps};
 use crate::problem::extension::Extension;
 use crate::util::lru::LruCache;
 

@@ -8,7 +8,7 @@ use crate::gpu::context::Context;
 use crate::gpu::counts::Counters;
 use crate::gpu::end::{End, Span};
 use crate::gpu::params::Params;
-use crate::plan::gpu::schedule::Place;
+use crate::plan::gpu::stage::Place;
 use crate::util::lru::LruCache;
 
 /// Where the device notes the time: at the beginning of the first pass and at the end of the last.

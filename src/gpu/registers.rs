@@ -196,6 +196,7 @@ pub(super) fn scattered(number: usize, to: impl IntoIterator<Item = Option<u32>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::DType;
     use crate::plan::{GpuCapabilities, GpuKind};
     use crate::problem::geometry::Axis;
 
@@ -209,10 +210,18 @@ mod tests {
             ..gpu.clone()
         };
         let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
-        [gpu.clone(), small(&gpu, 64), small(&gpu, 16)].into_iter().flat_map(|gpu| {
+        let dtype = DType::F32;
+        // Values of f64 are half as many in as much memory.
+        let gpus = [
+            (gpu.clone(), dtype),
+            (small(&gpu, 64), dtype),
+            (small(&gpu, 16), dtype),
+            (gpu, DType::F64),
+        ];
+        gpus.into_iter().flat_map(|(gpu, dtype)| {
             let deep = axis(3);
             let blocks = [(None, 1), (None, 3), (Some(&deep), 3)].map(|(depth, rows)| {
-                Block::all(depth, [&axis(rows), &axis(2)], 2, &gpu).expect("some")
+                Block::all(depth, [&axis(rows), &axis(2)], dtype, &gpu).expect("some")
             });
             let of =
                 |block: Block| block.passes().iter().map(move |&pass| Transform { block, pass });

@@ -8,7 +8,7 @@ use crate::plan::gpu::stored::{Stored, Texels};
 
 /// All WGSL that there is: calibrations on disk say which they were made with.
 #[cfg(any(feature = "serde", test))]
-pub(crate) const SOURCES: [&str; 40] = [
+pub(crate) const SOURCES: [&str; 42] = [
     include_str!("../../shaders/colours.wgsl"),
     include_str!("../../shaders/convert.wgsl"),
     include_str!("../../shaders/copy_rows.wgsl"),
@@ -28,6 +28,8 @@ pub(crate) const SOURCES: [&str; 40] = [
     include_str!("../../shaders/fft_between.wgsl"),
     include_str!("../../shaders/fft_between_slabs.wgsl"),
     include_str!("../../shaders/fft_doubts.wgsl"),
+    include_str!("../../shaders/fft_f32.wgsl"),
+    include_str!("../../shaders/fft_f64.wgsl"),
     include_str!("../../shaders/fft_input.wgsl"),
     include_str!("../../shaders/fft_kernel.wgsl"),
     include_str!("../../shaders/fft_output.wgsl"),
@@ -70,7 +72,7 @@ pub(crate) const SOURCES: [&str; 40] = [
 pub fn source(variant: &Variant) -> Option<String> {
     let accumulator = variant.types.accumulator;
     let transform = variant.shader.transform();
-    if transform.is_some() && !matches!(accumulator, DType::F32 | DType::Complex32) {
+    if transform.is_some() && !matches!(accumulator, DType::F32 | DType::F64 | DType::Complex32) {
         return None;
     }
     // What is between passes is neither loaded nor stored like samples.

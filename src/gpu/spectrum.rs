@@ -35,9 +35,6 @@ const ENOUGH: f64 = 1.01;
 const WHAT: &str = "the spectrum for the GPU";
 const BETWEEN: &str = "the spectrum between two passes";
 
-/// Bytes of a complex number.
-const NUMBER: u64 = 8;
-
 /// Along both axes taps, how many positions lie from one to the next, and the samples that are transformed.
 struct Grid {
     taps: [usize; 2],
@@ -101,7 +98,7 @@ pub(super) fn constants<A: Element>(
     let gain = Gain { mean: 1.0, largest: slabs.clone().map(largest).sum::<f64>() * scale };
     let need = |squares: f64, largest: f64| {
         let spread = transform.block.spread(slabs.len());
-        let epsilon = f64::from(f32::EPSILON);
+        let epsilon = A::DTYPE.epsilon();
         let error = of_transforms(epsilon, spread, Samples { squares, largest }, gain);
         ENOUGH * error / share(epsilon)
     };
@@ -156,11 +153,14 @@ pub(super) fn on_device<A: Element>(
     }
     let loudest = context.empty(
         "convolve spectrum",
-        size_of::<f32>() as u64,
+        size_of::<u32>() as u64,
         usage | wgpu::BufferUsages::COPY_SRC,
     )?;
-    let between =
-        context.take(Role::Storage, NUMBER * (slabs * block.samples()) as u64, BETWEEN)?;
+    let between = context.take(
+        Role::Storage,
+        (A::DTYPE.spectrum_bytes() * slabs * block.samples()) as u64,
+        BETWEEN,
+    )?;
     let between = End::Buffer(between.span());
     let multiplying = block.passes().iter().find(|pass| multiplies(**pass));
     let multiplying = multiplying.expect("some pass multiplies by the spectrum");
@@ -190,10 +190,12 @@ pub(super) fn on_device<A: Element>(
         recorded.dispatch_workgroups(launch.groups[0], launch.groups[1], 1);
         shares += Transform { block, pass }.shares(0, launch.depth);
     }
-    // Behind the exponent, as the imaginary part of the head's second number.
+    // Behind the exponent, as the imaginary part of the head's second number: its upper 32 bits, the others being zeros.
     let parts: u64 = if A::DTYPE.is_complex() { QUAD as u64 + 1 } else { 3 };
+    let part = A::DTYPE.spectrum_bytes() as u64 / 2;
+    let behind = (parts + 1) * part - loudest.size();
     for &pass in block.passes().iter().filter(|pass| writes(**pass)) {
-        let at = quad * sections(pass).head as u64 + parts * size_of::<f32>() as u64;
+        let at = quad * sections(pass).head as u64 + behind;
         encoder.copy_buffer_to_buffer(&loudest, 0, &made[&pass], at, Some(loudest.size()));
     }
     context.submit(encoder, Duration::from_secs_f64(shares / SLOWEST));
@@ -241,12 +243,24 @@ fn twiddles<A: Element>(all: &mut Vec<A>, transform: &Transform, numbers: usize)
         for group in 0..table_quads((split, radix), numbers) / rests {
             for r in 0..rests {
                 let power = |i: usize| {
-                    let turns = ((group * numbers + i + 1) * r) as f64 / (1u64 << split) as f64;
-                    Complex::from_polar(1.0, -2.0 * PI * turns)
+                    root(-(((group * numbers + i + 1) * r) as f64) / (1u64 << split) as f64)
                 };
                 push(all, (0..numbers).map(power));
             }
         }
+    }
+}
+
+/// The number of magnitude one at so many turns, correct to the last bit or nearly: of an angle of several radians
+/// the rounding would be more than that of `f64`'s sine.
+pub(super) fn root(turns: f64) -> Complex<f64> {
+    let quarters = (4.0 * turns).round();
+    let (sine, cosine) = (2.0 * PI * (turns - quarters / 4.0)).sin_cos();
+    match quarters.rem_euclid(4.0) {
+        1.0 => Complex::new(-sine, cosine),
+        2.0 => Complex::new(-cosine, -sine),
+        3.0 => Complex::new(sine, -cosine),
+        _ => Complex::new(cosine, sine),
     }
 }
 

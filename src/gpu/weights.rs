@@ -14,7 +14,7 @@ use crate::gpu::spectrum::{self, Spectrum};
 use crate::kernel::coarse::CoarseAxis;
 use crate::kernel::{Factors, Kernel};
 use crate::plan::gpu::launch::{MAX_RANK, QUAD};
-use crate::plan::gpu::schedule::{CoarsePass, Taps};
+use crate::plan::gpu::stage::{CoarsePass, Taps};
 use crate::plan::gpu::transform::{BlockPass, Transform};
 use crate::problem::extension::Extension;
 use crate::problem::geometry::Axis;

@@ -93,6 +93,8 @@ pub struct GpuCapabilities {
     pub f16: bool,
     /// Whether shaders can compute in `f64`.
     pub f64: bool,
+    /// Whether shaders have integers of 64 bits: transforms in `f64` look at the bits of numbers.
+    pub i64: bool,
     /// Memory that all buffers together may take, in bytes: not a limit of the adapter, which wgpu
     /// does not tell, but the caller's
     /// ([`ConvolverBuilder::gpu_memory`](crate::ConvolverBuilder::gpu_memory)).
@@ -121,7 +123,21 @@ impl GpuCapabilities {
             offset_alignment: 256,
             f16: false,
             f64: false,
+            i64: false,
             memory: DEFAULT_MEMORY,
+        }
+    }
+
+    /// Why samples that are computed in this type cannot be transformed.
+    pub(crate) fn check_transforms(&self, accumulator: DType) -> Result<(), String> {
+        match accumulator {
+            DType::F32 | DType::Complex32 => Ok(()),
+            DType::F64 if self.i64 => Ok(()),
+            DType::F64 => Err(format!(
+                "{} has no integers of 64 bits in shaders, and transforms in f64 look at the bits of numbers",
+                self.name
+            )),
+            _ => Err(format!("the shaders transform f32, f64 and complex f32, not {accumulator}")),
         }
     }
 

@@ -421,9 +421,7 @@ impl Judge<'_> {
     fn gpu_fft(&self) -> Result<(Recipe, Cost), String> {
         let gpu = self.gpu()?;
         let dtype = self.problem.dtype;
-        if !matches!(self.dtype, DType::F32 | DType::Complex32) {
-            return Err(format!("the shaders transform f32 and complex f32, not {dtype}"));
-        }
+        gpu.check_transforms(self.dtype)?;
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
         }
@@ -445,7 +443,7 @@ impl Judge<'_> {
         let request = self.request;
         let asked =
             request.method == Method::Fft && (request.device == Device::Gpu || request.resident);
-        let longest = self.model.longest_sums(&schedule, gpu);
+        let longest = self.model.longest_sums(dtype, &schedule, gpu);
         if !asked && longest > LONGEST_SUMS {
             return Err(format!(
                 "should samples be such that no transform can be trusted, direct sums take {} of one submission, which \

@@ -219,6 +219,32 @@ fn small_limits_go_in_parts() {
     subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
 }
 
+/// Slabs of sixteen times what a workgroup holds: eight look at each, and what they find is joined. Planes are zeros,
+/// quiet and loud by halves, and one has a NaN.
+#[test]
+fn what_several_workgroups_find_of_a_slab_is_joined() {
+    if gpu().is_none() {
+        return;
+    }
+    let small = narrowed(Convolver::builder(), |gpu| gpu.max_invocations = 16).build();
+    let mut random = Random::new(53);
+    let mut x = random.array::<f32>(&[12, 44, 50]).mapv(|x| x.abs().max(0.1));
+    x.indexed_iter_mut().for_each(|(at, x)| {
+        let halves = [[1.0, 1e-7], [1e-7, 1e6], [0.0, 1.0]][at[0] / 4];
+        *x *= halves[usize::from(at[1] >= 24)];
+    });
+    x[IxDyn(&[10, 40, 9])] = f32::NAN;
+    let k = random.array::<f32>(&[3, 5, 4]).mapv(|tap| tap.abs().max(0.1));
+    let subject = Subject::new(x, k, Options::default());
+    let filter = in_slabs(&subject, &small);
+    subject.check_filter(&filter).unwrap_or_else(|error| panic!("{error}"));
+    let y = filter.apply(&subject.x).expect("runs");
+    for ((at, &y), &exact) in y.indexed_iter().zip(&subject.exact) {
+        let off = (f64::from(y) - exact).abs();
+        assert!(exact.is_nan() || off <= 1e-3 * exact, "{at:?}: {y} for {exact}");
+    }
+}
+
 /// Shaders that check every index give the same bits, and a filter is what others say that it is.
 #[test]
 fn checked_shaders_and_other_methods_agree() {

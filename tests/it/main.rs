@@ -23,6 +23,8 @@ mod gpu;
 #[cfg(feature = "gpu")]
 mod gpu_fft;
 #[cfg(feature = "gpu")]
+mod gpu_fft_doubles;
+#[cfg(feature = "gpu")]
 mod gpu_fft_volumes;
 #[cfg(feature = "f16")]
 mod half;

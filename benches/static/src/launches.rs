@@ -20,8 +20,11 @@ pub(crate) struct Named {
 /// Samples along each of two axes.
 const SIDE: usize = 4096;
 
+/// Planes of a volume of as many samples, of a sixteenth of a side each.
+const DEPTH: usize = 256;
+
 /// The dispatches of `direct-7`, `direct-5x9`, `line-31` (one axis), `rgb-5` (three channels),
-/// `separable-9` or `fft-15`, with `-f16`, `-u8` or `-texture` (from and to `Rgba16Float`) behind it; of
+/// `separable-9`, `fft-15` or `volume-5` (transforms under taps along three axes), with `-f16`, `-u8` or `-texture` (from and to `Rgba16Float`) behind it; of
 /// `unpack-8` and `pack-8` (conversions). Where there are several, they are numbered.
 pub(crate) fn named(name: &str, gpu: &GpuCapabilities) -> Any<Vec<(String, Named)>> {
     let parts: Vec<&str> = name.split('-').collect();
@@ -37,6 +40,7 @@ pub(crate) fn named(name: &str, gpu: &GpuCapabilities) -> Any<Vec<(String, Named
     let (shape, kernel): (&[usize], &[usize]) = match (*method, stored) {
         ("line", _) => (&[SIDE * SIDE], &[inner]),
         ("rgb", _) => (&[SIDE, SIDE, 3], &[outer, inner, 1]),
+        ("volume", _) => (&[DEPTH, SIDE / 16, SIDE / 16], &[outer, inner, inner]),
         (_, ["texture"]) => (&[SIDE, SIDE, 4], &[outer, inner, 1]),
         _ => (&[SIDE, SIDE], &[outer, inner]),
     };
@@ -83,7 +87,7 @@ fn schedule(
     match method {
         "direct" | "line" | "rgb" => Ok(Schedule::direct(dtype, &geometry, gpu)?),
         "separable" => Ok(Schedule::separable(dtype, &geometry, 1, false, gpu)?),
-        "fft" => {
+        "fft" | "volume" => {
             let on = Capabilities::new(1, InstructionSet::Avx2, Gpu::Present(gpu.clone()));
             let mut request = Request::default();
             (request.device, request.method) = (Device::Gpu, Method::Fft);
@@ -94,7 +98,9 @@ fn schedule(
                 _ => Err("no launch".into()),
             }
         }
-        other => Err(format!("expected direct, line, rgb, separable or fft, got {other}").into()),
+        other => {
+            Err(format!("expected direct, line, rgb, separable, fft or volume, got {other}").into())
+        }
     }
 }
 

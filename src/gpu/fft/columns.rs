@@ -1,6 +1,5 @@
 //! Passes over columns: where they are between passes, and what they are multiplied by.
 
-use crate::element::DType;
 use crate::gpu::butterflies::Code;
 use crate::gpu::fft::numbers_of_quad;
 use crate::gpu::fft::passes::From;
@@ -10,7 +9,7 @@ impl Code<'_> {
     /// Where the quads of the spectrum are that belong to the registers of the last step.
     fn places_of_spectrum(&self) -> Vec<String> {
         let invocations = self.transform.invocations() as usize;
-        let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
+        let each = numbers_of_quad(self.accumulator);
         let (pass, quads) = (self.transform.pass, self.values.len() / each);
         let group = match pass {
             BlockPass::Whole => String::new(),
@@ -34,7 +33,7 @@ impl Code<'_> {
     pub(super) fn kernel_columns(&mut self) {
         // What all slabs of taps have of a frequency: so much louder than samples an output can be.
         for register in 0..self.registers() {
-            self.line(&format!("var squares{register} = 0.0;"));
+            self.line(&format!("var squares{register} = Real();"));
         }
         self.line("for (var tap = 0u; tap < tap_slabs(); tap++) {");
         // What was read in the round before is overwritten.
@@ -46,7 +45,7 @@ impl Code<'_> {
             self.line(&format!("squares{register} += dot({value}, {value});"));
         }
         // What a transform and its inverse multiply by.
-        let scale = 1.0 / self.transform.block.transformed() as f64;
+        let scale = self.real(1.0 / self.transform.block.transformed() as f64);
         let places = self.places_of_spectrum();
         let each = self.values.len() / places.len();
         let section = self.transform.block.samples() / each;
@@ -54,15 +53,15 @@ impl Code<'_> {
             self.values.chunks(each).map(|numbers| numbers.join(", ")).collect();
         for (place, numbers) in places.iter().zip(quads) {
             let line =
-                format!("spectrum[tap * {section}u + {place}] = quad_of({numbers}, {scale:?});");
+                format!("spectrum[tap * {section}u + {place}] = quad_of({numbers}, {scale});");
             self.line(&line);
         }
         self.line("}");
-        self.line("var largest = 0.0;");
+        self.line("var largest = Real();");
         for register in 0..self.registers() {
             self.line(&format!("largest = max(largest, squares{register});"));
         }
-        self.line("atomicMax(&loudest, bitcast<u32>(sqrt(largest)));");
+        self.line("atomicMax(&loudest, upper(sqrt(largest)));");
     }
 
     /// Where the pass over rows leaves what a workgroup has of columns, in the plane that begins there.
@@ -111,7 +110,7 @@ impl Code<'_> {
         self.line("storageBarrier();");
         let places = self.places_of_spectra("group.y * BLOCK_LEN");
         for (register, place) in places.iter().enumerate() {
-            let line = format!("{place} = bitcast<vec2<u32>>({});", self.values[register]);
+            let line = format!("{place} = bitcast<TwoBits>({});", self.values[register]);
             self.line(&line);
         }
     }
@@ -120,13 +119,13 @@ impl Code<'_> {
         self.find_output();
         let sums: Vec<String> = (0..self.registers()).map(|i| format!("sum{i}")).collect();
         for sum in &sums {
-            self.line(&format!("var {sum} = vec2<f32>();"));
+            self.line(&format!("var {sum} = Number();"));
         }
         self.line("for (var tap = 0u; tap < tap_slabs(); tap++) {");
         self.line("let slab = transform * slabs() + slab_under(output, tap);");
         let places = self.places_of_spectra("slab * BLOCK_LEN");
         self.load_values(&places);
-        let each = numbers_of_quad(if self.is_complex { DType::Complex32 } else { DType::F32 });
+        let each = numbers_of_quad(self.accumulator);
         let section = self.transform.block.samples() / each;
         self.times_spectrum(&format!("tap * {section}u + "));
         for (sum, value) in sums.iter().zip(self.values.clone()) {
@@ -146,7 +145,7 @@ impl Code<'_> {
         for (register, place) in places.iter().enumerate() {
             let [y, _] = self.place(0, register, From::Block);
             let value = &self.values[register];
-            let line = format!("if {y} < rows {{ {place} = bitcast<vec2<u32>>({value}); }}");
+            let line = format!("if {y} < rows {{ {place} = bitcast<TwoBits>({value}); }}");
             self.line(&line);
         }
     }

@@ -49,7 +49,7 @@ impl Code<'_> {
         let (blocks, count) = (self.blocks(), self.registers());
         self.values = (0..count).map(|register| format!("r{register}")).collect();
         for register in 0..count {
-            self.line(&format!("var r{register}: vec2<f32>;"));
+            self.line(&format!("var r{register}: Number;"));
         }
         let inner: Vec<String> = blocks.iter().map(|block| format!("is_inner({block})")).collect();
         self.line(&format!("let inner = {};", inner.join(" && ")));
@@ -107,7 +107,7 @@ impl Code<'_> {
                 }
                 _ => {
                     let place = &code.place(0, register, From::Block)[axis];
-                    format!("bitcast<i32>(exchanged[{}u + {place}])", starts[axis])
+                    format!("bitcast<i32>(u32(exchanged[{}u + {place}]))", starts[axis])
                 }
             })
         };
@@ -125,7 +125,7 @@ impl Code<'_> {
         for (register, samples) in samples.iter().enumerate() {
             let value = match &samples[..] {
                 [one] => one.clone(),
-                samples => format!("vec2<f32>({})", samples.join(", ")),
+                samples => format!("Number({})", samples.join(", ")),
             };
             self.line(&format!("r{register} = {value};"));
         }

@@ -44,7 +44,7 @@ impl Code<'_> {
 
     /// Blocks that are packed into one transform.
     pub(super) fn blocks(&self) -> &'static [&'static str] {
-        if self.is_complex { &["one"] } else { &["one", "two"] }
+        if self.is_complex() { &["one"] } else { &["one", "two"] }
     }
 
     fn find_blocks(&mut self, slab: &str, output: &str) {
@@ -57,21 +57,21 @@ impl Code<'_> {
 
     /// How loud the values of an invocation are, as `own`.
     fn measure(&mut self) {
-        self.line("var largest = vec2<u32>();");
+        self.line("var largest = TwoBits();");
         for value in self.values.clone() {
             self.line(&format!("largest = max(largest, magnitude({value}));"));
         }
-        if self.is_complex {
-            self.line("largest = vec2<u32>(max(largest.x, largest.y));");
+        if self.is_complex() {
+            self.line("largest = TwoBits(max(largest.x, largest.y));");
         }
         self.line("let finer = shrinking(largest);");
-        self.line("var squares = vec2<f32>();");
+        self.line("var squares = Number();");
         for value in self.values.clone() {
             let scaled = self.named(&format!("{value} * finer"));
             self.line(&format!("squares += {scaled} * {scaled};"));
         }
-        if self.is_complex {
-            self.line("squares = vec2<f32>(squares.x + squares.y, 0.0);");
+        if self.is_complex() {
+            self.line("squares = Number(squares.x + squares.y, 0.0);");
         }
         self.line("let own = Level(largest, squares);");
     }
@@ -79,11 +79,11 @@ impl Code<'_> {
     /// Scales both parts to the same loudness, by powers of two; what is not finite becomes zeros.
     fn scale(&mut self) {
         self.line("let smaller = shrinking(loud.scale);");
-        self.line("let odd = loud.largest >= vec2<u32>(ODD);");
+        self.line("let odd = loud.largest >= TwoBits(ODD);");
         for register in 0..self.values.len() {
             let value = &self.values[register];
             self.values[register] =
-                self.named(&format!("select({value} * smaller, vec2<f32>(), odd)"));
+                self.named(&format!("select({value} * smaller, Number(), odd)"));
         }
     }
 
@@ -100,7 +100,8 @@ impl Code<'_> {
             let at = self.coordinates(&format!("{block}, "), from, "output");
             for (register, [y, x]) in at.iter().enumerate() {
                 let value = &self.values[register];
-                let value = if self.is_complex { value.clone() } else { format!("{value}.{part}") };
+                let value =
+                    if self.is_complex() { value.clone() } else { format!("{value}.{part}") };
                 let bit = 1u32 << (register * blocks.len() + i);
                 self.line(&format!(
                     "doubts |= put_output({block}, judge_{block}, {y}, {x}, {value}, {bit}u);"
@@ -112,9 +113,9 @@ impl Code<'_> {
         self.line("if t == 0u {");
         self.line("    between[left] = scale;");
         self.line("    between[left + 1u] = loudest;");
-        self.line("    between[left + 2u] = vec2<u32>(bitcast<u32>(need), 0u);");
+        self.line("    between[left + 2u] = TwoBits(bitcast<Bits>(need), Bits());");
         self.line("}");
-        self.line("between[left + 3u + t] = vec2<u32>(doubts, overflowed);");
+        self.line("between[left + 3u + t] = TwoBits(vec2<u32>(doubts, overflowed));");
     }
 
     /// The judge of a block's results.
@@ -160,26 +161,26 @@ impl Code<'_> {
     fn look(&mut self) {
         self.find_slab();
         self.find_blocks("slab", "0u");
-        match self.transform.block.slabs {
-            false => {
+        let block = self.transform.block;
+        match block.row_groups() / block.looks() {
+            1 => {
                 self.look_at_rows("group.x");
                 self.line("let level = of_workgroup(t, own);");
-                self.line("let at = level_at(transform, group.x);");
             }
-            // Each slab by one workgroup: the next pass asks for the levels of all of them.
-            true => {
+            each => {
                 self.line("var all = Level();");
-                self.line("for (var part = 0u; part < ROW_GROUPS; part++) {");
-                self.look_at_rows("part");
+                self.line(&format!("for (var part = 0u; part < {each}u; part++) {{"));
+                self.look_at_rows(&format!("(group.x * {each}u + part)"));
                 self.line("all = joined(all, own);");
                 self.line("}");
                 self.line("let level = of_workgroup(t, all);");
-                self.line("let at = level_at(transform, slab);");
             }
         }
+        let slab = if block.slabs { "slab, " } else { "" };
+        self.line(&format!("let at = level_at(transform, {slab}group.x);"));
         self.line("if t == 0u {");
         self.line("    between[at] = level.largest;");
-        self.line("    between[at + 1u] = bitcast<vec2<u32>>(level.squares);");
+        self.line("    between[at + 1u] = bitcast<TwoBits>(level.squares);");
         self.line("}");
     }
 
@@ -225,7 +226,7 @@ impl Code<'_> {
     fn leave_rows(&mut self) {
         self.forward();
         for (register, at) in self.between_of_rows("0u").into_iter().enumerate() {
-            let line = format!("{at} = bitcast<vec2<u32>>({});", self.values[register]);
+            let line = format!("{at} = bitcast<TwoBits>({});", self.values[register]);
             self.line(&line);
         }
     }
@@ -240,10 +241,8 @@ impl Code<'_> {
 
     /// Loads what a pass before it has left.
     pub(super) fn load_values(&mut self, places: &[String]) {
-        self.values = places
-            .iter()
-            .map(|place| self.named(&format!("bitcast<vec2<f32>>({place})")))
-            .collect();
+        self.values =
+            places.iter().map(|place| self.named(&format!("bitcast<Number>({place})"))).collect();
     }
 
     fn back(&mut self) {
@@ -276,12 +275,12 @@ impl Code<'_> {
             self.line("let own = group.x % shares;");
             self.line("let left = doubts_of(transform, output, group.x / shares);");
         }
-        self.line("var doubts = between[left + 3u + t].x & share_of(own, shares);");
+        self.line("var doubts = u32(between[left + 3u + t].x) & share_of(own, shares);");
         self.line("if doubts == 0u { return; }");
-        self.line("let overflowed = between[left + 3u + t].y;");
+        self.line("let overflowed = u32(between[left + 3u + t].y);");
         self.line("let scale = between[left];");
         self.line("let loudest = between[left + 1u];");
-        self.line("let need = bitcast<f32>(between[left + 2u].x);");
+        self.line("let need = bitcast<Real>(between[left + 2u].x);");
         self.find_blocks("0u", "output");
         let blocks = self.blocks();
         for (block, part) in blocks.iter().zip(["x", "y"]) {

@@ -150,15 +150,21 @@ fn every_shader_of_every_type_is_valid() {
     for dtype in TYPES {
         let needed = match dtype {
             DType::F16 => Capabilities::SHADER_FLOAT16,
-            DType::F64 => Capabilities::FLOAT64,
+            DType::F64 => Capabilities::FLOAT64 | Capabilities::SHADER_INT64,
             _ => Capabilities::empty(),
         };
         for variant in variants(dtype) {
             valid(&variant, needed).expect("a supported type");
             seen.push((variant.shader, variant.uniform.is_some()));
         }
-        if matches!(dtype, DType::F16 | DType::F32 | DType::Complex32) {
-            for variant in transforms(dtype).iter().step_by(3) {
+        // Those of one type are those of another, but for the names of a few types.
+        let every = match dtype {
+            DType::F32 => Some(3),
+            DType::F16 | DType::F64 | DType::Complex32 => Some(7),
+            _ => None,
+        };
+        if let Some(every) = every {
+            for variant in transforms(dtype).iter().step_by(every) {
                 valid(variant, needed).expect("a type that is transformed");
             }
         }
@@ -237,10 +243,10 @@ fn other_types_have_no_shader() {
 fn workgroup_memory_is_what_was_counted() {
     for dtype in TYPES {
         let transforms = match dtype {
-            DType::F32 | DType::Complex32 => transforms(dtype),
+            DType::F32 | DType::F64 | DType::Complex32 => transforms(dtype),
             _ => Vec::new(),
         };
-        for variant in variants(dtype).into_iter().chain(transforms.into_iter().step_by(5)) {
+        for variant in variants(dtype).into_iter().chain(transforms.into_iter().step_by(7)) {
             let source = source(&variant).expect("a supported type");
             let module = naga::front::wgsl::parse_str(&source).expect("valid");
             let mut layouter = naga::proc::Layouter::default();

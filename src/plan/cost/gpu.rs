@@ -7,7 +7,8 @@ use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::depth::Depth;
 use crate::plan::gpu::launch::Shader;
-use crate::plan::gpu::schedule::{Schedule, Scheduled, Stage};
+use crate::plan::gpu::schedule::{Schedule, Scheduled};
+use crate::plan::gpu::stage::Stage;
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::problem::geometry::Geometry;
 
@@ -21,14 +22,12 @@ impl CostModel {
         gpu: &GpuCapabilities,
     ) -> Cost {
         let rates = self.gpu_rates(gpu.kind);
-        let complex = if dtype.is_complex() { 4.0 } else { 1.0 };
-        // Consumers' GPUs have one unit for f64 where they have 32 for f32.
-        let width = if dtype == DType::F64 { 32.0 } else { 1.0 };
+        let (complex, width) = (complex(dtype), width(dtype));
         let work = schedule.stages().map(|stage| {
             let launch = &stage.launch;
             let rate = if launch.is_tiled() { rates.direct } else { rates.direct_nd };
             let seconds = match stage.launch.variant.shader {
-                Shader::Fft(_) => stage.shares() / rates.fft,
+                Shader::Fft(_) => stage.shares() * width / rates.fft,
                 _ => stage.multiply_adds() * complex * width / rate,
             };
             seconds.max(stage.bytes() / rates.bandwidth)
@@ -40,7 +39,7 @@ impl CostModel {
         let spectrum = |(block, depth): (Block, Depth)| -> f64 {
             let pass = |&pass: &BlockPass| {
                 let shares = Transform { block, pass }.shares(0, Depth::of_kernel(depth.taps));
-                rates.pipeline + shares / rates.fft
+                rates.pipeline + shares * width / rates.fft
             };
             block.kernel_passes().iter().map(pass).sum()
         };
@@ -72,7 +71,12 @@ impl CostModel {
 
     /// How long a submission takes if no output of transforms can be trusted and each is summed directly; software
     /// waits for ever.
-    pub(crate) fn longest_sums(&self, schedule: &Schedule, gpu: &GpuCapabilities) -> f64 {
+    pub(crate) fn longest_sums(
+        &self,
+        dtype: DType,
+        schedule: &Schedule,
+        gpu: &GpuCapabilities,
+    ) -> f64 {
         if gpu.kind == GpuKind::Software {
             return 0.0;
         }
@@ -82,6 +86,16 @@ impl CostModel {
             Ok(()) => parts.sum(),
             Err(_) => parts.fold(0.0, f64::max),
         };
-        most / self.gpu_rates(gpu.kind).direct_nd
+        most * complex(dtype) * width(dtype) / self.gpu_rates(gpu.kind).direct_nd
     }
+}
+
+/// Real multiplications of one of a type.
+fn complex(dtype: DType) -> f64 {
+    if dtype.is_complex() { 4.0 } else { 1.0 }
+}
+
+/// How much slower arithmetic of a type is: consumers' GPUs have one unit for f64 where they have 32 for f32.
+fn width(dtype: DType) -> f64 {
+    if dtype == DType::F64 { 32.0 } else { 1.0 }
 }

@@ -3,7 +3,7 @@
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::depth::Depth;
-use crate::plan::gpu::launch::{Launch, Shader, Types, Variant, packed};
+use crate::plan::gpu::launch::{Launch, Shader, Types, Variant};
 use crate::plan::gpu::tiling::{self, MOST_ROUNDS, Planes, check_sizes};
 use crate::plan::gpu::transform::{Block, BlockPass, PROBES, REGISTERS, Transform};
 use crate::problem::geometry::Geometry;
@@ -48,7 +48,7 @@ impl Launch {
             Some(axis) => {
                 let planes = planes * axis.channels;
                 let all = planes.saturating_mul(down).saturating_mul(across);
-                let (count, depth) = Depth::cut(axis, all, packed(types.accumulator));
+                let (count, depth) = Depth::cut(axis, all, types.accumulator.packed_blocks());
                 (planes * count, depth)
             }
         };
@@ -74,9 +74,8 @@ impl Launch {
             BlockPass::Whole | BlockPass::Again if block.is_whole() => {
                 tiling::groups(transforms * shares, gpu)
             }
-            // How loud slabs are is asked of each as a whole.
-            BlockPass::Look if block.slabs => of_planes(1, depth.slabs),
-            BlockPass::Look | BlockPass::Rows => of_planes(block.row_groups(), depth.slabs),
+            BlockPass::Look => of_planes(block.looks(), depth.slabs),
+            BlockPass::Rows => of_planes(block.row_groups(), depth.slabs),
             BlockPass::Columns | BlockPass::Spectra => {
                 of_planes(block.column_groups(), depth.slabs)
             }
@@ -110,7 +109,7 @@ impl Launch {
         gpu: &GpuCapabilities,
     ) -> Result<Vec<Block>, String> {
         let Planes { depth, outer, inner, .. } = Planes::transformed(geometry)?;
-        Block::all(depth.as_ref(), [&outer, &inner], packed(dtype), gpu)
+        Block::all(depth.as_ref(), [&outer, &inner], dtype.accumulator(), gpu)
     }
 
     /// About how often an invocation goes through loops that doubts all of its outputs.
@@ -121,7 +120,7 @@ impl Launch {
 
 /// Outputs that an invocation of a transform holds.
 fn held(accumulator: DType) -> usize {
-    packed(accumulator) << REGISTERS
+    accumulator.packed_blocks() << REGISTERS
 }
 
 /// Rounds of loops that an output takes that is doubted.

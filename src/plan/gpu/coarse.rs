@@ -7,7 +7,7 @@ use crate::kernel::coarse::CoarseAxis;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::cpu::coarse::Span;
 use crate::plan::gpu::launch::{Launch, Types};
-use crate::plan::gpu::schedule::{CoarsePass, Taps};
+use crate::plan::gpu::stage::{CoarsePass, Taps};
 use crate::plan::gpu::stored::Stored;
 use crate::plan::gpu::textures::{At, Dispatch};
 use crate::plan::gpu::tiling::MOST_ROUNDS;

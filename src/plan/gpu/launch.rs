@@ -147,7 +147,7 @@ impl Variant {
     /// Bytes of workgroup memory.
     pub fn workgroup_memory(&self) -> usize {
         if let Shader::Fft(transform) = self.shader {
-            return transform.workgroup_memory();
+            return transform.workgroup_memory(self.types.accumulator);
         }
         let element = self.types.accumulator.size();
         let elements = match self.shader {
@@ -205,11 +205,6 @@ pub(crate) fn tap_quads(taps: usize) -> usize {
     taps.div_ceil(QUAD)
 }
 
-/// Blocks of samples of a type that are transformed at a time: of real ones two.
-pub(super) fn packed(dtype: DType) -> usize {
-    if dtype.is_complex() { 1 } else { 2 }
-}
-
 impl Launch {
     /// The same, added to what is in the output already.
     pub fn accumulating(mut self) -> Self {
@@ -241,14 +236,17 @@ impl Launch {
     /// Complex transforms of blocks that [`Shader::Fft`] makes: of a block of complex samples each, or of
     /// two blocks of real ones.
     pub(crate) fn transforms(&self) -> usize {
-        self.tiles.iter().product::<usize>().div_ceil(packed(self.variant.types.accumulator))
+        self.tiles
+            .iter()
+            .product::<usize>()
+            .div_ceil(self.variant.types.accumulator.packed_blocks())
     }
 
     /// Elements of the accumulator's type that [`Shader::Fft`] leaves to later passes: values of transforms, sums of
     /// these, and which outputs are doubted.
     pub(crate) fn between(&self) -> [usize; 3] {
         let Some(Transform { block, .. }) = self.variant.shader.transform() else { return [0; 3] };
-        let elements = if self.variant.types.accumulator.is_complex() { 1 } else { 2 };
+        let elements = self.variant.types.accumulator.packed_blocks();
         let of_all = |numbers: usize| self.transforms().saturating_mul(elements * numbers);
         block.between(self.depth).map(of_all)
     }

@@ -5,8 +5,10 @@ mod blocks;
 mod coarse;
 pub(crate) mod depth;
 pub(crate) mod launch;
+mod methods;
 pub(crate) mod parts;
 pub(crate) mod schedule;
+pub(crate) mod stage;
 pub(crate) mod stored;
 #[cfg(feature = "gpu")]
 pub(crate) mod textures;

@@ -7,13 +7,13 @@ use crate::bounds::Spread;
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::depth::Depth;
-use crate::plan::gpu::launch::{Launch, Shader, Types};
-use crate::plan::gpu::parts;
+use crate::plan::gpu::launch::{Launch, Shader, Types, Variant};
 use crate::plan::gpu::parts::Part;
+use crate::plan::gpu::stage::{Place, Stage, Taps};
 use crate::plan::gpu::stored::Stored;
 use crate::plan::gpu::tiling::MOST_ROUNDS;
-use crate::plan::gpu::transform::{Block, BlockPass, Transform};
-use crate::plan::passes::{Pass, around};
+use crate::plan::gpu::transform::Block;
+use crate::plan::gpu::{methods, parts};
 use crate::problem::geometry::{Axis, Geometry};
 use crate::words::Method;
 
@@ -45,78 +45,6 @@ pub struct Scheduled {
     pub stages: Vec<Stage>,
 }
 
-/// One dispatch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stage {
-    /// The axes that the shader sees: those that a pass leaves alone are put together.
-    pub geometry: Geometry,
-    /// How it is launched.
-    pub launch: Launch,
-    /// What it multiplies with.
-    pub taps: Taps,
-    /// Where it reads.
-    pub from: Place,
-    /// Where it writes.
-    pub to: Place,
-    /// Where it reads besides what an earlier stage has left there, or leaves something itself.
-    pub also: Option<Place>,
-}
-
-/// The weights of a stage.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Taps {
-    /// Nothing.
-    None,
-    /// The kernel.
-    All,
-    /// The kernel, whose last axis is followed by one that has no taps.
-    Columns,
-    /// The kernel, and what a pass of transforms needs of it: its spectrum among others.
-    Transformed(Transform),
-    /// The factors of all terms along the last two axes.
-    Fused,
-    /// Those of a coarser grid along one axis.
-    Coarse {
-        /// The axis.
-        axis: usize,
-        /// Which of its taps.
-        pass: CoarsePass,
-    },
-    /// The factor of one term along one axis.
-    Axis {
-        /// The term.
-        term: usize,
-        /// The axis of the whole geometry.
-        axis: usize,
-    },
-}
-
-/// A way through the samples along one axis of a coarser grid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CoarsePass {
-    /// Filtered, and most samples left out.
-    Down,
-    /// The kernel on the coarse grid.
-    Coarse,
-    /// All outputs, from neighbours on the grid.
-    Up,
-}
-
-/// Where samples lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Place {
-    /// In the part's input.
-    Input,
-    /// In the part's output.
-    Output,
-    /// Between two stages, in one of two places that take turns.
-    Between(usize),
-}
-
 /// A pooled buffer may be larger than what is in it by a quarter.
 const POOLED: f64 = 1.25;
 
@@ -128,15 +56,7 @@ impl Schedule {
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
         Self::new(Method::Direct, dtype, geometry, 0, gpu, |geometry| {
-            let ends = [Place::Input, Place::Output];
-            let launch = Launch::direct(dtype, geometry, gpu)?;
-            if let Some(apart) = channels_apart(geometry) {
-                let tall = Launch::direct(dtype, &apart, gpu)?;
-                if tall.is_tiled() && tall.staged(&apart) < launch.staged(geometry) {
-                    return Ok(vec![Stage::new(&apart, tall, Taps::Columns, ends)]);
-                }
-            }
-            Ok(vec![Stage::new(geometry, launch, Taps::All, ends)])
+            methods::direct(dtype, geometry, gpu)
         })
     }
 
@@ -148,7 +68,7 @@ impl Schedule {
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
         Self::new(Method::Fft, dtype, geometry, 0, gpu, |geometry| {
-            transforms(dtype, geometry, block, gpu)
+            methods::transforms(dtype, geometry, block, gpu)
         })
     }
 
@@ -162,7 +82,7 @@ impl Schedule {
         gpu: &GpuCapabilities,
     ) -> Result<Self, String> {
         Self::new(Method::Separable, dtype, geometry, terms, gpu, |geometry| {
-            let mut stages = passes(dtype, geometry, terms, gpu)?;
+            let mut stages = methods::separable(dtype, geometry, terms, gpu)?;
             if repair {
                 let launch = Launch::repair(dtype, geometry, gpu)?;
                 let ends = [Place::Input, Place::Output];
@@ -389,66 +309,6 @@ impl Schedule {
     }
 }
 
-impl Stage {
-    fn new(geometry: &Geometry, launch: Launch, taps: Taps, [from, to]: [Place; 2]) -> Self {
-        Self { geometry: geometry.clone(), launch, taps, from, to, also: None }
-    }
-
-    /// Bytes of input and output, and of what is between two passes of transforms.
-    pub fn bytes(&self) -> f64 {
-        let Types { input, output, accumulator } = self.launch.variant.types;
-        let samples = input.bytes(self.geometry.input_len()) as f64;
-        let outputs = output.bytes(self.geometry.output_len()) as f64;
-        let Some(transform) = self.launch.variant.shader.transform() else {
-            return samples + outputs;
-        };
-        let [values, sums, doubts] = self.launch.between().map(|n| (n * accumulator.size()) as f64);
-        // A slab is read again for each of the taps that it lies under.
-        let values = match transform.pass {
-            BlockPass::Slabs => sums * self.launch.depth.taps as f64,
-            _ => values,
-        };
-        let touched = transform.touched();
-        let times = |of: [bool; 2]| of.map(f64::from).iter().sum::<f64>();
-        f64::from(touched.samples) * samples
-            + f64::from(touched.outputs) * outputs
-            + times(touched.values) * values
-            + times(touched.sums) * sums
-            + times(touched.doubts) * doubts
-    }
-
-    /// Shares of butterflies: a transform of `N` complex numbers has `N log2 N` of them.
-    pub fn shares(&self) -> f64 {
-        let Some(transform) = self.launch.variant.shader.transform() else { return 0.0 };
-        let stride = match &self.geometry.axes[..] {
-            [.., outer, _] => outer.stride,
-            _ => 1,
-        };
-        let rows = (self.launch.tile[0] - 1) * stride + 1;
-        self.launch.transforms() as f64 * transform.shares(rows, self.launch.depth)
-    }
-
-    /// Multiplications with additions, those of tiles that stick out included. In transforms these are
-    /// not what is expected, but the most: of samples that no transform can be trusted with.
-    pub fn multiply_adds(&self) -> f64 {
-        let outputs = self.launch.computed_outputs() as f64;
-        let axes = &self.geometry.axes;
-        match (&self.taps, &axes[..]) {
-            // What is repaired is next to nothing; it is looked at.
-            _ if self.launch.variant.repair => 0.0,
-            (Taps::Transformed(Transform { pass, .. }), _) if *pass != BlockPass::Again => 0.0,
-            (Taps::Fused, [.., outer, inner]) => {
-                // Rows above and below a tile are filtered for each of them.
-                let tall = self.launch.tile[0] as f64;
-                let rows = (tall + outer.taps as f64 - 1.0) / tall;
-                let taps = rows * inner.taps as f64 + outer.taps as f64;
-                outputs * taps * self.launch.variant.terms as f64
-            }
-            _ => outputs * self.geometry.taps() as f64,
-        }
-    }
-}
-
 impl Scheduled {
     fn between(&self, place: usize) -> usize {
         let place = Place::Between(place);
@@ -474,112 +334,14 @@ impl Scheduled {
 
     /// Bytes of the kernel's spectrum, which is not of the pool.
     fn spectrum(&self) -> u64 {
-        const NUMBER: usize = 8;
         let of = |stage: &Stage| {
-            let block = stage.launch.variant.shader.transform()?.block;
-            Some(block.samples().saturating_mul(stage.launch.depth.taps).saturating_mul(NUMBER))
+            let Variant { shader, types, .. } = &stage.launch.variant;
+            let numbers =
+                shader.transform()?.block.samples().saturating_mul(stage.launch.depth.taps);
+            Some(numbers.saturating_mul(types.accumulator.spectrum_bytes()))
         };
         self.stages.iter().filter_map(of).max().unwrap_or(0) as u64
     }
-}
-
-/// The fewest channels that are worth an axis of their own: a tile has as many columns.
-const WIDE: usize = 64;
-
-/// The same geometry with the channels of its last axis, which a kernel of one column has made of all columns, as
-/// an axis of their own: then a tile need not hold all of the rows between its outputs.
-fn channels_apart(geometry: &Geometry) -> Option<Geometry> {
-    let (last, before) = geometry.axes.split_last()?;
-    let is_batch = before.len() == 1 && before[0].is_identity();
-    if last.channels < WIDE || !(before.is_empty() || is_batch) {
-        return None;
-    }
-    let rows = Axis { channels: 1, ..last.clone() };
-    let columns = Axis { n: last.channels, out: last.channels, ..Axis::one_sample() };
-    Some(Geometry { axes: [before, &[rows, columns]].concat() })
-}
-
-/// The passes over blocks, which hand what is transformed from one to the next in one place.
-fn transforms(
-    dtype: DType,
-    geometry: &Geometry,
-    block: Block,
-    gpu: &GpuCapabilities,
-) -> Result<Vec<Stage>, String> {
-    let accumulator = dtype.accumulator();
-    let stage = |&pass: &BlockPass| {
-        let between = Place::Between(0);
-        let (from, to, also) = match pass {
-            BlockPass::Look | BlockPass::Rows => (Place::Input, between, None),
-            BlockPass::Whole | BlockPass::Again => (Place::Input, Place::Output, Some(between)),
-            BlockPass::Back => (between, Place::Output, Some(between)),
-            BlockPass::Columns
-            | BlockPass::Spectra
-            | BlockPass::Slabs
-            | BlockPass::KernelRows
-            | BlockPass::KernelColumns => (between, between, None),
-        };
-        let stored = |place, end| if place == end { dtype } else { accumulator }.into();
-        let (input, output) = (stored(from, Place::Input), stored(to, Place::Output));
-        let types = Types { input, output, accumulator };
-        let transform = Transform { block, pass };
-        let launch = Launch::fft(types, geometry, transform, gpu)?;
-        let stage = Stage::new(geometry, launch, Taps::Transformed(transform), [from, to]);
-        Ok(Stage { also, ..stage })
-    };
-    block.passes().iter().map(stage).collect()
-}
-
-/// The innermost axis first: later passes then run over whole rows of its outputs. The last two at
-/// once where they can be; otherwise each term goes its own way, and their last passes add up.
-fn passes(
-    dtype: DType,
-    geometry: &Geometry,
-    terms: usize,
-    gpu: &GpuCapabilities,
-) -> Result<Vec<Stage>, String> {
-    let rank = geometry.rank();
-    let mut stages: Vec<Stage> = Vec::new();
-    // What is between two passes is not rounded.
-    let accumulator = dtype.accumulator();
-    let types = |first: bool, last: bool| Types {
-        input: if first { dtype } else { accumulator }.into(),
-        output: if last { dtype } else { accumulator }.into(),
-        accumulator,
-    };
-    let fused = (rank >= 2).then(|| around(&geometry.axes, rank - 2..rank)).and_then(|around| {
-        let rest = geometry.axes[..rank - 2].iter().all(Axis::is_identity);
-        Launch::separable(types(true, rest), &around, terms, gpu)
-    });
-    if fused.is_none() && terms > 1 && accumulator != dtype {
-        return Err(format!(
-            "each of {terms} terms would be rounded to {dtype} before they are added"
-        ));
-    }
-    let chains = if fused.is_some() { 1 } else { terms };
-    let passes = Pass::all(geometry, fused.is_some());
-    for term in 0..chains {
-        let mut from = Place::Input;
-        for (i, Pass { axes, geometry }) in passes.iter().enumerate() {
-            let last = i + 1 == passes.len();
-            let (launch, taps) = match &fused {
-                Some(launch) if i == 0 => (launch.clone(), Taps::Fused),
-                _ => {
-                    let launch = Launch::direct(types(i == 0, last), geometry, gpu)?;
-                    (launch, Taps::Axis { term, axis: axes.start })
-                }
-            };
-            let launch = if last && term > 0 { launch.accumulating() } else { launch };
-            let between = Place::Between(usize::from(from == Place::Between(0)));
-            let to = if last { Place::Output } else { between };
-            stages.push(Stage::new(geometry, launch, taps, [from, to]));
-            from = to;
-        }
-    }
-    if stages.is_empty() {
-        return Err("the kernel has a single tap".into());
-    }
-    Ok(stages)
 }
 
 impl fmt::Display for Schedule {

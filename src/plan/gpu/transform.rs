@@ -1,6 +1,7 @@
 //! Transforms of blocks in the registers of workgroups: which blocks, and in which passes.
 
 use crate::bounds::Spread;
+use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
 use crate::problem::geometry::Axis;
@@ -23,6 +24,9 @@ const SHORTEST: u32 = 6;
 
 /// Log2 of how many times as long as the other one a side of a block in several passes may be.
 const MOST_UNEVEN: u32 = 2;
+
+/// The most workgroups that find out how loud a slab is: a pass behind them joins what they found of all slabs.
+const MOST_LOOKS: usize = 8;
 
 /// Storage buffers of a pass: what is between passes comes to the usual four.
 const BUFFERS: u32 = 5;
@@ -98,17 +102,17 @@ pub struct Transform {
 }
 
 impl Block {
-    /// The blocks that this GPU can transform, so many at a time, and that hold the kernel along these axes, those
-    /// of slabs along the first one; or why there are none.
+    /// The blocks that this GPU can transform in a type, and that hold the kernel along these axes, those of slabs
+    /// along the first one; or why there are none.
     pub(crate) fn all(
         depth: Option<&Axis>,
         [outer, inner]: [&Axis; 2],
-        packed: usize,
+        accumulator: DType,
         gpu: &GpuCapabilities,
     ) -> Result<Vec<Self>, String> {
         let invocations = gpu.max_invocations.min(gpu.max_workgroup_size[0]).max(1);
         let values = (invocations.ilog2() + REGISTERS)
-            .min((gpu.max_workgroup_memory / 4).max(1).ilog2())
+            .min((gpu.max_workgroup_memory as usize / exchanged(accumulator)).max(1).ilog2())
             .min(MOST_VALUES);
         if gpu.max_storage_buffers < BUFFERS {
             return Err(format!(
@@ -142,7 +146,7 @@ impl Block {
             .map(|bits| Self { bits, lines, slabs, values })
             .filter(|block| {
                 block.kept([outer, inner]).is_some()
-                    && block.binds(depth, [outer, inner], packed, gpu)
+                    && block.binds(depth, [outer, inner], accumulator, gpu)
             })
             .collect();
         // Of those that cost the same the first is taken: few pipelines serve many problems.
@@ -185,19 +189,18 @@ impl Block {
         &self,
         depth: Option<&Axis>,
         [outer, inner]: [&Axis; 2],
-        packed: usize,
+        accumulator: DType,
         gpu: &GpuCapabilities,
     ) -> bool {
-        const NUMBER: usize = 8;
         let of_slabs = depth.map_or(Depth::ONE, |axis| Depth::of(axis, 1));
         // Rows of taps are filled up, and tables are short.
         let taps = outer.taps.saturating_mul(inner.taps + 4) + (1 << self.values);
         let weights = of_slabs.taps.saturating_mul(self.samples().saturating_add(taps));
         let components = depth.map_or(1, |axis| axis.channels) * outer.channels * inner.channels;
-        let transforms = components.div_ceil(packed);
+        let transforms = components.div_ceil(accumulator.packed_blocks());
         let between = self.between(of_slabs).iter().fold(0usize, |sum, &n| sum.saturating_add(n));
         let between = transforms.saturating_mul(between);
-        let bytes = NUMBER.saturating_mul(weights.max(between)) as u64;
+        let bytes = accumulator.spectrum_bytes().saturating_mul(weights.max(between)) as u64;
         bytes <= gpu.max_binding.min(gpu.max_buffer)
     }
 
@@ -226,6 +229,11 @@ impl Block {
         1 << (self.bits[0] + self.bits[1] - self.values)
     }
 
+    /// Workgroups that find out how loud a block is, or each of its slabs.
+    pub(crate) fn looks(&self) -> usize {
+        if self.slabs { self.row_groups().min(MOST_LOOKS) } else { self.row_groups() }
+    }
+
     /// Rows of a block that one workgroup has, in several passes.
     pub(crate) fn rows_of_group(&self) -> usize {
         1 << (self.values - self.bits[1])
@@ -236,8 +244,10 @@ impl Block {
     pub(crate) fn between(&self, Depth { slabs, outputs, .. }: Depth) -> [usize; 3] {
         let [values, sums] = match (self.is_whole(), self.slabs) {
             (true, _) => [0, 0],
-            (false, false) => [self.samples() + 2 * self.row_groups(), 0],
-            (false, true) => [slabs.saturating_mul(self.samples() + 2), outputs * self.samples()],
+            (false, slabbed) => [
+                slabs.saturating_mul(self.samples() + 2 * self.looks()),
+                if slabbed { outputs * self.samples() } else { 0 },
+            ],
         };
         [values, sums, outputs * self.row_groups() * (3 + (1 << (self.values - REGISTERS)))]
     }
@@ -283,6 +293,11 @@ impl Block {
     }
 }
 
+/// Bytes of workgroup memory for each value of a transform in a type: of its two parts one at a time.
+fn exchanged(accumulator: DType) -> usize {
+    accumulator.spectrum_bytes() / 2
+}
+
 impl Transform {
     /// Invocations of a workgroup.
     pub(crate) fn invocations(&self) -> u32 {
@@ -290,8 +305,8 @@ impl Transform {
     }
 
     /// Bytes of workgroup memory: values go from invocation to invocation real parts first.
-    pub(crate) fn workgroup_memory(&self) -> usize {
-        4 << self.block.values
+    pub(crate) fn workgroup_memory(&self, accumulator: DType) -> usize {
+        exchanged(accumulator) << self.block.values
     }
 
     /// What it reads and writes of what is not little.
@@ -349,7 +364,7 @@ mod tests {
         let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
         let all = |taps: [usize; 2], gpu: &GpuCapabilities| {
             let [outer, inner] = taps.map(axis);
-            Block::all(None, [&outer, &inner], 2, gpu)
+            Block::all(None, [&outer, &inner], DType::F32, gpu)
         };
         let blocks = all([300, 300], &gpu).expect("some");
         assert!(blocks.iter().all(|block| !block.is_whole() && block.bits.iter().all(|&n| n >= 9)));
@@ -361,12 +376,25 @@ mod tests {
     }
 
     #[test]
+    fn workgroups_hold_half_as_many_values_that_are_twice_as_large() {
+        let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
+        for (dtype, values) in [(DType::F32, 12), (DType::Complex32, 12), (DType::F64, 11)] {
+            for block in Block::all(None, [&axis(9), &axis(9)], dtype, &gpu).expect("some") {
+                assert_eq!(block.values, values, "{dtype}");
+                let transform = Transform { block, pass: block.passes()[0] };
+                assert_eq!(transform.workgroup_memory(dtype), 16 << 10, "{dtype}");
+            }
+        }
+    }
+
+    #[test]
     fn slabs_take_several_passes_however_small_they_are() {
         let gpu = GpuCapabilities::webgpu_defaults("any", GpuKind::Discrete);
-        let blocks = Block::all(Some(&axis(3)), [&axis(1), &axis(3)], 2, &gpu).expect("some");
+        let blocks =
+            Block::all(Some(&axis(3)), [&axis(1), &axis(3)], DType::F32, &gpu).expect("some");
         assert!(blocks.iter().all(|block| block.slabs && !block.is_whole() && !block.lines));
         let little = GpuCapabilities { max_binding: 1 << 20, ..gpu };
-        let long = Block::all(Some(&axis(500)), [&axis(3), &axis(3)], 2, &little);
+        let long = Block::all(Some(&axis(500)), [&axis(3), &axis(3)], DType::F32, &little);
         assert!(long.expect_err("too long").contains("500 x 3 x 3"));
     }
 }

@@ -32,7 +32,7 @@ pub fn machines() -> Vec<(&'static str, Capabilities)> {
         ("discrete, 2 cores", with(2, gpu(Discrete))),
         ("discrete, 128 cores", with(128, gpu(Discrete))),
         ("discrete, one core", with(1, gpu(Discrete))),
-        ("discrete with f64", with(2, with!(gpu(Discrete), f64: true))),
+        ("discrete with f64", with(2, with!(gpu(Discrete), f64: true, i64: true))),
         ("integrated", with(8, gpu(Integrated))),
         ("integrated, one core", with(1, gpu(Integrated))),
         ("virtual", with(1, gpu(Other))),
