@@ -4,6 +4,8 @@
 //! written, so that the colours of transparent pixels count for nothing (Porter and Duff, Compositing
 //! digital images, 1984).
 
+use std::hint::select_unpredictable;
+
 use bytemuck::{cast_slice, cast_slice_mut};
 
 use super::Ends;
@@ -123,11 +125,29 @@ where
     }
     read_colours(pixels, from, to);
     if pixels.decoded {
-        for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
-            C::widen_all(&from[N - 1..], &mut to[N - 1..]);
+        let mut wide = [C::zeroed(); SAMPLES];
+        for (to, from) in to.chunks_mut(SAMPLES).zip(from.chunks(SAMPLES)) {
+            let wide = &mut wide[..from.len()];
+            C::widen_all(from, wide);
+            take_alpha::<C, N>(wide, to);
         }
     }
     multiply::<C, T, N>(pixels, to);
+}
+
+/// Samples that one thing is done with after the other: whole pixels.
+const SAMPLES: usize = 256;
+
+/// Takes alpha from other samples. (All are stored again: a branch would store them one by one.)
+fn take_alpha<V: Copy, const N: usize>(from: &[V], to: &mut [V]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (i, (to, from)) in to.iter_mut().zip(from).enumerate() {
+                *to = select_unpredictable(i % N == N - 1, *from, *to);
+            }
+        },
+    );
 }
 
 /// Multiplies the colours of whole pixels by their alpha, where that is divided out as they are stored.
@@ -144,13 +164,9 @@ where
 
 fn multiply<C: Real + From<f32>, T: Channel, const N: usize>(pixels: Pixels, samples: &mut [C]) {
     if pixels.alpha == Alpha::Straight {
-        vectorized(
-            #[inline(always)]
-            || {
-                let of = |alpha: C| alpha / T::OPAQUE.into();
-                weigh::<C, N>(samples, of, |colour, weight| colour * weight);
-            },
-        );
+        let opaque = T::OPAQUE.into();
+        let of = move |alpha: C| alpha / opaque;
+        weigh::<C, N>(samples, of, |colour, weight| colour * weight);
     }
 }
 
@@ -158,37 +174,39 @@ fn multiply<C: Real + From<f32>, T: Channel, const N: usize>(pixels: Pixels, sam
 #[inline(always)]
 fn weigh<C: Real, const N: usize>(
     samples: &mut [C],
-    weight: impl Fn(C) -> C,
-    weighed: impl Fn(C, C) -> C,
+    weight: impl Fn(C) -> C + Copy,
+    weighed: impl Fn(C, C) -> C + Copy,
 ) {
-    // Weights of so many pixels are made together: a division takes as long for one as for a vector of them.
-    const PIXELS: usize = 16;
-    for pixels in samples.as_chunks_mut::<N>().0.chunks_mut(PIXELS) {
-        let mut weights = [C::zeroed(); PIXELS];
-        for (to, pixel) in weights.iter_mut().zip(&*pixels) {
-            *to = weight(pixel[N - 1]);
-        }
-        for (pixel, &weight) in pixels.iter_mut().zip(&weights) {
-            let alpha = pixel[N - 1];
-            *pixel = pixel.map(|colour| weighed(colour, weight));
-            pixel[N - 1] = alpha;
-        }
+    // Each sample has the weight of its pixel, so that nothing but spreading alpha knows of pixels.
+    let mut weights = [C::zeroed(); SAMPLES];
+    for samples in samples.chunks_mut(SAMPLES) {
+        let weights = &mut weights[..samples.len()];
+        C::last_of_each::<N>(samples, weights);
+        vectorized(
+            #[inline(always)]
+            move || {
+                for (i, (sample, alpha)) in samples.iter_mut().zip(weights).enumerate() {
+                    let colour = weighed(*sample, weight(*alpha));
+                    *sample = select_unpredictable(i % N == N - 1, *sample, colour);
+                }
+            },
+        );
     }
 }
 
 /// Divides the colours of pixels by alpha; where none will be stored they become zero.
-#[inline(always)]
 fn divide<C: Real + From<f32>, T: Channel, U: Channel, const N: usize>(samples: &mut [C]) {
     let [opaque, clear] = [T::OPAQUE, U::CLEAR].map(C::from);
     let zero = C::zeroed();
     // Alpha of levels is large enough to have a reciprocal.
     if U::CLEAR > 0.0 {
-        let of = |alpha: C| if alpha > clear { opaque / alpha } else { zero };
-        let weighed = |colour: C, weight: C| if weight > zero { colour * weight } else { zero };
+        let of = move |alpha: C| if alpha > clear { opaque / alpha } else { zero };
+        let weighed =
+            move |colour: C, weight: C| if weight > zero { colour * weight } else { zero };
         return weigh::<C, N>(samples, of, weighed);
     }
-    let weighed = |colour: C, alpha: C| if alpha > zero { colour / alpha } else { zero };
-    weigh::<C, N>(samples, |alpha| alpha / opaque, weighed);
+    let weighed = move |colour: C, alpha: C| if alpha > zero { colour / alpha } else { zero };
+    weigh::<C, N>(samples, move |alpha| alpha / opaque, weighed);
 }
 
 /// Reads the light of colours that are stored multiplied by alpha, multiplied by it still. Those beyond
@@ -245,28 +263,22 @@ where
     if pixels.alpha == Alpha::Premultiplied && !U::IS_LIGHT {
         return write_premultiplied::<C, T, U, N>(pixels, from, to);
     }
-    // Some pixels at a time.
-    const SAMPLES: usize = 256;
     debug_assert!(from.len().is_multiple_of(pixels.together()), "pixels are written whole");
     let mut divided = [C::zeroed(); SAMPLES];
-    let mut colours = [U::zeroed(); SAMPLES];
+    let mut levels = [U::zeroed(); SAMPLES];
     for (from, to) in from.chunks(SAMPLES).zip(to.chunks_mut(SAMPLES)) {
         let divided = &mut divided[..from.len()];
         divided.copy_from_slice(from);
         if pixels.alpha == Alpha::Straight {
-            vectorized(
-                #[inline(always)]
-                || divide::<C, T, U, N>(divided),
-            );
+            divide::<C, T, U, N>(divided);
         }
-        C::round_all(divided, to);
         if pixels.encoded {
-            let colours = &mut colours[..to.len()];
-            encode(divided, colours);
-            let pixels = to.as_chunks_mut::<N>().0.iter_mut();
-            for (pixel, colours) in pixels.zip(colours.as_chunks::<N>().0) {
-                pixel[..N - 1].copy_from_slice(&colours[..N - 1]);
-            }
+            let levels = &mut levels[..to.len()];
+            C::round_all(divided, levels);
+            encode(divided, to);
+            take_alpha::<U, N>(levels, to);
+        } else {
+            C::round_all(divided, to);
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod flat;
 pub(crate) mod folded;
 pub(crate) mod near;
 pub(crate) mod samples;
+pub(crate) mod spread;
 pub(crate) mod square;
 pub(crate) mod tile;
 pub(crate) mod transpose;

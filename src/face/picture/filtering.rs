@@ -52,7 +52,7 @@ impl Run for PictureFilter {
                 _ => self.filtered(x, y, shown)?,
             }
             if let Some(carried) = carried {
-                carried.copy(x, y, self.channels());
+                carried.copy(x, y, self.channels(), self.filter.threads())?;
             }
             Ok(())
         })
@@ -130,7 +130,7 @@ impl PictureFilter {
         let pixels = self.pixels(x)?.unwrap_or(Pixels::plain(self.channels()));
         self.filtered::<T, f32>(x, y, Pixels { encoded: false, ..pixels })?;
         if let AlphaRule::Carried(carried) = &self.alpha {
-            carried.copy(x, y, self.channels());
+            carried.copy(x, y, self.channels(), self.filter.threads())?;
         }
         Ok(())
     }
