@@ -150,7 +150,7 @@ pub(crate) const SAFETY: f64 = 8.0;
 
 /// How the samples that become of one output are known.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Samples {
+pub(crate) struct Loudness {
     /// The sum of their squares.
     pub squares: f64,
     /// The largest magnitude.
@@ -171,7 +171,7 @@ pub(crate) struct Gain {
 /// Rounding errors of transforms are as good as independent (Schatzman, SIAM J. Sci. Comput. 17, 1996:
 /// they grow with the root of the stages), and spread evenly over all outputs; but those of a single
 /// loud sample under a single loud tap, whose spectra are both even, may meet in one.
-pub(crate) fn of_transforms(epsilon: f64, spread: Spread, samples: Samples, gain: Gain) -> f64 {
+pub(crate) fn of_transforms(epsilon: f64, spread: Spread, samples: Loudness, gain: Gain) -> f64 {
     let even = (spread.depth() * samples.squares / spread.transformed as f64).sqrt() * gain.mean;
     SAFETY * epsilon * (even + samples.largest * gain.largest)
 }

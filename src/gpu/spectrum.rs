@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::f64::consts::PI;
 use std::time::Duration;
 
-use crate::bounds::{Gain, Samples, of_transforms, share};
+use crate::bounds::{Gain, Loudness, of_transforms, share};
 use crate::element::Element;
 use crate::element::transform::Real;
 use crate::error::Result;
@@ -99,7 +99,7 @@ pub(super) fn constants<A: Element>(
     let need = |squares: f64, largest: f64| {
         let spread = transform.block.spread(slabs.len());
         let epsilon = A::DTYPE.epsilon();
-        let error = of_transforms(epsilon, spread, Samples { squares, largest }, gain);
+        let error = of_transforms(epsilon, spread, Loudness { squares, largest }, gain);
         ENOUGH * error / share(epsilon)
     };
     let needs = Complex::new(need(1.0, 0.0), need(0.0, 1.0));

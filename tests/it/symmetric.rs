@@ -93,11 +93,11 @@ fn check<A: Value + Into<f64>>(
 }
 
 /// Pictures of some strips and of ragged ones, with channels, dilated, in every mode, by taps of every
-/// symmetry and parity.
-fn folds<A: Value + Into<f64>>(sets: &[InstructionSet]) {
+/// symmetry and parity. One in `every` of the boundaries, by turns.
+fn folds<A: Value + Into<f64>>(sets: &[InstructionSet], every: usize) {
     let mut random = Random::new(11);
     let mut checked = 0;
-    for (shape, taps, dilation) in [
+    for (number, (shape, taps, dilation)) in [
         (vec![44, 530], vec![24, 25], 1),
         (vec![27, 300], vec![25, 22], 1),
         (vec![31, 301, 3], vec![25, 24], 1),
@@ -106,9 +106,12 @@ fn folds<A: Value + Into<f64>>(sets: &[InstructionSet]) {
         (vec![32, 605, 3], vec![30, 31], 2),
         // Lanes apart on every machine.
         (vec![16, 500, 3], vec![4, 65], 1),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let spatial = taps.len();
-        for (i, boundary) in EDGES.into_iter().enumerate() {
+        for (i, boundary) in EDGES.into_iter().enumerate().skip(number % every).step_by(every) {
             let [vertical, horizontal] = [i, i / 2].map(|i| if i % 2 == 0 { 1 } else { -1 });
             let rows = factor(&mut random, taps[spatial - 2], vertical);
             let columns = factor(&mut random, taps[spatial - 1], horizontal);
@@ -142,17 +145,17 @@ fn folds<A: Value + Into<f64>>(sets: &[InstructionSet]) {
             }
         }
     }
-    assert_eq!(checked, 7 * 6 * sets.len());
+    assert_eq!(checked, 7 * 6 / every * sets.len());
 }
 
 #[test]
 fn folded_passes_are_the_definition() {
-    folds::<f32>(&sets());
+    folds::<f32>(&sets(), 1);
 }
 
 #[test]
 fn folded_passes_are_the_definition_in_double_precision() {
-    folds::<f64>(&sets());
+    folds::<f64>(&sets(), 2);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::outcome::{Outcome, rows};
 use super::silence::Silence;
 use super::survey::{Slab, Survey};
 use super::windows::Scratch;
-use crate::bounds::{Gain, Samples, Spread, of_transforms, share};
+use crate::bounds::{Gain, Loudness, Spread, of_transforms, share};
 use crate::element::DType;
 use crate::element::transform::{MOST_PACKED, Real, Sample};
 use crate::error::Result;
@@ -193,7 +193,7 @@ impl Guard {
         // so may samples that were scaled.
         let lost = self.smallest * self.spread.transformed as f64;
         let error = |Loud { squares, largest }: Loud| {
-            let samples = Samples { squares: squares + lost, largest };
+            let samples = Loudness { squares: squares + lost, largest };
             let error = of_transforms(self.epsilon, self.spread, samples, self.gain);
             // An error that is lost itself, under the smallest taps, proves nothing.
             if error < f64::MIN_POSITIVE && self.taps > 0.0 { f64::INFINITY } else { error }

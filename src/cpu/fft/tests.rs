@@ -117,7 +117,7 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
                         let first = if summed { o / columns } else { 0 };
                         let squares = rows[first..first + reach].iter().sum();
                         let spread = fft.blocks.spread();
-                        let samples = bounds::Samples { squares, largest };
+                        let samples = bounds::Loudness { squares, largest };
                         let gain = fft.kernel.guard.gain();
                         let unit =
                             bounds::of_transforms(f32::EPSILON.into(), spread, samples, gain)

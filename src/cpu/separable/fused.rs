@@ -17,7 +17,7 @@ use crate::plan::cpu::{Order, Strips, Tile};
 use crate::problem::extension::{Extension, Row};
 use crate::problem::geometry::Axis;
 use crate::simd::InstructionSet;
-use crate::simd::samples::Sums as Stored;
+use crate::simd::samples::Sums;
 use crate::util::lines::Lines;
 use crate::util::memory;
 use crate::util::scratch::ScratchPool;
@@ -26,7 +26,7 @@ use crate::util::threads;
 /// The last two axes of a geometry whose other axes rest, under a sum of outer products.
 pub(super) struct Fused<A: Compute> {
     extension: Extension<A>,
-    sums: Sums<A>,
+    passes: Passes<A>,
     /// Where the taps along the last axis lie in a stored row.
     offsets: Vec<usize>,
     /// Rows that cannot be read in place, as long as a strip.
@@ -40,7 +40,7 @@ pub(super) struct Fused<A: Compute> {
 pub(super) type With = (Strips, InstructionSet, usize);
 
 /// How both passes are summed.
-enum Sums<A: Compute> {
+enum Passes<A: Compute> {
     Tiled(Tiled<A>),
     Folded(Folded<A>),
 }
@@ -95,7 +95,7 @@ impl<A: Compute> Fused<A> {
             terms.iter().map(|term| Tiles::new(single, &term[1], [1, inner.taps], instructions));
         let horizontal = horizontal.collect::<Result<Vec<_>>>()?;
         let tiled = Tiled { horizontal, vertical };
-        Self::new(extension, Sums::Tiled(tiled), terms.len(), strips, threads)
+        Self::new(extension, Passes::Tiled(tiled), terms.len(), strips, threads)
     }
 
     /// Passes whose samples are added under equal taps before they are multiplied.
@@ -106,19 +106,19 @@ impl<A: Compute> Fused<A> {
         (strips, instructions, threads): With,
     ) -> Result<Self> {
         let folded = Folded::new(extension.inner(), terms, (strips, order), instructions)?;
-        Self::new(extension, Sums::Folded(folded), terms.len(), strips, threads)
+        Self::new(extension, Passes::Folded(folded), terms.len(), strips, threads)
     }
 
     fn new(
         extension: Extension<A>,
-        sums: Sums<A>,
+        passes: Passes<A>,
         terms: usize,
         strips: Strips,
         threads: usize,
     ) -> Result<Self> {
-        let apart: usize = match &sums {
-            Sums::Tiled(_) => 0,
-            Sums::Folded(folded) => folded.room(strips.tile.rows).iter().sum(),
+        let apart: usize = match &passes {
+            Passes::Tiled(_) => 0,
+            Passes::Folded(folded) => folded.room(strips.tile.rows).iter().sum(),
         };
         let ring = (strips.pitch * strips.tile.sources * terms + apart) * size_of::<A>();
         let inner = extension.inner();
@@ -127,7 +127,7 @@ impl<A: Compute> Fused<A> {
             offsets: memory::collected(offsets, inner.taps, TAPS)?,
             window: WindowLayout::by_phase(inner, strips.columns)?,
             extension,
-            sums,
+            passes,
             strips,
             threads,
             rings: ScratchPool::new(1, ring),
@@ -136,30 +136,30 @@ impl<A: Compute> Fused<A> {
 
     /// Outer products.
     fn terms(&self) -> usize {
-        match &self.sums {
-            Sums::Tiled(tiled) => tiled.horizontal.len(),
-            Sums::Folded(folded) => folded.terms(),
+        match &self.passes {
+            Passes::Tiled(tiled) => tiled.horizontal.len(),
+            Passes::Folded(folded) => folded.terms(),
         }
     }
 
     /// Whether rows of neighbours are folded, a few vectors at a time.
     fn is_near(&self) -> bool {
-        matches!(&self.sums, Sums::Folded(folded) if folded.padding().is_some())
+        matches!(&self.passes, Passes::Folded(folded) if folded.padding().is_some())
     }
 
     /// Samples behind a window that may be read.
     fn padding(&self) -> usize {
-        match &self.sums {
-            Sums::Tiled(_) => 0,
-            Sums::Folded(folded) => folded.padding().unwrap_or(0),
+        match &self.passes {
+            Passes::Tiled(_) => 0,
+            Passes::Folded(folded) => folded.padding().unwrap_or(0),
         }
     }
 
     /// Whether lanes are neighbours.
     fn is_in_order(&self) -> bool {
-        match &self.sums {
-            Sums::Tiled(_) => true,
-            Sums::Folded(folded) => folded.is_in_order(),
+        match &self.passes {
+            Passes::Tiled(_) => true,
+            Passes::Folded(folded) => folded.is_in_order(),
         }
     }
 
@@ -204,9 +204,9 @@ impl<A: Compute> Fused<A> {
     fn ring(&self) -> Result<Ring<A>> {
         let rows = self.terms() * self.strips.tile.sources;
         let what = "rows between two passes";
-        let apart = match &self.sums {
-            Sums::Tiled(_) => [0; 2],
-            Sums::Folded(folded) => folded.room(self.strips.tile.rows),
+        let apart = match &self.passes {
+            Passes::Tiled(_) => [0; 2],
+            Passes::Folded(folded) => folded.room(self.strips.tile.rows),
         };
         let [spread, sums] = apart.map(|len| Lines::new(len, what));
         Ok(Ring {
@@ -235,7 +235,7 @@ impl<A: Compute> Fused<A> {
         let (plane, first) = (row / axis.outputs(), row % axis.outputs());
         let slots = tile.sources;
         // Elsewhere a tile asks for the rows under the next one.
-        let row_by_row = matches!(self.sums, Sums::Folded(_)) || call.x.in_place().is_none();
+        let row_by_row = matches!(self.passes, Passes::Folded(_)) || call.x.in_place().is_none();
         // The first row of the extended input that has not been filtered yet.
         let mut next = isize::MIN;
         let count = out.len() / width;
@@ -260,7 +260,7 @@ impl<A: Compute> Fused<A> {
                 ring.sources.extend(sources);
             }
             let at = |r: usize| (done + r) * width + columns.start;
-            if let (Sums::Folded(folded), None) = (&self.sums, call.finish)
+            if let (Passes::Folded(folded), None) = (&self.passes, call.finish)
                 && columns.len() == self.strips.columns
                 && let Some(y) = out.sums(at(0))
                 && folded.writes(&y)
@@ -287,8 +287,8 @@ impl<A: Compute> Fused<A> {
                     (&mut ring.out[..], pitch)
                 }
             };
-            match &self.sums {
-                Sums::Tiled(tiled) => {
+            match &self.passes {
+                Passes::Tiled(tiled) => {
                     // The rows under the next tile, while this one is computed.
                     let rows_ahead = next..next + (tile.rows * tile.stride) as isize;
                     let ahead = match call.x.in_place() {
@@ -317,10 +317,10 @@ impl<A: Compute> Fused<A> {
                         columns: columns.len(),
                     });
                 }
-                Sums::Folded(folded) => {
+                Passes::Folded(folded) => {
                     (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
                     let [_, sums] = &mut ring.apart;
-                    let y = Stored::Numbers(y);
+                    let y = Sums::Numbers(y);
                     folded.sum((&ring.rows, &ring.sources), sums, (y, y_pitch, rows));
                 }
             }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::bounds::{Gain, SAFETY, Samples, of_transforms};
+use crate::bounds::{Gain, Loudness, SAFETY, of_transforms};
 use crate::element::Element;
 use crate::element::wider::Wider;
 use crate::gpu::host::Host;
@@ -86,7 +86,7 @@ fn largest_error<A: Element<Summed = A> + Wider<A>>(
                 let squares = x.iter().map(|x| real(x).powi(2)).sum::<f64>() * slabs as f64;
                 let largest = x.iter().map(|x| x.magnitude()).fold(0.0, f64::max);
                 let spread = block.spread(slabs);
-                let samples = Samples { squares, largest };
+                let samples = Loudness { squares, largest };
                 let unit = of_transforms(A::DTYPE.epsilon(), spread, samples, gain) / SAFETY;
                 // Some outputs of every row.
                 for at in (0..out * out).step_by(if taps_side > 20 { 17 } else { 1 }) {

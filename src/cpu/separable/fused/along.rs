@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Fused, Ring, Sums};
+use super::{Fused, Passes, Ring};
 use crate::cpu::direct::Direct;
 use crate::cpu::direct::shape::Work;
 use crate::cpu::direct::window::WindowLayout;
@@ -35,7 +35,7 @@ impl<A: Compute> Fused<A> {
             return Ok(());
         }
         let inner = self.extension.inner();
-        if let Sums::Folded(folded) = &self.sums
+        if let Passes::Folded(folded) = &self.passes
             && !self.is_near()
         {
             let stretch = self.stretch(x, row, &columns, (window, bytes, line))?;
@@ -109,9 +109,9 @@ impl<A: Compute> Fused<A> {
     /// Samples from `at` on, `len` of them at least, if they are summed as they are stored.
     fn stored_samples<'x>(&self, x: Input<'x, A>, at: usize, len: usize) -> Option<Samples<'x, A>> {
         let samples = x.samples(at, len)?;
-        let takes = match &self.sums {
-            Sums::Tiled(_) => matches!(samples, Samples::Numbers(_)),
-            Sums::Folded(folded) => folded.reads(samples),
+        let takes = match &self.passes {
+            Passes::Tiled(_) => matches!(samples, Samples::Numbers(_)),
+            Passes::Folded(folded) => folded.reads(samples),
         };
         takes.then_some(samples)
     }
@@ -127,9 +127,9 @@ impl<A: Compute> Fused<A> {
     ) where
         A: 'r,
     {
-        let tiled = match &self.sums {
-            Sums::Folded(folded) => return folded.filter_near(x, rings, at, columns),
-            Sums::Tiled(tiled) => tiled,
+        let tiled = match &self.passes {
+            Passes::Folded(folded) => return folded.filter_near(x, rings, at, columns),
+            Passes::Tiled(tiled) => tiled,
         };
         let Samples::Numbers(x) = x else { unreachable!("asked before") };
         for (tiles, ring) in tiled.horizontal.iter().zip(rings) {
