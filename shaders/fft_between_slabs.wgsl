@@ -17,7 +17,7 @@ fn first_doubts() -> u32 {
     return level_at(transform_count(), 0u, 0u);
 }
 
-// Whether all of the rows that were looked at with one are known to be zero.
+// Whether all rows are known to be zeros that the same workgroup has looked at as at this one.
 fn is_silent(transform: u32, part: u32, slab: u32, row: u32) -> bool {
     let largest = between[level_at(transform, slab, row / (BLOCK_ROWS / LOOKS))];
     return select(largest.x, largest.y, part == 1u) == Bits();

@@ -138,8 +138,9 @@ where
 /// Samples that one thing is done with after the other: whole pixels.
 const SAMPLES: usize = 256;
 
-/// Takes alpha from other samples. (All are stored again: a branch would store them one by one.)
-fn take_alpha<V: Copy, const N: usize>(from: &[V], to: &mut [V]) {
+/// Takes alpha, the last sample of each `N`, from other samples. (All are stored again: a branch would store them one
+/// by one.)
+pub(crate) fn take_alpha<V: Copy, const N: usize>(from: &[V], to: &mut [V]) {
     vectorized(
         #[inline(always)]
         || {

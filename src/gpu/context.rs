@@ -19,8 +19,8 @@ use crate::plan::{GpuCapabilities, GpuKind, GpuSettings};
 use crate::util::lru::LruCache;
 use crate::words::Device;
 
-/// What is asked of an adapter where it has it: `f16` in buffers, shaders in `f64`, the bits of these, compiled pipelines
-/// that can be kept on disk, the device's own clock, and formats that textures can be written in.
+/// What is asked of an adapter where it has it: `f16` in buffers, shaders in `f64`, the bits of these, compiled
+/// pipelines that can be kept on disk, the device's own clock, and formats that textures can be written in.
 const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SHADER_F64)
     .union(wgpu::Features::SHADER_INT64)

@@ -87,7 +87,7 @@ pub(super) fn constants<A: Element>(
     let sections = Sections::new(transform, numbers);
     let quads = if spectrum.is_some() { sections.taps } else { sections.spectrum } - sections.head;
     let mut all = memory::room(QUAD * quads, WHAT)?;
-    // No value of a spectrum is above the sum; scaled so, it is below two.
+    // No value of a spectrum is above the sum, which is finite; scaled so, it is below two.
     let sum: f64 = taps.iter().map(|tap| tap.magnitude()).sum();
     let exponent = if sum > 0.0 { sum.log2().floor() as i32 } else { 0 };
     let scale = 2f64.powi(-exponent);
@@ -190,7 +190,8 @@ pub(super) fn on_device<A: Element>(
         recorded.dispatch_workgroups(launch.groups[0], launch.groups[1], 1);
         shares += Transform { block, pass }.shares(0, launch.depth);
     }
-    // Behind the exponent, as the imaginary part of the head's second number: its upper 32 bits, the others being zeros.
+    // Behind the exponent, as the imaginary part of the head's second number: its upper 32 bits, the others being
+    // zeros.
     let parts: u64 = if A::DTYPE.is_complex() { QUAD as u64 + 1 } else { 3 };
     let part = A::DTYPE.spectrum_bytes() as u64 / 2;
     let behind = (parts + 1) * part - loudest.size();

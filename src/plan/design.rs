@@ -425,6 +425,10 @@ impl Judge<'_> {
         if !self.kernel.finite {
             return Err("the kernel has taps that are not finite".into());
         }
+        // No value of a spectrum is larger: scaled by it, all are numbers.
+        if !self.kernel.sum.is_finite() {
+            return Err(format!("the taps add up to more than {dtype} has numbers for"));
+        }
         let (mut best, mut reason): (Option<(Schedule, Cost)>, _) = (None, String::new());
         for block in Launch::blocks(dtype, self.geometry, gpu)? {
             let schedule = match Schedule::fft(dtype, self.geometry, block, gpu) {

@@ -12,7 +12,14 @@ pub trait Spread: Copy {
 
 impl Spread for f32 {
     fn last_of_each<const N: usize>(from: &[Self], to: &mut [Self]) {
-        with_instructions!(InstructionSet::detect(), simd => vectors::<_, N>(simd, from, to));
+        const { assert!(N == 2 || N == 4, "blocks of 16 bytes are whole groups") };
+        match InstructionSet::detect() {
+            // There every byte would be moved by itself.
+            InstructionSet::Baseline if cfg!(not(target_arch = "aarch64")) => {
+                groups::<_, N>(from, to);
+            }
+            set => with_instructions!(set, simd => vectors::<_, N>(simd, from, to)),
+        }
     }
 }
 

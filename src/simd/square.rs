@@ -7,6 +7,7 @@
 use fearless_simd::Simd;
 
 use crate::simd::folded::Folding;
+pub(crate) use crate::simd::near::padding;
 use crate::simd::near::{LANES, slid};
 use crate::simd::tile::vector_bytes;
 use crate::simd::{InstructionSet, Rounded, prefetch};
@@ -15,8 +16,9 @@ use crate::simd::{InstructionSet, Rounded, prefetch};
 pub struct SquareJob<'a, A> {
     /// Where samples are from, and where the nearest levels to sums of them go.
     pub levels: Levels<'a>,
-    /// Where each row of samples starts under the first tap of the first output. Of the first rows of sums only the last
-    /// is stored, if these would be more than there are rows. As many samples follow the last ones as [`padding`] says.
+    /// Where each row of samples starts under the first tap of the first output, as many as [`sources`] says: where
+    /// there are few rows, the first one more than once, since what is made of that is written over. As many samples
+    /// follow the last ones as [`padding`] says.
     pub sources: &'a [usize],
     /// Taps, a row after the other.
     pub taps: &'a [A],
@@ -41,8 +43,8 @@ pub enum Levels<'a> {
     Words(&'a [u16], &'a mut [u16]),
 }
 
-/// Rows of samples that so many rows of sums read under so many rows of taps: no fewer than two rows of taps less two
-/// reach over.
+/// Rows of samples for so many rows of sums under so many rows of taps: for as many rows as there are taps, less one,
+/// if that is more.
 pub(crate) fn sources(rows: usize, side: usize) -> usize {
     rows.max(side - 1) + side - 1
 }
@@ -61,20 +63,14 @@ pub(crate) fn has_code(
         && matches!(step, 1 | 3 | 4)
 }
 
-/// Samples behind those under the taps that are read, for so many taps of a row that are so many samples apart.
-pub(crate) fn padding(side: usize, step: usize) -> usize {
-    let reach = (side - 1) * step;
-    reach.next_multiple_of(LANES) - reach
-}
-
 /// Columns that are summed at one time under so many taps of a row.
 pub(crate) fn least_columns(side: usize) -> usize {
     LANES * if side == 3 { FEW_TAPS } else { MORE_TAPS }
 }
 
 /// Vectors of sums of each row, under three taps and under more. With more of them registers do not hold what is
-/// under the taps beside the sums (RGB of 8 bits under 5 x 5 and 7 x 7 taps: 2 vectors 12.6 and 23.4 ms, 4 and 3 of them
-/// 13.2 and 24.8; 3840 x 2160, a prototype on one core, Zen 4, 2026-11-29).
+/// under the taps beside the sums (RGB of 8 bits under 5 x 5 and 7 x 7 taps: 2 vectors 12.6 and 23.4 ms, 4 and 3 of
+/// them 13.2 and 24.8; 3840 x 2160, a prototype on one core, Zen 4, 2026-11-29).
 const FEW_TAPS: usize = 4;
 const MORE_TAPS: usize = 2;
 
@@ -113,6 +109,7 @@ pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: SquareJob<'_, A>) {
 /// Straight code for each number below a constant.
 macro_rules! each {
     ($N:expr, |$I:ident| $body:expr) => {
+        const { assert!($N <= 7, "there is no code for more") };
         each!(0 1 2 3 4 5 6: $N, |$I| $body)
     };
     ($($n:literal)*: $N:expr, |$I:ident| $body:expr) => {$({
@@ -121,6 +118,17 @@ macro_rules! each {
             $body
         }
     })*};
+}
+
+/// Rows of sums.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    /// See [`SquareJob`].
+    sources: &'a [usize],
+    /// From one output row to the next.
+    pitch: usize,
+    /// Rows, the first ones, that are written over.
+    again: usize,
 }
 
 /// Sums, `V` vectors of each row at one time.
@@ -137,7 +145,7 @@ fn sums<
     job: SquareJob<'_, A>,
 ) {
     let SquareJob { levels, sources, taps, pitch, rows, columns, .. } = job;
-    let rows = (sources, pitch, sources.len() + 1 - SIDE - rows);
+    let rows = Rows { sources, pitch, again: sources.len() + 1 - SIDE - rows };
     // Known before any loop, so that samples stay in registers on their way to their sums.
     match levels {
         Levels::Bytes(x, y) => {
@@ -163,7 +171,7 @@ fn blocks<
     simd: S,
     (x, y): (&[L], &mut [L]),
     values: &[A],
-    rows: (&[usize], usize, usize),
+    rows: Rows<'_>,
     columns: usize,
 ) {
     let mut taps = [[A::tap(simd, A::default()); SIDE]; SIDE];
@@ -194,7 +202,7 @@ fn block<
     simd: S,
     (x, y): (&[L], &mut [L]),
     taps: &[[A::Tap<S>; SIDE]; SIDE],
-    (sources, pitch, again): (&[usize], usize, usize),
+    Rows { sources, pitch, again }: Rows<'_>,
     at: usize,
 ) {
     // The oldest first: that which has the last row of taps next.

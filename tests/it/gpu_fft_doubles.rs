@@ -3,7 +3,7 @@
 //!
 //! Sizes are such that few shaders do: software takes a second to compile one of these.
 
-use convolve::plan::Recipe;
+use convolve::plan::{Gpu, Recipe};
 use convolve::{Boundary, Convolver, DType, Device, Error, Filter, Method, Mode, Options, PerAxis};
 use ndarray::{ArrayD, Axis, IxDyn};
 
@@ -16,8 +16,15 @@ const WHOLE: ([usize; 2], [usize; 2]) = ([50, 43], [9, 8]);
 const IN_PASSES: ([usize; 2], [usize; 2]) = ([40, 21], [66, 17]);
 const SLABS: ([usize; 3], [usize; 3]) = ([7, 21, 20], [3, 5, 4]);
 
+/// The shared convolver, where its GPU transforms `f64` in blocks as large as those of `f32`.
 fn doubles() -> Option<&'static Convolver> {
-    gpu_with(DType::F64)
+    let convolver = gpu_with(DType::F64)?;
+    let Gpu::Present(gpu) = convolver.capabilities().gpu else { return None };
+    if gpu.i64 && gpu.max_workgroup_memory >= 32 << 10 && gpu.max_invocations >= 256 {
+        return Some(convolver);
+    }
+    eprintln!("SKIPPED: the GPU has no such integers, or small workgroups");
+    None
 }
 
 /// What is transformed together: log2 of rows, columns, and the values of a workgroup; and whether it is slabs.
@@ -191,6 +198,22 @@ fn any_scale() {
         for (shape, taps) in [WHOLE, IN_PASSES] {
             let (x, k) = random(&shape, &taps);
             check(x.mapv(|x| x * samples), k.mapv(|k| k * tap), Options::default());
+        }
+    }
+}
+
+/// Taps whose spectrum has no numbers are summed by other methods.
+#[test]
+fn taps_that_add_up_to_infinity_are_refused() {
+    let Some(convolver) = doubles() else { return };
+    for (shape, taps) in [WHOLE, IN_PASSES] {
+        let k = random(&shape, &taps).1.mapv(|k| k.signum() * f64::MAX / 64.0);
+        let filter = convolver.filter(&k).device(Device::Gpu).method(Method::Fft);
+        match filter.for_shape(&shape[..]) {
+            Err(Error::Inadmissible { reason, .. }) => {
+                assert!(reason.contains("add up to more"), "{reason}");
+            }
+            _ => panic!("expected a refusal"),
         }
     }
 }

@@ -86,7 +86,8 @@ impl<A: Compute> Direct<A> {
         let (Some(square), Some((x, gaps))) = (&self.square, call.x.all()) else {
             return Ok(0..0);
         };
-        let (plane_rows, taps) = (self.rows.outputs(), square.side);
+        let Square { taps, side, step, instructions, run } = square;
+        let (plane_rows, side, step) = (self.rows.outputs(), *side, *step);
         let inner = self.extension.inner();
         let mut place = Place::start();
         for (a, &output) in outer.iter().enumerate() {
@@ -103,7 +104,7 @@ impl<A: Compute> Direct<A> {
             };
         let stored = |r: usize| {
             let from = self.rows.start((row + r) % plane_rows);
-            (from..from + taps as isize).all(|p| source(p).is_some())
+            (from..from + side as isize).all(|p| source(p).is_some())
         };
         // Boundaries leave the stored rows at the ends alone.
         let Some(begin) = (0..count).find(|&r| stored(r)) else { return Ok(0..0) };
@@ -113,8 +114,9 @@ impl<A: Compute> Direct<A> {
             let from = self.rows.start((row + at) % plane_rows);
             sources.clear();
             // What reads the first row again is not stored.
-            let again = square::sources(rows, taps) - (rows + taps - 1);
-            for q in 0..square::sources(rows, taps) {
+            let again = square::sources(rows, side) - (rows + side - 1);
+            memory::reserve(sources, square::sources(rows, side), "the rows under a tile")?;
+            for q in 0..square::sources(rows, side) {
                 sources.extend(source(from + q.saturating_sub(again) as isize));
             }
             let place = at * width + inside.start - first;
@@ -123,8 +125,7 @@ impl<A: Compute> Direct<A> {
                 (Samples::Words(x), Some(Sums::Words(y))) => Levels::Words(x, y),
                 _ => unreachable!("asked before"),
             };
-            let Square { taps, side, step, instructions, run } = square;
-            let (side, step, columns) = (*side, *step, inside.len());
+            let columns = inside.len();
             let job = SquareJob { levels, sources, taps, side, step, pitch: width, rows, columns };
             run(*instructions, FoldedJob::Square(job));
         }
@@ -134,27 +135,36 @@ impl<A: Compute> Direct<A> {
 
 #[cfg(test)]
 mod tests {
+    use bytemuck::Pod;
+
     use super::*;
+    use crate::element::wider::Wider;
     use crate::format::rows::Input;
     use crate::plan::cpu::Tile;
     use crate::problem::boundary::Boundary;
     use crate::problem::{Options, Problem};
     use crate::util::threads::Workers;
 
-    /// Results with squares, and without them.
-    fn both(
+    const PICTURES: usize = 2;
+
+    /// Results with squares, and without them, of a few pictures.
+    fn both<T: Pod + From<u8>>(
         [rows, columns, channels]: [usize; 3],
         side: usize,
         boundary: [Boundary<f32>; 2],
         workers: Workers,
-    ) -> Option<[Vec<u8>; 2]> {
-        let boundary = [boundary[0], boundary[1], Boundary::Zero];
+    ) -> Option<[Vec<T>; 2]>
+    where
+        f32: Wider<T>,
+    {
+        let boundary = [Boundary::Zero, boundary[0], boundary[1], Boundary::Zero];
         let options = Options { boundary: boundary.to_vec().into(), ..Options::default() };
-        let shape = [rows, columns, channels];
-        let problem = Problem::new(&shape, &[side, side, 1], &options).expect("a problem");
+        let shape = [PICTURES, rows, columns, channels];
+        let problem = Problem::new(&shape, &[1, side, side, 1], &options).expect("a problem");
         let weights: Vec<f32> = (0..side * side).map(|i| (i * 5 % 9) as f32 / 97.0).collect();
         let instructions = InstructionSet::detect();
-        let x: Vec<u8> = (0..shape.iter().product()).map(|i| (i * i % 241) as u8).collect();
+        let len = shape.iter().product::<usize>();
+        let x: Vec<T> = (0..len).map(|i| ((i * i % 241) as u8).into()).collect();
         let mut all = Vec::new();
         for has_square in [true, false] {
             let extension = Extension::new(&problem, &boundary);
@@ -168,7 +178,7 @@ mod tests {
             if !has_square {
                 direct.square = None;
             }
-            let mut y = vec![7u8; x.len()];
+            let mut y = vec![T::from(7); x.len()];
             direct.run(Input::of(&x).into(), Output::of(&mut y)).expect("memory");
             all.push(y);
         }
@@ -188,8 +198,11 @@ mod tests {
         for (side, boundary) in [3, 5, 7].into_iter().flat_map(|s| boundaries.map(|b| (s, b))) {
             for shape in shapes {
                 let workers = Workers { threads: 2, by_shape: false };
-                let Some([squares, tiles]) = both(shape, side, boundary, workers) else { continue };
-                assert_eq!(squares, tiles, "{side} taps, {shape:?}, {boundary:?}");
+                let about = format!("{side} taps, {shape:?}, {boundary:?}");
+                let bytes = both::<u8>(shape, side, boundary, workers);
+                assert!(bytes.is_none_or(|[squares, tiles]| squares == tiles), "{about}");
+                let words = both::<u16>(shape, side, boundary, workers);
+                assert!(words.is_none_or(|[squares, tiles]| squares == tiles), "{about}");
             }
         }
     }
@@ -198,7 +211,7 @@ mod tests {
     fn squares_are_the_same_on_any_number_of_threads() {
         let of = |threads| {
             let workers = Workers { threads, by_shape: true };
-            both([61, 130, 3], 5, [Boundary::Constant(3.5), Boundary::Reflect], workers)
+            both::<u8>([61, 130, 3], 5, [Boundary::Constant(3.5), Boundary::Reflect], workers)
         };
         let one = of(1);
         assert!((2..7).all(|threads| of(threads) == one));

@@ -1,7 +1,6 @@
 //! Alpha that is carried over from the input.
 
 use std::any::TypeId;
-use std::hint::select_unpredictable;
 use std::ops::Range;
 
 use bytemuck::cast_slice;
@@ -9,10 +8,10 @@ use bytemuck::cast_slice;
 use crate::error;
 use crate::format::FrameSample;
 use crate::format::pitched::Rows;
+use crate::format::pixels::take_alpha;
 use crate::problem::Problem;
 use crate::problem::boundary::Boundary;
-use crate::simd::vectorized;
-use crate::util::threads;
+use crate::util::{memory, threads};
 use crate::words::Operation;
 
 /// The last channel, copied and not filtered: for each output row and column, the input's row or
@@ -27,9 +26,9 @@ pub(super) struct Carried {
 
 impl Carried {
     /// For a problem whose kernel is not folded: it has a middle.
-    pub(super) fn new(problem: &Problem, boundary: [Boundary<f32>; 2]) -> Self {
+    pub(super) fn new(problem: &Problem, boundary: [Boundary<f32>; 2]) -> error::Result<Self> {
         let whole = problem.uncut();
-        let [rows, columns] = [0, 1].map(|i| {
+        let positions = |i: usize| {
             let axis = &whole.axes[i];
             let middle = (axis.taps - 1) / 2;
             // The canonical form has a convolution's kernel in reverse.
@@ -41,10 +40,11 @@ impl Carried {
                 let p = (o * axis.stride + tap * axis.dilation) as isize + axis.offset;
                 boundary[i].edge().resolve(p, axis.n).ok_or(boundary[i].value())
             };
-            (0..axis.out).map(position).collect::<Vec<_>>()
-        });
+            memory::collected((0..axis.out).map(position), axis.out, "the places of alpha")
+        };
+        let (rows, columns) = (positions(0)?, positions(1)?);
         let run = longest_run(&columns);
-        Self { rows, columns, run }
+        Ok(Self { rows, columns, run })
     }
 
     /// Between pictures of so many channels.
@@ -63,7 +63,8 @@ impl Carried {
                 let row = self.rows[chunk * rows + i];
                 match channels {
                     2 => self.copy_row::<T, U, 2>(x, row, y),
-                    _ => self.copy_row::<T, U, 4>(x, row, y),
+                    4 => self.copy_row::<T, U, 4>(x, row, y),
+                    _ => unreachable!("pixels of {channels} channels have no alpha"),
                 }
             }
             Ok(())
@@ -76,17 +77,17 @@ impl Carried {
         row: Result<usize, f32>,
         y: &mut [U],
     ) {
-        let x = row.map(|row| x.row(row));
-        let one = |column: Result<usize, f32>| match (x, column) {
+        let samples = row.map(|row| x.row(row));
+        let one = |column: Result<usize, f32>| match (samples, column) {
             (Ok(x), Ok(column)) => U::from_element(x[column * N + N - 1].to_element()),
             // Where both axes are outside the later one has the last word, as everywhere.
             (_, Err(outside)) | (Err(outside), Ok(_)) => U::from_element(outside),
         };
-        let run = match (x, self.columns.get(self.run.start)) {
+        let run = match (samples, self.columns.get(self.run.start)) {
             // As it is stored, where it is stored so again.
             (Ok(x), Some(Ok(first))) if TypeId::of::<T>() == TypeId::of::<U>() => {
                 let places = self.run.start * N..self.run.end * N;
-                copy_last::<U, N>(cast_slice(&x[first * N..]), &mut y[places]);
+                take_alpha::<U, N>(cast_slice(&x[first * N..]), &mut y[places]);
                 self.run.clone()
             }
             _ => 0..0,
@@ -119,18 +120,6 @@ fn longest_run(places: &[Result<usize, f32>]) -> Range<usize> {
         }
     }
     longest
-}
-
-/// Copies the last sample of each group of `N`. What is between is stored as it was, so that vectors are.
-fn copy_last<T: Copy, const N: usize>(x: &[T], y: &mut [T]) {
-    vectorized(
-        #[inline(always)]
-        || {
-            for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
-                *y = select_unpredictable(i % N == N - 1, *x, *y);
-            }
-        },
-    );
 }
 
 #[cfg(test)]

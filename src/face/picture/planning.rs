@@ -111,7 +111,7 @@ impl FilterBuilder<f32, Ix2> {
             (false, _) => AlphaRule::Filtered,
             (true, false) => {
                 let edges = self.options.boundary.resolve("boundary", 2)?;
-                let carried = Carried::new(&problem, [edges[0], edges[1]]);
+                let carried = Carried::new(&problem, [edges[0], edges[1]])?;
                 AlphaRule::Carried(Box::new(carried))
             }
             (true, true) if mixes_pixels => {

@@ -55,7 +55,8 @@ fn largest_error<A: Element<Summed = A> + Wider<A>>(
 ) -> Option<f64> {
     let context = Arc::new(context()?);
     let gpu = context.capabilities();
-    if !gpu.supports(A::DTYPE) || gpu.check_transforms(A::DTYPE).is_err() {
+    let fits = (A::DTYPE.spectrum_bytes() as u32) << 12 <= 2 * gpu.max_workgroup_memory;
+    if !gpu.supports(A::DTYPE) || gpu.check_transforms(A::DTYPE).is_err() || !fits {
         return None;
     }
     let mut most = 0f64;

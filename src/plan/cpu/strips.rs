@@ -131,9 +131,9 @@ const FOLDED_RING_BYTES: usize = 768 << 10;
 /// they are: where tiles' taps share their vectors, or where they cannot.
 ///
 /// Few taps `near` each other are summed to what is stored in fewer bytes in unrolled code: RGB of 8 bits under 3, 7
-/// and 13 taps 1.9, 1.7 and 1.35 times as fast as in other orders, grey 1.6, 1.7 and 1.45 times, RGB of 16 bits 1.6 times, RGBA whose
-/// colours are multiplied by alpha first 1.1, 1.3 and 1.25 times, of what RGB in linear light takes 2 ms less; `f32` takes 1.4 times as long as in tiles (3840 x 2160,
-/// Zen 4, 2026-11-29).
+/// and 13 taps 1.9, 1.7 and 1.35 times as fast as in other orders, grey 1.6, 1.7 and 1.45 times, RGB of 16 bits 1.6
+/// times, RGBA whose colours are multiplied by alpha first 1.1, 1.3 and 1.25 times; RGB in linear light takes 2 ms less;
+/// `f32` takes 1.4 times as long as in tiles (3840 x 2160, Zen 4, 2026-11-29).
 ///
 /// Where single rows are summed (AVX2, SSE2), samples in their order are 1.0 to 1.9 times as fast as tiles under 3
 /// to 41 taps, and lanes that stand `apart` are ahead of these by up to 15 % under 81, if tiles' taps share nothing
@@ -172,10 +172,10 @@ fn worth_folding(
 /// Whether sums of equal taps, so many along each axis, are better shared by neighbouring outputs, where `along` of
 /// them stand behind each other along a row of a strip. `beyond` is as in [`worth_folding`].
 ///
-/// With AVX2 it gains 8 % under 9 and 9 taps of `f32`. With AVX-512, whose tiles are quicker, it is ahead from 12 and 12 taps
-/// on for RGB of 8 bits, 15 for grey, 18 for RGB of `f32` and 21 for grey; under 9 and 9 of the last it takes 1.7 times as
-/// long. Under 2 or 3 taps along a row spreading it costs more than the sums. (3840 x 2160, two threads; Zen 3, 2026-11-27,
-/// and Zen 5, 2026-11-28.)
+/// With AVX2 it gains 8 % under 9 and 9 taps of `f32`. With AVX-512, whose tiles are quicker, it is ahead from 12 and 12
+/// taps on for RGB of 8 bits, 15 for grey, 18 for RGB of `f32` and 21 for grey; under 9 and 9 of the last it takes 1.7
+/// times as long. Under 2 or 3 taps along a row spreading it costs more than the sums. (3840 x 2160, two threads; Zen 3,
+/// 2026-11-27, and Zen 5, 2026-11-28.)
 fn worth_sharing(
     taps: [usize; 2],
     along: usize,
