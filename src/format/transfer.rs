@@ -153,7 +153,7 @@ pub(crate) fn encoded_part(light: f32) -> f32 {
 /// From black to the brightest; a NaN is black.
 #[inline(always)]
 fn within(light: f32) -> f32 {
-    light.max(0.0).min(1.0)
+    if light > 0.0 { light.min(1.0) } else { 0.0 }
 }
 
 /// Which line light is on.

@@ -276,7 +276,7 @@ fn add<
                 _ => slid::<S, A>(window[vector + VECTOR], window[vector + VECTOR + 1], lane),
             };
             each!(SIDE, |ROW| {
-                if rows.start <= ROW && ROW < rows.end {
+                if rows.contains(&ROW) {
                     let tap = taps[SIDE - 1 - ROW][TAP];
                     sums[ROW][VECTOR] = A::mul_add(sums[ROW][VECTOR], tap, samples);
                 }
