@@ -57,9 +57,12 @@ pub(crate) fn has_code(
     step: usize,
 ) -> bool {
     let has_pairs = |taps: usize| taps % 2 == 1 && (1..=MOST_PAIRS).contains(&(taps / 2));
-    instructions.vector_bytes() / size == LANES
-        && taps.into_iter().all(has_pairs)
-        && matches!(step, 1 | 3 | 4)
+    slides(instructions, size, step) && taps.into_iter().all(has_pairs)
+}
+
+/// Whether vectors of numbers of so many bytes slide over neighbours that are so many samples apart.
+pub(super) fn slides(instructions: InstructionSet, size: usize, step: usize) -> bool {
+    instructions.vector_bytes() / size == LANES && matches!(step, 1 | 3 | 4)
 }
 
 /// Samples behind those under the taps that are read, for so many taps that are so many samples apart: vectors are

@@ -8,7 +8,7 @@ use fearless_simd::Simd;
 
 use crate::simd::folded::Folding;
 pub(crate) use crate::simd::near::padding;
-use crate::simd::near::{LANES, slid};
+use crate::simd::near::{LANES, slid, slides};
 use crate::simd::tile::vector_bytes;
 use crate::simd::{InstructionSet, Rounded, prefetch};
 
@@ -49,18 +49,16 @@ pub(crate) fn sources(rows: usize, side: usize) -> usize {
     rows.max(side - 1) + side - 1
 }
 
-/// Whether there is such code for numbers of so many bytes under so many rows of taps and taps of a row, which are so
-/// many samples apart.
-pub(crate) fn has_code(
-    instructions: InstructionSet,
+/// The side of a square of taps that there is such code for, with numbers of so many bytes that are so many samples apart
+/// along a row: of rows of taps, and taps of a row.
+pub(crate) fn side(
+    [rows, taps]: [usize; 2],
     size: usize,
-    taps: [usize; 2],
     step: usize,
-) -> bool {
-    instructions.vector_bytes() / size == LANES
-        && taps[0] == taps[1]
-        && matches!(taps[0], 3 | 5 | 7)
-        && matches!(step, 1 | 3 | 4)
+    instructions: InstructionSet,
+) -> Option<usize> {
+    let has_code = rows == taps && matches!(taps, 3 | 5 | 7) && slides(instructions, size, step);
+    has_code.then_some(taps)
 }
 
 /// Columns that are summed at one time under so many taps of a row.
@@ -304,7 +302,7 @@ mod tests {
         for (side, step) in
             [3, 5, 7].into_iter().flat_map(|side| [1, 3, 4].map(|step| (side, step)))
         {
-            if !has_code(set, 4, [side; 2], step) {
+            if super::side([side; 2], 4, step, set).is_none() {
                 continue;
             }
             // Some of the sums are beyond the levels.

@@ -288,7 +288,7 @@ fn doubts_of_whole_blocks_are_summed_to_the_end() {
     let Some(convolver) = gpu() else { return };
     let mut random = Random::new(47);
     for taps in [[63, 63], [70, 75]] {
-        let (mut x, k) = (random.array::<f32>(&[60, 66]), random.array::<f32>(&taps));
+        let (mut x, k) = (random.array::<f32>(&[110, 120]), random.array::<f32>(&taps));
         x[[50, 60]] = f32::NAN;
         x[[3, 4]] = f32::INFINITY;
         let subject = Subject::new(x, k, with!(Options::default(), mode: Mode::Full));

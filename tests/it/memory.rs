@@ -159,11 +159,11 @@ fn pictures() -> Outcome {
     filter.verify(&picture).map(|report| assert!(report.agrees(), "{report}"))
 }
 
-/// In a process of its own: an allocation that is not prepared to fail ends it.
+/// In processes of their own: an allocation that is not prepared to fail ends one.
 #[test]
-#[ignore = "the tests below start it"]
-fn child() {
-    let Ok(name) = std::env::var("CONVOLVE_TEST_CHILD") else { return };
+fn any_allocation_may_fail() {
+    let names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+    let Some(name) = alone("memory::any_allocation_may_fail", &names) else { return };
     let (_, work) = SCENARIOS.iter().find(|(other, _)| *other == name).expect("listed");
     // Threads, tables and the like are there from the first run on.
     work().expect("there is memory");
@@ -188,8 +188,9 @@ fn child() {
 
 /// In a process of its own: all of its memory is counted.
 #[test]
-#[ignore = "the test below starts it"]
-fn kept_child() {
+fn what_sixteen_threads_used_at_once_is_not_kept() {
+    let name = "memory::what_sixteen_threads_used_at_once_is_not_kept";
+    let Some(_) = alone(name, &["threads"]) else { return };
     let convolver = Convolver::builder().gpu(false).calibrated(false).build();
     let threads = convolver.capabilities().threads;
     let x = noise(200, 200);
@@ -230,11 +231,12 @@ fn kept_child() {
 /// In a process of its own: what all of its threads allocate is counted.
 #[cfg(feature = "image")]
 #[test]
-#[ignore = "the test below starts it"]
-fn steady_child() {
+fn later_pictures_take_no_more_memory() {
     use convolve::Light;
     use image::{DynamicImage, ImageBuffer, Rgb, Rgba};
 
+    let name = "memory::later_pictures_take_no_more_memory";
+    let Some(_) = alone(name, &["pictures"]) else { return };
     let byte = |x: u32, y: u32, c: u32| (x * 7 + y * 13 + c * 101) as u8;
     let (width, height) = (260, 200);
     let rgb = ImageBuffer::from_fn(width, height, |x, y| Rgb([0, 1, 2].map(|c| byte(x, y, c))));
@@ -307,27 +309,20 @@ fn steady_child() {
     assert_eq!(blurred, blur.apply_of(&bytes).expect("runs"));
 }
 
-fn run_child(test: &str, scenario: &str) {
+/// The scenario of this process, if it is one of those that a test has started for itself; if not, starts them.
+fn alone(test: &str, scenarios: &[&str]) -> Option<String> {
+    if let Ok(scenario) = std::env::var("CONVOLVE_TEST_CHILD") {
+        return Some(scenario);
+    }
     let program = std::env::current_exe().expect("this program");
-    let mut child = Command::new(&program);
-    child.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);
-    let output = child.env("CONVOLVE_TEST_CHILD", scenario).output().expect("it starts");
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{test} {scenario}: {}\n{words}", output.status);
-}
-
-#[test]
-fn any_allocation_may_fail() {
-    SCENARIOS.iter().for_each(|(name, _)| run_child("memory::child", name));
-}
-
-#[cfg(feature = "image")]
-#[test]
-fn later_pictures_take_no_more_memory() {
-    run_child("memory::steady_child", "");
-}
-
-#[test]
-fn what_sixteen_threads_used_at_once_is_not_kept() {
-    run_child("memory::kept_child", "");
+    for scenario in scenarios {
+        let mut child = Command::new(&program);
+        child.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+        let output = child.env("CONVOLVE_TEST_CHILD", scenario).output().expect("it starts");
+        let [words, errors] = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert!(output.status.success(), "{test} {scenario}: {}\n{errors}", output.status);
+        assert!(words.contains("1 passed"), "{test} {scenario} did not run:\n{words}");
+    }
+    None
 }
