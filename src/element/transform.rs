@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::simd::columns;
 use crate::simd::columns::ColumnJob;
-use crate::simd::spread::Spread;
 use crate::simd::transpose::{Turn, transpose};
+use crate::simd::weigh::Weighed;
 use crate::simd::{InstructionSet, with_instructions};
 
 /// The most blocks that one transform holds.
@@ -19,7 +19,7 @@ pub(crate) const MOST_PACKED: usize = 2;
 const LONGEST_KEPT: usize = 1 << 15;
 
 /// The precision of a transform.
-pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod + Spread {
+pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod + Weighed {
     /// The largest exponent whose power of two is a number with a reciprocal.
     const LARGEST_EXPONENT: i32;
 

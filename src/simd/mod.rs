@@ -14,10 +14,10 @@ pub(crate) mod flat;
 pub(crate) mod folded;
 pub(crate) mod near;
 pub(crate) mod samples;
-pub(crate) mod spread;
 pub(crate) mod square;
 pub(crate) mod tile;
 pub(crate) mod transpose;
+pub(crate) mod weigh;
 
 use crate::simd::coarse::CoarseJob;
 use crate::simd::folded::{FoldedJob, Folding};
