@@ -25,6 +25,7 @@ mod share;
 mod silence;
 mod slide;
 mod sparse;
+mod steps;
 mod survey;
 mod sweep;
 #[cfg(test)]
