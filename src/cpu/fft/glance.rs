@@ -51,6 +51,8 @@ pub(super) enum Way {
     Direct,
     /// The products of what is not zero.
     Scatter,
+    /// A transform of twice the digits.
+    Doubled,
 }
 
 impl<A: Compute> Fft<A> {
@@ -103,12 +105,17 @@ impl<A: Compute> Fft<A> {
             return Ok(Way::Transform);
         }
         let Workspace { parts, survey, scratch, .. } = workspace;
-        let mut proved = packing.slots().map(|slot| {
+        let proved = packing.slots().map(|slot| {
             let (extent, parts) = (&parts[slot].extent, A::Sample::parts(slot));
             1.0 - self.kernel.guard.unprovable(survey, parts, extent, Bearable::default(), scratch)
         });
-        let direct = proved.all(|share| share < 1.0 && share * taps <= TRANSFORMED);
-        Ok(if direct { Way::Direct } else { Way::Transform })
+        // The most of a block.
+        let proved = proved.fold(0.0, f64::max);
+        Ok(match proved < 1.0 && proved * taps <= TRANSFORMED {
+            true => Way::Direct,
+            false if self.is_worth_doubling(1.0 - proved) => Way::Doubled,
+            false => Way::Transform,
+        })
     }
 }
 
@@ -179,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_row_tells_what_is_heard_and_what_has_a_sign() {
-        for len in 0..200 {
+        for len in 0..200usize {
             let mut samples: Vec<f32> = (0..len).map(|i| (i % 3) as f32).collect();
             let there = of(&samples);
             let expected = 2 * samples.iter().filter(|&&x| x != 0.0).count();

@@ -14,6 +14,7 @@ mod block;
 mod boxes;
 mod columns;
 mod core;
+mod double;
 mod doubts;
 mod glance;
 mod guard;
