@@ -11,6 +11,8 @@ use crate::error::Result;
 use crate::format::rows::{Input, Output};
 
 /// Multiply-adds of the direct method, for each sample of a block, in the time of its transform with twice the digits.
+/// (A night of 1080 x 1920 with lamps, 127 x 127 taps: 350 ms in direct sums, 33 so, of which transforms take 24; with a
+/// quarter of this number 33 too. Zen 4, AVX-512, two threads, 2026-11-29.)
 const DOUBLED: f64 = 400.0;
 
 impl<A: Compute> Fft<A> {
