@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::simd::columns;
 use crate::simd::columns::ColumnJob;
-use crate::simd::spread::Spread;
 use crate::simd::transpose::{Turn, transpose};
+use crate::simd::weigh::Weighed;
 use crate::simd::{InstructionSet, with_instructions};
 
 /// The most blocks that one transform holds.
@@ -19,7 +19,10 @@ pub(crate) const MOST_PACKED: usize = 2;
 const LONGEST_KEPT: usize = 1 << 15;
 
 /// The precision of a transform.
-pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod + Spread {
+pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod + Weighed {
+    /// The type of more digits, for what this one has too few for; itself where there is none.
+    type Double: Holds<Self>;
+
     /// The largest exponent whose power of two is a number with a reciprocal.
     const LARGEST_EXPONENT: i32;
 
@@ -47,6 +50,36 @@ pub trait Real: FftNum + Default + PartialOrd + Into<f64> + bytemuck::Pod + Spre
 
     /// Sums columns of spectra.
     fn sum(job: ColumnJob<'_, Complex<Self>>);
+}
+
+/// Numbers that all of another type are among.
+pub trait Holds<R: Real>: Real {
+    /// The same number.
+    fn held(value: Complex<R>) -> Complex<Self>;
+    /// The nearest one.
+    fn nearest(value: Complex<Self>) -> Complex<R>;
+}
+
+impl<R: Real> Holds<R> for R {
+    #[inline(always)]
+    fn held(value: Complex<R>) -> Complex<R> {
+        value
+    }
+    #[inline(always)]
+    fn nearest(value: Complex<R>) -> Complex<R> {
+        value
+    }
+}
+
+impl Holds<f32> for f64 {
+    #[inline(always)]
+    fn held(Complex { re, im }: Complex<f32>) -> Complex<f64> {
+        Complex::new(re.into(), im.into())
+    }
+    #[inline(always)]
+    fn nearest(Complex { re, im }: Complex<f64>) -> Complex<f32> {
+        Complex::new(re as f32, im as f32)
+    }
 }
 
 /// A real or a complex number.
@@ -86,6 +119,7 @@ fn scaled<T: Real>(mut value: T, exponent: i32) -> T {
 macro_rules! sample {
     ($($t:ident $bits:ident),*) => {$(
         impl Real for $t {
+            type Double = f64;
             const LARGEST_EXPONENT: i32 = $t::MAX_EXP - 2;
 
             #[inline(always)]

@@ -16,6 +16,7 @@ use super::transfer::{Channel, as_f32, decoded_part, encoded_part};
 use crate::element::transform::Real;
 use crate::element::wider::Wider;
 use crate::simd::vectorized;
+use crate::simd::weigh::Weighing;
 use crate::words::Alpha;
 
 impl Pixels {
@@ -125,11 +126,11 @@ where
     }
     read_colours(pixels, from, to);
     if pixels.decoded {
-        let mut wide = [C::zeroed(); SAMPLES];
+        let mut stored = [C::zeroed(); SAMPLES];
         for (to, from) in to.chunks_mut(SAMPLES).zip(from.chunks(SAMPLES)) {
-            let wide = &mut wide[..from.len()];
-            C::widen_all(from, wide);
-            take_alpha::<C, N>(wide, to);
+            let stored = &mut stored[..from.len()];
+            C::widen_all(from, stored);
+            take_alpha::<C, N>(stored, to);
         }
     }
     multiply::<C, T, N>(pixels, to);
@@ -165,49 +166,19 @@ where
 
 fn multiply<C: Real + From<f32>, T: Channel, const N: usize>(pixels: Pixels, samples: &mut [C]) {
     if pixels.alpha == Alpha::Straight {
-        let opaque = T::OPAQUE.into();
-        let of = move |alpha: C| alpha / opaque;
-        weigh::<C, N>(samples, of, |colour, weight| colour * weight);
-    }
-}
-
-/// Weighs the colours of pixels by what their alpha is worth.
-#[inline(always)]
-fn weigh<C: Real, const N: usize>(
-    samples: &mut [C],
-    weight: impl Fn(C) -> C + Copy,
-    weighed: impl Fn(C, C) -> C + Copy,
-) {
-    // Each sample has the weight of its pixel, so that nothing but spreading alpha knows of pixels.
-    let mut weights = [C::zeroed(); SAMPLES];
-    for samples in samples.chunks_mut(SAMPLES) {
-        let weights = &mut weights[..samples.len()];
-        C::last_of_each::<N>(samples, weights);
-        vectorized(
-            #[inline(always)]
-            move || {
-                for (i, (sample, alpha)) in samples.iter_mut().zip(weights).enumerate() {
-                    let colour = weighed(*sample, weight(*alpha));
-                    *sample = select_unpredictable(i % N == N - 1, *sample, colour);
-                }
-            },
-        );
+        C::weigh::<N>(samples, Weighing::Multiply { opaque: T::OPAQUE.into() });
     }
 }
 
 /// Divides the colours of pixels by alpha; where none will be stored they become zero.
 fn divide<C: Real + From<f32>, T: Channel, U: Channel, const N: usize>(samples: &mut [C]) {
-    let [opaque, clear] = [T::OPAQUE, U::CLEAR].map(C::from);
-    let zero = C::zeroed();
+    let opaque = T::OPAQUE.into();
     // Alpha of levels is large enough to have a reciprocal.
-    if U::CLEAR > 0.0 {
-        let of = move |alpha: C| if alpha > clear { opaque / alpha } else { zero };
-        let weighed =
-            move |colour: C, weight: C| if weight > zero { colour * weight } else { zero };
-        return weigh::<C, N>(samples, of, weighed);
-    }
-    let weighed = move |colour: C, alpha: C| if alpha > zero { colour / alpha } else { zero };
-    weigh::<C, N>(samples, move |alpha| alpha / opaque, weighed);
+    let weighing = match U::CLEAR > 0.0 {
+        true => Weighing::DivideAbove { opaque, clear: U::CLEAR.into() },
+        false => Weighing::Divide { opaque },
+    };
+    C::weigh::<N>(samples, weighing);
 }
 
 /// Reads the light of colours that are stored multiplied by alpha, multiplied by it still. Those beyond

@@ -4,7 +4,8 @@
 use super::Plan;
 use super::capabilities::{Capabilities, Gpu};
 use super::cost::CostModel;
-use super::design::{Request, TRIED_WITHIN, design};
+use super::design::{TRIED_WITHIN, design};
+use super::request::Request;
 use crate::element::DType;
 use crate::error::Result;
 use crate::kernel::KernelFacts;

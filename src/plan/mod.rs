@@ -8,15 +8,18 @@ mod display;
 pub(crate) mod gpu;
 #[cfg(feature = "serde")]
 mod json;
+mod judge;
 pub(crate) mod lazy;
 pub(crate) mod passes;
+mod request;
 
 #[cfg(feature = "gpu")]
 pub(crate) use capabilities::DEFAULT_MEMORY;
 pub(crate) use capabilities::GpuSettings;
 pub use capabilities::{Capabilities, Gpu, GpuCapabilities, GpuKind, InstructionSet};
 pub use cost::{Cost, CostModel, CpuRates, GpuRates};
-pub use design::{MANY_RUNS, Request, design};
+pub use design::design;
+pub use request::{MANY_RUNS, Request};
 
 use std::fmt;
 

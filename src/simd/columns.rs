@@ -7,7 +7,7 @@
 
 use fearless_simd::Simd;
 
-use crate::simd::Spectral;
+use crate::simd::complex::Spectral;
 use crate::simd::tile::has_many_registers;
 
 /// Slabs that the highest tile sums.

@@ -2,7 +2,7 @@
 
 use fearless_simd::Simd;
 
-use crate::simd::Spectral;
+use crate::simd::complex::Spectral;
 
 /// A matrix to be turned over: `from[i * from_step + j]` becomes `to[j * to_step + i]`.
 pub struct Turn<'a, C> {

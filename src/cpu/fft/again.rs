@@ -49,7 +49,7 @@ impl<A: Compute> Fft<A> {
             return Ok(Some(better));
         }
         for slot in packing.slots().filter(|_| better != packing) {
-            self.find_doubts(slot, Bearable { error: bearable, exponent: 0 }, workspace)?;
+            self.find_doubts(slot, Bearable::of(bearable), workspace)?;
             if workspace.scratch.doubts.iter().any(|doubt| doubt.known.is_none()) {
                 return Ok(Some(better));
             }
@@ -80,7 +80,7 @@ impl<A: Compute> Fft<A> {
         let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
         packing.slots().all(|slot| {
             let needed = &parts[slot].extent.needed;
-            let bearable = Bearable { error: bearable, exponent: 0 };
+            let bearable = Bearable::of(bearable);
             self.kernel.guard.is_proven(survey, needed, bearable, &outcomes[slot], scratch)
         })
     }
@@ -111,7 +111,7 @@ impl<A: Compute> Fft<A> {
         if !fit || workspace.survey.look != Look::Outcomes {
             return Ok(false);
         }
-        let bearable = Bearable { error: bearable, exponent: 0 };
+        let bearable = Bearable::of(bearable);
         let unproven = |slot: usize, workspace: &mut Workspace<A>| {
             let Workspace { parts, survey, outcomes, scratch, .. } = workspace;
             let (extent, outcome) = (&parts[slot].extent, &outcomes[slot]);
@@ -123,7 +123,8 @@ impl<A: Compute> Fft<A> {
             unproven(slot, workspace)?;
             let scratch = &workspace.scratch;
             let share = if scratch.is_mostly_unknown() { 1.0 } else { scratch.unknown() };
-            if share * self.kernel.weights.len() as f64 > products(self.instructions) {
+            let many = share * self.kernel.weights.len() as f64 > products(self.instructions);
+            if many || self.is_worth_doubling(share) {
                 return Ok(false);
             }
             found = Some(slot);

@@ -139,7 +139,8 @@ impl<A: Compute> Fft<A> {
         share::share(&self.extension, &self.blocks, self.rows, y, &mut rows)?;
         let packed = A::Sample::PACKED;
         threads::for_each_chunk(&mut rows, packed * self.rows, self.threads, |i, rows| {
-            let mut workspace = self.workspaces.take(|| Workspace::new(&self.kernel.transform))?;
+            let mut workspace =
+                self.workspaces.take(|| Workspace::new(&self.kernel.response.transform))?;
             self.write(x, i * packed, rows, bearable, &mut workspace)?;
             workspace.scratch.doubts.trim();
             self.workspaces.keep(workspace);
@@ -214,6 +215,10 @@ impl<A: Compute> Fft<A> {
                 Way::Transform => {}
                 Way::Direct => return self.leave_all_to_direct(x, packing, rows, workspace),
                 Way::Scatter => return self.scatter_all(x, packing, rows, workspace),
+                Way::Doubled => {
+                    self.look(x, packing, self.closest(), workspace)?;
+                    return self.doubled(x, packing, bearable, rows, workspace);
+                }
             }
         }
         let look = glance.look;
@@ -223,8 +228,7 @@ impl<A: Compute> Fft<A> {
         if A::DTYPE.is_integer() {
             return self.prove(x, exponents, rows, workspace);
         }
-        // The look for a kernel with holes.
-        let closest = if self.kernel.guard.has_holes() { Look::Squares } else { Look::Tiles };
+        let closest = self.closest();
         if look < Look::Tiles {
             if self.all_proven(packing, bearable, workspace)
                 || self.settle(x, packing, bearable, rows, workspace)?
@@ -232,6 +236,12 @@ impl<A: Compute> Fft<A> {
                 return Ok(());
             }
             self.look(x, packing, closest, workspace)?;
+        }
+        if self.is_better_doubled(packing, bearable, workspace)? {
+            if workspace.survey.look < closest {
+                self.look(x, packing, closest, workspace)?;
+            }
+            return self.doubled(x, packing, bearable, rows, workspace);
         }
         if let Some(better) = self.better(x, packing, bearable, workspace)? {
             packing = better;
@@ -241,7 +251,7 @@ impl<A: Compute> Fft<A> {
         }
         for (slot, exponent) in packing.exponents.into_iter().enumerate() {
             let Some(exponent) = exponent else { continue };
-            let bearable = Bearable { error: bearable, exponent };
+            let bearable = Bearable { exponent, ..Bearable::of(bearable) };
             self.find_doubts(slot, bearable, workspace)?;
             // A closer look is for all blocks at once: they share their error.
             if workspace.survey.look < closest
@@ -253,6 +263,11 @@ impl<A: Compute> Fft<A> {
             self.recompute(x, slot, rows, workspace)?;
         }
         Ok(())
+    }
+
+    /// The closest look there is to take: that for a kernel with holes, where it has some.
+    pub(super) fn closest(&self) -> Look {
+        if self.kernel.guard.has_holes() { Look::Squares } else { Look::Tiles }
     }
 
     /// Blocks of integers that were transformed are right where that is proved, alone or together.

@@ -1,18 +1,21 @@
 //! A glance at blocks before they are transformed: how they are looked at on their way, and whether they had better
 //! take another.
 
+use bytemuck::cast_slice;
 use num_complex::Complex;
 
 use super::again::all_fit;
 use super::block::{Fft, Workspace};
 use super::guard::Bearable;
 use super::outcome::SEGMENT;
+use super::steps::joined;
 use super::survey::Look;
 use super::sweep::Packing;
 use crate::element::compute::Compute;
 use crate::element::transform::{MOST_PACKED, Real, Sample};
 use crate::error::Result;
 use crate::format::rows::Input;
+use crate::simd::vectorized;
 
 /// Products of single samples and taps, for each sample of a block, in the time of its transform alone, and of a
 /// transform with the looks after it and what is computed again. (2.2 of them take 8.9 ms, none 4.7; a transform takes
@@ -48,6 +51,8 @@ pub(super) enum Way {
     Direct,
     /// The products of what is not zero.
     Scatter,
+    /// A transform of twice the digits.
+    Doubled,
 }
 
 impl<A: Compute> Fft<A> {
@@ -65,12 +70,13 @@ impl<A: Compute> Fft<A> {
         }
         let taps = self.kernel.weights.len();
         let row = self.middle_row(x, packing, workspace)?;
-        let tells = self.kernel.unsigned && self.is_dense() && !has_signs(row);
+        let Told { heard, has_signs, is_partly_quiet } = told(row);
+        let tells = self.kernel.unsigned && self.is_dense() && !has_signs;
         let look = if tells { Look::Outcomes } else { Look::Tiles };
         // There may be fewer elsewhere.
-        let is_sparse = self.is_dense()
-            && (heard(row) * taps) as f64 <= 2.0 * SCATTERED[1] * (2 * row.len()) as f64;
-        Ok(Glance { look, is_uneven: is_sparse || is_partly_quiet(row) })
+        let is_sparse =
+            self.is_dense() && (heard * taps) as f64 <= 2.0 * SCATTERED[1] * (2 * row.len()) as f64;
+        Ok(Glance { look, is_uneven: is_sparse || is_partly_quiet })
     }
 
     /// Whether no sample is passed over.
@@ -99,38 +105,112 @@ impl<A: Compute> Fft<A> {
             return Ok(Way::Transform);
         }
         let Workspace { parts, survey, scratch, .. } = workspace;
-        let mut proved = packing.slots().map(|slot| {
+        let proved = packing.slots().map(|slot| {
             let (extent, parts) = (&parts[slot].extent, A::Sample::parts(slot));
             1.0 - self.kernel.guard.unprovable(survey, parts, extent, Bearable::default(), scratch)
         });
-        let direct = proved.all(|share| share < 1.0 && share * taps <= TRANSFORMED);
-        Ok(if direct { Way::Direct } else { Way::Transform })
+        // The most of a block.
+        let proved = proved.fold(0.0, f64::max);
+        Ok(match proved < 1.0 && proved * taps <= TRANSFORMED {
+            true => Way::Direct,
+            false if self.is_worth_doubling(1.0 - proved) => Way::Doubled,
+            false => Way::Transform,
+        })
     }
 }
 
-/// Whether any sample has a sign.
-fn has_signs<R: Real>(row: &[Complex<R>]) -> bool {
-    let zero = R::default();
-    row.iter().any(|value| value.re < zero || value.im < zero)
+/// What samples of a row have to tell.
+struct Told {
+    /// How many of them are not zero.
+    heard: usize,
+    /// Whether any has a sign.
+    has_signs: bool,
+    /// Whether a good part of the row is quiet beside the rest, but not silent.
+    is_partly_quiet: bool,
 }
 
-/// Samples that are not zero.
-fn heard<R: Real>(row: &[Complex<R>]) -> usize {
-    let heard = |value: &R| usize::from(*value != R::default());
-    row.iter().map(|value| heard(&value.re) + heard(&value.im)).sum()
+/// Listens to a row, which is a whole block where there is one axis.
+fn told<R: Real>(row: &[Complex<R>]) -> Told {
+    let samples: &[R] = cast_slice(row);
+    vectorized(
+        #[inline(always)]
+        || {
+            let (largest, least) = extremes(samples);
+            let zero = R::default();
+            let loud: f64 = largest.larger(zero - least).into() * QUIET;
+            let (mut heard, mut quiet) = (0, 0);
+            for segment in samples.chunks(2 * SEGMENT) {
+                // As wide as samples of single precision, so that vectors have as many.
+                let count = |value: &R| u32::from(*value != zero);
+                heard += segment.iter().map(count).sum::<u32>() as usize;
+                let (largest, least) = extremes(segment);
+                let most: f64 = largest.larger(zero - least).into();
+                quiet += usize::from((f64::MIN_POSITIVE..loud).contains(&most));
+            }
+            let segments = row.len().div_ceil(SEGMENT);
+            let is_partly_quiet = quiet as f64 > SUSPICIOUS * segments as f64;
+            Told { heard, has_signs: least < zero, is_partly_quiet }
+        },
+    )
 }
 
-/// Whether a good part of a row is quiet beside the rest, but not silent.
-fn is_partly_quiet<R: Real>(row: &[Complex<R>]) -> bool {
-    let most = |values: &[Complex<R>]| {
-        let larger = |most: R, value: &Complex<R>| {
-            most.larger(value.re.magnitude()).larger(value.im.magnitude())
+/// The largest of some numbers, at least 0, and the smallest, at most 0. NaN is neither.
+#[inline(always)]
+fn extremes<R: Real>(samples: &[R]) -> (R, R) {
+    const STEP: usize = 16;
+    let larger = |a: R, b: R| if b > a { b } else { a };
+    let smaller = |a: R, b: R| if b < a { b } else { a };
+    let [mut largest, mut least] = [[R::default(); STEP]; 2];
+    let (steps, rest) = samples.as_chunks::<STEP>();
+    for values in steps {
+        for i in 0..STEP {
+            largest[i] = larger(largest[i], values[i]);
+            least[i] = smaller(least[i], values[i]);
+        }
+    }
+    for (i, &value) in rest.iter().enumerate() {
+        largest[i] = larger(largest[i], value);
+        least[i] = smaller(least[i], value);
+    }
+    (joined(largest, larger), joined(least, smaller))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(samples: &[f32]) -> Told {
+        let row: Vec<_> = samples.iter().map(|&x| Complex::new(x, 1.5 * x)).collect();
+        told(&row)
+    }
+
+    #[test]
+    fn a_row_tells_what_is_heard_and_what_has_a_sign() {
+        for len in 0..200usize {
+            let mut samples: Vec<f32> = (0..len).map(|i| (i % 3) as f32).collect();
+            let there = of(&samples);
+            let expected = 2 * samples.iter().filter(|&&x| x != 0.0).count();
+            assert_eq!((there.heard, there.has_signs), (expected, false), "{len}");
+            for at in [0, len / 2, len.saturating_sub(1)] {
+                let Some(sample) = samples.get_mut(at) else { continue };
+                let before = std::mem::replace(sample, -1e-30);
+                assert!(of(&samples).has_signs, "{at} of {len}");
+                samples[at] = f32::NAN;
+                assert!(!of(&samples).has_signs, "{at} of {len}");
+                samples[at] = before;
+            }
+        }
+    }
+
+    #[test]
+    fn quiet_is_a_part_that_is_not_silent() {
+        let row = |quiet: f32, share: usize| -> Vec<f32> {
+            let sample = |i: usize| if i / SEGMENT % 10 < share { quiet } else { -100.0 };
+            (0..40 * SEGMENT + 7).map(sample).collect()
         };
-        let most: f64 = values.iter().fold(R::default(), larger).into();
-        most
-    };
-    let loud = most(row) * QUIET;
-    let quiet = |segment: &&[Complex<R>]| (f64::MIN_POSITIVE..loud).contains(&most(segment));
-    let segments = row.len().div_ceil(SEGMENT);
-    row.chunks(SEGMENT).filter(quiet).count() as f64 > SUSPICIOUS * segments as f64
+        assert!(of(&row(1.0, 3)).is_partly_quiet && of(&row(-1.0, 9)).is_partly_quiet);
+        assert!(!of(&row(1.0, 1)).is_partly_quiet, "too few");
+        assert!(!of(&row(2.0, 5)).is_partly_quiet, "not quiet");
+        assert!(!of(&row(0.0, 5)).is_partly_quiet, "silent");
+    }
 }

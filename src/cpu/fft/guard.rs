@@ -34,7 +34,7 @@ pub(super) struct Guard {
     gain: Gain,
     /// How errors spread.
     spread: Spread,
-    /// The precision of the transforms, and their smallest number with all digits.
+    /// The precision of results, and of transforms that are not doubled; the smallest number with all digits.
     epsilon: f64,
     smallest: f64,
     /// The axis whose slabs are summed, and the slabs from the first tap to the last.
@@ -48,6 +48,15 @@ pub(super) struct Bearable {
     pub error: f64,
     /// The samples were scaled by this power of two.
     pub exponent: i32,
+    /// Whether transforms had twice the digits.
+    pub doubled: bool,
+}
+
+impl Bearable {
+    /// This error, in transforms of samples as they are.
+    pub(super) fn of(error: f64) -> Self {
+        Self { error, ..Self::default() }
+    }
 }
 
 /// What was computed is off by its error, a small share of `need`: from so many times that on the right output
@@ -192,9 +201,10 @@ impl Guard {
         // Both parts: what shares a transform has one error. Squares may be too small for the type, and
         // so may samples that were scaled.
         let lost = self.smallest * self.spread.transformed as f64;
+        let epsilon = if bearable.doubled { DType::F64.epsilon() } else { self.epsilon };
         let error = |Loud { squares, largest }: Loud| {
             let samples = Loudness { squares: squares + lost, largest };
-            let error = of_transforms(self.epsilon, self.spread, samples, self.gain);
+            let error = of_transforms(epsilon, self.spread, samples, self.gain);
             // An error that is lost itself, under the smallest taps, proves nothing.
             if error < f64::MIN_POSITIVE && self.taps > 0.0 { f64::INFINITY } else { error }
         };
@@ -304,7 +314,7 @@ mod tests {
         // Nobody asked.
         let outcome = Outcome::default();
         assert!(!guard.is_proven(&survey, &needed, Bearable::default(), &outcome, &mut scratch));
-        let bearable = Bearable { error: 1.0, exponent: 0 };
+        let bearable = Bearable { error: 1.0, ..Bearable::default() };
         assert!(guard.is_proven(&survey, &needed, bearable, &outcome, &mut scratch));
     }
 }

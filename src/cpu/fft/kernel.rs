@@ -1,8 +1,7 @@
 //! All that becomes of a kernel in blocks of one size, whatever the size of the input.
 
 use num_complex::Complex;
-use rustfft::num_traits::FromPrimitive;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use super::block::{Real, Workspace};
 use super::guard::Guard;
@@ -10,7 +9,7 @@ use super::range::exponent_into_range;
 use super::transform::{Space, Transform};
 use crate::bounds::Gain;
 use crate::element::compute::Compute;
-use crate::element::transform::Sample;
+use crate::element::transform::{Holds, Real as Digits, Sample};
 use crate::error::Result;
 use crate::kernel::KernelFacts;
 use crate::plan::cpu::Blocks;
@@ -24,9 +23,9 @@ pub(crate) struct FftKernel<A: Compute> {
     /// What it was made for: see [`FftKernel::fits`].
     blocks: Blocks,
     steps: Vec<usize>,
-    pub(super) transform: Transform<Real<A>>,
-    /// With the transforms' scale divided out.
-    pub(super) spectrum: Vec<Complex<Real<A>>>,
+    pub(super) response: Response<Real<A>>,
+    /// The same of twice the digits, once there is something that these are too few for.
+    pub(super) doubled: OnceLock<Doubled<Double<A>>>,
     pub(super) facts: KernelFacts,
     /// Whether no tap has a sign: complex ones do.
     pub(super) unsigned: bool,
@@ -39,6 +38,22 @@ pub(crate) struct FftKernel<A: Compute> {
     /// Memory that executors share while there are some.
     workspaces: Mutex<Weak<Workspaces<A>>>,
 }
+
+/// What blocks are multiplied by, and the transforms that lead there.
+pub(super) struct Response<R: Digits> {
+    pub transform: Transform<R>,
+    /// With the transforms' scale divided out.
+    pub spectrum: Vec<Complex<R>>,
+}
+
+/// A response of twice the digits, and memory to transform blocks in.
+pub(super) struct Doubled<R: Digits> {
+    pub response: Response<R>,
+    pub spaces: ScratchPool<Space<R>>,
+}
+
+/// The precision of transforms that are doubled.
+pub(super) type Double<A> = <Real<A> as Digits>::Double;
 
 /// Memory to transform blocks in.
 pub(super) type Workspaces<A> = ScratchPool<Workspace<A>>;
@@ -59,7 +74,7 @@ impl<A: Compute> FftKernel<A> {
         let exponent = exponent_into_range::<A::Sample>(facts.max);
         let mut first = Workspace::new(&transform)?;
         let spectrum =
-            spectrum(extension, &weights, blocks, &transform, exponent, &mut first.space)?;
+            spectrum::<A, _>(extension, &weights, blocks, &transform, exponent, &mut first.space)?;
         let magnitudes = weights.iter().map(|w| w.magnitude());
         let magnitudes = memory::collected(magnitudes, weights.len(), "the taps' magnitudes")?;
         let mean = transform.gain(&spectrum).scaled(-exponent);
@@ -74,8 +89,8 @@ impl<A: Compute> FftKernel<A> {
         let made = Self {
             blocks,
             steps,
-            transform,
-            spectrum,
+            response: Response { transform, spectrum },
+            doubled: OnceLock::new(),
             facts,
             unsigned,
             exponent,
@@ -93,7 +108,7 @@ impl<A: Compute> FftKernel<A> {
         let mut shared = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
             let looks = self.guard.bytes::<Real<A>>(&self.blocks.size);
-            let bytes = self.transform.space_bytes().saturating_add(looks);
+            let bytes = self.response.transform.space_bytes().saturating_add(looks);
             let workspaces = Arc::new(ScratchPool::new(1, bytes));
             *shared = Arc::downgrade(&workspaces);
             workspaces
@@ -110,7 +125,25 @@ impl<A: Compute> FftKernel<A> {
 
     /// Bytes that it takes while nobody uses it.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&self.spectrum[..]) + size_of_val(&self.weights[..])
+        let doubled =
+            self.doubled.get().map_or(0, |doubled| size_of_val(&doubled.response.spectrum[..]));
+        size_of_val(&self.response.spectrum[..]) + size_of_val(&self.weights[..]) + doubled
+    }
+
+    /// The response of twice the digits: made by whoever asks first.
+    pub(super) fn doubled(&self, extension: &Extension<A>) -> Result<&Doubled<Double<A>>> {
+        if let Some(doubled) = self.doubled.get() {
+            return Ok(doubled);
+        }
+        let transform = Transform::new(&self.blocks);
+        let mut space = transform.space()?;
+        let (weights, exponent) = (&self.weights, self.exponent);
+        let spectrum =
+            spectrum(extension, weights, &self.blocks, &transform, exponent, &mut space)?;
+        let spaces = ScratchPool::new(1, transform.space_bytes());
+        spaces.keep(space);
+        let made = Doubled { response: Response { transform, spectrum }, spaces };
+        Ok(self.doubled.get_or_init(|| made))
     }
 }
 
@@ -130,14 +163,14 @@ fn steps<A: Compute>(extension: &Extension<A>) -> Vec<usize> {
 
 /// The spectrum of a kernel times `2^exponent`, in the transform's own order, with the transforms'
 /// scale divided out. `space` is new: zeros.
-fn spectrum<A: Compute>(
+fn spectrum<A: Compute, P: Holds<Real<A>>>(
     extension: &Extension<A>,
     weights: &[A],
     blocks: &Blocks,
-    transform: &Transform<Real<A>>,
+    transform: &Transform<P>,
     exponent: i32,
-    space: &mut Space<Real<A>>,
-) -> Result<Vec<Complex<Real<A>>>> {
+    space: &mut Space<P>,
+) -> Result<Vec<Complex<P>>> {
     let axes = &extension.geometry.axes;
     let outer = &blocks.size[..axes.len() - 1];
     // y[p] = sum over t of w[t] * x[p + t * step] is a convolution with w reversed about 0; an axis
@@ -153,7 +186,7 @@ fn spectrum<A: Compute>(
         line.fill(Complex::default());
         for (t, w) in weights.iter().enumerate() {
             let w = w.to_sample().scaled(exponent);
-            line[place(outer.len(), t)] = A::Sample::join(w, A::Sample::default());
+            line[place(outer.len(), t)] = P::held(A::Sample::join(w, A::Sample::default()));
         }
         let row = (0..outer.len()).fold(0, |row, a| row * outer[a] + place(a, tap.at()[a]));
         transform.forward_row(row, space);
@@ -163,6 +196,6 @@ fn spectrum<A: Compute>(
     for slab in 0..slabs {
         transform.forward_slab(slab, &blocks.size, space);
     }
-    let scale = Real::<A>::from_f64(1.0 / blocks.transformed() as f64).expect("a float");
+    let scale = P::from_f64(1.0 / blocks.transformed() as f64).expect("a float");
     transform.spectrum(scale, space)
 }

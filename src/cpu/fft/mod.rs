@@ -14,6 +14,7 @@ mod block;
 mod boxes;
 mod columns;
 mod core;
+mod double;
 mod doubts;
 mod glance;
 mod guard;
@@ -25,6 +26,7 @@ mod share;
 mod silence;
 mod slide;
 mod sparse;
+mod steps;
 mod survey;
 mod sweep;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use num_complex::Complex;
 use std::ops::Range;
 
 use super::guard::Guard;
+use super::steps::joined;
 use crate::element::transform::Real;
 use crate::error::Result;
 use crate::simd::vectorized;
@@ -100,8 +101,7 @@ fn smallest<R: Real>(line: &[Complex<R>]) -> [R; 2] {
             all[i] = less(all[i], of(&step[i]));
         }
     }
-    let all = all.into_iter().fold(all[0], less);
-    rest.iter().map(of).fold(all, less)
+    rest.iter().map(of).fold(joined(all, less), less)
 }
 
 #[cfg(test)]

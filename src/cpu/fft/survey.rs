@@ -6,6 +6,7 @@ use super::guard::Guard;
 use super::outcome::SEGMENT;
 use super::range::Level;
 use super::silence::Silence;
+use super::steps::joined;
 use crate::element::transform::Real;
 use crate::error::Result;
 use crate::simd::vectorized;
@@ -353,8 +354,7 @@ fn loudness_in_segments<R: Real>(
 fn together<R: Real>(energy: [[R; 2]; STEP], most: [[R; 2]; STEP]) -> ([R; 2], [R; 2]) {
     let add = |all: [R; 2], sum: [R; 2]| [all[0] + sum[0], all[1] + sum[1]];
     let larger = |a: [R; 2], b: [R; 2]| [a[0].larger(b[0]), a[1].larger(b[1])];
-    let zero = [R::default(); 2];
-    (energy.into_iter().fold(zero, add), most.into_iter().fold(zero, larger))
+    (joined(energy, add), joined(most, larger))
 }
 
 /// Adds the columns' parts to their tiles.

@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use super::block::{Block, Fft, Real, Workspace};
 use super::boxes::{embed, rows_of, within};
+use super::kernel::Response;
 use super::pack::pack;
-use super::survey::Look;
-use super::transform::Extent;
+use super::survey::{Look, Survey};
+use super::transform::{Extent, Space};
 use crate::element::compute::Compute;
-use crate::element::transform::{MOST_PACKED, Sample};
+use crate::element::transform::{Holds, MOST_PACKED, Real as Digits, Sample};
 use crate::error::Result;
 use crate::format::rows::{Input, Output};
 use crate::problem::extension::Row;
@@ -39,6 +40,14 @@ impl Packing {
     }
 }
 
+/// What a transform is made with.
+pub(super) struct Through<'w, P: Digits, L> {
+    pub response: &'w Response<P>,
+    pub space: &'w mut Space<P>,
+    /// Looks at each row of samples on its way.
+    pub look: L,
+}
+
 impl<A: Compute> Fft<A> {
     /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
     /// way. False where it stopped, since direct sums of these are quicker than another way.
@@ -52,34 +61,53 @@ impl<A: Compute> Fft<A> {
     ) -> Result<bool> {
         self.start_looking(packing, look, workspace)?;
         self.ask_outputs(packing, look, workspace)?;
+        let mut space = std::mem::take(&mut workspace.space);
+        let look = |line: &mut [Complex<Real<A>>], survey: &mut Survey<Real<A>>| {
+            if packing.cleaned {
+                survey.clean(line)?;
+            }
+            survey.add(line);
+            Ok(())
+        };
+        let way = Through { response: &self.kernel.response, space: &mut space, look };
+        let done = self.transformed(x, packing, way, rows, workspace)?;
+        workspace.space = space;
+        Ok(done)
+    }
+
+    /// Computes the outputs of the blocks that have an exponent. False where it stopped: see [`Self::is_lost`].
+    pub(super) fn transformed<P: Holds<Real<A>>>(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        mut way: Through<'_, P, impl FnMut(&mut [Complex<P>], &mut Survey<Real<A>>) -> Result<()>>,
+        rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
+    ) -> Result<bool> {
+        let Response { transform, spectrum } = way.response;
         let extent = &workspace.extent;
-        let [used, needed] =
-            [&extent.used, &extent.needed].map(|part| self.kernel.transform.slabs(part));
+        let [used, needed] = [&extent.used, &extent.needed].map(|part| transform.slabs(part));
         let Some(summed) = self.blocks.summed else {
-            self.forward(x, packing, 0..used, 0, workspace)?;
+            self.forward(x, packing, 0..used, 0, &mut way, workspace)?;
             if self.is_lost(workspace) {
                 return Ok(false);
             }
-            self.kernel.transform.filter(
-                &self.kernel.spectrum,
-                &workspace.extent,
-                &mut workspace.space,
-            );
-            self.inverse(packing.exponents, 0..needed, 0, rows, workspace)?;
+            transform.filter(spectrum, &workspace.extent, way.space);
+            self.inverse(packing.exponents, 0..needed, 0, rows, &mut way, workspace)?;
             return Ok(true);
         };
         let reach = summed.reach();
-        self.forward(x, packing, 0..reach, 0, workspace)?;
+        self.forward(x, packing, 0..reach, 0, &mut way, workspace)?;
         for first in (0..needed).step_by(summed.together) {
             let sums = first..needed.min(first + summed.together);
             let next = sums.start + reach..sums.end + reach;
-            self.forward(x, packing, next, first, workspace)?;
+            self.forward(x, packing, next, first, &mut way, workspace)?;
             if self.is_lost(workspace) {
                 return Ok(false);
             }
-            self.kernel.transform.sum(&self.kernel.spectrum, sums.len(), &mut workspace.space);
-            self.inverse(packing.exponents, sums.clone(), first, rows, workspace)?;
-            self.kernel.transform.advance(sums.len(), &mut workspace.space);
+            transform.sum(spectrum, sums.len(), way.space);
+            self.inverse(packing.exponents, sums.clone(), first, rows, &mut way, workspace)?;
+            transform.advance(sums.len(), way.space);
         }
         Ok(true)
     }
@@ -88,7 +116,11 @@ impl<A: Compute> Fft<A> {
     /// where they are transformed together.
     fn slab_rows(&self, used: &[usize]) -> usize {
         let rows = rows_of(used);
-        if self.blocks.summed.is_some() { rows / self.kernel.transform.slabs(used) } else { rows }
+        if self.blocks.summed.is_some() {
+            rows / self.kernel.response.transform.slabs(used)
+        } else {
+            rows
+        }
     }
 
     /// Where a row of the used part of a block comes from, and its first sample there; rows are
@@ -143,9 +175,15 @@ impl<A: Compute> Fft<A> {
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         self.start_looking(packing, look, workspace)?;
+        let mut line = std::mem::take(&mut workspace.space.line);
         for row in 0..rows_of(&workspace.extent.used) {
-            self.look_at(x, packing, row, workspace)?;
+            self.pack_row(x, packing, row, &mut line, workspace)?;
+            if packing.cleaned {
+                workspace.survey.clean(&mut line)?;
+            }
+            workspace.survey.add(&line);
         }
+        workspace.space.line = line;
         Ok(())
     }
 
@@ -188,51 +226,34 @@ impl<A: Compute> Fft<A> {
     ) -> Result<&'w [Complex<Real<A>>]> {
         packing.unite(workspace);
         let row = rows_of(&workspace.extent.used) / 2;
-        self.pack_row(x, packing, row, workspace)?;
+        let mut line = std::mem::take(&mut workspace.space.line);
+        self.pack_row(x, packing, row, &mut line, workspace)?;
+        workspace.space.line = line;
         let used = workspace.extent.used.last().expect("at least one axis");
         Ok(&workspace.space.line[..*used])
     }
 
-    /// Packs one row of the blocks, and looks at it.
-    fn look_at(
+    /// Packs one row of the blocks, as long as theirs.
+    fn pack_row<P: Holds<Real<A>>>(
         &self,
         x: Input<'_, A>,
         packing: Packing,
         row: usize,
+        line: &mut [Complex<P>],
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let n = self.blocks.size[self.blocks.size.len() - 1];
-        self.pack_row(x, packing, row, workspace)?;
-        let Workspace { survey, space, .. } = workspace;
-        let line = &mut space.line[..n];
-        if packing.cleaned {
-            survey.clean(line)?;
-        }
-        survey.add(line);
-        Ok(())
-    }
-
-    /// Packs one row of the blocks.
-    fn pack_row(
-        &self,
-        x: Input<'_, A>,
-        packing: Packing,
-        row: usize,
-        workspace: &mut Workspace<A>,
-    ) -> Result<()> {
-        let Workspace { parts, extent, space, gathered, .. } = workspace;
+        let Workspace { parts, extent, gathered, .. } = workspace;
         let exponents = packing.exponents;
-        let (n, outer) = self.blocks.size.split_last().expect("at least one axis");
-        let used = &extent.used[..outer.len()];
+        let outer = self.blocks.size.len() - 1;
+        let used = &extent.used[..outer];
         let mut sources: [&[A]; MOST_PACKED] = [&[]; MOST_PACKED];
         for (slot, gathered) in gathered.iter_mut().enumerate() {
             if exponents[slot].is_some()
-                && let Some(row) = within(row, used, &parts[slot].extent.used[..outer.len()])
+                && let Some(row) = within(row, used, &parts[slot].extent.used[..outer])
             {
                 sources[slot] = self.row(x, &parts[slot], row, gathered)?;
             }
         }
-        let line = &mut space.line[..*n];
         vectorized(
             #[inline(always)]
             || pack(sources, exponents.map(|e| e.unwrap_or(0)), line),
@@ -242,21 +263,23 @@ impl<A: Compute> Fft<A> {
 
     /// Packs slabs of the blocks that have an exponent, looks at them, and transforms them. `first`
     /// is the one that has the first place in memory.
-    fn forward(
+    fn forward<P: Holds<Real<A>>>(
         &self,
         x: Input<'_, A>,
         packing: Packing,
         slabs: Range<usize>,
         first: usize,
+        way: &mut Through<'_, P, impl FnMut(&mut [Complex<P>], &mut Survey<Real<A>>) -> Result<()>>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let in_slab =
-            rows_of(&workspace.extent.used) / self.kernel.transform.slabs(&workspace.extent.used);
+        let Through { response: Response { transform, .. }, space, look } = way;
+        let in_slab = rows_of(&workspace.extent.used) / transform.slabs(&workspace.extent.used);
         let outer = &self.blocks.size[..self.blocks.size.len() - 1];
-        let skipped = first * self.kernel.transform.rows_of_slab();
+        let skipped = first * transform.rows_of_slab();
         for row in slabs.start * in_slab..slabs.end * in_slab {
-            self.look_at(x, packing, row, workspace)?;
-            let Workspace { parts, extent, space, .. } = workspace;
+            self.pack_row(x, packing, row, &mut space.line, workspace)?;
+            look(&mut space.line, &mut workspace.survey)?;
+            let Workspace { parts, extent, .. } = workspace;
             let used = &extent.used[..outer.len()];
             // While this row is transformed, the next one comes in.
             for (part, exponent) in parts.iter().zip(packing.exponents) {
@@ -267,9 +290,9 @@ impl<A: Compute> Fft<A> {
                     self.prefetch(x, part, next);
                 }
             }
-            self.kernel.transform.forward_row(embed(row, used, outer) - skipped, space);
+            transform.forward_row(embed(row, used, outer) - skipped, space);
             if (row + 1) % in_slab == 0 {
-                self.kernel.transform.forward_slab(row / in_slab - first, &extent.used, space);
+                transform.forward_slab(row / in_slab - first, &extent.used, space);
             }
         }
         Ok(())
@@ -277,22 +300,24 @@ impl<A: Compute> Fft<A> {
 
     /// Transforms slabs of results back and writes the outputs in them. `first` is the one that has
     /// the first place in memory.
-    fn inverse(
+    fn inverse<P: Holds<Real<A>>, L>(
         &self,
         exponents: [Option<i32>; MOST_PACKED],
         slabs: Range<usize>,
         first: usize,
         rows: &mut [Output<'_, A>],
+        way: &mut Through<'_, P, L>,
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
-        let Workspace { parts, extent, space, out: converted, outcomes, .. } = workspace;
+        let Through { response: Response { transform, .. }, space, .. } = way;
+        let Workspace { parts, extent, out: converted, outcomes, .. } = workspace;
         let outer = &self.blocks.size[..self.blocks.size.len() - 1];
         let needed = &extent.needed[..outer.len()];
-        let in_slab = rows_of(&extent.needed) / self.kernel.transform.slabs(&extent.needed);
-        let skipped = first * self.kernel.transform.rows_of_slab();
+        let in_slab = rows_of(&extent.needed) / transform.slabs(&extent.needed);
+        let skipped = first * transform.rows_of_slab();
         for row in slabs.start * in_slab..slabs.end * in_slab {
             if row % in_slab == 0 {
-                self.kernel.transform.inverse_slab(row / in_slab - first, &extent.needed, space);
+                transform.inverse_slab(row / in_slab - first, &extent.needed, space);
             }
             let mut targets = [None; MOST_PACKED];
             for (slot, target) in targets.iter_mut().enumerate() {
@@ -309,7 +334,7 @@ impl<A: Compute> Fft<A> {
                     rows[slot * self.rows + target].prefetch();
                 }
             }
-            self.kernel.transform.inverse_row(embed(row, needed, outer) - skipped, space);
+            transform.inverse_row(embed(row, needed, outer) - skipped, space);
             for (slot, target) in targets.into_iter().enumerate() {
                 if let (Some(target), Some(exponent)) = (target, exponents[slot]) {
                     if outcomes[slot].is_wanted() {
@@ -358,9 +383,9 @@ impl<A: Compute> Fft<A> {
     }
 
     #[inline(always)]
-    fn unpack(
+    fn unpack<P: Holds<Real<A>>>(
         &self,
-        line: &[Complex<Real<A>>],
+        line: &[Complex<P>],
         part: &Block,
         slot: usize,
         exponent: i32,
@@ -368,7 +393,8 @@ impl<A: Compute> Fft<A> {
     ) {
         let axis = self.extension.inner();
         let last = part.origin.len() - 1;
-        let scaled = |value| A::from_sample(A::Sample::of_slot(value, slot).scaled(exponent));
+        let result = |value| A::Sample::of_slot(P::nearest(value), slot);
+        let scaled = |value| A::from_sample(result(value).scaled(exponent));
         if axis.stride > 1 {
             for (o, out) in part.outputs[last].clone().zip(out) {
                 *out = scaled(line[axis.advance(o) - part.origin[last]]);
@@ -379,7 +405,7 @@ impl<A: Compute> Fft<A> {
             }
         } else {
             for (&value, out) in line.iter().zip(out) {
-                *out = A::from_sample(A::Sample::of_slot(value, slot));
+                *out = A::from_sample(result(value));
             }
         }
     }

@@ -132,3 +132,74 @@ fn the_error_of_a_transform_is_what_the_guard_takes_it_for() {
     assert!(most < bounds::SAFETY / 2.0, "{most}");
     assert!(most > bounds::SAFETY / 100.0, "{most}: nothing was measured");
 }
+
+/// Lamps in a landscape that is a million times as dark, with something else at either side.
+fn night([rows, columns]: [usize; 2], [left, right]: [f32; 2]) -> Vec<f32> {
+    let sample = |i: usize| {
+        let (row, column) = (i / columns, i % columns);
+        let texture = 0.5 + (i * 7919 % 10_007) as f32 / 10_007.0;
+        match (row, column) {
+            _ if column < columns / 5 => left * texture,
+            _ if column > columns * 4 / 5 => right * texture,
+            _ if row % 50 < 3 && column % 60 < 3 => 1e5 * texture,
+            _ => 0.1 * texture,
+        }
+    };
+    (0..rows * columns).map(sample).collect()
+}
+
+#[test]
+fn what_leaves_many_doubts_is_transformed_with_twice_the_digits() {
+    let (n, taps) = ([96, 360], [31, 33]);
+    let share = bounds::share(f32::EPSILON.into());
+    for summed in [false, true] {
+        // With a sign, and without.
+        for sign in [1.0f32, -1.0] {
+            let tap = |i: usize| {
+                let (row, column) = ((i / taps[1]) as f32 - 15.0, (i % taps[1]) as f32 - 16.0);
+                (1.0 + row * row + column * column).recip()
+                    * if i.is_multiple_of(3) { sign } else { 1.0 }
+            };
+            let kernel: Vec<f32> = (0..taps[0] * taps[1]).map(tap).collect();
+            let (extension, blocks) = one_block(n, taps, summed);
+            let instructions = InstructionSet::detect();
+            let tile = Tile::of(&extension.geometry, instructions);
+            let direct = |weights: Vec<f64>| {
+                let geometry = extension.geometry.clone();
+                let extension = Extension { geometry, values: vec![0.0; 2] };
+                Direct::new(extension, &weights, tile, instructions, 1).expect("memory")
+            };
+            let exact = direct(kernel.iter().map(|&tap| tap.into()).collect());
+            let products = direct(kernel.iter().map(|&tap| f64::from(tap).abs()).collect());
+            let with = (tile, instructions);
+            let fft = Fft::new(extension, || Ok(kernel), blocks, with, 1, &Shared::default());
+            let fft = fft.expect("memory");
+            let outputs = fft.extension.geometry.output_len();
+            let day = night(n, [0.1; 2]).iter().map(|x| x + 1e5).collect();
+            // Whether there are doubts, and some that twice the digits leave.
+            let all = [
+                (day, [false, false]),
+                (night(n, [0.1; 2]), [true, false]),
+                (night(n, [0.0, 1e-13]), [true, true]),
+            ];
+            for (x, doubts) in all {
+                let mut y = vec![f32::NAN; outputs];
+                fft.run(Input::InPlace(&x), Output::InPlace(&mut y), 0.0).expect("memory");
+                let done = [fft.kernel.doubled.get().is_some(), fft.direct.get().is_some()];
+                assert_eq!(done, doubts, "{summed}, {sign}");
+                let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+                let [mut sums, mut windows] = [vec![0.0; outputs], vec![0.0; outputs]];
+                let of = Input::InPlace(&wide).into();
+                exact.run(of, Output::InPlace(&mut sums)).expect("memory");
+                let of = Input::InPlace(&wide).into();
+                products.run(of, Output::InPlace(&mut windows)).expect("memory");
+                for (o, (&y, sum)) in y.iter().zip(&sums).enumerate() {
+                    let error = (f64::from(y) - sum).abs();
+                    assert!(error <= share * windows[o], "{o}: {y} for {sum} in {}", windows[o]);
+                    // (What is nothing is exact.)
+                    assert!(windows[o] > 0.0 || y.to_bits() == 0, "{o}: {y}");
+                }
+            }
+        }
+    }
+}

@@ -43,6 +43,7 @@ pub(super) struct Transform<R: Real> {
 }
 
 /// What one thread needs to transform one block; kept from call to call.
+#[derive(Default)]
 pub(super) struct Space<R> {
     block: Vec<Complex<R>>,
     panels: [Vec<Complex<R>>; 2],

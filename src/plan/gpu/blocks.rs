@@ -3,8 +3,9 @@
 use crate::element::DType;
 use crate::plan::capabilities::{GpuCapabilities, GpuKind};
 use crate::plan::gpu::depth::Depth;
-use crate::plan::gpu::launch::{Launch, Shader, Types, Variant};
-use crate::plan::gpu::tiling::{self, MOST_ROUNDS, Planes, check_sizes};
+use crate::plan::gpu::launch::{self, Launch, Shader, Types, Variant};
+use crate::plan::gpu::planes::Planes;
+use crate::plan::gpu::tiling::{MOST_ROUNDS, check_sizes};
 use crate::plan::gpu::transform::{Block, BlockPass, PROBES, REGISTERS, Transform};
 use crate::problem::geometry::Geometry;
 
@@ -72,7 +73,7 @@ impl Launch {
         };
         let dispatched = match pass {
             BlockPass::Whole | BlockPass::Again if block.is_whole() => {
-                tiling::groups(transforms * shares, gpu)
+                launch::groups(transforms * shares, gpu)
             }
             BlockPass::Look => of_planes(block.looks(), depth.slabs),
             BlockPass::Rows => of_planes(block.row_groups(), depth.slabs),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::element::DType;
+use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
 use crate::plan::gpu::stored::{Stored, Texels};
 use crate::plan::gpu::transform::{BlockPass, Transform};
@@ -309,4 +310,11 @@ impl fmt::Display for Launch {
             }
         }
     }
+}
+
+/// Tiles are numbered through two dimensions of a dispatch.
+pub(super) fn groups(tiles: usize, gpu: &GpuCapabilities) -> Option<[u32; 2]> {
+    let wide = tiles.min(gpu.max_groups as usize);
+    let high = tiles.div_ceil(wide.max(1));
+    (high <= gpu.max_groups as usize).then_some([wide as u32, high as u32])
 }

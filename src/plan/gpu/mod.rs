@@ -7,6 +7,7 @@ pub(crate) mod depth;
 pub(crate) mod launch;
 mod methods;
 pub(crate) mod parts;
+mod planes;
 pub(crate) mod schedule;
 pub(crate) mod stage;
 pub(crate) mod stored;
