@@ -2,7 +2,8 @@
 
 use convolve::plan::Recipe;
 use convolve::{Boundary, Convolver, Device, Filter, KernelFacts, Method, Mode, Precision, bounds};
-use ndarray::{Array, Array1, Dimension, Ix1};
+use ndarray::{Array, Array1, Array2, Dimension, Ix1};
+use num_complex::{Complex, Complex32};
 
 use crate::common::*;
 
@@ -130,5 +131,73 @@ fn a_block_that_is_not_finite_leaves_its_partner_alone() {
         assert!(error(&x, &k, &y, 0, windows.start) <= bound);
         assert!(error(&x, &k, &y, windows.end, y.len()) <= bound);
         x[at] = finite;
+    }
+}
+
+/// Lamps here and there in what is a hundred million times as dark, beside what is black and what is darker still.
+fn night(shape: [usize; 2], unit: f64) -> Array2<f64> {
+    Array2::from_shape_fn(shape, |(row, column)| {
+        let texture = 0.5 + ((row * 7919 + column * 104_729) % 10_007) as f64 / 10_007.0;
+        unit * texture
+            * match (row, column) {
+                (_, ..30) => 0.0,
+                (250.., 400..) => 1e-14,
+                _ if row % 75 < 4 && column % 190 < 4 => 1e6,
+                _ => 0.01,
+            }
+    })
+}
+
+#[test]
+fn what_is_dark_keeps_its_digits_beside_lamps() {
+    let shape = [300, 500];
+    let share = bounds::share(f32::EPSILON.into());
+    let taps = Array2::from_shape_fn([25, 27], |(i, j)| {
+        let (row, column) = (i as f64 - 12.0, j as f64 - 13.0);
+        (1.0 + row * row + column * column).recip() * if (i + j) % 5 == 0 { -0.3 } else { 1.0 }
+    });
+    let filter = |k: &Array2<f64>, stride| {
+        let convolver = Convolver::builder().threads(2).gpu(false).build();
+        let filter = convolver.filter(k).mode(Mode::Same).stride(stride).method(Method::Direct);
+        filter.for_shape(shape).expect("admissible")
+    };
+    // Of usual size, and so small that they are scaled before they are transformed.
+    for (unit, stride) in [(1.0, 1), (1e-17, 1), (1.0, 2)] {
+        for signs in [true, false] {
+            let k = if signs { taps.clone() } else { taps.mapv(f64::abs) };
+            let k = k.mapv(|tap| tap as f32);
+            let x = night(shape, unit).mapv(|sample| sample as f32);
+            let (wide, magnitudes) = (k.mapv(f64::from), k.mapv(|tap| f64::from(tap.abs())));
+            let samples = x.mapv(f64::from);
+            let exact = filter(&wide, stride).apply(&samples).expect("runs");
+            let windows = filter(&magnitudes, stride).apply(&samples).expect("runs");
+            let run = |threads| {
+                let convolver = Convolver::builder().threads(threads).gpu(false).build();
+                let filter = convolver.filter(&k).mode(Mode::Same).stride(stride);
+                let filter = filter.method(Method::Fft).reproducible(true).for_shape(shape);
+                filter.expect("admissible").apply(&x).expect("runs")
+            };
+            let y = run(1);
+            let about = format!("{unit}, stride {stride}, signs: {signs}");
+            for ((at, y), window) in y.indexed_iter().zip(&windows) {
+                let error = (f64::from(*y) - exact[at]).abs();
+                let most = share * window + f64::from(f32::MIN_POSITIVE);
+                assert!(error <= most, "{about}, {at:?}: {y}, {} in {window}", exact[at]);
+                assert!(*window > 0.0 || y.to_bits() == 0, "{about}, {at:?}: {y}");
+            }
+            assert_eq!(run(3), y, "{about}");
+            // A complex block has a transform of its own.
+            let turn = Complex32::new(0.6, -0.8);
+            let filter = Convolver::builder().threads(1).gpu(false).build();
+            let filter = filter.filter(&k.mapv(Complex32::from)).mode(Mode::Same).stride(stride);
+            let filter = filter.method(Method::Fft).for_shape(shape).expect("admissible");
+            let turned = filter.apply(&x.mapv(|x| turn * x)).expect("runs");
+            for ((at, y), window) in turned.indexed_iter().zip(&windows) {
+                let Complex { re, im } = y / turn;
+                let error = (f64::from(re) - exact[at]).hypot(im.into());
+                let most = 1.5 * share * window + f64::from(f32::MIN_POSITIVE);
+                assert!(error <= most, "{about}, complex, {at:?}: {y}, {}", exact[at]);
+            }
+        }
     }
 }

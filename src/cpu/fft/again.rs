@@ -121,8 +121,7 @@ impl<A: Compute> Fft<A> {
         let mut found = None;
         for slot in packing.slots() {
             unproven(slot, workspace)?;
-            let scratch = &workspace.scratch;
-            let share = if scratch.is_mostly_unknown() { 1.0 } else { scratch.unknown() };
+            let share = workspace.scratch.share_again();
             let many = share * self.kernel.weights.len() as f64 > products(self.instructions);
             if many || self.is_worth_doubling(share) {
                 return Ok(false);

@@ -3,9 +3,10 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use super::again::all_fit;
 use super::glance::Way;
 use super::guard::Bearable;
-use super::kernel::{FftKernel, Workspaces};
+use super::kernel::{Double, FftKernel, Response, Workspaces};
 use super::outcome::Outcome;
 use super::range::Level;
 use super::share::{self, most_rows};
@@ -41,6 +42,8 @@ pub(crate) struct Fft<A: Compute> {
     pub(super) rows: usize,
     /// Computes what a transform cannot be trusted with, once there is something.
     pub(super) direct: OnceLock<Direct<A>>,
+    /// Of twice the digits, once there is something that those of the kernel are too few for.
+    pub(super) doubled: OnceLock<Response<Double<A>>>,
     pub(super) tile: Tile,
     pub(super) instructions: InstructionSet,
     threads: usize,
@@ -57,6 +60,8 @@ pub(super) struct Workspace<A: Compute> {
     pub scratch: Scratch<Real<A>>,
     pub extent: Extent,
     pub space: Space<Real<A>>,
+    /// The same of twice the digits, once it is needed.
+    pub double: Option<Space<Double<A>>>,
     /// Rows of the extended input, where they are not stored in one piece.
     pub gathered: [Vec<A>; MOST_PACKED],
     /// A row of outputs, or all rows, where they are stored in another type.
@@ -77,6 +82,7 @@ impl<A: Compute> Workspace<A> {
             scratch: Scratch::default(),
             extent: Extent::default(),
             space: transform.space()?,
+            double: None,
             gathered: Default::default(),
             out: Vec::new(),
             again: Vec::new(),
@@ -125,6 +131,7 @@ impl<A: Compute> Fft<A> {
             workspaces,
             rows,
             direct: OnceLock::new(),
+            doubled: OnceLock::new(),
             tile,
             instructions,
             threads,
@@ -217,7 +224,10 @@ impl<A: Compute> Fft<A> {
                 Way::Scatter => return self.scatter_all(x, packing, rows, workspace),
                 Way::Doubled => {
                     self.look(x, packing, self.closest(), workspace)?;
-                    return self.doubled(x, packing, bearable, rows, workspace);
+                    return match self.double(x, packing, bearable, rows, workspace)? {
+                        true => Ok(()),
+                        false => self.leave_all_to_direct(x, packing, rows, workspace),
+                    };
                 }
             }
         }
@@ -237,16 +247,18 @@ impl<A: Compute> Fft<A> {
             }
             self.look(x, packing, closest, workspace)?;
         }
-        if self.is_better_doubled(packing, bearable, workspace)? {
-            if workspace.survey.look < closest {
-                self.look(x, packing, closest, workspace)?;
-            }
-            return self.doubled(x, packing, bearable, rows, workspace);
+        if all_fit::<A>(&Self::levels(packing, workspace))
+            && self.is_doubled(x, packing, bearable, rows, workspace)?
+        {
+            return Ok(());
         }
         if let Some(better) = self.better(x, packing, bearable, workspace)? {
             packing = better;
             if !self.sweep(x, packing, Look::Tiles, rows, workspace)? {
                 return self.leave_all_to_direct(x, packing, rows, workspace);
+            }
+            if !packing.cleaned && self.is_doubled(x, packing, bearable, rows, workspace)? {
+                return Ok(());
             }
         }
         for (slot, exponent) in packing.exponents.into_iter().enumerate() {

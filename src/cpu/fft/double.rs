@@ -1,10 +1,9 @@
 //! Transforms of twice the digits, for blocks that leave many outputs in doubt: where what is dark and what is bright
 //! are a million times apart, direct sums of all that is dark may take a hundred times as long.
 
-use super::again::all_fit;
 use super::block::{Fft, Real, Workspace};
 use super::guard::Bearable;
-use super::kernel::Double;
+use super::kernel::{Double, Response};
 use super::sweep::{Packing, Through};
 use crate::element::compute::Compute;
 use crate::error::Result;
@@ -16,60 +15,89 @@ use crate::format::rows::{Input, Output};
 const DOUBLED: f64 = 400.0;
 
 impl<A: Compute> Fft<A> {
-    /// Whether there are more digits than those of its transforms.
-    pub(super) fn has_double() -> bool {
-        !A::DTYPE.is_integer() && size_of::<Double<A>>() > size_of::<Real<A>>()
-    }
-
     /// Whether direct sums of so large a share of the outputs take longer than a transform with twice the digits.
     pub(super) fn is_worth_doubling(&self, share: f64) -> bool {
-        Self::has_double() && share * self.kernel.weights.len() as f64 > DOUBLED
+        // A transform computes what strides pass over too.
+        let stride: usize = self.extension.geometry.axes.iter().map(|axis| axis.stride).product();
+        let products = share * self.kernel.weights.len() as f64 / stride as f64;
+        let has_double = !A::DTYPE.is_integer() && size_of::<Double<A>>() > size_of::<Real<A>>();
+        has_double && products > DOUBLED
     }
 
-    /// Whether blocks that went through a transform as they are leave so much in doubt, after a look at their tiles.
-    pub(super) fn is_better_doubled(
-        &self,
-        packing: Packing,
-        bearable: f64,
-        workspace: &mut Workspace<A>,
-    ) -> Result<bool> {
-        if !self.is_worth_doubling(1.0) || !all_fit::<A>(&Self::levels(packing, workspace)) {
-            return Ok(false);
-        }
-        for slot in packing.slots() {
-            self.find_doubts(slot, Bearable::of(bearable), workspace)?;
-            if self.is_worth_doubling(workspace.scratch.unknown()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Computes blocks of finite samples, of which the survey has the closest look, with twice the digits. What these are
-    /// too few for is computed without a transform.
-    pub(super) fn doubled(
+    /// Computes blocks again with twice the digits, of finite samples that went through a transform in this packing, if
+    /// they leave so much in doubt.
+    pub(super) fn is_doubled(
         &self,
         x: Input<'_, A>,
         packing: Packing,
         bearable: f64,
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
-    ) -> Result<()> {
-        let doubled = self.kernel.doubled(&self.extension)?;
-        let mut space = doubled.spaces.take(|| doubled.response.transform.space())?;
+    ) -> Result<bool> {
+        if !self.leaves_too_much(packing, bearable, workspace)? {
+            return Ok(false);
+        }
+        if workspace.survey.look < self.closest() {
+            self.look(x, packing, self.closest(), workspace)?;
+            if !self.leaves_too_much(packing, bearable, workspace)? {
+                return Ok(false);
+            }
+        }
+        self.double(x, packing, bearable, rows, workspace)
+    }
+
+    /// Whether any block leaves so much in doubt, by the look that was taken.
+    fn leaves_too_much(
+        &self,
+        packing: Packing,
+        bearable: f64,
+        workspace: &mut Workspace<A>,
+    ) -> Result<bool> {
+        if !self.is_worth_doubling(1.0) {
+            return Ok(false);
+        }
+        for (slot, exponent) in packing.blocks() {
+            let bearable = Bearable { exponent, ..Bearable::of(bearable) };
+            self.find_doubts(slot, bearable, workspace)?;
+            if self.is_worth_doubling(workspace.scratch.share_again()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Computes blocks of finite samples, of which the survey has the closest look in this packing, with twice the
+    /// digits; what these are too few for without a transform. False where there is no memory for it.
+    pub(super) fn double(
+        &self,
+        x: Input<'_, A>,
+        packing: Packing,
+        bearable: f64,
+        rows: &mut [Output<'_, A>],
+        workspace: &mut Workspace<A>,
+    ) -> Result<bool> {
+        let Ok(response) = self.doubled() else { return Ok(false) };
+        let space = workspace.double.take().map_or_else(|| response.transform.space(), Ok);
+        let Ok(mut space) = space else { return Ok(false) };
         workspace.outcomes.iter_mut().for_each(|outcome| outcome.clear());
-        let way = Through {
-            response: &doubled.response,
-            space: &mut space,
-            look: |_: &mut [_], _: &mut _| Ok(()),
-        };
-        self.transformed(x, packing, way, rows, workspace)?;
-        doubled.spaces.keep(space);
-        let bearable = Bearable { doubled: true, ..Bearable::of(bearable) };
-        for slot in packing.slots() {
+        let way = Through { response, space: &mut space, look: |_: &mut [_], _: &mut _| Ok(()) };
+        let done = self.transformed(x, packing, way, rows, workspace)?;
+        debug_assert!(done, "only what is not finite is lost");
+        workspace.double = Some(space);
+        for (slot, exponent) in packing.blocks() {
+            let bearable = Bearable { exponent, doubled: true, ..Bearable::of(bearable) };
             self.find_doubts(slot, bearable, workspace)?;
             self.recompute(x, slot, rows, workspace)?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The response of twice the digits, made when it is first needed.
+    fn doubled(&self) -> Result<&Response<Double<A>>> {
+        if let Some(response) = self.doubled.get() {
+            return Ok(response);
+        }
+        let made = self.kernel.doubled(&self.extension)?;
+        Ok(self.doubled.get_or_init(|| made))
     }
 }

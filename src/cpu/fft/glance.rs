@@ -112,8 +112,8 @@ impl<A: Compute> Fft<A> {
         // The most of a block.
         let proved = proved.fold(0.0, f64::max);
         Ok(match proved < 1.0 && proved * taps <= TRANSFORMED {
+            _ if self.is_worth_doubling(1.0 - proved) => Way::Doubled,
             true => Way::Direct,
-            false if self.is_worth_doubling(1.0 - proved) => Way::Doubled,
             false => Way::Transform,
         })
     }

@@ -188,6 +188,12 @@ impl Guard {
         needs[row / inner.product::<usize>() % self.patches(summed, needed[summed])]
     }
 
+    /// What sums of squares may lack, at most: squares may be too small for the type, and so may samples that were
+    /// scaled.
+    pub(super) fn lost(&self) -> f64 {
+        self.smallest * self.spread.transformed as f64
+    }
+
     /// What the sum under a window must reach, for each row of patches along the axis that is summed, or
     /// for all of them; false where the error is bearable whatever is in a window.
     pub(super) fn needs<R: Real>(
@@ -198,9 +204,8 @@ impl Guard {
         needs: &mut Vec<f64>,
     ) -> bool {
         needs.clear();
-        // Both parts: what shares a transform has one error. Squares may be too small for the type, and
-        // so may samples that were scaled.
-        let lost = self.smallest * self.spread.transformed as f64;
+        // Both parts: what shares a transform has one error.
+        let lost = self.lost();
         let epsilon = if bearable.doubled { DType::F64.epsilon() } else { self.epsilon };
         let error = |Loud { squares, largest }: Loud| {
             let samples = Loudness { squares: squares + lost, largest };

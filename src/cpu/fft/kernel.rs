@@ -1,7 +1,7 @@
 //! All that becomes of a kernel in blocks of one size, whatever the size of the input.
 
 use num_complex::Complex;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::block::{Real, Workspace};
 use super::guard::Guard;
@@ -24,8 +24,6 @@ pub(crate) struct FftKernel<A: Compute> {
     blocks: Blocks,
     steps: Vec<usize>,
     pub(super) response: Response<Real<A>>,
-    /// The same of twice the digits, once there is something that these are too few for.
-    pub(super) doubled: OnceLock<Doubled<Double<A>>>,
     pub(super) facts: KernelFacts,
     /// Whether no tap has a sign: complex ones do.
     pub(super) unsigned: bool,
@@ -44,12 +42,6 @@ pub(super) struct Response<R: Digits> {
     pub transform: Transform<R>,
     /// With the transforms' scale divided out.
     pub spectrum: Vec<Complex<R>>,
-}
-
-/// A response of twice the digits, and memory to transform blocks in.
-pub(super) struct Doubled<R: Digits> {
-    pub response: Response<R>,
-    pub spaces: ScratchPool<Space<R>>,
 }
 
 /// The precision of transforms that are doubled.
@@ -90,7 +82,6 @@ impl<A: Compute> FftKernel<A> {
             blocks,
             steps,
             response: Response { transform, spectrum },
-            doubled: OnceLock::new(),
             facts,
             unsigned,
             exponent,
@@ -125,25 +116,17 @@ impl<A: Compute> FftKernel<A> {
 
     /// Bytes that it takes while nobody uses it.
     pub(super) fn bytes(&self) -> usize {
-        let doubled =
-            self.doubled.get().map_or(0, |doubled| size_of_val(&doubled.response.spectrum[..]));
-        size_of_val(&self.response.spectrum[..]) + size_of_val(&self.weights[..]) + doubled
+        size_of_val(&self.response.spectrum[..]) + size_of_val(&self.weights[..])
     }
 
-    /// The response of twice the digits: made by whoever asks first.
-    pub(super) fn doubled(&self, extension: &Extension<A>) -> Result<&Doubled<Double<A>>> {
-        if let Some(doubled) = self.doubled.get() {
-            return Ok(doubled);
-        }
+    /// The response of twice the digits, made in memory for a block.
+    pub(super) fn doubled(&self, extension: &Extension<A>) -> Result<Response<Double<A>>> {
         let transform = Transform::new(&self.blocks);
         let mut space = transform.space()?;
         let (weights, exponent) = (&self.weights, self.exponent);
         let spectrum =
             spectrum(extension, weights, &self.blocks, &transform, exponent, &mut space)?;
-        let spaces = ScratchPool::new(1, transform.space_bytes());
-        spaces.keep(space);
-        let made = Doubled { response: Response { transform, spectrum }, spaces };
-        Ok(self.doubled.get_or_init(|| made))
+        Ok(Response { transform, spectrum })
     }
 }
 

@@ -32,6 +32,11 @@ impl Packing {
         (0..MOST_PACKED).filter(move |&slot| self.exponents[slot].is_some())
     }
 
+    /// The same, each with its exponent.
+    pub(super) fn blocks(self) -> impl Iterator<Item = (usize, i32)> {
+        self.exponents.into_iter().enumerate().filter_map(|(slot, e)| Some((slot, e?)))
+    }
+
     /// What of the blocks that have an exponent is read and needed, of any of them.
     fn unite<A: Compute>(&self, workspace: &mut Workspace<A>) {
         let Workspace { parts, extent, .. } = workspace;

@@ -185,7 +185,7 @@ fn what_leaves_many_doubts_is_transformed_with_twice_the_digits() {
             for (x, doubts) in all {
                 let mut y = vec![f32::NAN; outputs];
                 fft.run(Input::InPlace(&x), Output::InPlace(&mut y), 0.0).expect("memory");
-                let done = [fft.kernel.doubled.get().is_some(), fft.direct.get().is_some()];
+                let done = [fft.doubled.get().is_some(), fft.direct.get().is_some()];
                 assert_eq!(done, doubts, "{summed}, {sign}");
                 let wide: Vec<f64> = x.iter().map(|&x| x.into()).collect();
                 let [mut sums, mut windows] = [vec![0.0; outputs], vec![0.0; outputs]];

@@ -50,9 +50,14 @@ impl<R> Scratch<R> {
         self.patches.extend(patches);
     }
 
-    /// The share of a block that is to be computed again.
+    /// The share of a block that is in doubt.
     pub(super) fn unknown(&self) -> f64 {
         self.doubts.unknown() as f64 / self.patches.iter().product::<usize>() as f64
+    }
+
+    /// The share that is: all, where so much is in doubt.
+    pub(super) fn share_again(&self) -> f64 {
+        if self.is_mostly_unknown() { 1.0 } else { self.unknown() }
     }
 
     /// Whether so much of a block is to be computed again that it all may be.
@@ -142,7 +147,8 @@ impl Guard {
                     let sum: f64 = sums[first.core + p].into();
                     let closer = || {
                         let squares = squares.get(first.core + p);
-                        squares.map_or(0.0, |&squares| self.reached(sum * unit, squares.into()))
+                        let all = |&squares: &R| squares.into() + self.lost();
+                        squares.map_or(0.0, |squares| self.reached(sum * unit, all(squares)))
                     };
                     let floor = || unit * floor_of(floor, &survey.sums, first.own + p, &parts);
                     // No closer look finds what is not there.
