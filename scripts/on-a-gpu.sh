@@ -272,8 +272,9 @@ finish() {
 }
 
 run() {
-    local dir out=$2
-    minutes=$3 software=$4
+    local dir
+    # Not local: what is left to do at the end needs it, when this has returned.
+    out=$2 minutes=$3 software=$4
     [ -d "$1" ] || misuse "$1 is no folder: scripts/on-a-gpu.sh build $1 makes it"
     dir=$(realpath "$1")
     mkdir -p "$out"
