@@ -102,7 +102,8 @@ def cases(results):
 def data(results):
     of_data = {key: value for key, value in results.items() if key[0].startswith("data of ")}
     kinds = [kind for kind in ("8 bits", "16 bits", "f32") if any(key[0].endswith(kind) for key in of_data)]
-    columns = [(kind, method) for kind in kinds for method in METHODS[1:]]
+    ways = (*METHODS[1:], "fft of 63 x 63")
+    columns = [(kind, way) for kind in kinds for way in ways if any(key[0].endswith(kind) and key[2] == way for key in of_data)]
     rows = []
     for name in sorted({key[1] for key in of_data}, key=lambda name: (name != "noise", name)):
         cells = []
