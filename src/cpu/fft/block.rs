@@ -248,7 +248,7 @@ impl<A: Compute> Fft<A> {
             self.look(x, packing, closest, workspace)?;
         }
         if all_fit::<A>(&Self::levels(packing, workspace))
-            && self.is_doubled(x, packing, bearable, rows, workspace)?
+            && self.double_doubts(x, packing, bearable, rows, workspace)?
         {
             return Ok(());
         }
@@ -257,7 +257,7 @@ impl<A: Compute> Fft<A> {
             if !self.sweep(x, packing, Look::Tiles, rows, workspace)? {
                 return self.leave_all_to_direct(x, packing, rows, workspace);
             }
-            if !packing.cleaned && self.is_doubled(x, packing, bearable, rows, workspace)? {
+            if !packing.cleaned && self.double_doubts(x, packing, bearable, rows, workspace)? {
                 return Ok(());
             }
         }

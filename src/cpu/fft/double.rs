@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::format::rows::{Input, Output};
 
 /// Multiply-adds of the direct method, for each sample of a block, in the time of its transform with twice the digits.
-/// (A night of 1080 x 1920 with lamps, 127 x 127 taps: 350 ms in direct sums, 33 so, of which transforms take 24; with a
-/// quarter of this number 33 too. Zen 4, AVX-512, two threads, 2026-11-29.)
+/// (A night of 1080 x 1920 with lamps, 127 x 127 taps: 350 ms in direct sums, 35 so, where noise takes 8; with a quarter of
+/// this number as long. Zen 4, AVX-512, two threads, 2026-11-29.)
 const DOUBLED: f64 = 400.0;
 
 impl<A: Compute> Fft<A> {
@@ -24,9 +24,9 @@ impl<A: Compute> Fft<A> {
         has_double && products > DOUBLED
     }
 
-    /// Computes blocks again with twice the digits, of finite samples that went through a transform in this packing, if
-    /// they leave so much in doubt.
-    pub(super) fn is_doubled(
+    /// Computes blocks of finite samples, which went through a transform in this packing, again with twice the digits if
+    /// they leave so much in doubt; false where they do not.
+    pub(super) fn double_doubts(
         &self,
         x: Input<'_, A>,
         packing: Packing,
