@@ -1,9 +1,9 @@
 //! Bloom by a point spread of one's own, with the spikes of an iris of six blades: 1023 x 1023 taps over
 //! 1920 x 1080 pixels, a million products for each of them by direct sums.
 //!
-//! `cargo run --release --example bloom -- bloom.ppm`
+//! `cargo run --release --example bloom -- bloom.ppm`, or `-- bloom.ppm gpu` where the plan would not choose it.
 
-use convolve::Convolver;
+use convolve::{Convolver, Device};
 use ndarray::{Array2, Array3, Axis};
 use std::f32::consts::PI;
 use std::io::Write;
@@ -63,9 +63,18 @@ fn scene() -> Array3<f32> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (scene, spread) = (scene(), point_spread());
+    let mut args = std::env::args().skip(1);
+    let path = args.next();
+    let device = match args.next().as_deref() {
+        None => Device::Auto,
+        Some("cpu") => Device::Cpu,
+        Some("gpu") => Device::Gpu,
+        Some(other) => return Err(format!("{other:?} is neither cpu nor gpu").into()),
+    };
     let convolver = Convolver::new();
     // Each colour is a channel of its own.
-    let bloom = convolver.filter(&spread.insert_axis(Axis(2))).for_shape(scene.dim())?;
+    let spread = spread.insert_axis(Axis(2));
+    let bloom = convolver.filter(&spread).device(device).for_shape(scene.dim())?;
     println!("{}\n", bloom.plan());
     let start = std::time::Instant::now();
     let picture = bloom.apply(&scene)?;
@@ -76,7 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "{:.3} % of the light is in the picture, the rest has left it at the edges",
         100.0 * light(&picture) / light(&scene)
     );
-    if let Some(path) = std::env::args().nth(1) {
+    if let Some(path) = path {
         let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
         writeln!(file, "P6 1920 1080 255")?;
         let shown = |x: &f32| (255.0 * (1.0 - (-x).exp()).powf(1.0 / 2.2)) as u8;

@@ -176,3 +176,23 @@ fn of_workgroup(t: u32, own: Level) -> Level {
     workgroupBarrier();
     return all;
 }
+
+// The bits that any invocation of a workgroup has.
+fn any_of_workgroup(t: u32, own: u32) -> u32 {
+    workgroupBarrier();
+    exchanged[t] = Bits(own);
+    workgroupBarrier();
+    if t < FOLDED {
+        var part = Bits();
+        for (var i = t; i < INVOCATIONS; i += FOLDED) {
+            part |= exchanged[i];
+        }
+        exchanged[INVOCATIONS + t] = part;
+    }
+    workgroupBarrier();
+    var all = Bits();
+    for (var i = 0u; i < FOLDED; i++) {
+        all |= exchanged[INVOCATIONS + i];
+    }
+    return u32(all);
+}

@@ -119,6 +119,7 @@ pub(super) fn source(variant: &Variant, transform: &Transform) -> String {
     }
     if sums(transform.pass) {
         source += include_str!("../../shaders/fft_again.wgsl");
+        source += &code.held();
     }
     if transform.pass == BlockPass::KernelRows {
         source += include_str!("../../shaders/fft_kernel.wgsl");
@@ -200,6 +201,9 @@ const TAPS: u32 = {taps}u;
     let _ = writeln!(text, "fn quad_of({quad}\n}}\n");
     let number = if is_complex { "value" } else { "Number(value, 0.0)" };
     let _ = writeln!(text, "fn as_number(value: Element) -> Number {{\n    return {number};\n}}\n");
+    let element = if is_complex { "number" } else { "number.x" };
+    let _ =
+        writeln!(text, "fn as_element(number: Number) -> Element {{\n    return {element};\n}}\n");
     let size = if is_complex { "max(abs(value.x), abs(value.y))" } else { "abs(value)" };
     let _ = writeln!(
         text,

@@ -33,11 +33,11 @@ pub(crate) struct Params {
     padding_after_tiles: u32,
     chunk: [u32; 2],
     stage_rows: u32,
-    padding_after_stage_rows: u32,
+    shares: u32,
     input_origin: [u32; 2],
     output_origin: [u32; 2],
     widths: [u32; 2],
-    padding_at_end: [u32; 2],
+    team: [u32; 2],
 }
 
 /// Where the samples at either end of a dispatch lie in what is bound.
@@ -81,9 +81,11 @@ impl Params {
             tiles: launch.tiles.map(|n| n as u32),
             chunk: launch.chunk.map(|n| n as u32),
             stage_rows: launch.stage_rows as u32,
+            shares: launch.doubts.shares as u32,
             input_origin,
             output_origin,
             widths: starts.widths,
+            team: launch.doubts.team.map(|n| n as u32),
             ..Self::default()
         };
         for (to, axis) in params.axes.iter_mut().zip(axes.into_iter().chain(others)) {
@@ -151,8 +153,8 @@ mod tests {
             offsets!(Axis: positions, channels, taps, outputs, stride, tap_step, start, edge);
         assert_eq!(layout(&module, "Axis"), (axis, size_of::<Axis>() as u32));
         let params = offsets!(
-            Params: axes, rank, input_start, output_start, depth, tiles, chunk, stage_rows, input_origin,
-            output_origin, widths
+            Params: axes, rank, input_start, output_start, depth, tiles, chunk, stage_rows, shares, input_origin,
+            output_origin, widths, team
         );
         assert_eq!(layout(&module, "Params"), (params, size_of::<Params>() as u32));
     }

@@ -698,8 +698,8 @@ fn what_formats_and_methods_cost() {
         (Method::Separable, Rgba8UnormSrgb, Rgba8UnormSrgb, 1, 1, 4 + 8, 8 + 4),
         (Method::Direct, R8Unorm, R8Unorm, 1, 1, 1 + 4, 4 + 1),
         (Method::Direct, Rgba8Unorm, Rgb10a2Unorm, 1, 1, 4 + 16, 16 + 4),
-        // Transforms are of numbers in buffers, and which outputs are doubted takes less than a byte of each.
-        (Method::Fft, Rgba16Float, Rgba16Float, 4, 0, 8 + 16 + 16 + 3, 16 + 16 + 8 + 3),
+        // Transforms are of numbers in buffers.
+        (Method::Fft, Rgba16Float, Rgba16Float, 4, 0, 8 + 16 + 16, 16 + 16 + 8),
     ] {
         let kernel = filters::gaussian::<f32>(2.0).expect("a sigma");
         let filter = convolver.filter(&kernel).method(method).device(Device::Gpu);

@@ -217,9 +217,7 @@ impl Job<'_> {
             if let Some(transform) = dispatch.launch.variant.shader.transform() {
                 let touched = transform.touched();
                 let between = dispatch.launch.between().map(|n| (n * size_of::<f32>()) as u64);
-                for (of, bytes) in
-                    [touched.values, touched.sums, touched.doubts].into_iter().zip(between)
-                {
+                for (of, bytes) in [touched.values, touched.sums].into_iter().zip(between) {
                     cost.read += u64::from(of[0]) * bytes;
                     cost.written += u64::from(of[1]) * bytes;
                 }

@@ -1,7 +1,5 @@
 //! What each pass of transforms loads, multiplies and stores, register by register.
 
-use std::fmt::Write;
-
 use crate::gpu::butterflies::{Code, scatter};
 use crate::gpu::registers::{Step, scattered};
 use crate::plan::gpu::transform::BlockPass;
@@ -96,7 +94,8 @@ impl Code<'_> {
         let blocks = self.blocks();
         for (i, block) in blocks.iter().enumerate() {
             let part = ["x", "y"][i];
-            self.find_judge(block, part);
+            let line = format!("let judge_{block} = judge_of(scale.{part}, loudest.{part}, need);");
+            self.line(&line);
             let at = self.coordinates(&format!("{block}, "), from, "output");
             for (register, [y, x]) in at.iter().enumerate() {
                 let value = &self.values[register];
@@ -110,18 +109,15 @@ impl Code<'_> {
         }
         let group = if self.transform.block.is_whole() { "0u" } else { "group.x" };
         self.line(&format!("let left = doubts_of(transform, output, {group});"));
+        self.line("let any = any_of_workgroup(t, doubts);");
         self.line("if t == 0u {");
         self.line("    between[left] = scale;");
         self.line("    between[left + 1u] = loudest;");
-        self.line("    between[left + 2u] = TwoBits(bitcast<Bits>(need), Bits());");
+        self.line("    between[left + 2u] = TwoBits(bitcast<Bits>(need), Bits(any));");
         self.line("}");
-        self.line("between[left + 3u + t] = TwoBits(vec2<u32>(doubts, overflowed));");
-    }
-
-    /// The judge of a block's results.
-    fn find_judge(&mut self, block: &str, part: &str) {
-        let line = format!("let judge_{block} = judge_of(scale.{part}, loudest.{part}, need);");
-        self.line(&line);
+        self.line("if any != 0u {");
+        self.line("    between[left + 3u + t] = TwoBits(vec2<u32>(doubts, overflowed));");
+        self.line("}");
     }
 
     fn whole(&mut self) {
@@ -257,63 +253,44 @@ impl Code<'_> {
         self.store(From::Row);
     }
 
-    /// Looks again at the outputs of the pass before: in the same registers of the same invocations.
+    /// Looks again at the outputs of the pass before: those in the same registers of the same invocations.
     fn again(&mut self) {
         let is_whole = self.transform.block.is_whole();
         // Several workgroups may share what one has left.
-        self.line("let shares = params.stage_rows;");
         if is_whole {
-            self.line("let index = group.y * groups.x + group.x;");
-            self.line("let transform = index / shares;");
+            self.line("let plane = group.y * groups.x + group.x;");
+            self.line("let transform = plane / params.shares;");
             self.line("if transform >= transform_count() { return; }");
+            self.line("let own = plane % params.shares;");
             self.line("let output = 0u;");
-            self.line("let own = index % shares;");
+            self.line("let row = 0u;");
             self.line("let left = doubts_of(transform, output, 0u);");
         } else {
-            self.find_output();
-            self.find_row("group.x / shares");
-            self.line("let own = group.x % shares;");
-            self.line("let left = doubts_of(transform, output, group.x / shares);");
+            self.line("let plane = group.y / params.shares;");
+            self.line("let own = group.y % params.shares;");
+            self.line("let transform = plane / outputs_of_block();");
+            self.line("let output = plane % outputs_of_block();");
+            self.find_row("group.x");
+            self.line("let left = doubts_of(transform, output, group.x);");
         }
-        self.line("var doubts = u32(between[left + 3u + t].x) & share_of(own, shares);");
-        self.line("if doubts == 0u { return; }");
-        self.line("let overflowed = u32(between[left + 3u + t].y);");
-        self.line("let scale = between[left];");
-        self.line("let loudest = between[left + 1u];");
-        self.line("let need = bitcast<Real>(between[left + 2u].x);");
-        self.find_blocks("0u", "output");
-        let blocks = self.blocks();
-        for (block, part) in blocks.iter().zip(["x", "y"]) {
-            self.find_judge(block, part);
-        }
-        let registers = &self.layout.steps[0].registers;
-        let [y, x] = [0, 1].map(|axis| scatter("held", self.along(registers, axis)));
-        let row = if is_whole { "y0" } else { "row + y0" };
-        let other = match blocks {
-            [_, two] => format!(
-                "        if doubt % PACKED == 1u {{
-            block = {two};
-            judge = judge_{two};
-        }}
+        self.line("look_again(transform, output, row, left, own, t);");
+    }
+
+    /// Functions that say where in its rows a register of an invocation has its output.
+    pub(super) fn held(&self) -> String {
+        let Step { registers, invocations, .. } = &self.layout.steps[0];
+        let function = |axis: usize| {
+            let [of_invocation, of_register] = [("t", invocations), ("held", registers)]
+                .map(|(of, bits)| scatter(of, self.along(bits, axis)));
+            let name = ["y", "x"][axis];
+            format!(
+                "
+fn held_{name}(t: u32, held: u32) -> u32 {{
+    return ({of_invocation}) + ({of_register});
+}}
 "
-            ),
-            _ => String::new(),
+            )
         };
-        let _ = write!(
-            self.text,
-            "    // One bit less in every round.
-    while doubts != 0u {{
-        let doubt = firstTrailingBit(doubts);
-        doubts &= doubts - 1u;
-        let held = doubt / PACKED;
-        var block = one;
-        var judge = judge_one;
-{other}        let y = output_y(block, {row} + ({y}));
-        let x = output_x(block, x0 + ({x}));
-        let shows = (overflowed >> doubt & 1u) == 0u;
-        look_again(block, judge, output, y, x, transform, doubt % PACKED, shows);
-    }}
-"
-        );
+        [0, 1].map(function).concat()
     }
 }

@@ -1,13 +1,14 @@
 //! How the passes of the FFT method are launched: over which blocks, in how many workgroups.
 
 use crate::element::DType;
-use crate::plan::capabilities::{GpuCapabilities, GpuKind};
+use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
+use crate::plan::gpu::doubts::Doubts;
 use crate::plan::gpu::launch::{self, Launch, Shader, Types, Variant};
 use crate::plan::gpu::planes::Planes;
-use crate::plan::gpu::tiling::{MOST_ROUNDS, check_sizes};
-use crate::plan::gpu::transform::{Block, BlockPass, PROBES, REGISTERS, Transform};
-use crate::problem::geometry::Geometry;
+use crate::plan::gpu::tiling::check_sizes;
+use crate::plan::gpu::transform::{Block, BlockPass, Transform};
+use crate::problem::geometry::{Axis, Geometry};
 
 impl Launch {
     /// A pass over the kernel, as so many slabs of one block of the FFT method in several passes.
@@ -25,7 +26,8 @@ impl Launch {
         };
         let (one, depth) = ([1; 2], Depth::of_kernel(slabs));
         let groups = groups.map(|n| n as u32);
-        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles: [1; 3], depth, groups }
+        let (tiles, doubts) = ([1; 3], Doubts::NONE);
+        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles, depth, doubts, groups }
     }
 
     /// One pass of the FFT method over all blocks of a geometry, or why there is none.
@@ -44,6 +46,7 @@ impl Launch {
         let tile = [rows.min(outer.out), columns.min(inner.out)];
         let [down, across] = [outer.out.div_ceil(tile[0]), inner.out.div_ceil(tile[1])];
         let planes = batch * outer.channels * inner.channels;
+        let along_slabs = depth.clone().unwrap_or_else(Axis::one_sample);
         let (planes, depth) = match &depth {
             None => (planes, Depth::ONE),
             Some(axis) => {
@@ -59,13 +62,17 @@ impl Launch {
             workgroup: [transform.invocations(), 1],
             ..Variant::new(types)
         };
-        let shares = match pass {
-            BlockPass::Again => shares(types.accumulator, geometry, gpu),
-            _ => 1,
+        let doubts = match pass {
+            BlockPass::Again => {
+                let invocations = transform.invocations() as usize;
+                let along = [&along_slabs, &outer, &inner];
+                Doubts::new(types.accumulator, along, invocations, gpu)
+            }
+            _ => Doubts::NONE,
         };
-        let groups = [1, 1];
+        let (stage_rows, groups) = (0, [1, 1]);
         let mut launch =
-            Self { variant, tile, chunk: tile, stage_rows: shares, tiles, depth, groups };
+            Self { variant, tile, chunk: tile, stage_rows, tiles, depth, doubts, groups };
         let transforms = launch.transforms();
         let of_planes = |groups: usize, planes: usize| {
             let (planes, most) = (transforms.saturating_mul(planes), gpu.max_groups as usize);
@@ -73,7 +80,7 @@ impl Launch {
         };
         let dispatched = match pass {
             BlockPass::Whole | BlockPass::Again if block.is_whole() => {
-                launch::groups(transforms * shares, gpu)
+                launch::groups(transforms * doubts.shares, gpu)
             }
             BlockPass::Look => of_planes(block.looks(), depth.slabs),
             BlockPass::Rows => of_planes(block.row_groups(), depth.slabs),
@@ -86,7 +93,7 @@ impl Launch {
             }
             BlockPass::Whole | BlockPass::Back | BlockPass::Again => {
                 let rows = (tile[0] - 1) * outer.stride + 1;
-                of_planes(rows.div_ceil(block.rows_of_group()) * shares, depth.outputs)
+                of_planes(rows.div_ceil(block.rows_of_group()), depth.outputs * doubts.shares)
             }
         };
         launch.groups = dispatched.ok_or_else(|| {
@@ -115,34 +122,11 @@ impl Launch {
 
     /// About how often an invocation goes through loops that doubts all of its outputs.
     pub(super) fn rounds_of_doubts(&self, geometry: &Geometry) -> usize {
-        held(self.variant.types.accumulator) / self.stage_rows * rounds_of_doubt(geometry)
+        let Ok(Planes { depth, outer, inner, .. }) = Planes::transformed(geometry) else {
+            return 0;
+        };
+        let slabs = depth.unwrap_or_else(Axis::one_sample);
+        let Variant { types, workgroup: [invocations, _], .. } = &self.variant;
+        self.doubts.most_rounds(types.accumulator, [&slabs, &outer, &inner], *invocations as usize)
     }
-}
-
-/// Outputs that an invocation of a transform holds.
-fn held(accumulator: DType) -> usize {
-    accumulator.packed_blocks() << REGISTERS
-}
-
-/// Rounds of loops that an output takes that is doubted.
-fn rounds_of_doubt(geometry: &Geometry) -> usize {
-    let mut rounds = PROBES;
-    // Each loop over an axis goes round as often as those outside of it have.
-    let mut loops = 1;
-    for axis in &geometry.axes {
-        loops *= axis.taps;
-        rounds += loops;
-    }
-    rounds
-}
-
-/// Workgroups that share what one doubts, a power of two: so many that no invocation goes through loops more often
-/// than software lets it, though all of its outputs are doubted.
-fn shares(accumulator: DType, geometry: &Geometry, gpu: &GpuCapabilities) -> usize {
-    let held = held(accumulator);
-    let fit = match gpu.kind {
-        GpuKind::Software => MOST_ROUNDS / rounds_of_doubt(geometry),
-        _ => held,
-    };
-    held >> fit.clamp(1, held).ilog2()
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
+use crate::plan::gpu::doubts::Doubts;
 use crate::plan::gpu::stored::{Stored, Texels};
 use crate::plan::gpu::transform::{BlockPass, Transform};
 use crate::problem::geometry::Geometry;
@@ -132,14 +133,15 @@ pub struct Launch {
     /// Taps per chunk along the outer and the inner axis: the input under one chunk is staged at a
     /// time. In [`Shader::Fft`] outputs of a block along them, in positions.
     pub chunk: [usize; 2],
-    /// Rows of input that are staged at a time. In [`BlockPass::Again`] workgroups that share what one of the pass
-    /// before it has left.
+    /// Rows of input that are staged at a time.
     pub stage_rows: usize,
     /// Tiles along the batch, the outer and the inner axis. In [`Shader::Fft`] blocks; those along an axis before the
     /// outer one count as the batch's.
     pub tiles: [usize; 3],
     /// In [`Shader::Fft`] what a block has along such an axis.
     pub depth: Depth,
+    /// In [`BlockPass::Again`] who looks at what is doubted.
+    pub doubts: Doubts,
     /// Workgroups dispatched along x and y; tiles are numbered through both.
     pub groups: [u32; 2],
 }

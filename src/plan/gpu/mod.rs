@@ -4,6 +4,7 @@ mod blocks;
 #[cfg(feature = "gpu")]
 mod coarse;
 pub(crate) mod depth;
+pub(crate) mod doubts;
 pub(crate) mod launch;
 mod methods;
 pub(crate) mod parts;

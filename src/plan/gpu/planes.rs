@@ -3,6 +3,7 @@
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
+use crate::plan::gpu::doubts::Doubts;
 use crate::plan::gpu::launch::{
     LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, groups, tap_quads,
 };
@@ -291,7 +292,8 @@ impl Planes {
         ];
         let groups = groups(tiles.iter().product(), gpu)?;
         let depth = Depth::ONE;
-        Some(Launch { variant, tile, chunk, stage_rows, tiles, depth, groups })
+        let doubts = Doubts::NONE;
+        Some(Launch { variant, tile, chunk, stage_rows, tiles, depth, doubts, groups })
     }
 }
 

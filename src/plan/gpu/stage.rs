@@ -94,7 +94,7 @@ impl Stage {
         let Some(transform) = self.launch.variant.shader.transform() else {
             return samples + outputs;
         };
-        let [values, sums, doubts] = self.launch.between().map(|n| (n * accumulator.size()) as f64);
+        let [values, sums, _] = self.launch.between().map(|n| (n * accumulator.size()) as f64);
         // A slab is read again for each of the taps that it lies under.
         let values = match transform.pass {
             BlockPass::Slabs => sums * self.launch.depth.taps as f64,
@@ -106,7 +106,6 @@ impl Stage {
             + f64::from(touched.outputs) * outputs
             + times(touched.values) * values
             + times(touched.sums) * sums
-            + times(touched.doubts) * doubts
     }
 
     /// Shares of butterflies: a transform of `N` complex numbers has `N log2 N` of them.

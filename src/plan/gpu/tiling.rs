@@ -2,6 +2,7 @@
 
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
+use crate::plan::gpu::doubts::Doubts;
 use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant, groups, tap_quads};
 use crate::plan::gpu::planes::Planes;
 #[cfg(feature = "gpu")]
@@ -143,6 +144,7 @@ impl Launch {
             stage_rows: 0,
             tiles: [1, 1, tiles],
             depth: Depth::ONE,
+            doubts: Doubts::NONE,
             groups,
         })
     }

@@ -87,8 +87,6 @@ pub(crate) struct Touched {
     pub values: [bool; 2],
     /// The same of sums of slabs.
     pub sums: [bool; 2],
-    /// The same of which outputs are doubted.
-    pub doubts: [bool; 2],
 }
 
 /// A dispatch of the FFT method.
@@ -313,19 +311,17 @@ impl Transform {
     pub(crate) fn touched(&self) -> Touched {
         let (reads, writes, none) = ([true, false], [false, true], Touched::default());
         match self.pass {
-            BlockPass::Whole => Touched { samples: true, outputs: true, doubts: writes, ..none },
+            BlockPass::Whole => Touched { samples: true, outputs: true, ..none },
             BlockPass::Look => Touched { samples: true, ..none },
             BlockPass::Rows => Touched { samples: true, values: writes, ..none },
             BlockPass::Columns | BlockPass::Spectra | BlockPass::KernelColumns => {
                 Touched { values: [true, true], ..none }
             }
             BlockPass::Slabs => Touched { values: reads, sums: writes, ..none },
-            BlockPass::Back if self.block.slabs => {
-                Touched { outputs: true, sums: reads, doubts: writes, ..none }
-            }
-            BlockPass::Back => Touched { outputs: true, values: reads, doubts: writes, ..none },
-            // Outputs that are doubted are few.
-            BlockPass::Again => Touched { doubts: reads, ..none },
+            BlockPass::Back if self.block.slabs => Touched { outputs: true, sums: reads, ..none },
+            BlockPass::Back => Touched { outputs: true, values: reads, ..none },
+            // Outputs that are doubted are few, and so are the words that say which.
+            BlockPass::Again => none,
             BlockPass::KernelRows => Touched { values: writes, ..none },
         }
     }

@@ -252,7 +252,7 @@ fn transforms_keep_within_limits() {
                         BlockPass::Slabs => (samples / values, outputs),
                         BlockPass::Back | BlockPass::Again => {
                             let rows = rows((launch.tile[0] - 1) * outer.stride + 1);
-                            (rows * launch.stage_rows, outputs)
+                            (rows, outputs * launch.doubts.shares)
                         }
                         other => panic!("{other:?}"),
                     };

@@ -19,7 +19,8 @@ fn software_is_not_asked_for_more_rounds_than_it_goes() {
         (&many, Method::Direct, true),
         // Tiles take sixteen taps a round.
         (&flat, Method::Direct, false),
-        (&flat, Method::Fft, true),
+        // What transforms leave in doubt is shared out.
+        (&flat, Method::Fft, false),
     ] {
         plan(problem, &with(discrete()), Device::Gpu, method).expect("a GPU goes all rounds");
         let planned = plan(problem, &software, Device::Gpu, method);
