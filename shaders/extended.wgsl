@@ -36,14 +36,13 @@ struct Params {
     chunk: vec2<u32>,
     // Rows of input that are staged at a time.
     stage_rows: u32,
-    // Of a second look: workgroups that share what one of the pass before has left, ...
+    // Of a second look: workgroups that share what one of the pass before has left.
     shares: u32,
     // Of rectangles of textures: their first texels, and the texels of a row of each.
     input_origin: vec2<u32>,
     output_origin: vec2<u32>,
     widths: vec2<u32>,
-    // ... and invocations of a team that sums up an output: those that share out its rows of taps, and those that share
-    // out a row.
+    // Of a second look: how many invocations share out the rows of taps of a sum, and how many share out a row.
     team: vec2<u32>,
 }
 

@@ -101,7 +101,7 @@ fn summed(doubt: Doubt, transform: u32, output: u32, member: u32) -> Element {
     return sum;
 }
 
-// Where it is counted how many those are.
+// Where the number of invocations that wait is.
 const COUNTED: u32 = INVOCATIONS + FOLDED;
 
 // Leaves in `exchanged` which invocations have something that waits, one after another. Returns how many.
@@ -174,9 +174,9 @@ fn look_again(transform: u32, output: u32, row: u32, left: u32, own: u32, t: u32
     while bits != 0u {
         let bit = firstTrailingBit(bits);
         bits &= bits - 1u;
-        var waits = is_own && (words.x >> bit & 1u) != 0u;
+        var waits = is_own && ((words.x >> bit) & 1u) != 0u;
         // No window shows that what is not finite is right.
-        if waits && (words.y >> bit & 1u) == 0u {
+        if waits && ((words.y >> bit) & 1u) == 0u {
             let doubt = doubt_of(transform, output, row, t, bit);
             let judge = judge_of(scale[doubt.part], loudest[doubt.part], need);
             waits = judge.odd || !is_shown(doubt, judge, output);

@@ -19,7 +19,7 @@ fn load_quad(i: u32) -> Quad {
     let further = u32(place > 0u);
     if LOADED_BITS == 8u {
         // In two steps: all bits of a word cannot be shifted out of it at once.
-        let behind = input[word + further] << 1u << (31u - place);
+        let behind = (input[word + further] << 1u) << (31u - place);
         return Quad(unpack4xU8((input[word] >> place) | behind));
     }
     let words = vec3<u32>(input[word], input[word + 1u], input[word + 1u + further]);

@@ -69,10 +69,10 @@ pub mod low_level {
     pub use crate::kernel::coarse::{CoarseAxis, Coarsening};
     pub use crate::plan::cpu::{Blocks, CoarseGrid, Order, Passing, Strips, Summed, Tile};
     pub use crate::plan::gpu::depth::Depth;
-    pub use crate::plan::gpu::doubts::Doubts;
     pub use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant};
     pub use crate::plan::gpu::parts::{Part, Section};
     pub use crate::plan::gpu::schedule::{Schedule, Scheduled};
+    pub use crate::plan::gpu::second_look::SecondLook;
     pub use crate::plan::gpu::stage::{Place, Stage, Taps};
     pub use crate::plan::gpu::stored::{Stored, TexelFormat, Texels};
     pub use crate::plan::gpu::transform::{Block, BlockPass, Transform};

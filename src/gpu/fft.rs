@@ -15,10 +15,7 @@ use crate::gpu::butterflies::{Code, real};
 use crate::gpu::registers::Layout;
 use crate::plan::gpu::launch::{MAX_RANK, QUAD, Variant};
 use crate::plan::gpu::stored::Stored;
-use crate::plan::gpu::transform::{Block, BlockPass, PROBES, Transform};
-
-/// Invocations that sum up the levels of all others.
-const FOLDED: u32 = 16;
+use crate::plan::gpu::transform::{Block, BlockPass, FOLDED, PROBES, Transform};
 
 /// Where the parts of a transform's weights begin, in quads, behind the values that stand outside. All
 /// but the last have lengths of their own, so that pipelines serve kernels of any size.

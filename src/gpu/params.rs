@@ -81,11 +81,11 @@ impl Params {
             tiles: launch.tiles.map(|n| n as u32),
             chunk: launch.chunk.map(|n| n as u32),
             stage_rows: launch.stage_rows as u32,
-            shares: launch.doubts.shares as u32,
+            shares: launch.second_look.shares as u32,
             input_origin,
             output_origin,
             widths: starts.widths,
-            team: launch.doubts.team.map(|n| n as u32),
+            team: launch.second_look.team.map(|n| n as u32),
             ..Self::default()
         };
         for (to, axis) in params.axes.iter_mut().zip(axes.into_iter().chain(others)) {

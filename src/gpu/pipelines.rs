@@ -45,8 +45,9 @@ const LAYOUTS: usize = 32;
 /// What the shaders leave unchecked.
 ///
 /// Loops are not counted: all of them run over a range whose ends are fixed before the first round,
-/// with a step of at least one, or clear a bit of a word in every round. Divisors are strides, lengths and
-/// periods, none of them zero, and no dividend is the lowest number.
+/// with a step of at least one, clear a bit of a word in every round, or halve a number. Divisors are strides, lengths,
+/// periods, and the shares and teams of a second look (`plan/gpu/second_look.rs`: powers of two, teams no larger than a
+/// workgroup), none of them zero, and no dividend is the lowest number.
 ///
 /// Indices are not checked: an input is read at a place that `resolve` found in it, or in a range that
 /// `is_inside` or `is_inner` did; an output is written where its position is below the axis's length; of packed
@@ -54,7 +55,8 @@ const LAYOUTS: usize = 32;
 /// written below the length that it is declared with, and read below it as `tests/it/planner/launches.rs`
 /// recounts for each launch; bindings are as long as the geometry says (`passes.rs`). Values of transforms
 /// go through workgroup memory and between passes at places that are a value's number in its block
-/// (`registers.rs` tests that each has one), and weights are read where they were laid out for that
+/// (`registers.rs` tests that each has one), where a second look has numbers of invocations and three values for each of
+/// these, of sixteen that there are; and weights are read where they were laid out for that
 /// (`fft.rs`, `spectrum.rs`).
 const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
     bounds_checks: false,

@@ -3,9 +3,9 @@
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
-use crate::plan::gpu::doubts::Doubts;
 use crate::plan::gpu::launch::{self, Launch, Shader, Types, Variant};
 use crate::plan::gpu::planes::Planes;
+use crate::plan::gpu::second_look::SecondLook;
 use crate::plan::gpu::tiling::check_sizes;
 use crate::plan::gpu::transform::{Block, BlockPass, Transform};
 use crate::problem::geometry::{Axis, Geometry};
@@ -26,8 +26,8 @@ impl Launch {
         };
         let (one, depth) = ([1; 2], Depth::of_kernel(slabs));
         let groups = groups.map(|n| n as u32);
-        let (tiles, doubts) = ([1; 3], Doubts::NONE);
-        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles, depth, doubts, groups }
+        let (tiles, second_look) = ([1; 3], SecondLook::NONE);
+        Self { variant, tile: one, chunk: one, stage_rows: 0, tiles, depth, second_look, groups }
     }
 
     /// One pass of the FFT method over all blocks of a geometry, or why there is none.
@@ -62,17 +62,17 @@ impl Launch {
             workgroup: [transform.invocations(), 1],
             ..Variant::new(types)
         };
-        let doubts = match pass {
+        let second_look = match pass {
             BlockPass::Again => {
                 let invocations = transform.invocations() as usize;
                 let along = [&along_slabs, &outer, &inner];
-                Doubts::new(types.accumulator, along, invocations, gpu)
+                SecondLook::new(types.accumulator, along, invocations, gpu)
             }
-            _ => Doubts::NONE,
+            _ => SecondLook::NONE,
         };
         let (stage_rows, groups) = (0, [1, 1]);
         let mut launch =
-            Self { variant, tile, chunk: tile, stage_rows, tiles, depth, doubts, groups };
+            Self { variant, tile, chunk: tile, stage_rows, tiles, depth, second_look, groups };
         let transforms = launch.transforms();
         let of_planes = |groups: usize, planes: usize| {
             let (planes, most) = (transforms.saturating_mul(planes), gpu.max_groups as usize);
@@ -80,7 +80,7 @@ impl Launch {
         };
         let dispatched = match pass {
             BlockPass::Whole | BlockPass::Again if block.is_whole() => {
-                launch::groups(transforms * doubts.shares, gpu)
+                launch::groups(transforms * second_look.shares, gpu)
             }
             BlockPass::Look => of_planes(block.looks(), depth.slabs),
             BlockPass::Rows => of_planes(block.row_groups(), depth.slabs),
@@ -93,11 +93,11 @@ impl Launch {
             }
             BlockPass::Whole | BlockPass::Back | BlockPass::Again => {
                 let rows = (tile[0] - 1) * outer.stride + 1;
-                of_planes(rows.div_ceil(block.rows_of_group()), depth.outputs * doubts.shares)
+                of_planes(rows.div_ceil(block.rows_of_group()), depth.outputs * second_look.shares)
             }
         };
         launch.groups = dispatched.ok_or_else(|| {
-            format!("{transforms} transforms, more than a dispatch here has workgroups for")
+            format!("{transforms} transforms, more than a dispatch here has workgroups for, as it shares them out")
         })?;
         let between = launch.between().iter().fold(0usize, |sum, &n| sum.saturating_add(n));
         let bytes = between.saturating_mul(types.accumulator.size()) as u64;
@@ -123,10 +123,14 @@ impl Launch {
     /// About how often an invocation goes through loops that doubts all of its outputs.
     pub(super) fn rounds_of_doubts(&self, geometry: &Geometry) -> usize {
         let Ok(Planes { depth, outer, inner, .. }) = Planes::transformed(geometry) else {
-            return 0;
+            return usize::MAX;
         };
         let slabs = depth.unwrap_or_else(Axis::one_sample);
         let Variant { types, workgroup: [invocations, _], .. } = &self.variant;
-        self.doubts.most_rounds(types.accumulator, [&slabs, &outer, &inner], *invocations as usize)
+        self.second_look.most_rounds(
+            types.accumulator,
+            [&slabs, &outer, &inner],
+            *invocations as usize,
+        )
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
-use crate::plan::gpu::doubts::Doubts;
+use crate::plan::gpu::second_look::SecondLook;
 use crate::plan::gpu::stored::{Stored, Texels};
 use crate::plan::gpu::transform::{BlockPass, Transform};
 use crate::problem::geometry::Geometry;
@@ -141,7 +141,7 @@ pub struct Launch {
     /// In [`Shader::Fft`] what a block has along such an axis.
     pub depth: Depth,
     /// In [`BlockPass::Again`] who looks at what is doubted.
-    pub doubts: Doubts,
+    pub second_look: SecondLook,
     /// Workgroups dispatched along x and y; tiles are numbered through both.
     pub groups: [u32; 2],
 }

@@ -4,12 +4,12 @@ mod blocks;
 #[cfg(feature = "gpu")]
 mod coarse;
 pub(crate) mod depth;
-pub(crate) mod doubts;
 pub(crate) mod launch;
 mod methods;
 pub(crate) mod parts;
 mod planes;
 pub(crate) mod schedule;
+pub(crate) mod second_look;
 pub(crate) mod stage;
 pub(crate) mod stored;
 #[cfg(feature = "gpu")]

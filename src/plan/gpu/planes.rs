@@ -3,10 +3,10 @@
 use crate::element::DType;
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
-use crate::plan::gpu::doubts::Doubts;
 use crate::plan::gpu::launch::{
     LONGEST_KNOWN, Launch, MAX_RANK, QUAD, Shader, Types, Variant, groups, tap_quads,
 };
+use crate::plan::gpu::second_look::SecondLook;
 use crate::problem::geometry::{Axis, Geometry};
 
 /// Outputs of an invocation in [`Shader::DirectStrided`].
@@ -292,8 +292,8 @@ impl Planes {
         ];
         let groups = groups(tiles.iter().product(), gpu)?;
         let depth = Depth::ONE;
-        let doubts = Doubts::NONE;
-        Some(Launch { variant, tile, chunk, stage_rows, tiles, depth, doubts, groups })
+        let second_look = SecondLook::NONE;
+        Some(Launch { variant, tile, chunk, stage_rows, tiles, depth, second_look, groups })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::plan::capabilities::GpuCapabilities;
 use crate::plan::gpu::depth::Depth;
-use crate::plan::gpu::doubts::Doubts;
 use crate::plan::gpu::launch::{Launch, MAX_RANK, QUAD, Shader, Types, Variant, groups, tap_quads};
 use crate::plan::gpu::planes::Planes;
+use crate::plan::gpu::second_look::SecondLook;
 #[cfg(feature = "gpu")]
 use crate::plan::gpu::stored::Texels;
 use crate::plan::gpu::transform::{BlockPass, Transform};
@@ -144,7 +144,7 @@ impl Launch {
             stage_rows: 0,
             tiles: [1, 1, tiles],
             depth: Depth::ONE,
-            doubts: Doubts::NONE,
+            second_look: SecondLook::NONE,
             groups,
         })
     }

@@ -9,6 +9,9 @@ use crate::problem::geometry::Axis;
 /// Log2 of the complex numbers that an invocation holds. More lose (benches/results/gpu_fft.md).
 pub(crate) const REGISTERS: u32 = 4;
 
+/// Invocations of a workgroup that sum up what all of it say.
+pub(crate) const FOLDED: usize = 16;
+
 /// Largest taps that are looked at before an output that is doubted is summed up.
 pub(crate) const PROBES: usize = 64;
 
