@@ -1,11 +1,15 @@
-//! From a coarse grid up again, and matrices turned over.
+//! Coarse grids: up again from them, and matrices turned over.
 
 use fearless_simd::Simd;
 
+use crate::simd::down::{self, DownJob};
 use crate::simd::folded::Folding;
+use crate::simd::samples::Sums;
 
 /// What is done for a coarse grid.
 pub enum CoarseJob<'a, A> {
+    /// From rows of samples to fewer rows of sums.
+    Down(DownJob<'a, A>),
     /// From rows up to more rows.
     Rows(RowsUp<'a, A>),
     /// From samples up to more samples in a row.
@@ -31,7 +35,7 @@ pub struct RowsUp<'a, A> {
     /// Rows of samples: taps of a phase.
     pub reads: usize,
     /// Outputs; rows are `pitch` apart.
-    pub y: &'a mut [A],
+    pub y: Sums<'a, A>,
     pub pitch: usize,
     /// Output rows, as many as phases or fewer.
     pub rows: usize,
@@ -57,6 +61,7 @@ pub struct WithinUp<'a, A> {
 #[inline(always)]
 pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: CoarseJob<'_, A>) {
     match job {
+        CoarseJob::Down(job) => down::run(simd, job),
         CoarseJob::Rows(job) => match job.reads {
             2 => rows_up::<S, A, 2>(simd, job),
             3 => rows_up::<S, A, 3>(simd, job),
@@ -76,37 +81,59 @@ pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: CoarseJob<'_, A>) {
 const VECTORS: usize = 2;
 
 #[inline(always)]
-fn rows_up<S: Simd, A: Folding, const N: usize>(simd: S, mut job: RowsUp<'_, A>) {
+fn rows_up<S: Simd, A: Folding, const N: usize>(simd: S, job: RowsUp<'_, A>) {
+    let RowsUp { x, step, taps, y, pitch, rows, columns, .. } = job;
+    let (taps, to) = (&taps[..rows * N], (pitch, columns));
+    match y {
+        Sums::Numbers(y) => rows_up_to::<S, A, A, N>(simd, (x, step), taps, (y, to), A::store),
+        Sums::Bytes(y) => rows_up_to::<S, A, u8, N>(simd, (x, step), taps, (y, to), A::to_levels),
+        Sums::Words(y) => rows_up_to::<S, A, u16, N>(simd, (x, step), taps, (y, to), A::to_levels),
+    }
+}
+
+/// The same to places of one type, of so many columns, which rows lie so far apart in.
+#[inline(always)]
+fn rows_up_to<S: Simd, A: Folding, T, const N: usize>(
+    simd: S,
+    (x, step): (&[A], usize),
+    taps: &[A],
+    (y, (pitch, columns)): (&mut [T], (usize, usize)),
+    store: impl Fn(S, A::Sum<S>, &mut [T]),
+) {
     let lanes = A::count::<S>();
     let mut at = 0;
-    while at + VECTORS * lanes <= job.columns {
-        some_up::<S, A, N, VECTORS>(simd, &mut job, at);
+    while at + VECTORS * lanes <= columns {
+        let to = (&mut y[at..], pitch);
+        some_up::<S, A, T, N, VECTORS>(simd, (&x[at..], step), taps, to, &store);
         at += VECTORS * lanes;
     }
-    while at < job.columns {
+    while at < columns {
         // The last vector may compute again what the one before it has.
-        let from = at.min(job.columns - lanes);
-        some_up::<S, A, N, 1>(simd, &mut job, from);
+        let from = at.min(columns - lanes);
+        let to = (&mut y[from..], pitch);
+        some_up::<S, A, T, N, 1>(simd, (&x[from..], step), taps, to, &store);
         at = from + lanes;
     }
 }
 
-/// `V` vectors of all rows, from a column on.
+/// `V` vectors of all rows.
 #[inline(always)]
-fn some_up<S: Simd, A: Folding, const N: usize, const V: usize>(
+fn some_up<S: Simd, A: Folding, T, const N: usize, const V: usize>(
     simd: S,
-    job: &mut RowsUp<'_, A>,
-    at: usize,
+    (samples, step): (&[A], usize),
+    taps: &[A],
+    (y, pitch): (&mut [T], usize),
+    store: &impl Fn(S, A::Sum<S>, &mut [T]),
 ) {
     let lanes = A::count::<S>();
-    let load = |l: usize, v: usize| A::load(simd, &job.x[l * job.step + at + v * lanes..]);
+    let load = |l: usize, v: usize| A::load(simd, &samples[l * step + v * lanes..]);
     let mut x = [[load(0, 0); V]; N];
     for (l, x) in x.iter_mut().enumerate() {
         for (v, x) in x.iter_mut().enumerate() {
             *x = load(l, v);
         }
     }
-    for (row, taps) in job.taps.chunks_exact(N).enumerate().take(job.rows) {
+    for (row, taps) in taps.chunks_exact(N).enumerate() {
         let mut sums = [A::zero(simd); V];
         for l in 0..N {
             let tap = A::tap(simd, taps[l]);
@@ -114,9 +141,9 @@ fn some_up<S: Simd, A: Folding, const N: usize, const V: usize>(
                 sums[v] = A::mul_add(sums[v], tap, x[l][v]);
             }
         }
-        let y = &mut job.y[row * job.pitch + at..];
+        let y = &mut y[row * pitch..];
         for v in 0..V {
-            A::store(simd, sums[v], &mut y[v * lanes..]);
+            store(simd, sums[v], &mut y[v * lanes..]);
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod apart;
 pub(crate) mod coarse;
 pub(crate) mod columns;
 mod complex;
+pub(crate) mod down;
 pub(crate) mod flat;
 pub(crate) mod folded;
 pub(crate) mod near;
@@ -288,6 +289,10 @@ macro_rules! folding {
             #[inline(always)]
             fn added<S: Simd>(sum: Self::Sum<S>, x: Self::Vector<S>) -> Self::Sum<S> {
                 sum + x
+            }
+            #[inline(always)]
+            fn sums<S: Simd>(simd: S, from: &[Self]) -> Self::Sum<S> {
+                Self::load(simd, from)
             }
             #[inline(always)]
             fn scaled<S: Simd>(simd: S, sum: Self::Sum<S>, tap: Self::Tap<S>) -> Self::Sum<S> {

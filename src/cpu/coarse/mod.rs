@@ -1,9 +1,10 @@
 //! Wide smooth kernels on a coarser grid: all axes go down first, and come up last.
 //!
-//! Passes down and those on the coarse grid are direct ones, under strides. Passes over all of the input
-//! and of the output run along rows' axes, with vectors along the rows. While the last axis is coarse the
-//! samples are turned over, so that there too vectors lie along other axes.
+//! Passes on the coarse grid are direct ones. Passes over all of the input and of the output run along rows' axes, with
+//! vectors along the rows. While the last axis is coarse the samples are turned over, so that there too vectors lie
+//! along other axes.
 
+mod down;
 mod up;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::simd::{InstructionSet, vectorized};
 use crate::util::memory;
 use crate::util::shared_scratch::{Buffer, SharedScratch};
 use crate::util::threads::{self, Workers};
+use down::Down;
 use up::Up;
 
 /// A kernel whose axes, or some of them, go over a coarser grid.
@@ -42,6 +44,7 @@ pub(crate) struct Coarse<A: Compute> {
 
 /// One way through all samples.
 enum Stage<A: Compute> {
+    Down(Down<A>),
     Pass(Box<Direct<A>>, usize),
     Up(Up<A>),
     /// So many rows of so many samples change places.
@@ -91,7 +94,7 @@ impl<A: Compute> Coarse<A> {
                 offset,
                 ..axis.clone()
             };
-            building.pass(id, &rounded(&design.down)?, with)?;
+            building.down(id, &design.down, with)?;
         }
         let read = building.stages.len();
         // Kernels are narrower on the coarse grid, and samples few: all of them run here.
@@ -157,6 +160,10 @@ impl<A: Compute> Coarse<A> {
 
     fn stage(&self, stage: &Stage<A>, x: Input<'_, A>, y: Output<'_, A>) -> Result<()> {
         match stage {
+            Stage::Down(down) => {
+                let Output::InPlace(to) = y else { unreachable!("samples come up after that") };
+                down.run(x, to, self.threads)
+            }
             Stage::Pass(direct, _) => direct.run(Call::from(x), y),
             Stage::Up(up) => {
                 up.run(x.in_place().expect("only the input is stored"), y, self.threads)
@@ -208,6 +215,7 @@ const TURNED: usize = 64;
 impl<A: Compute> Stage<A> {
     fn outputs(&self) -> usize {
         match self {
+            Self::Down(down) => down.outputs(),
             Self::Pass(_, outputs) => *outputs,
             Self::Up(up) => up.outputs(),
             Self::Turn([rows, columns]) => rows * columns,
@@ -228,26 +236,44 @@ impl<A: Compute> Building<A> {
         (flat(&self.layout[..at]), flat(&self.layout[at + 1..]))
     }
 
-    /// A pass along an axis, which then has its outputs.
+    /// The way down along an axis.
+    fn down(&mut self, id: usize, taps: &[f64], with: Axis) -> Result<()> {
+        let (before, after) = self.around(id);
+        let around = [before, after].map(|axis| axis.map_or(1, |axis| axis.n)).into();
+        let axis = (&with, self.extension.values[id]);
+        let Some(down) = Down::new(around, axis, taps, self.instructions)? else {
+            return self.pass(id, &rounded(taps)?, with);
+        };
+        self.stages.push(Stage::Down(down));
+        self.passed(id, &rounded(taps)?, with);
+        Ok(())
+    }
+
+    /// A pass along an axis.
     fn pass(&mut self, id: usize, taps: &[A], with: Axis) -> Result<()> {
         let (before, after) = self.around(id);
-        let values = &mut self.extension.values;
+        let values = &self.extension.values;
         let here = before.as_ref().map(|_| A::default()).into_iter().chain([values[id]]);
         let here = here.chain(after.as_ref().map(|_| A::default())).collect();
         let axes = before.into_iter().chain([with.clone()]).chain(after).collect();
         let geometry = Geometry { axes };
+        let (tile, outputs) = (Tile::of(&geometry, self.instructions), geometry.output_len());
+        let extension = Extension { geometry, values: here };
+        let direct = Direct::new(extension, taps, tile, self.instructions, self.workers)?;
+        self.stages.push(Stage::Pass(Box::new(direct), outputs));
+        self.passed(id, taps, with);
+        Ok(())
+    }
+
+    /// An axis has the outputs of a pass now.
+    fn passed(&mut self, id: usize, taps: &[A], with: Axis) {
         // What lies outside along the other axes is filtered by this pass too.
-        for (other, value) in values.iter_mut().enumerate() {
+        for (other, value) in self.extension.values.iter_mut().enumerate() {
             if other != id {
                 *value = taps.iter().fold(A::default(), |sum, &w| sum.mul_add(w, *value));
             }
         }
         self.extension.geometry.axes[id] = Axis { n: with.out, ..with };
-        let (tile, outputs) = (Tile::of(&geometry, self.instructions), geometry.output_len());
-        let extension = Extension { geometry, values: here };
-        let direct = Direct::new(extension, taps, tile, self.instructions, self.workers)?;
-        self.stages.push(Stage::Pass(Box::new(direct), outputs));
-        Ok(())
     }
 
     /// The way up along an axis.

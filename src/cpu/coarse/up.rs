@@ -7,6 +7,7 @@ use crate::kernel::coarse::CoarseAxis;
 use crate::plan::cpu::tiles::VECTOR;
 use crate::simd::InstructionSet;
 use crate::simd::coarse::{CoarseJob, RowsUp, WithinUp};
+use crate::simd::samples::Sums;
 use crate::util::memory;
 use crate::util::scratch::ScratchPool;
 use crate::util::threads;
@@ -133,12 +134,12 @@ impl<A: Compute> Up<A> {
                     (self.run)(self.instructions, CoarseJob::Rows(job));
                 };
                 let at = first * inner + from - back;
-                if let Some(y) = y.in_place() {
-                    job(&mut y[at..], inner);
+                if let Some(y) = y.sums(at) {
+                    job(y, inner);
                     continue;
                 }
                 memory::fit(&mut work.out, factor * computed, WHAT)?;
-                job(&mut work.out, computed);
+                job(Sums::Numbers(&mut work.out), computed);
                 for (r, row) in work.out.chunks_exact(computed).take(rows).enumerate() {
                     y.write(at + back + r * inner, &row[back..]);
                 }

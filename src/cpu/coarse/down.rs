@@ -1,0 +1,219 @@
+//! Down to a coarse grid along one axis: samples are passed over, and most positions left out.
+
+use std::ops::Range;
+
+use super::{TAPS, rounded};
+use crate::element::compute::Compute;
+use crate::error::Result;
+use crate::format::rows::{Input, Output};
+use crate::plan::cpu::tiles::VECTOR;
+use crate::problem::geometry::Axis;
+use crate::simd::InstructionSet;
+use crate::simd::coarse::CoarseJob;
+use crate::simd::down::{DownJob, ROWS, SUMS};
+use crate::simd::samples::Samples;
+use crate::util::scratch::ScratchPool;
+use crate::util::{memory, threads};
+
+/// The way down along an axis, of rows that lie before it and samples that lie after it.
+///
+/// A block is as many positions as lie from one output to the next. It is read once, for all outputs that it is part
+/// of, whose sums wait where they will stand.
+pub(super) struct Down<A: Compute> {
+    rows: usize,
+    axis: Axis,
+    /// The value outside, where the axis has one.
+    outside: A,
+    /// Samples of a position: channels, and axes after this one.
+    inner: usize,
+    taps: Vec<A>,
+    /// Positions of a block, and of how many outputs they are part.
+    parts: Vec<(Range<usize>, usize)>,
+    instructions: InstructionSet,
+    run: for<'a> fn(InstructionSet, CoarseJob<'a, A>),
+    scratch: ScratchPool<Work<A>>,
+}
+
+/// What one thread needs; kept from call to call.
+#[derive(Default)]
+struct Work<A> {
+    /// Where positions start.
+    sources: Vec<usize>,
+    /// Positions that are stored in another way than as numbers or levels, as numbers.
+    converted: Vec<A>,
+    /// A position outside.
+    outside: Vec<A>,
+}
+
+/// Columns that are passed over at one time: so many sums of a few outputs stay in cache, and hardware sees a row
+/// coming. Whole pixels of any number of channels that are read together.
+const COLUMNS: usize = 6144;
+
+/// Outputs that are worth a thread: where it begins, it reads positions that others read too.
+const LEAST: usize = 8;
+
+const WHAT: &str = "positions above a coarser grid";
+
+impl<A: Compute> Down<A> {
+    /// None where a position is shorter than a vector.
+    pub(super) fn new(
+        (rows, inner): (usize, usize),
+        (axis, outside): (&Axis, A),
+        taps: &[f64],
+        instructions: InstructionSet,
+    ) -> Result<Option<Self>> {
+        let inner = inner * axis.channels;
+        if inner < VECTOR / size_of::<A>() {
+            return Ok(None);
+        }
+        let (factor, sums) = (axis.stride, axis.taps.div_ceil(axis.stride));
+        // The last of the outputs that a block is part of may end within it.
+        let ends = axis.taps - (sums - 1) * factor;
+        let mut parts = memory::room(factor.div_ceil(ROWS) + 1, TAPS)?;
+        for (within, sums) in [(0..ends, sums), (ends..factor, sums - 1)] {
+            let part = |start| (start..within.end.min(start + ROWS), sums);
+            parts.extend(within.clone().step_by(ROWS).map(part));
+        }
+        parts.retain(|&(_, sums)| sums > 0);
+        let bytes = size_of::<A>() * (ROWS + 1) * COLUMNS.min(inner);
+        Ok(Some(Self {
+            rows,
+            axis: axis.clone(),
+            outside,
+            inner,
+            taps: rounded(taps)?,
+            parts,
+            instructions,
+            run: A::COARSE.expect("types that are designed for have such jobs"),
+            scratch: ScratchPool::new(1, bytes),
+        }))
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.rows * self.axis.out * self.inner
+    }
+
+    /// Computes all outputs.
+    pub(super) fn run(&self, x: Input<'_, A>, y: &mut [A], threads: usize) -> Result<()> {
+        let (inner, out) = (self.inner, self.axis.out);
+        let cut = |index: usize| index.next_multiple_of(inner);
+        let most = self.rows * out / LEAST;
+        threads::for_each_part(Output::InPlace(y), threads, most, cut, |start, piece| {
+            let Output::InPlace(y) = piece else { unreachable!("cut from what is in place") };
+            let mut work = self.scratch.take(|| Ok(Work::default()))?;
+            let mut done = 0;
+            while done < y.len() {
+                let output = (start + done) / inner;
+                let (row, first) = (output / out, output % out);
+                let len = ((out - first) * inner).min(y.len() - done);
+                self.outputs_of(x, row, first, &mut y[done..done + len], &mut work)?;
+                done += len;
+            }
+            self.scratch.keep(work);
+            Ok(())
+        })
+    }
+
+    /// Outputs from one on, as many as `y` holds, of a row.
+    fn outputs_of(
+        &self,
+        x: Input<'_, A>,
+        row: usize,
+        first: usize,
+        y: &mut [A],
+        work: &mut Work<A>,
+    ) -> Result<()> {
+        let end = first + y.len() / self.inner;
+        let sums = self.axis.taps.div_ceil(self.axis.stride);
+        for from in (0..self.inner).step_by(COLUMNS) {
+            let columns = from..self.inner.min(from + COLUMNS);
+            for block in first..end + sums - 1 {
+                for (part, sums) in &self.parts {
+                    let outputs = first.max((block + 1).saturating_sub(*sums))..end.min(block + 1);
+                    if !outputs.is_empty() {
+                        let y = &mut y[(outputs.start - first) * self.inner + from..];
+                        let at = (row, block, part.clone());
+                        self.part(x, at, (outputs, columns.clone()), y, work)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds positions of a block to the outputs that they are part of.
+    fn part(
+        &self,
+        x: Input<'_, A>,
+        (row, block, part): (usize, usize, Range<usize>),
+        (outputs, columns): (Range<usize>, Range<usize>),
+        y: &mut [A],
+        work: &mut Work<A>,
+    ) -> Result<()> {
+        let Axis { n, stride: factor, offset, edge, .. } = self.axis;
+        let place = |i: usize| {
+            let position = edge.resolve((block * factor + i) as isize + offset, n)?;
+            Some((row * n + position) * self.inner + columns.start)
+        };
+        let mut at = part.start;
+        while at < part.end {
+            // Positions that are stored, or such as are not.
+            let is_stored = place(at).is_some();
+            let end = (at..part.end).find(|&i| place(i).is_some() != is_stored).unwrap_or(part.end);
+            work.sources.clear();
+            memory::reserve(&mut work.sources, end - at, WHAT)?;
+            match is_stored {
+                true => work.sources.extend((at..end).filter_map(place)),
+                false => work.sources.extend((at..end).map(|_| 0)),
+            }
+            let samples = match is_stored {
+                true => stored(x, columns.len(), &mut work.sources, &mut work.converted)?,
+                false => {
+                    memory::fit(&mut work.outside, columns.len(), WHAT)?;
+                    work.outside.fill(self.outside);
+                    Samples::Numbers(&work.outside[..])
+                }
+            };
+            // The last ones first, whose taps come first.
+            let mut left = outputs.clone();
+            while let Some(last) = left.next_back() {
+                left.end = last.saturating_sub(SUMS - 1).max(left.start);
+                let job = DownJob {
+                    x: samples,
+                    sources: &work.sources,
+                    taps: &self.taps[(block - last) * factor + at..],
+                    step: factor,
+                    y: &mut y[(left.end - outputs.start) * self.inner..],
+                    pitch: self.inner,
+                    sums: last + 1 - left.end,
+                    begins: last == block && at == 0,
+                    columns: columns.len(),
+                };
+                (self.run)(self.instructions, CoarseJob::Down(job));
+            }
+            at = end;
+        }
+        Ok(())
+    }
+}
+
+/// Samples of positions that start at `sources`, and where they start there.
+fn stored<'x, A: Compute>(
+    x: Input<'x, A>,
+    len: usize,
+    sources: &mut [usize],
+    converted: &'x mut Vec<A>,
+) -> Result<Samples<'x, A>> {
+    if let Some((samples, gaps)) = x.all() {
+        if let Some(gaps) = gaps {
+            sources.iter_mut().for_each(|source| *source = gaps.place(*source));
+        }
+        return Ok(samples);
+    }
+    memory::fit(converted, sources.len() * len, WHAT)?;
+    for ((i, source), to) in sources.iter_mut().enumerate().zip(converted.chunks_exact_mut(len)) {
+        x.read(*source, to);
+        *source = i * len;
+    }
+    Ok(Samples::Numbers(converted))
+}
