@@ -168,9 +168,6 @@ fn within_up<S: Simd, A: Folding>(simd: S, job: WithinUp<'_, A>) {
     }
 }
 
-/// Rows that are turned over at one time: what is written of them lies together.
-const TURNED: usize = 64;
-
 #[inline(always)]
 fn turn<S: Simd, A: Folding>(
     simd: S,
@@ -179,19 +176,17 @@ fn turn<S: Simd, A: Folding>(
     (to, to_step): (&mut [A], usize),
 ) {
     let side = A::count::<S>();
-    let [whole_rows, whole_columns] = [rows, columns].map(|n| n - n % side);
-    for block in (0..whole_rows).step_by(TURNED) {
-        for j in (0..whole_columns).step_by(side) {
-            for i in (block..whole_rows.min(block + TURNED)).step_by(side) {
-                let (from, to) = (&from[i * from_step + j..], &mut to[j * to_step + i..]);
-                A::turn(simd, from, from_step, to, to_step);
-            }
-        }
-    }
-    for i in 0..rows {
-        let first = if i < whole_rows { whole_columns } else { 0 };
-        for j in first..columns {
+    if rows.min(columns) < side {
+        for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
             to[j * to_step + i] = from[i * from_step + j];
+        }
+        return;
+    }
+    // The last squares may turn over again what those before them have.
+    for i in (0..rows).step_by(side).map(|i| i.min(rows - side)) {
+        for j in (0..columns).step_by(side).map(|j| j.min(columns - side)) {
+            let (from, to) = (&from[i * from_step + j..], &mut to[j * to_step + i..]);
+            A::turn(simd, from, from_step, to, to_step);
         }
     }
 }

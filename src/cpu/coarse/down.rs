@@ -21,26 +21,28 @@ use crate::util::{memory, threads};
 /// of, whose sums wait where they will stand.
 pub(super) struct Down<A: Compute> {
     rows: usize,
-    axis: Axis,
+    pub(super) axis: Axis,
     /// The value outside, where the axis has one.
-    outside: A,
+    pub(super) outside: A,
     /// Samples of a position: channels, and axes after this one.
-    inner: usize,
+    pub(super) inner: usize,
+    /// Whether positions of the input do not lie together: see [`super::turned`].
+    turned: bool,
     taps: Vec<A>,
     /// Positions of a block, and of how many outputs they are part.
-    parts: Vec<(Range<usize>, usize)>,
-    instructions: InstructionSet,
-    run: for<'a> fn(InstructionSet, CoarseJob<'a, A>),
+    pub(super) parts: Vec<(Range<usize>, usize)>,
+    pub(super) instructions: InstructionSet,
+    pub(super) run: for<'a> fn(InstructionSet, CoarseJob<'a, A>),
     scratch: ScratchPool<Work<A>>,
 }
 
 /// What one thread needs; kept from call to call.
 #[derive(Default)]
-struct Work<A> {
+pub(super) struct Work<A> {
     /// Where positions start.
-    sources: Vec<usize>,
+    pub(super) sources: Vec<usize>,
     /// Positions that are stored in another way than as numbers or levels, as numbers.
-    converted: Vec<A>,
+    pub(super) converted: Vec<A>,
     /// A position outside.
     outside: Vec<A>,
 }
@@ -52,12 +54,12 @@ const COLUMNS: usize = 6144;
 /// Outputs that are worth a thread: where it begins, it reads positions that others read too.
 const LEAST: usize = 8;
 
-const WHAT: &str = "positions above a coarser grid";
+pub(super) const WHAT: &str = "positions above a coarser grid";
 
 impl<A: Compute> Down<A> {
     /// None where a position is shorter than a vector.
     pub(super) fn new(
-        (rows, inner): (usize, usize),
+        (rows, inner, turned): (usize, usize, bool),
         (axis, outside): (&Axis, A),
         taps: &[f64],
         instructions: InstructionSet,
@@ -81,6 +83,7 @@ impl<A: Compute> Down<A> {
             axis: axis.clone(),
             outside,
             inner,
+            turned,
             taps: rounded(taps)?,
             parts,
             instructions,
@@ -123,17 +126,19 @@ impl<A: Compute> Down<A> {
         y: &mut [A],
         work: &mut Work<A>,
     ) -> Result<()> {
-        let end = first + y.len() / self.inner;
-        let sums = self.axis.taps.div_ceil(self.axis.stride);
+        if self.turned {
+            let x = x.in_place().expect("only the input is stored");
+            return self.turned_outputs(x, first, y, work);
+        }
+        let outputs = first..first + y.len() / self.inner;
         for from in (0..self.inner).step_by(COLUMNS) {
             let columns = from..self.inner.min(from + COLUMNS);
-            for block in first..end + sums - 1 {
+            for block in self.blocks(&outputs) {
                 for (part, sums) in &self.parts {
-                    let outputs = first.max((block + 1).saturating_sub(*sums))..end.min(block + 1);
-                    if !outputs.is_empty() {
-                        let y = &mut y[(outputs.start - first) * self.inner + from..];
-                        let at = (row, block, part.clone());
-                        self.part(x, at, (outputs, columns.clone()), y, work)?;
+                    let sums = summed(&outputs, block, *sums);
+                    if !sums.is_empty() {
+                        let y = &mut y[(sums.start - first) * self.inner + from..];
+                        self.part(x, (row, block, part.clone()), &columns, sums, y, work)?;
                     }
                 }
             }
@@ -141,12 +146,18 @@ impl<A: Compute> Down<A> {
         Ok(())
     }
 
-    /// Adds positions of a block to the outputs that they are part of.
+    /// Blocks that these outputs are made of.
+    pub(super) fn blocks(&self, outputs: &Range<usize>) -> Range<usize> {
+        outputs.start..outputs.end + self.axis.taps.div_ceil(self.axis.stride) - 1
+    }
+
+    /// Adds columns of positions of a block to the outputs that they are part of.
     fn part(
         &self,
         x: Input<'_, A>,
         (row, block, part): (usize, usize, Range<usize>),
-        (outputs, columns): (Range<usize>, Range<usize>),
+        columns: &Range<usize>,
+        outputs: Range<usize>,
         y: &mut [A],
         work: &mut Work<A>,
     ) -> Result<()> {
@@ -162,39 +173,53 @@ impl<A: Compute> Down<A> {
             let end = (at..part.end).find(|&i| place(i).is_some() != is_stored).unwrap_or(part.end);
             work.sources.clear();
             memory::reserve(&mut work.sources, end - at, WHAT)?;
-            match is_stored {
-                true => work.sources.extend((at..end).filter_map(place)),
-                false => work.sources.extend((at..end).map(|_| 0)),
-            }
-            let samples = match is_stored {
-                true => stored(x, columns.len(), &mut work.sources, &mut work.converted)?,
-                false => {
-                    memory::fit(&mut work.outside, columns.len(), WHAT)?;
-                    work.outside.fill(self.outside);
-                    Samples::Numbers(&work.outside[..])
-                }
+            let samples = if is_stored {
+                work.sources.extend((at..end).filter_map(place));
+                stored(x, columns.len(), &mut work.sources, &mut work.converted)?
+            } else {
+                work.sources.extend((at..end).map(|_| 0));
+                memory::fit(&mut work.outside, columns.len(), WHAT)?;
+                work.outside.fill(self.outside);
+                Samples::Numbers(&work.outside[..])
             };
-            // The last ones first, whose taps come first.
-            let mut left = outputs.clone();
-            while let Some(last) = left.next_back() {
-                left.end = last.saturating_sub(SUMS - 1).max(left.start);
-                let job = DownJob {
-                    x: samples,
-                    sources: &work.sources,
-                    taps: &self.taps[(block - last) * factor + at..],
-                    step: factor,
-                    y: &mut y[(left.end - outputs.start) * self.inner..],
-                    pitch: self.inner,
-                    sums: last + 1 - left.end,
-                    begins: last == block && at == 0,
-                    columns: columns.len(),
-                };
-                (self.run)(self.instructions, CoarseJob::Down(job));
-            }
+            self.add((samples, &work.sources), (block, at), outputs.clone(), y, columns.len());
             at = end;
         }
         Ok(())
     }
+
+    /// Adds positions of a block, from one of it on, to the outputs that they are part of.
+    pub(super) fn add(
+        &self,
+        (x, sources): (Samples<'_, A>, &[usize]),
+        (block, at): (usize, usize),
+        outputs: Range<usize>,
+        y: &mut [A],
+        columns: usize,
+    ) {
+        // The last ones first, whose taps come first.
+        let (first, mut left) = (outputs.start, outputs);
+        while let Some(last) = left.next_back() {
+            left.end = last.saturating_sub(SUMS - 1).max(left.start);
+            let job = DownJob {
+                x,
+                sources,
+                taps: &self.taps[(block - last) * self.axis.stride + at..],
+                step: self.axis.stride,
+                y: &mut y[(left.end - first) * self.inner..],
+                pitch: self.inner,
+                sums: last + 1 - left.end,
+                begins: last == block && at == 0,
+                columns,
+            };
+            (self.run)(self.instructions, CoarseJob::Down(job));
+        }
+    }
+}
+
+/// Those of some outputs that positions of a block are part of, which are part of so many at most.
+pub(super) fn summed(outputs: &Range<usize>, block: usize, sums: usize) -> Range<usize> {
+    outputs.start.max((block + 1).saturating_sub(sums))..outputs.end.min(block + 1)
 }
 
 /// Samples of positions that start at `sources`, and where they start there.

@@ -1,10 +1,11 @@
 //! Wide smooth kernels on a coarser grid: all axes go down first, and come up last.
 //!
 //! Passes on the coarse grid are direct ones. Passes over all of the input and of the output run along rows' axes, with
-//! vectors along the rows. While the last axis is coarse the samples are turned over, so that there too vectors lie
-//! along other axes.
+//! vectors along the rows. While the last axis is coarse, and others are, samples are turned over, so that there too
+//! vectors lie along other axes.
 
 mod down;
+mod turned;
 mod up;
 
 use std::sync::Arc;
@@ -20,11 +21,10 @@ use crate::plan::cpu::coarse::{CoarseGrid, Span};
 use crate::problem::boundary::Edge;
 use crate::problem::extension::Extension;
 use crate::problem::geometry::{Axis, Geometry};
-use crate::simd::coarse::CoarseJob;
 use crate::simd::{InstructionSet, vectorized};
 use crate::util::memory;
 use crate::util::shared_scratch::{Buffer, SharedScratch};
-use crate::util::threads::{self, Workers};
+use crate::util::threads::Workers;
 use down::Down;
 use up::Up;
 
@@ -38,7 +38,6 @@ pub(crate) struct Coarse<A: Compute> {
     /// Whether what stands outside is no larger either: along axes that are not coarse it comes in later.
     tame_outside: bool,
     scratch: Arc<SharedScratch>,
-    instructions: InstructionSet,
     threads: usize,
 }
 
@@ -47,15 +46,17 @@ enum Stage<A: Compute> {
     Down(Down<A>),
     Pass(Box<Direct<A>>, usize),
     Up(Up<A>),
-    /// So many rows of so many samples change places.
-    Turn([usize; 2]),
+    /// Up along the last axis, of so many channels, which comes first until then.
+    UpTurned(Up<A>, usize),
 }
 
 /// What passes are made of.
 struct Building<A: Compute> {
     extension: Extension<A>,
-    /// The axes in the order in which samples lie.
+    /// The axes in the order in which samples lie: the last one may come first.
     layout: Vec<usize>,
+    /// Whether it does while it is coarse.
+    turns: bool,
     stages: Vec<Stage<A>>,
     instructions: InstructionSet,
     workers: Workers,
@@ -76,15 +77,17 @@ impl<A: Compute> Coarse<A> {
     ) -> Result<Self> {
         let axes = extension.geometry.axes.clone();
         let outside: Vec<f64> = extension.values.iter().map(|value| value.magnitude()).collect();
-        let (last, turns) = (axes.len() - 1, grid.turns());
         let layout = (0..axes.len()).collect();
-        let mut building =
-            Building { extension, layout, stages: Vec::new(), instructions, workers };
+        let mut building = Building {
+            extension,
+            layout,
+            turns: grid.turns(),
+            stages: Vec::new(),
+            instructions,
+            workers,
+        };
         let designs = || grid.down().filter_map(|id| Some((id, grid.axes[id].as_deref()?)));
         for (id, design) in designs() {
-            if id == last && turns {
-                building.turn(false);
-            }
             let (span, axis) = (Span::new(&axes[id], design), &axes[id]);
             let (out, offset) = (span.count, span.offset);
             let with = Axis {
@@ -120,9 +123,6 @@ impl<A: Compute> Coarse<A> {
         let ups: Vec<_> = designs().collect();
         for (id, design) in ups.into_iter().rev() {
             building.up(id, &axes[id], design)?;
-            if id == last && turns {
-                building.turn(true);
-            }
         }
         let largest = 1.0 / A::DTYPE.smallest_normal() / (8.0 * gain);
         Ok(Self {
@@ -131,7 +131,6 @@ impl<A: Compute> Coarse<A> {
             largest,
             tame_outside: outside.iter().all(|&value| value <= largest),
             scratch,
-            instructions,
             threads: workers.threads,
         })
     }
@@ -168,34 +167,13 @@ impl<A: Compute> Coarse<A> {
             Stage::Up(up) => {
                 up.run(x.in_place().expect("only the input is stored"), y, self.threads)
             }
-            Stage::Turn([rows, columns]) => {
+            Stage::UpTurned(up, channels) => {
                 let (from, Output::InPlace(to)) = (x.in_place().expect("not the first"), y) else {
-                    unreachable!("samples come up after they are turned back")
+                    unreachable!("others come up after the last axis")
                 };
-                self.turn(from, *rows, *columns, to)
+                up.run_turned(from, to, *channels, self.threads)
             }
         }
-    }
-
-    /// Turns samples over.
-    fn turn(&self, from: &[A], rows: usize, columns: usize, to: &mut [A]) -> Result<()> {
-        let run = A::COARSE.expect("types that are designed for have such jobs");
-        let cut = |index: usize| (index / rows).next_multiple_of(TURNED) * rows;
-        let to = Output::InPlace(to);
-        threads::for_each_part(to, self.threads, columns / TURNED, cut, |start, piece| {
-            let Output::InPlace(to) = piece else { unreachable!("cut from what is in place") };
-            let (from, columns_here) = (&from[start / rows..], to.len() / rows);
-            let job = CoarseJob::Turn {
-                from,
-                from_step: columns,
-                rows,
-                columns: columns_here,
-                to,
-                to_step: rows,
-            };
-            run(self.instructions, job);
-            Ok(())
-        })
     }
 
     /// Whether all samples of the coarse grid are finite, and none so large that others may not be.
@@ -209,16 +187,12 @@ impl<A: Compute> Coarse<A> {
 /// Samples that are looked at without a branch.
 const LOOKED_AT: usize = 4096;
 
-/// Columns that a thread turns over at one time, at least.
-const TURNED: usize = 64;
-
 impl<A: Compute> Stage<A> {
     fn outputs(&self) -> usize {
         match self {
             Self::Down(down) => down.outputs(),
             Self::Pass(_, outputs) => *outputs,
-            Self::Up(up) => up.outputs(),
-            Self::Turn([rows, columns]) => rows * columns,
+            Self::Up(up) | Self::UpTurned(up, _) => up.outputs(),
         }
     }
 }
@@ -236,14 +210,20 @@ impl<A: Compute> Building<A> {
         (flat(&self.layout[..at]), flat(&self.layout[at + 1..]))
     }
 
-    /// The way down along an axis.
+    /// The way down along an axis. The last one comes first from then on, if there are vectors along others.
     fn down(&mut self, id: usize, taps: &[f64], with: Axis) -> Result<()> {
         let (before, after) = self.around(id);
-        let around = [before, after].map(|axis| axis.map_or(1, |axis| axis.n)).into();
+        let [before, after] = [before, after].map(|axis| axis.map_or(1, |axis| axis.n));
+        let is_last = self.layout.last() == Some(&id);
+        let turned = self.turns && is_last && turned::has_vectors::<A>(before);
+        let around = if turned { (1, before, true) } else { (before, after, false) };
         let axis = (&with, self.extension.values[id]);
         let Some(down) = Down::new(around, axis, taps, self.instructions)? else {
             return self.pass(id, &rounded(taps)?, with);
         };
+        if turned {
+            self.layout.rotate_right(1);
+        }
         self.stages.push(Stage::Down(down));
         self.passed(id, &rounded(taps)?, with);
         Ok(())
@@ -287,24 +267,14 @@ impl<A: Compute> Building<A> {
         let [rows, inner] = [before, after].map(|axis| axis.map_or(1, |axis| axis.n));
         let inner = inner * axis.channels;
         let up = Up::new(rows, axis.out, inner, design, self.instructions)?;
-        self.stages.push(Stage::Up(up));
+        if self.layout[0] != 0 {
+            self.layout.rotate_left(1);
+            self.stages.push(Stage::UpTurned(up, axis.channels));
+        } else {
+            self.stages.push(Stage::Up(up));
+        }
         self.extension.geometry.axes[id].n = axis.out;
         Ok(())
-    }
-
-    /// The last axis becomes the first one, or the last one again.
-    fn turn(&mut self, back: bool) {
-        let last = self.layout.len() - 1;
-        let axes = &self.extension.geometry.axes;
-        let all: usize = axes.iter().map(Axis::samples).product();
-        let samples = axes[last].samples();
-        if back {
-            self.layout.rotate_left(1);
-            self.stages.push(Stage::Turn([samples, all / samples]));
-        } else {
-            self.layout.rotate_right(1);
-            self.stages.push(Stage::Turn([all / samples, samples]));
-        }
     }
 }
 

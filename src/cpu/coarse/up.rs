@@ -17,26 +17,26 @@ use super::{TAPS, rounded};
 /// The way up along an axis, of rows that lie before it and samples that lie after it.
 pub(super) struct Up<A: Compute> {
     rows: usize,
-    out: usize,
+    pub(super) out: usize,
     /// Samples of a position: channels, and axes after this one.
-    inner: usize,
-    factor: usize,
-    reads: usize,
+    pub(super) inner: usize,
+    pub(super) factor: usize,
+    pub(super) reads: usize,
     /// Taps of each phase; for positions shorter than a vector, rows of taps for samples in a row.
-    taps: Vec<A>,
+    pub(super) taps: Vec<A>,
     /// Samples after which rows of taps begin again; 0 where positions are long.
     period: usize,
-    instructions: InstructionSet,
-    run: for<'a> fn(InstructionSet, CoarseJob<'a, A>),
-    scratch: ScratchPool<Work<A>>,
+    pub(super) instructions: InstructionSet,
+    pub(super) run: for<'a> fn(InstructionSet, CoarseJob<'a, A>),
+    pub(super) scratch: ScratchPool<Work<A>>,
 }
 
 /// What one thread needs; kept from call to call.
 #[derive(Default)]
-struct Work<A> {
+pub(super) struct Work<A> {
     /// Samples, repeated for each phase.
     repeated: Vec<A>,
-    out: Vec<A>,
+    pub(super) out: Vec<A>,
 }
 
 /// Columns that are computed at one time: so many rows of as many phases stay in cache until they are
@@ -46,7 +46,7 @@ const COLUMNS: usize = 1536;
 /// Outputs of a row that are computed at one time.
 const WITHIN: usize = 4096;
 
-const WHAT: &str = "outputs of a coarser grid";
+pub(super) const WHAT: &str = "outputs of a coarser grid";
 
 impl<A: Compute> Up<A> {
     pub(super) fn new(
