@@ -242,3 +242,61 @@ fn stored<'x, A: Compute>(
     }
     Ok(Samples::Numbers(converted))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::direct::Direct;
+    use crate::plan::cpu::Tile;
+    use crate::problem::boundary::Edge;
+    use crate::problem::extension::Extension;
+    use crate::problem::geometry::Geometry;
+
+    const EDGES: [Edge; 6] =
+        [Edge::Zero, Edge::Constant(()), Edge::Nearest, Edge::Reflect, Edge::Mirror, Edge::Wrap];
+
+    /// The sums of direct ones with strides, in the same order, to the last bit: of few positions and many, of channels,
+    /// from numbers, bytes, words and what is converted first.
+    #[test]
+    fn sums_are_those_of_direct_passes() {
+        let instructions = InstructionSet::detect();
+        let (rows, outside) = (2, 3.5f32);
+        for (i, edge) in EDGES.into_iter().enumerate() {
+            for (factor, taps, n, out) in
+                [(2, 12, 40, 25), (4, 14, 7, 12), (16, 40, 300, 21), (24, 36, 50, 4), (6, 5, 30, 5)]
+            {
+                let (channels, inner) = ([1, 3][i % 2], 19 + i);
+                let axis =
+                    Axis { n, channels, taps, out, stride: factor, dilation: 1, offset: -11, edge };
+                let taps: Vec<f64> = (0..taps).map(|tap| (tap * 5 % 7) as f64 / 8.0).collect();
+                let samples = rows * n * channels * inner;
+                let bytes: Vec<u8> = (0..samples).map(|at| (at * at % 251) as u8).collect();
+                let words: Vec<u16> = bytes.iter().map(|&byte| byte.into()).collect();
+                let signed: Vec<i16> = bytes.iter().map(|&byte| byte.into()).collect();
+                let numbers: Vec<f32> = bytes.iter().map(|&byte| byte.into()).collect();
+                let flat = |n| Axis { n, out: n, ..Axis::one_sample() };
+                let axes = vec![flat(rows), axis.clone(), flat(inner)];
+                let extension =
+                    Extension { geometry: Geometry { axes }, values: vec![0.0, outside, 0.0] };
+                let tile = Tile::of(&extension.geometry, instructions);
+                let weights: Vec<f32> = rounded(&taps).expect("memory");
+                let direct =
+                    Direct::new(extension, &weights, tile, instructions, 1).expect("memory");
+                let down = Down::new((rows, inner, false), (&axis, outside), &taps, instructions);
+                let down = down.expect("memory").expect("positions of a vector");
+                let mut expected = vec![0.0; down.outputs()];
+                let y = Output::of(&mut expected);
+                direct.run(Input::of(&numbers).into(), y).expect("memory");
+                let inputs: [Input<'_, f32>; 4] =
+                    [Input::of(&numbers), Input::of(&bytes), Input::of(&words), Input::of(&signed)];
+                for (kind, x) in inputs.into_iter().enumerate() {
+                    for threads in [1, 3] {
+                        let mut y = vec![f32::NAN; down.outputs()];
+                        down.run(x, &mut y, threads).expect("memory");
+                        assert!(y == expected, "{edge:?} by {factor}, kind {kind}, {threads}");
+                    }
+                }
+            }
+        }
+    }
+}

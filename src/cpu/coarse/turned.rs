@@ -16,7 +16,7 @@ use crate::simd::samples::{Samples, Sums};
 use crate::util::{memory, threads};
 
 /// Rows whose samples are turned over together, and nearly twice as many where few are left.
-const STRIP: usize = 64;
+const STRIP: usize = 128;
 
 /// Bytes of a panel of so many rows: a part of the second-level cache.
 const PANEL: usize = 96 << 10;
@@ -186,5 +186,76 @@ impl<A: Compute> Up<A> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::rows::Input;
+    use crate::kernel::coarse::CoarseAxis;
+    use crate::problem::boundary::Edge;
+    use crate::simd::InstructionSet;
+
+    fn turned(x: &[f32], rows: usize) -> Vec<f32> {
+        let columns = x.len() / rows;
+        (0..x.len()).map(|at| x[at % rows * columns + at / rows]).collect()
+    }
+
+    /// Rows of one strip, of a few, and such as threads cut; positions that are all outside too.
+    #[test]
+    fn panels_are_what_is_turned_over_as_a_whole() {
+        let instructions = InstructionSet::detect();
+        let edges = [Edge::Constant(()), Edge::Mirror, Edge::Wrap];
+        for ((rows, channels), edge) in
+            [(16, 3), (77, 4), (300, 1)].into_iter().flat_map(|rows| edges.map(|edge| (rows, edge)))
+        {
+            for (factor, n) in [(2, 90), (8, 300), (16, 9)] {
+                let (out, reads) = (n / factor + 5, 3);
+                let taps = 5 * factor / 2;
+                let axis = Axis {
+                    n,
+                    channels,
+                    taps,
+                    out,
+                    stride: factor,
+                    dilation: 1,
+                    offset: -3 * factor as isize,
+                    edge,
+                };
+                let taps: Vec<f64> = (0..taps).map(|tap| (tap * 5 % 7) as f64 / 8.0).collect();
+                let x: Vec<f32> = (0..rows * n * channels).map(|i| (i * i % 251) as f32).collect();
+                let [of_rows, of_turned] = [false, true].map(|turned| {
+                    let down = Down::new((1, rows, turned), (&axis, 2.5f32), &taps, instructions);
+                    down.expect("memory").expect("positions of a vector")
+                });
+                let mut expected = vec![0.0; of_rows.outputs()];
+                of_rows.run(Input::of(&turned(&x, rows)), &mut expected, 1).expect("memory");
+                let design = CoarseAxis {
+                    factor,
+                    down: taps,
+                    taps: vec![1.0],
+                    up: (0..factor * reads).map(|i| (i * 3 % 11) as f64 / 8.0).collect(),
+                    reads,
+                    error: 0.0,
+                    constants: 0.0,
+                    gain: 1.0,
+                };
+                let finer = factor * (out - reads + 1) - 1;
+                let up = Up::<f32>::new(1, finer, rows * channels, &design, instructions);
+                let up = up.expect("memory");
+                let mut all = vec![0.0; up.outputs()];
+                up.run(&expected, Output::of(&mut all), 1).expect("memory");
+                for threads in [1, 3] {
+                    let mut y = vec![f32::NAN; of_turned.outputs()];
+                    of_turned.run(Input::of(&x), &mut y, threads).expect("memory");
+                    assert!(y == expected, "down: {rows} x {channels}, {edge:?}, {factor}");
+                    let mut y = vec![f32::NAN; up.outputs()];
+                    up.run_turned(&expected, &mut y, channels, threads).expect("memory");
+                    let back = turned(&all, finer * channels);
+                    assert!(y == back, "up: {rows} x {channels}, {factor}, {threads}");
+                }
+            }
+        }
     }
 }
