@@ -78,14 +78,14 @@ impl<A: Compute> Coarse<A> {
         let axes = extension.geometry.axes.clone();
         let outside: Vec<f64> = extension.values.iter().map(|value| value.magnitude()).collect();
         let layout = (0..axes.len()).collect();
-        let mut building = Building {
-            extension,
-            layout,
-            turns: grid.turns(),
-            stages: Vec::new(),
-            instructions,
-            workers,
-        };
+        // Turned over are rows of coarse samples of the other axes, of which there are fewest on the way up.
+        let rows = axes.iter().zip(&grid.axes).rev().skip(1).map(|(axis, design)| match design {
+            Some(design) => Span::new(axis, design).between * axis.channels,
+            None => axis.outputs().min(axis.samples()),
+        });
+        let turns = grid.turns() && turned::has_vectors::<A>(rows.product());
+        let mut building =
+            Building { extension, layout, turns, stages: Vec::new(), instructions, workers };
         let designs = || grid.down().filter_map(|id| Some((id, grid.axes[id].as_deref()?)));
         for (id, design) in designs() {
             let (span, axis) = (Span::new(&axes[id], design), &axes[id]);
@@ -215,7 +215,7 @@ impl<A: Compute> Building<A> {
         let (before, after) = self.around(id);
         let [before, after] = [before, after].map(|axis| axis.map_or(1, |axis| axis.n));
         let is_last = self.layout.last() == Some(&id);
-        let turned = self.turns && is_last && turned::has_vectors::<A>(before);
+        let turned = self.turns && is_last;
         let around = if turned { (1, before, true) } else { (before, after, false) };
         let axis = (&with, self.extension.values[id]);
         let Some(down) = Down::new(around, axis, taps, self.instructions)? else {
