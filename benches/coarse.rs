@@ -1,8 +1,8 @@
 //! Blurs on a coarser grid beside exact separable passes, by their width: pictures of 3840 x 2160 in bytes and in
 //! `f32`, a photograph and noise, each into a result that is there.
 //!
-//! `cargo bench --features image --bench coarse`; a part of it with, say,
-//! `cargo bench --features image --bench coarse -- 'photograph u8/60'`.
+//! `cargo bench --no-default-features --features rayon,image --bench coarse`; a part of it with, say,
+//! `-- 'photograph u8/60'` behind that.
 
 use std::time::Duration;
 
