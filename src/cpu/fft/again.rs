@@ -32,7 +32,7 @@ impl<A: Compute> Fft<A> {
     ) -> Result<Option<Packing>> {
         let mut levels = Self::levels(packing, workspace);
         let fit = all_fit::<A>(&levels);
-        let mut cleaned = false;
+        let mut cleaned = packing.cleaned;
         if !fit {
             for slot in packing.slots() {
                 let (level, finite) = self.level(x, slot, workspace)?;
@@ -85,11 +85,11 @@ impl<A: Compute> Fft<A> {
         })
     }
 
-    /// Whether blocks on their way into a transform are better left to direct sums: a NaN spreads over all
-    /// outputs of both. Not where these sums could overflow.
+    /// Whether blocks on their way into a transform are better left to direct sums: which outputs meet what is not
+    /// finite takes a second look. Not where these sums could overflow.
     pub(super) fn is_lost(&self, workspace: &Workspace<A>) -> bool {
-        self.kernel.weights.len() as f64 <= products(self.instructions)
-            && workspace.survey.has_nan(self.summable())
+        let Workspace { survey, .. } = workspace;
+        self.kernel.weights.len() <= ODD && survey.is_odd() && survey.is_at_most(self.summable())
     }
 
     /// The largest samples whose products with all taps have sums within the type, in any order.
@@ -308,6 +308,9 @@ fn products(instructions: InstructionSet) -> f64 {
         _ => 300.0,
     }
 }
+
+/// Taps up to which blocks with a NaN are left to direct sums.
+const ODD: usize = 300;
 
 /// Whether blocks of these levels can be transformed as they are.
 pub(super) fn all_fit<A: Compute>(levels: &[Option<Level>]) -> bool {

@@ -239,15 +239,19 @@ impl<A: Compute> Fft<A> {
             return self.prove(x, exponents, rows, workspace);
         }
         let closest = self.closest();
+        packing.cleaned = workspace.survey.is_odd();
         if look < Look::Tiles {
-            if self.all_proven(packing, bearable, workspace)
-                || self.settle(x, packing, bearable, rows, workspace)?
+            let tells = !packing.cleaned;
+            if tells
+                && (self.all_proven(packing, bearable, workspace)
+                    || self.settle(x, packing, bearable, rows, workspace)?)
             {
                 return Ok(());
             }
             self.look(x, packing, closest, workspace)?;
         }
-        if all_fit::<A>(&Self::levels(packing, workspace))
+        if !packing.cleaned
+            && all_fit::<A>(&Self::levels(packing, workspace))
             && self.double_doubts(x, packing, bearable, rows, workspace)?
         {
             return Ok(());

@@ -193,6 +193,16 @@ impl<R: Real> Survey<R> {
     /// Takes what is not finite out of the next row, as zeros, and notes where it was.
     pub(super) fn clean(&mut self, row: &mut [Complex<R>]) -> Result<()> {
         let last = self.used.len() - 1;
+        let is_finite = vectorized(
+            #[inline(always)]
+            || {
+                let numbers: &[R] = bytemuck::cast_slice(&row[..self.used[last]]);
+                numbers.iter().fold(true, |finite, value| finite & value.is_finite())
+            },
+        );
+        if is_finite {
+            return Ok(());
+        }
         let first = self.first_tile(self.row);
         for (column, value) in row.iter_mut().enumerate().take(self.used[last]) {
             for (value, odd) in [&mut value.re, &mut value.im].into_iter().zip(&mut self.odd) {
@@ -231,10 +241,9 @@ impl<R: Real> Survey<R> {
         self.largest.iter().all(|largest| *largest <= most)
     }
 
-    /// Whether a NaN is in the rows so far, and nothing else that is larger than `most`. (Squares may be larger
-    /// than the type holds: that is no NaN.)
-    pub(super) fn has_nan(&self, most: f64) -> bool {
-        self.is_at_most(most) && self.energy.iter().any(|energy| energy.is_nan())
+    /// Whether something in the rows so far was not finite, and taken out.
+    pub(super) fn is_odd(&self) -> bool {
+        self.odd.iter().any(|odd| !odd.is_empty())
     }
 
     /// The level of a block, all of whose rows have been added.

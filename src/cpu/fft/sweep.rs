@@ -55,7 +55,7 @@ pub(super) struct Through<'w, P: Digits, L> {
 
 impl<A: Compute> Fft<A> {
     /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
-    /// way. False where it stopped, since direct sums of these are quicker than another way.
+    /// way: what is not finite counts as zero, and is noted. False where it stopped, since direct sums of these are quicker than another way.
     pub(super) fn sweep(
         &self,
         x: Input<'_, A>,
@@ -68,9 +68,7 @@ impl<A: Compute> Fft<A> {
         self.ask_outputs(packing, look, workspace)?;
         let mut space = std::mem::take(&mut workspace.space);
         let look = |line: &mut [Complex<Real<A>>], survey: &mut Survey<Real<A>>| {
-            if packing.cleaned {
-                survey.clean(line)?;
-            }
+            survey.clean(line)?;
             survey.add(line);
             Ok(())
         };
