@@ -1,7 +1,7 @@
 //! NaN, infinities and large ranges: an output depends on its own window only.
 
 use convolve::{Boundary, Device, Error, Method, Mode, Options};
-use ndarray::{Array1, Array2, ArrayD, Zip, arr1, arr2};
+use ndarray::{Array1, Array2, ArrayD, Zip, arr1, arr2, s};
 use num_complex::Complex;
 
 use crate::common::with;
@@ -52,6 +52,29 @@ fn what_is_not_finite_reaches_its_own_windows_only() {
     let both = [(100, f32::INFINITY), (103, f32::NEG_INFINITY)];
     check(&[400], &[9], &both, &ways());
     check(&[19, 23], &[4, 3], &[(200, f32::INFINITY), (223, f32::INFINITY)], &separable_ways());
+}
+
+/// More taps than blocks are left to direct sums for: where outputs tell how loud windows are, and where they do not.
+#[test]
+fn what_is_not_finite_under_many_taps() {
+    let places = |bad| [(0, bad), (97 * 170 + 33, bad), (130 * 170 + 169, bad)];
+    for (bad, has_signs) in BAD.into_iter().flat_map(|bad| [true, false].map(|s| (bad, s))) {
+        let mut random = Random::new(5);
+        let mut any = |shape: &[usize]| {
+            let values = random.array::<f32>(shape);
+            if has_signs { values } else { values.mapv(|value| value.abs() + 1e-3) }
+        };
+        let (mut x, k) = (spoiled(&any(&[140, 170]), &places(bad)), any(&[17, 19]));
+        // What is finite may be quiet.
+        x.slice_mut(s![..40, ..]).mapv_inplace(|value| value * 1e-4);
+        let options = with!(Options::default(), boundary: Boundary::Mirror.into());
+        let subject = Subject::new(x.clone(), k.clone(), options);
+        subject.check_way(convolver(), CPU_FFT).unwrap_or_else(|e| panic!("{bad} {has_signs} {e}"));
+        let [x, k] = [x, k].map(|array| array.mapv(f64::from));
+        let options = with!(Options::default(), boundary: Boundary::Mirror.into());
+        let subject = Subject::new(x, k, options);
+        subject.check_way(convolver(), CPU_FFT).unwrap_or_else(|e| panic!("{bad} {has_signs} {e}"));
+    }
 }
 
 #[test]
