@@ -60,6 +60,8 @@ struct Workspace<A> {
     rows: Vec<Row<A>>,
     /// Where they start.
     sources: Vec<usize>,
+    /// Where rows below them start.
+    ahead: Vec<usize>,
     /// Pieces of them, one after another.
     window: Vec<A>,
     /// What is in it.
@@ -228,6 +230,7 @@ impl<A: Compute> Direct<A> {
             outer: Vec::new(),
             rows: Vec::new(),
             sources: Vec::new(),
+            ahead: Vec::new(),
             window: Vec::new(),
             kept: KeptRows::default(),
             line: Vec::new(),

@@ -85,9 +85,16 @@ impl<A: Compute> Direct<A> {
         workspace: &mut Workspace<A>,
     ) -> Result<()> {
         let inner = self.extension.inner();
-        let Workspace { rows, sources, zeros, out: results, .. } = workspace;
+        let Workspace { rows, sources, ahead, zeros, out: results, .. } = workspace;
+        // Under several planes of taps there is time to ask for what the next tile reads first: hardware does not
+        // see short rows coming.
+        let has_planes = rows.len() > stretch.tiles.tile.sources;
+        let next = if has_planes { 1..1 + stretch.rows } else { 0..0 };
+        memory::reserve(ahead, next.len(), "rows of the next tile")?;
         let mut run = |columns: &Range<usize>, y: &mut [A], pitch| {
             let start = inner.start(columns.start);
+            ahead.clear();
+            ahead.extend(below(rows, next.clone()).map(|at| at.wrapping_add_signed(start)));
             sources.clear();
             sources.extend(rows.iter().map(|row| match row {
                 Row::Stored(at) => at.wrapping_add_signed(start),
@@ -97,7 +104,7 @@ impl<A: Compute> Direct<A> {
                 x,
                 zeros,
                 sources,
-                ahead: (&[], &[]),
+                ahead: (x, &ahead[..]),
                 offsets: &self.offsets,
                 step: inner.tap_step(),
                 y,
@@ -243,13 +250,20 @@ impl<A: Compute> Direct<A> {
         column: usize,
         len: usize,
     ) {
-        let [.., Row::Stored(before), Row::Stored(last)] = rows[..] else { return };
-        // Mirrored rows go the other way.
-        let (pitch, start) =
-            (last.wrapping_sub(before), self.extension.inner().start(column).max(0));
-        for row in 1..=more {
-            let at = last.wrapping_add(row.wrapping_mul(pitch)).wrapping_add_signed(start);
-            x.prefetch(at, len);
+        let start = self.extension.inner().start(column).max(0);
+        for row in below(rows, 1..more + 1) {
+            x.prefetch(row.wrapping_add_signed(start), len);
         }
     }
+}
+
+/// Where rows below the last of some start, as far from each other as the last two; mirrored ones go the other way.
+fn below<A: Copy>(rows: &[Row<A>], which: Range<usize>) -> impl Iterator<Item = usize> {
+    let found = match *rows {
+        [.., Row::Stored(before), Row::Stored(last)] => Some((last, last.wrapping_sub(before))),
+        _ => None,
+    };
+    let row =
+        move |row: usize| found.map(|(last, pitch)| last.wrapping_add(row.wrapping_mul(pitch)));
+    which.filter_map(row)
 }

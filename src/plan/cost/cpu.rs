@@ -24,6 +24,10 @@ const BEYOND: f64 = 14.0;
 /// 2026-11-27).
 const IN_ORDER: f64 = 0.8;
 
+/// Beginning passes, in seconds: 64 x 64 samples under 9 x 9 and 11 x 11 taps take so much longer than their rows do
+/// (Zen 4, 2026-11-29).
+const BEGINNING: f64 = 4e-6;
+
 /// Multiply-adds of folded passes for each of others: two taps take one, where additions have units of
 /// their own and registers are many. From 81 and 161 taps there, and 3 to 25 in their order.
 fn folding(order: Order, instructions: InstructionSet) -> f64 {
@@ -165,6 +169,7 @@ impl CostModel {
         }
         let threads = self.threads(capabilities, compute);
         let mut cost = self.on_cpu(compute, passes as f64 * bytes(stored, geometry), threads);
+        cost.fixed += BEGINNING;
         cost.setup = search(geometry, terms);
         (threads, cost)
     }
