@@ -24,10 +24,6 @@ const BEYOND: f64 = 14.0;
 /// 2026-11-27).
 const IN_ORDER: f64 = 0.8;
 
-/// Beginning passes, in seconds: 64 x 64 samples under 9 x 9 and 11 x 11 taps take so much longer than their rows do
-/// (Zen 4, 2026-11-29).
-const BEGINNING: f64 = 4e-6;
-
 /// Multiply-adds of folded passes for each of others: two taps take one, where additions have units of
 /// their own and registers are many. From 81 and 161 taps there, and 3 to 25 in their order.
 fn folding(order: Order, instructions: InstructionSet) -> f64 {
@@ -153,8 +149,9 @@ impl CostModel {
         let rows = samples / inner.outputs() as f64;
         let width = dtype.size() as f64 / 4.0;
         let passes = passes.len();
-        // Each pass finds its rows; a fused one has two kinds of them.
-        let per_row = 26.0 + 24.0 * (passes.max(1) - 1) as f64;
+        // Each pass finds its rows; a fused one has two kinds of them. (From 64² and 256² samples under 7 to 11 taps and
+        // 32² under 21, Zen 4, 2026-11-29.)
+        let per_row = 36.0 + 24.0 * (passes.max(1) - 1) as f64;
         // What lies beyond a strip is moved there as well.
         let beyond = |strips: &Strips| BEYOND * inner.reach() as f64 / strips.columns as f64;
         let moved = match folded {
@@ -169,7 +166,6 @@ impl CostModel {
         }
         let threads = self.threads(capabilities, compute);
         let mut cost = self.on_cpu(compute, passes as f64 * bytes(stored, geometry), threads);
-        cost.fixed += BEGINNING;
         cost.setup = search(geometry, terms);
         (threads, cost)
     }
