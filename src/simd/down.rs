@@ -129,7 +129,7 @@ fn some<S: Simd, A: Folding, T: Copy, const N: usize, const V: usize>(
     for (row, sums) in sums.iter_mut().enumerate() {
         if row + 1 < N || !begins {
             for (v, sum) in sums.iter_mut().enumerate() {
-                *sum = A::sums(simd, &y[row * pitch + v * lanes..]);
+                *sum = A::load_sums(simd, &y[row * pitch + v * lanes..]);
             }
         }
     }

@@ -21,7 +21,7 @@ pub(crate) trait Folding: Lanes + From<u8> + From<u16> + Rounded<u8> + Rounded<u
     /// A sum with one sample more.
     fn added<S: Simd>(sum: Self::Sum<S>, x: Self::Vector<S>) -> Self::Sum<S>;
     /// The first `count` sums, as they were stored.
-    fn sums<S: Simd>(simd: S, from: &[Self]) -> Self::Sum<S>;
+    fn load_sums<S: Simd>(simd: S, from: &[Self]) -> Self::Sum<S>;
     /// A sum of samples under equal taps. Of zeros it is a zero without a sign, whatever the tap's.
     fn scaled<S: Simd>(simd: S, sum: Self::Sum<S>, tap: Self::Tap<S>) -> Self::Sum<S>;
     /// The first `count` taps, one for each lane.

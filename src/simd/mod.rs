@@ -291,7 +291,7 @@ macro_rules! folding {
                 sum + x
             }
             #[inline(always)]
-            fn sums<S: Simd>(simd: S, from: &[Self]) -> Self::Sum<S> {
+            fn load_sums<S: Simd>(simd: S, from: &[Self]) -> Self::Sum<S> {
                 Self::load(simd, from)
             }
             #[inline(always)]

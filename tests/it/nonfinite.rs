@@ -77,6 +77,38 @@ fn what_is_not_finite_under_many_taps() {
     }
 }
 
+/// Direct sums of the largest samples overflow on the way, where a transform's do not: they are made beside the
+/// windows of the NaN, and nowhere else.
+#[test]
+fn a_nan_among_the_largest_samples() {
+    const BESIDE: usize = 16;
+    for taps in [9, 19] {
+        let sign = |(i, j): (usize, usize)| match (2 * i + 1).cmp(&taps) {
+            std::cmp::Ordering::Less => 1.0f32,
+            std::cmp::Ordering::Equal if j % 2 == 0 => 1.0,
+            _ => -1.0,
+        };
+        let k = Array2::from_shape_fn((taps, taps), sign);
+        let x = Array2::from_shape_fn((150, 64), |(i, j)| 2e38 + (7 * i + j) as f32 * 1e33);
+        let filter = convolver().filter(&k).device(Device::Cpu).method(Method::Fft);
+        let filter = filter.for_shape(x.dim()).expect("admissible");
+        let without = filter.apply(&x).expect("runs");
+        for bad in BAD {
+            let mut x = x.clone();
+            x[[70, 30]] = bad;
+            let with = filter.apply(&x).expect("runs");
+            for ((place, a), b) in without.indexed_iter().zip(&with) {
+                let apart = place.0.abs_diff(70).max(place.1.abs_diff(30));
+                if apart > taps / 2 + BESIDE {
+                    assert_eq!(a.is_finite(), b.is_finite(), "{taps} {bad} {place:?}");
+                } else if apart <= taps / 2 {
+                    assert!(!b.is_finite(), "{taps} {bad} {place:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_complex_part_that_is_not_finite() {
     let bad = Complex::new(1.0f32, f32::NAN);

@@ -83,7 +83,8 @@ impl<A: Compute> Coarse<A> {
             Some(design) => Span::new(axis, design).between * axis.channels,
             None => axis.outputs().min(axis.samples()),
         });
-        let turns = grid.turns() && turned::has_vectors::<A>(rows.product());
+        let channels = axes.last().map_or(1, |axis| axis.channels);
+        let turns = grid.turns() && turned::is_worth_it::<A>(rows.product(), channels);
         let mut building =
             Building { extension, layout, turns, stages: Vec::new(), instructions, workers };
         let designs = || grid.down().filter_map(|id| Some((id, grid.axes[id].as_deref()?)));

@@ -32,10 +32,14 @@ fn blocks<A>(samples: usize) -> usize {
     (PANEL / (STRIP * samples * size_of::<A>())).max(1)
 }
 
-/// Whether so many rows can be turned over in vectors.
-pub(super) fn has_vectors<A>(rows: usize) -> bool {
-    rows >= VECTOR / size_of::<A>()
+/// Whether so many rows can be turned over in vectors, and of so many channels should: vectors may lie along these.
+pub(super) fn is_worth_it<A>(rows: usize, channels: usize) -> bool {
+    let lanes = VECTOR / size_of::<A>();
+    rows >= lanes && channels < MANY * lanes
 }
+
+/// Vectors of channels from which on there is nothing to be gained.
+const MANY: usize = 4;
 
 impl<A: Compute> Down<A> {
     /// Outputs from one on, as many as `y` holds, in which rows of the input lie together.

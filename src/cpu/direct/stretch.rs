@@ -90,6 +90,7 @@ impl<A: Compute> Direct<A> {
         // see short rows coming.
         let has_planes = rows.len() > stretch.tiles.tile.sources;
         let next = if has_planes { 1..1 + stretch.rows } else { 0..0 };
+        ahead.clear();
         memory::reserve(ahead, next.len(), "rows of the next tile")?;
         let mut run = |columns: &Range<usize>, y: &mut [A], pitch| {
             let start = inner.start(columns.start);

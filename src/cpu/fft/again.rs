@@ -32,19 +32,16 @@ impl<A: Compute> Fft<A> {
     ) -> Result<Option<Packing>> {
         let mut levels = Self::levels(packing, workspace);
         let fit = all_fit::<A>(&levels);
-        let mut cleaned = packing.cleaned;
         if !fit {
             for slot in packing.slots() {
-                let (level, finite) = self.level(x, slot, workspace)?;
-                levels[slot] = Some(level);
-                cleaned |= !finite;
+                levels[slot] = Some(self.level(x, slot, workspace)?);
             }
         }
         let exponents = match levels {
             [Some(a), Some(b)] => a.partners(&b).map(Some),
             _ => levels.map(|level| level.map(|level| level.exponent)),
         };
-        let better = Packing { exponents, cleaned };
+        let better = Packing { exponents, ..packing };
         if !fit {
             return Ok(Some(better));
         }
@@ -83,13 +80,6 @@ impl<A: Compute> Fft<A> {
             let bearable = Bearable::of(bearable);
             self.kernel.guard.is_proven(survey, needed, bearable, &outcomes[slot], scratch)
         })
-    }
-
-    /// Whether blocks on their way into a transform are better left to direct sums: which outputs meet what is not
-    /// finite takes a second look. Not where these sums could overflow.
-    pub(super) fn is_lost(&self, workspace: &Workspace<A>) -> bool {
-        let Workspace { survey, .. } = workspace;
-        self.kernel.weights.len() <= ODD && survey.is_odd() && survey.is_at_most(self.summable())
     }
 
     /// The largest samples whose products with all taps have sums within the type, in any order.
@@ -232,23 +222,21 @@ impl<A: Compute> Fft<A> {
         })
     }
 
-    /// How loud a block is that was not transformed as it should be, and whether all of it is finite.
+    /// How loud what is finite of a block is that was not transformed as it should be.
     pub(super) fn level(
         &self,
         x: Input<'_, A>,
         slot: usize,
         workspace: &mut Workspace<A>,
-    ) -> Result<(Level, bool)> {
+    ) -> Result<Level> {
         let Workspace { parts, gathered, .. } = workspace;
         let part = &parts[slot];
         let rows = rows_of(&part.extent.used);
-        let (mut largest, mut finite) = (0.0f64, true);
+        let mut largest = 0.0f64;
         for row in 0..rows {
             for value in self.row(x, part, row, &mut gathered[0])? {
                 if value.is_finite() {
                     largest = largest.max(value.magnitude());
-                } else {
-                    finite = false;
                 }
             }
         }
@@ -257,8 +245,7 @@ impl<A: Compute> Fft<A> {
         exponents[slot] = Some(exponent);
         self.look(x, Packing { exponents, cleaned: true }, Look::Tiles, workspace)?;
         let parts = A::Sample::parts(slot);
-        let level = workspace.survey.level(parts, exponent);
-        Ok((level, finite))
+        Ok(workspace.survey.level(parts, exponent))
     }
 
     /// What computes without a transform. Blocks run on all threads already.
@@ -308,9 +295,6 @@ fn products(instructions: InstructionSet) -> f64 {
         _ => 300.0,
     }
 }
-
-/// Taps up to which blocks with a NaN are left to direct sums.
-const ODD: usize = 300;
 
 /// Whether blocks of these levels can be transformed as they are.
 pub(super) fn all_fit<A: Compute>(levels: &[Option<Level>]) -> bool {

@@ -232,9 +232,7 @@ impl<A: Compute> Fft<A> {
             }
         }
         let look = glance.look;
-        if !self.sweep(x, packing, look, rows, workspace)? {
-            return self.leave_all_to_direct(x, packing, rows, workspace);
-        }
+        self.sweep(x, packing, look, rows, workspace)?;
         if A::DTYPE.is_integer() {
             return self.prove(x, exponents, rows, workspace);
         }
@@ -258,9 +256,7 @@ impl<A: Compute> Fft<A> {
         }
         if let Some(better) = self.better(x, packing, bearable, workspace)? {
             packing = better;
-            if !self.sweep(x, packing, Look::Tiles, rows, workspace)? {
-                return self.leave_all_to_direct(x, packing, rows, workspace);
-            }
+            self.sweep(x, packing, Look::Tiles, rows, workspace)?;
             if !packing.cleaned && self.double_doubts(x, packing, bearable, rows, workspace)? {
                 return Ok(());
             }
@@ -314,9 +310,7 @@ impl<A: Compute> Fft<A> {
             let mut exponents = [None; MOST_PACKED];
             exponents[slot] = Some(0);
             let packing = Packing { exponents, cleaned: false };
-            if !self.sweep(x, packing, Look::Loudness, rows, workspace)? {
-                self.leave_all_to_direct(x, packing, rows, workspace)?;
-            }
+            self.sweep(x, packing, Look::Loudness, rows, workspace)?;
         }
         Ok(())
     }

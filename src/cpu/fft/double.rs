@@ -82,8 +82,7 @@ impl<A: Compute> Fft<A> {
         let Ok(mut space) = space else { return Ok(false) };
         workspace.outcomes.iter_mut().for_each(|outcome| outcome.clear());
         let way = Through { response, space: &mut space, look: |_: &mut [_], _: &mut _| Ok(()) };
-        let done = self.transformed(x, packing, way, rows, workspace)?;
-        debug_assert!(done, "only what is not finite is lost");
+        self.transformed(x, packing, way, rows, workspace)?;
         workspace.double = Some(space);
         for (slot, exponent) in packing.blocks() {
             let bearable = Bearable { exponent, doubled: true, ..Bearable::of(bearable) };

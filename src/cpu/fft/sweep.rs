@@ -22,7 +22,7 @@ use crate::util::memory;
 pub(super) struct Packing {
     /// Powers of two that their samples are scaled by; none where there is no block.
     pub exponents: [Option<i32>; MOST_PACKED],
-    /// Whether samples that are not finite count as zero.
+    /// Whether some samples are not finite: a look counts them as zero, as every transform does.
     pub cleaned: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Through<'w, P: Digits, L> {
 
 impl<A: Compute> Fft<A> {
     /// Computes the outputs of the blocks that have an exponent, and looks at their samples on the
-    /// way: what is not finite counts as zero, and is noted. False where it stopped, since direct sums of these are quicker than another way.
+    /// way: what is not finite counts as zero, and is noted.
     pub(super) fn sweep(
         &self,
         x: Input<'_, A>,
@@ -63,7 +63,7 @@ impl<A: Compute> Fft<A> {
         look: Look,
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         self.start_looking(packing, look, workspace)?;
         self.ask_outputs(packing, look, workspace)?;
         let mut space = std::mem::take(&mut workspace.space);
@@ -73,12 +73,12 @@ impl<A: Compute> Fft<A> {
             Ok(())
         };
         let way = Through { response: &self.kernel.response, space: &mut space, look };
-        let done = self.transformed(x, packing, way, rows, workspace)?;
+        self.transformed(x, packing, way, rows, workspace)?;
         workspace.space = space;
-        Ok(done)
+        Ok(())
     }
 
-    /// Computes the outputs of the blocks that have an exponent. False where it stopped: see [`Self::is_lost`].
+    /// Computes the outputs of the blocks that have an exponent.
     pub(super) fn transformed<P: Holds<Real<A>>>(
         &self,
         x: Input<'_, A>,
@@ -86,18 +86,14 @@ impl<A: Compute> Fft<A> {
         mut way: Through<'_, P, impl FnMut(&mut [Complex<P>], &mut Survey<Real<A>>) -> Result<()>>,
         rows: &mut [Output<'_, A>],
         workspace: &mut Workspace<A>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let Response { transform, spectrum } = way.response;
         let extent = &workspace.extent;
         let [used, needed] = [&extent.used, &extent.needed].map(|part| transform.slabs(part));
         let Some(summed) = self.blocks.summed else {
             self.forward(x, packing, 0..used, 0, &mut way, workspace)?;
-            if self.is_lost(workspace) {
-                return Ok(false);
-            }
             transform.filter(spectrum, &workspace.extent, way.space);
-            self.inverse(packing.exponents, 0..needed, 0, rows, &mut way, workspace)?;
-            return Ok(true);
+            return self.inverse(packing.exponents, 0..needed, 0, rows, &mut way, workspace);
         };
         let reach = summed.reach();
         self.forward(x, packing, 0..reach, 0, &mut way, workspace)?;
@@ -105,14 +101,11 @@ impl<A: Compute> Fft<A> {
             let sums = first..needed.min(first + summed.together);
             let next = sums.start + reach..sums.end + reach;
             self.forward(x, packing, next, first, &mut way, workspace)?;
-            if self.is_lost(workspace) {
-                return Ok(false);
-            }
             transform.sum(spectrum, sums.len(), way.space);
             self.inverse(packing.exponents, sums.clone(), first, rows, &mut way, workspace)?;
             transform.advance(sums.len(), way.space);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Rows of a part of a block that are looked at as one: those of a slab where slabs are summed, all

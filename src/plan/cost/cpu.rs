@@ -236,7 +236,7 @@ impl CostModel {
         // From so many samples to so many, with so many taps each, in rows along the last axis.
         let last = samples.len() - 1;
         let turns = |id: usize| id == last && grid.turns();
-        let mut turned = 0.0;
+        let mut turned = 0f64;
         let mut pass = |samples: &mut [f64], axis: usize, to: f64, taps: usize, turns: bool| {
             let before: f64 = samples.iter().product();
             samples[axis] = to;
@@ -244,7 +244,7 @@ impl CostModel {
             compute += after * taps as f64 / (COARSE_SHARE * rate);
             compute += COARSE_MOVED[usize::from(turns)] * (before + after) * width / self.cpu.ring;
             if turns {
-                turned = before.max(after);
+                turned = before.max(after).max(turned);
             }
             compute += STAGE + (before + after) / samples[last] * self.cpu.row;
         };
