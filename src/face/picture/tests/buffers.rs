@@ -5,7 +5,7 @@ use crate::face::picture::source::PictureSample;
 use crate::face::picture::view::PictureView;
 use crate::kernel::builtin::Derivatives;
 use crate::prove::check::Check;
-use crate::words::{Light, Method, Signed};
+use crate::words::{Light, Method, Signed, Tolerance};
 use ::image::{Pixel, RgbImage, imageops};
 use ndarray::Axis;
 
@@ -94,6 +94,19 @@ fn what_holds_the_samples_does_not_matter() {
 }
 
 /// `DynamicImage` has no such pictures.
+/// Rows with gaps between them, which are read as they are stored.
+#[test]
+fn what_holds_the_samples_does_not_matter_to_coarser_grids() {
+    let picture = RgbImage::from_fn(150, 90, |x, y| ::image::Rgb([x, y, x * y].map(|v| v as u8)));
+    let large = in_a_larger_one(&picture, ::image::Rgb([9; 3]));
+    let view = PictureView::from(&large).cropped(3, 4, 150, 90).unwrap();
+    let kernel = filters::gaussian::<f32>(8.0).unwrap();
+    let builder = cpu().picture_filter(&kernel).tolerance(Tolerance::Levels(0.5));
+    let filter = builder.method(Method::Coarse).for_picture(&picture).unwrap();
+    assert!(filter.apply(&view).unwrap() == filter.apply(&picture).unwrap());
+    assert!(filter.verify(&view).unwrap().agrees());
+}
+
 #[test]
 fn greys_in_floating_point_are_arrays() {
     let picture = ImageBuffer::from_fn(31, 22, |x, y| Luma([f32::from(noise(x, y, 0)) / 7.0]));
