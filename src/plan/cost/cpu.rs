@@ -55,7 +55,7 @@ const COARSE_SHARE: f64 = 0.3;
 
 /// What a sample of its passes costs that is read or written, relative to one between fused passes: in rows, and where
 /// rows are turned over. Fitted to blurs of RGB of 512² to 3840 x 2160 samples, of 8 and 16 bits and `f32`, by factors
-/// of 2 to 16 (Zen 4, AVX-512, two threads, 2026-11-29): median 1.05 times what they took, all but a few within 1.6.
+/// of 2 to 16 (Zen 4, AVX-512, two threads, 2026-11-29): from 0.6 to 1.7 times what they took, median 1.
 const COARSE_MOVED: [f64; 2] = [0.1, 2.0];
 
 /// How often what is turned over goes to memory and comes back, in the time of such as lies in rows (the same blurs).
