@@ -143,7 +143,9 @@ const FOLDED_RING_BYTES: usize = 768 << 10;
 /// None where there is no room for lanes apart. Taps must make up for spreading rows over lanes and putting them
 /// together again (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27).
 /// Bytes are moved as such: of RGB under 7, 11 and 13 taps tiles take 1.0, 1.16 and 1.19 times as long (3840 x 2160,
-/// Zen 4, 2026-11-29).
+/// Zen 4, 2026-11-29). Numbers of four bytes cost more to move than to multiply: of grey under 31, 41, 51 and 81 taps tiles
+/// take 0.79, 0.95, 1.07 and 1.25 times as long, of RGB under 21, 31, 41 and 81 0.74, 1.0, 1.2 and 1.5 times (the same,
+/// 2026-11-30; of grey under 41 1.17 times on another one, so that they are folded from 33 on).
 fn worth_folding(
     taps: [usize; 2],
     shared: bool,
@@ -159,8 +161,10 @@ fn worth_folding(
     let both = taps.iter().sum::<usize>() as f64;
     let pays = |beyond| match (shared, instructions) {
         (true, InstructionSet::Avx2) => false,
+        (true, InstructionSet::Avx512) if stored == DType::F32 => both >= 66.0,
         (true, _) => both >= 46.0,
         (false, InstructionSet::Avx512) if stored == DType::U8 => both >= 18.0 + 14.0 * beyond,
+        (false, InstructionSet::Avx512) if stored == DType::F32 => both >= 50.0,
         (false, _) => both >= 28.0 + 14.0 * beyond,
     };
     if apart.is_some_and(pays) {
