@@ -164,7 +164,7 @@ fn worth_folding(
         (true, InstructionSet::Avx512) if stored == DType::F32 => both >= 66.0,
         (true, _) => both >= 46.0,
         (false, InstructionSet::Avx512) if stored == DType::U8 => both >= 18.0 + 14.0 * beyond,
-        (false, InstructionSet::Avx512) if stored == DType::F32 => both >= 50.0,
+        (false, InstructionSet::Avx512) if stored == DType::F32 => both >= 46.0 + 14.0 * beyond,
         (false, _) => both >= 28.0 + 14.0 * beyond,
     };
     if apart.is_some_and(pays) {
