@@ -150,6 +150,7 @@ fn arrays_of_one_byte_are_still_wrapped() {
 #[cfg(feature = "gpu")]
 mod on_gpu {
     use super::*;
+    use crate::common::textures::texture;
     use convolve::wgpu;
     use ndarray::Array3;
 
@@ -226,19 +227,6 @@ mod on_gpu {
         }
     }
 
-    fn texture(device: &wgpu::Device, size: [u32; 2], usage: wgpu::TextureUsages) -> wgpu::Texture {
-        device.create_texture(&wgpu::TextureDescriptor {
-            label: None,
-            size: wgpu::Extent3d { width: size[1], height: size[0], depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Float,
-            usage,
-            view_formats: &[],
-        })
-    }
-
     /// All four channels at once, as the CPU has them one by one.
     #[test]
     fn textures_are_filtered_by_every_kind_of_launch() {
@@ -303,24 +291,24 @@ mod on_gpu {
         ) -> Array3<f32> {
             let (device, queue) = (device.device(), device.queue());
             let out = filter.output_dim();
-            let [input, output] =
-                [[x.dim().0, x.dim().1], [out[0], out[1]]].map(|s| s.map(|n| n as u32));
-            let source = texture(device, input, Usage::TEXTURE_BINDING | Usage::COPY_DST);
-            let target = texture(device, output, Usage::STORAGE_BINDING | Usage::COPY_SRC);
+            let (input, output) = ([x.dim().0, x.dim().1], [out[0], out[1]]);
+            let four = wgpu::TextureFormat::Rgba32Float;
+            let source = texture(device, four, input, Usage::TEXTURE_BINDING | Usage::COPY_DST);
+            let target = texture(device, four, output, Usage::STORAGE_BINDING | Usage::COPY_SRC);
             queue.write_texture(
                 source.as_image_copy(),
                 bytemuck::cast_slice(x.as_slice().expect("standard layout")),
                 wgpu::TexelCopyBufferLayout {
                     offset: 0,
-                    bytes_per_row: Some(16 * input[1]),
+                    bytes_per_row: Some(16 * source.width()),
                     rows_per_image: None,
                 },
                 source.size(),
             );
-            let pitch = (16 * output[1]).next_multiple_of(256);
+            let pitch = (16 * target.width()).next_multiple_of(256);
             let buffer = device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
-                size: u64::from(pitch * output[0]),
+                size: u64::from(pitch * target.height()),
                 usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
                 mapped_at_creation: false,
             });
@@ -344,7 +332,7 @@ mod on_gpu {
             let mapped = buffer.slice(..).get_mapped_range().expect("mapped");
             let rows = mapped.chunks_exact(pitch as usize);
             let samples = rows.flat_map(|row| {
-                let row: &[f32] = bytemuck::cast_slice(&row[..16 * output[1] as usize]);
+                let row: &[f32] = bytemuck::cast_slice(&row[..16 * output[1]]);
                 row.to_vec()
             });
             Array3::from_shape_vec((out[0], out[1], 4), samples.collect()).expect("its shape")

@@ -1,5 +1,6 @@
 //! TIFF: every page, and the types of samples that pictures of the `image` crate cannot have.
 
+mod page;
 mod palette;
 mod read;
 mod write;

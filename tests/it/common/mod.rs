@@ -18,6 +18,8 @@ pub mod data;
 pub mod devices;
 pub mod machines;
 pub mod subject;
+#[cfg(feature = "gpu")]
+pub mod textures;
 
 pub use allocations::allocations;
 pub use cases::table;

@@ -1,6 +1,7 @@
 //! Textures of the test's own on a convolver's device: filled, filtered and read.
 
 use super::*;
+use crate::common::textures::texture;
 
 pub(super) struct Gpu<'a> {
     pub(super) device: &'a wgpu::Device,
@@ -11,23 +12,10 @@ impl Gpu<'_> {
     pub(super) fn texture(
         &self,
         format: TextureFormat,
-        [height, width]: [usize; 2],
+        size: [usize; 2],
         usage: TextureUsages,
     ) -> wgpu::Texture {
-        self.device.create_texture(&wgpu::TextureDescriptor {
-            label: None,
-            size: wgpu::Extent3d {
-                width: width as u32,
-                height: height as u32,
-                depth_or_array_layers: 1,
-            },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format,
-            usage,
-            view_formats: &[],
-        })
+        texture(self.device, format, size, usage)
     }
 
     /// A texture of four single-precision channels that holds this.
