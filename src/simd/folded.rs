@@ -8,9 +8,10 @@ use fearless_simd::Simd;
 use crate::simd::apart::{self, LaneJob};
 use crate::simd::flat::{self, FlatJob};
 use crate::simd::near::{self, AcrossJob, AlongJob};
+use crate::simd::rows::{self, RowJob};
 use crate::simd::square::{self, SquareJob};
 use crate::simd::tile::{has_many_registers, vector_bytes};
-use crate::simd::{InstructionSet, Lanes, Rounded};
+use crate::simd::{InstructionSet, Lanes, Rounded, prefetch};
 
 /// Numbers whose samples are added before they are multiplied.
 pub(crate) trait Folding: Lanes + From<u8> + From<u16> + Rounded<u8> + Rounded<u16> {
@@ -48,7 +49,9 @@ pub enum FoldedJob<'a, A> {
     Fold(FoldJob<'a, A>),
     /// The same over a few taps along a row, of neighbours.
     Along(AlongJob<'a, A>),
-    /// The same across rows.
+    /// The same over any taps along a row of numbers.
+    Row(RowJob<'a, A>),
+    /// The same over a few taps across rows.
     Across(AcrossJob<'a, A>),
     /// Sums over small squares of taps, which need not be symmetric.
     Square(SquareJob<'a, A>),
@@ -74,6 +77,8 @@ pub struct FoldJob<'a, A> {
     /// Columns: where there are [tiles](has_tiles) whole vectors, as all places are, and elsewhere eight vectors
     /// at least.
     pub columns: usize,
+    /// Vectors before the one that is summed whose outputs are asked for, in tiles; 0 where they are in the cache.
+    pub ahead: usize,
 }
 
 /// Taps that are the same, or the same with the other sign, if they are read backwards.
@@ -110,6 +115,7 @@ pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: FoldedJob<'_, A>) {
     match job {
         FoldedJob::Move(job) => apart::run::<S, A>(simd, job),
         FoldedJob::Along(job) => near::along::<S, A>(simd, job),
+        FoldedJob::Row(job) => rows::run::<S, A>(simd, job),
         FoldedJob::Across(job) => near::across::<S, A>(simd, job),
         FoldedJob::Square(job) => square::run::<S, A>(simd, job),
         FoldedJob::Flat(job) => flat::run::<S, A>(simd, job),
@@ -196,7 +202,7 @@ fn pairs<S: Simd, A: Folding, const OPPOSITE: bool>(
 /// Sums `R` rows at a time, of vectors of `N` numbers.
 #[inline(always)]
 fn tiles<S: Simd, A: Folding, const R: usize, const N: usize>(simd: S, job: FoldJob<'_, A>) {
-    let FoldJob { x, sources, taps, y, pitch, rows, columns } = job;
+    let FoldJob { x, sources, taps, y, pitch, rows, columns, ahead } = job;
     let columns = columns / N;
     let (x, _) = x.as_chunks::<N>();
     let per_plane = sources.len() / taps.len();
@@ -205,6 +211,11 @@ fn tiles<S: Simd, A: Folding, const R: usize, const N: usize>(simd: S, job: Fold
         // The last tile may compute again what the one before it has.
         let row = row.min(last);
         for column in 0..columns {
+            if ahead > 0 {
+                for r in 0..R {
+                    prefetch(y, (row + r) * pitch + (column + ahead) * N, N);
+                }
+            }
             let mut sums = [A::zero(simd); R];
             for (taps, sources) in taps.iter().zip(sources.chunks_exact(per_plane)) {
                 let sources = &sources[row..];

@@ -14,6 +14,7 @@ pub(crate) mod down;
 pub(crate) mod flat;
 pub(crate) mod folded;
 pub(crate) mod near;
+pub(crate) mod rows;
 pub(crate) mod samples;
 pub(crate) mod square;
 pub(crate) mod tile;

@@ -401,7 +401,8 @@ mod tests {
             let mut words = vec![7; 8 * pitch];
             let every = std::slice::from_ref(taps);
             let y = &mut expected;
-            run(set, FoldedJob::Fold(FoldJob { x, sources, taps: every, y, pitch, rows, columns }));
+            let job = FoldJob { x, sources, taps: every, y, pitch, rows, columns, ahead: 0 };
+            run(set, FoldedJob::Fold(job));
             for y in [Sums::Numbers(&mut numbers), Sums::Bytes(&mut bytes), Sums::Words(&mut words)]
             {
                 run(

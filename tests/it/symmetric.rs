@@ -100,14 +100,15 @@ fn folds<A: Value + Into<f64>>(sets: &[InstructionSet], every: usize) {
     let mut random = Random::new(11);
     let mut checked = 0;
     for (number, (shape, taps, dilation)) in [
-        (vec![44, 530], vec![34, 33], 1),
-        (vec![27, 300], vec![35, 32], 1),
-        (vec![31, 301, 3], vec![41, 24], 1),
-        (vec![32, 140, 4], vec![46, 21], 1),
-        (vec![3, 26, 300, 3], vec![3, 40, 25], 1),
-        (vec![32, 605, 3], vec![40, 31], 2),
-        // Lanes apart on every machine.
-        (vec![16, 500, 3], vec![10, 65], 1),
+        (vec![44, 530], vec![24, 25], 1),
+        (vec![27, 300], vec![25, 22], 1),
+        (vec![31, 301, 3], vec![25, 24], 1),
+        (vec![32, 140, 4], vec![30, 21], 1),
+        (vec![3, 26, 300, 3], vec![3, 24, 25], 1),
+        (vec![32, 605, 3], vec![30, 31], 2),
+        // Lanes apart, with 16 registers and with 32.
+        (vec![16, 500, 3], vec![4, 65], 1),
+        (vec![34, 130, 12], vec![65, 8], 1),
     ]
     .into_iter()
     .enumerate()
@@ -147,7 +148,7 @@ fn folds<A: Value + Into<f64>>(sets: &[InstructionSet], every: usize) {
             }
         }
     }
-    assert_eq!(checked, 7 * 6 / every * sets.len());
+    assert_eq!(checked, 8 * 6 / every * sets.len());
 }
 
 #[test]
@@ -163,9 +164,9 @@ fn folded_passes_are_the_definition_in_double_precision() {
 #[test]
 fn sums_of_symmetric_products_are_folded() {
     let mut random = Random::new(3);
-    let wide = filters::gaussian::<f32>(4.2).expect("a sigma");
+    let wide = filters::gaussian::<f32>(3.0).expect("a sigma");
     let mut k = &wide * -0.5;
-    let narrow = filters::gaussian::<f32>(2.8).expect("a sigma");
+    let narrow = filters::gaussian::<f32>(2.0).expect("a sigma");
     let at = (wide.nrows() - narrow.nrows()) / 2;
     let mut middle = k.slice_mut(ndarray::s![at..at + narrow.nrows(), at..at + narrow.ncols()]);
     middle += &narrow;
@@ -283,7 +284,7 @@ fn pixels_too_large_to_be_added_are_averaged() {
 #[test]
 fn what_is_not_finite_stays_in_its_windows() {
     let mut random = Random::new(5);
-    let [rows, columns] = [35, 33].map(|taps| factor::<f32>(&mut random, taps, -1));
+    let [rows, columns] = [25, 23].map(|taps| factor::<f32>(&mut random, taps, -1));
     let k = product(&rows, &columns).into_dyn();
     let mut x = random.array::<f32>(&[40, 300]);
     x[[30, 150]] = f32::NAN;
@@ -308,7 +309,7 @@ fn what_is_folded() {
         folded(&filter.expect("admissible")) == 1
     };
     let [narrow, middle, wide] =
-        [1.0, 4.0, 9.0].map(|sigma| filters::gaussian::<f32>(sigma).expect("a sigma"));
+        [0.7, 3.0, 9.0].map(|sigma| filters::gaussian::<f32>(sigma).expect("a sigma"));
     let mut lopsided = wide.clone();
     lopsided.row_mut(0).fill(0.0);
     for set in sets() {
@@ -318,7 +319,7 @@ fn what_is_folded() {
         assert!(!shape(&lopsided, set, &[2000, 2000]));
         // Taps that share their vectors make up for what folding gains.
         assert_eq!(shape(&wide, set, &[2000, 2000]), set != InstructionSet::Avx2);
-        // No room for a chunk in every lane.
-        assert_eq!(shape(&wide, set, &[2000, 120]), set == InstructionSet::Baseline);
+        // No room for a chunk in every lane; with AVX-512 samples slide.
+        assert_eq!(shape(&wide, set, &[2000, 120]), set != InstructionSet::Avx2);
     }
 }

@@ -34,7 +34,7 @@ impl<A: Compute> Careful<A> {
         // Rows are added that were filtered along the last axis: two of them, or those under all taps.
         let added = match order {
             Order::Shared => terms[0].iter().map(Vec::len).max().unwrap_or(2),
-            Order::InOrder | Order::Apart => 2,
+            Order::InOrder | Order::Sliding | Order::Apart => 2,
         };
         let sum = |taps: &[A]| taps.iter().map(|tap| tap.magnitude()).sum::<f64>();
         let filtered = terms.iter().map(|term| sum(&term[1])).fold(1.0, f64::max);

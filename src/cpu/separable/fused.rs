@@ -234,8 +234,11 @@ impl<A: Compute> Fused<A> {
         let (width, pitch) = (inner.outputs(), self.strips.pitch);
         let (plane, first) = (row / axis.outputs(), row % axis.outputs());
         let slots = tile.sources;
-        // Elsewhere a tile asks for the rows under the next one.
-        let row_by_row = matches!(self.passes, Passes::Folded(_)) || call.x.in_place().is_none();
+        // Elsewhere tiles ask for rows that come later.
+        let row_by_row = match self.passes {
+            Passes::Tiled(_) => call.x.in_place().is_none(),
+            Passes::Folded(_) => !self.asks_by_tile(call.x),
+        };
         // The first row of the extended input that has not been filtered yet.
         let mut next = isize::MIN;
         let count = out.len() / width;
@@ -247,7 +250,8 @@ impl<A: Compute> Fused<A> {
                 if row_by_row {
                     self.ask_for(call.x, plane, p + AHEAD, &columns);
                 }
-                self.filter(call.x, plane, p, columns.clone(), ring)?;
+                let ahead = self.ahead(call.x, plane, p + AHEAD, &columns);
+                self.filter(call.x, plane, p, columns.clone(), ahead, ring)?;
             }
             next = start + needed;
             ring.sources.clear();
@@ -318,7 +322,9 @@ impl<A: Compute> Fused<A> {
                     });
                 }
                 Passes::Folded(folded) => {
-                    (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
+                    if row_by_row {
+                        (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
+                    }
                     let [_, sums] = &mut ring.apart;
                     let y = Sums::Numbers(y);
                     folded.sum((&ring.rows, &ring.sources), sums, (y, y_pitch, rows));
@@ -337,6 +343,24 @@ impl<A: Compute> Fused<A> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the tiles of a row that is filtered ask for a later one.
+    fn asks_by_tile(&self, x: Input<'_, A>) -> bool {
+        matches!(&self.passes, Passes::Folded(folded) if folded.slides()) && x.in_place().is_some()
+    }
+
+    /// The samples of a row under these columns, and from which one on, for tiles that ask for them.
+    fn ahead<'x>(
+        &self,
+        x: Input<'x, A>,
+        plane: usize,
+        p: isize,
+        columns: &Range<usize>,
+    ) -> (&'x [A], usize) {
+        let stored = || Some((x.in_place()?, self.stored(plane, p, columns)?));
+        let asked = if self.asks_by_tile(x) { stored() } else { None };
+        asked.unwrap_or_default()
     }
 
     /// Asks for the samples of a row under these columns.

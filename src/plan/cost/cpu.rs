@@ -25,9 +25,10 @@ const BEYOND: f64 = 14.0;
 const IN_ORDER: f64 = 0.8;
 
 /// Multiply-adds of folded passes for each of others: two taps take one, where additions have units of
-/// their own and registers are many. From 81 and 161 taps there, and 3 to 25 in their order.
+/// their own and registers are many. From 81 and 161 taps there, 3 to 25 in their order, and 9 to 101 taps of `f32` that slide.
 fn folding(order: Order, instructions: InstructionSet) -> f64 {
     match (instructions, order) {
+        (InstructionSet::Avx512, Order::Sliding) => 1.4,
         (InstructionSet::Avx512, _) => 2.0,
         (InstructionSet::Avx2, Order::InOrder) => 1.35,
         (InstructionSet::Avx2, _) => 1.15,
@@ -156,7 +157,7 @@ impl CostModel {
         let beyond = |strips: &Strips| BEYOND * inner.reach() as f64 / strips.columns as f64;
         let moved = match folded {
             Some((Order::Apart | Order::Shared, strips)) => APART + beyond(strips),
-            Some((Order::InOrder, _)) => IN_ORDER,
+            Some((Order::InOrder | Order::Sliding, _)) => IN_ORDER,
             None => 1.0,
         };
         let ring = moved * samples * width / self.cpu.ring + rows * per_row * self.cpu.row;

@@ -6,7 +6,7 @@ use crate::element::DType;
 use crate::kernel::KernelFacts;
 use crate::plan::passes::Pass;
 use crate::problem::geometry::{Axis, Geometry};
-use crate::simd::{InstructionSet, folded, near};
+use crate::simd::{InstructionSet, folded, near, rows};
 
 /// A pass, and how it goes over its outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Passing {
 pub enum Order {
     /// Neighbours.
     InOrder,
+    /// The same, and numbers slide under the taps along a row.
+    Sliding,
     /// One of each of as many chunks as there are lanes, of which a strip is made.
     Apart,
     /// The same, and neighbouring outputs share the sum of what they have in common: all taps are the same.
@@ -98,14 +100,21 @@ impl Passing {
 impl Strips {
     fn new(geometry: &Geometry, terms: usize, dtype: DType, instructions: InstructionSet) -> Self {
         let [.., rows, inner] = &geometry.axes[..] else { unreachable!("two axes are fused") };
-        Self::in_order(Tile::along(rows, instructions), inner, terms, dtype, false)
+        let tile = Tile::along(rows, instructions);
+        Self::in_order(tile, inner, (terms, dtype), RING_BYTES, false)
     }
 
     /// Strips whose rings stay in cache, with samples in their order; `whole` vectors of them if that is asked for.
-    fn in_order(tile: Tile, inner: &Axis, terms: usize, dtype: DType, whole: bool) -> Self {
+    fn in_order(
+        tile: Tile,
+        inner: &Axis,
+        (terms, dtype): (usize, DType),
+        ring_bytes: usize,
+        whole: bool,
+    ) -> Self {
         let row_bytes = tile.sources * terms * dtype.size();
         let unit = VECTOR / dtype.size();
-        let fits = (RING_BYTES / row_bytes / unit * unit).max(8 * unit);
+        let fits = (ring_bytes / row_bytes / unit * unit).max(8 * unit);
         let strips = inner.outputs().div_ceil(fits);
         let strips = match whole && !inner.outputs().is_multiple_of(unit) {
             true => strips.max(2),
@@ -130,11 +139,6 @@ const FOLDED_RING_BYTES: usize = 768 << 10;
 /// Which order folded passes with so many taps along each axis are best summed in with these instructions, if
 /// they are: where tiles' taps share their vectors, or where they cannot.
 ///
-/// Few taps `near` each other are summed to what is stored in fewer bytes in unrolled code: RGB of 8 bits under 3, 7
-/// and 13 taps 1.9, 1.7 and 1.35 times as fast as in other orders, grey 1.6, 1.7 and 1.45 times, RGB of 16 bits 1.6
-/// times, RGBA whose colours are multiplied by alpha first 1.1, 1.3 and 1.25 times; RGB in linear light takes 2 ms less;
-/// `f32` takes 1.4 times as long as in tiles (3840 x 2160, Zen 4, 2026-11-29).
-///
 /// Where single rows are summed (AVX2, SSE2), samples in their order are 1.0 to 1.9 times as fast as tiles under 3
 /// to 41 taps, and lanes that stand `apart` are ahead of these by up to 15 % under 81, if tiles' taps share nothing
 /// (RGB and grey of 8 bits and of `f32`, Zen 3, two threads, 2026-11-27).
@@ -143,19 +147,19 @@ const FOLDED_RING_BYTES: usize = 768 << 10;
 /// None where there is no room for lanes apart. Taps must make up for spreading rows over lanes and putting them
 /// together again (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27).
 /// Bytes are moved as such: of RGB under 7, 11 and 13 taps tiles take 1.0, 1.16 and 1.19 times as long (3840 x 2160,
-/// Zen 4, 2026-11-29). Numbers of four bytes cost more to move than to multiply: of grey under 31, 41, 51 and 81 taps tiles
-/// take 0.79, 0.95, 1.07 and 1.25 times as long, of RGB under 21, 31, 41 and 81 0.74, 1.0, 1.2 and 1.5 times (the same,
-/// 2026-11-30; of grey under 41 1.17 times on another one, so that they are folded from 33 on).
+/// Zen 4, 2026-11-29). Numbers of four bytes cost more to move than to multiply, where they do not
+/// [slide](worth_sliding): of grey under 31, 41, 51 and 81 taps tiles take 0.79, 0.95, 1.07 and 1.25 times as long, of RGB
+/// under 21, 31, 41 and 81 0.74, 1.0, 1.2 and 1.5 times (the same, 2026-11-30; of grey under 41 1.17 times on another
+/// one, so that they are folded from 33 on).
 fn worth_folding(
     taps: [usize; 2],
     shared: bool,
     stored: DType,
     instructions: InstructionSet,
-    near: bool,
     apart: Option<f64>,
 ) -> Option<Order> {
     let single = !folded::has_tiles(instructions);
-    if near || (single && taps[1] <= MOST_IN_ORDER) {
+    if single && taps[1] <= MOST_IN_ORDER {
         return Some(Order::InOrder);
     }
     let both = taps.iter().sum::<usize>() as f64;
@@ -173,21 +177,62 @@ fn worth_folding(
     (single && !shared).then_some(Order::InOrder)
 }
 
+/// Whether few taps near each other are summed to what is stored in fewer bytes in unrolled code: RGB of 8 bits under 3, 7
+/// and 13 taps 1.9, 1.7 and 1.35 times as fast as in other orders, grey 1.6, 1.7 and 1.45 times, RGB of 16 bits 1.6
+/// times, RGBA whose colours are multiplied by alpha first 1.1, 1.3 and 1.25 times; RGB in linear light takes 2 ms less;
+/// `f32` takes 1.4 times as long as in tiles (3840 x 2160, Zen 4, 2026-11-29).
+fn is_unrolled(
+    taps: [usize; 2],
+    step: usize,
+    terms: usize,
+    [dtype, stored]: [DType; 2],
+    instructions: InstructionSet,
+) -> bool {
+    stored.size() < dtype.size()
+        && terms == 1
+        && near::has_code(instructions, dtype.size(), taps, step)
+}
+
+/// Whether samples slide along rows and are folded across them in their order, under so many taps along each axis, where
+/// numbers of one type are stored in another and vectors have so many `lanes`, which they slide by.
+///
+/// Of numbers stored as such tiles take, under 9, 15, 21 and 31 taps, 1.0, 1.3, 1.4 and 1.6 times as long (grey), and
+/// 1.0, 1.1, 1.7 and 1.5 (RGB); lanes apart under 41, 61, 121 and 161 taps 1.4, 1.3, 1.0 and 1.0 times (grey), and 1.4, 1.2,
+/// 1.1 and 1.1 (RGB), and under 241 0.95 times. Of `f64` under 15, 31, 63 and 121 taps the better of both takes 1.1, 1.6, 1.2
+/// and 1.0 times as long (grey), and 1.2, 1.4, 1.1 and 0.75 (RGB). RGB of 16 bits is 6 % quicker so under 17 and 25 taps, and
+/// 2 and 8 % slower under 41 and 81 (3840 x 2160, Zen 4, two threads, 2026-11-30).
+fn worth_sliding(taps: [usize; 2], [dtype, stored]: [DType; 2], lanes: usize) -> bool {
+    let most = match stored.size() {
+        _ if stored == dtype => 25 * lanes,
+        2 if dtype == DType::F32 => 56,
+        _ => 0,
+    };
+    (18..=most).contains(&taps.iter().sum())
+}
+
+/// Bytes that the rings of such passes may take: long strips have few ends, which cost a copy each, and eight rows of
+/// results go through the same cache. (Grey `f32` of 3840 x 2160 under 15 and 31 taps in rings of 128, 256, 400 and 600 KiB:
+/// 4.3, 4.1, 3.6 and 3.7 ms; 6.0, 5.8, 5.4 and 5.1; RGB under 63 taps, 128, 400 and 768 KiB: 37, 32 and 34. Zen 4, two
+/// threads, 2026-11-30.)
+const SLIDING_RING_BYTES: usize = 512 << 10;
+
 /// Whether sums of equal taps, so many along each axis, are better shared by neighbouring outputs, where `along` of
 /// them stand behind each other along a row of a strip. `beyond` is as in [`worth_folding`].
 ///
 /// With AVX2 it gains 8 % under 9 and 9 taps of `f32`. With AVX-512, whose tiles are quicker, it is ahead from 12 and 12
 /// taps on for RGB of 8 bits, 15 for grey, 18 for RGB of `f32` and 21 for grey; under 9 and 9 of the last it takes 1.7
-/// times as long. Under 2 or 3 taps along a row spreading it costs more than the sums. (3840 x 2160, two threads; Zen 3,
-/// 2026-11-27, and Zen 5, 2026-11-28.)
+/// times as long. Numbers that `slide` are behind it from 42 and 42 taps on: grey `f32` under 21, 31 and 41 takes 1.5, 1.25 and
+/// 1.0 times as long shared, RGB 1.5, 1.25 and 1.1 times. Under 2 or 3 taps along a row spreading it costs more than the
+/// sums. (3840 x 2160, two threads; Zen 3, 2026-11-27, Zen 5, 2026-11-28, and Zen 4, 2026-11-30.)
 fn worth_sharing(
     taps: [usize; 2],
     along: usize,
     dtype: DType,
     instructions: InstructionSet,
-    beyond: f64,
+    (slide, beyond): (bool, f64),
 ) -> bool {
     let from = match (instructions, dtype) {
+        (InstructionSet::Avx512, _) if slide => 84.0,
         (InstructionSet::Avx512, _) => 34.0,
         (_, DType::F64) => 26.0,
         _ => 15.0,
@@ -221,35 +266,49 @@ impl Strips {
         if !folds || !plain(rows) || !plain(inner) {
             return None;
         }
-        let taps = [rows.taps, inner.taps];
-        if kernel.flat {
-            let apart = Self::apart(geometry, shared_rows(rows.taps), kernel, dtype, instructions);
-            if let Some((strips, beyond)) = apart
-                && worth_sharing(
-                    taps,
-                    strips.along(inner, dtype, instructions),
-                    dtype,
-                    instructions,
-                    beyond,
-                )
-            {
-                return Some((Order::Shared, strips));
-            }
+        let (taps, step) = ([rows.taps, inner.taps], inner.tap_step());
+        let (size, lanes) = (dtype.size(), instructions.vector_bytes() / dtype.size());
+        let near = is_unrolled(taps, step, kernel.terms, [dtype, stored], instructions);
+        let slides = !near
+            && rows::has_code(instructions, size, step)
+            && worth_sliding(taps, [dtype, stored], lanes);
+        if kernel.flat
+            && let Some(strips) = Self::shared(geometry, kernel, dtype, instructions, slides)
+        {
+            return Some((Order::Shared, strips));
         }
-        let height = folded::TILE_ROWS;
-        let apart = Self::apart(geometry, height, kernel, dtype, instructions);
+        let tile = folded_tile(folded::TILE_ROWS, rows);
+        let in_order =
+            |ring, whole| Self::in_order(tile, inner, (kernel.terms, dtype), ring, whole);
+        if slides {
+            return Some((Order::Sliding, in_order(SLIDING_RING_BYTES, true)));
+        }
+        if near {
+            return Some((Order::InOrder, in_order(RING_BYTES, true)));
+        }
+        let apart = Self::apart(geometry, tile.rows, kernel, dtype, instructions);
         let beyond = apart.map(|(_, beyond)| beyond);
-        let lanes = instructions.vector_bytes() / dtype.size();
-        let shared = lanes.is_multiple_of(inner.tap_step());
-        let near = stored.size() < dtype.size()
-            && kernel.terms == 1
-            && near::has_code(instructions, dtype.size(), taps, inner.tap_step());
-        let order = worth_folding(taps, shared, stored, instructions, near, beyond)?;
-        let strips = match apart {
-            Some((strips, _)) if order == Order::Apart => strips,
-            _ => Self::in_order(folded_tile(height, rows), inner, kernel.terms, dtype, near),
-        };
-        Some((order, strips))
+        let shared = lanes.is_multiple_of(step);
+        match worth_folding(taps, shared, stored, instructions, beyond)? {
+            Order::Apart => apart.map(|(strips, _)| (Order::Apart, strips)),
+            order => Some((order, in_order(RING_BYTES, false))),
+        }
+    }
+
+    /// Strips for sums that neighbouring outputs share, where these are worth it.
+    fn shared(
+        geometry: &Geometry,
+        kernel: &KernelFacts,
+        dtype: DType,
+        instructions: InstructionSet,
+        slide: bool,
+    ) -> Option<Self> {
+        let [.., rows, inner] = &geometry.axes[..] else { return None };
+        let height = shared_rows(rows.taps);
+        let (strips, beyond) = Self::apart(geometry, height, kernel, dtype, instructions)?;
+        let along = strips.along(inner, dtype, instructions);
+        let taps = [rows.taps, inner.taps];
+        worth_sharing(taps, along, dtype, instructions, (slide, beyond)).then_some(strips)
     }
 
     /// Outputs of a lane's chunk that stand behind each other, of one channel or of those that dilated taps read.

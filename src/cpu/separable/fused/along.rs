@@ -15,13 +15,15 @@ use crate::simd::samples::Samples;
 use crate::util::memory;
 
 impl<A: Compute> Fused<A> {
-    /// Filters the row at `p` of the extended input into its slots of the ring.
+    /// Filters the row at `p` of the extended input into its slots of the ring. `ahead` is a later one under the same
+    /// columns, which is asked for meanwhile.
     pub(super) fn filter(
         &self,
         x: Input<'_, A>,
         plane: usize,
         p: isize,
         columns: Range<usize>,
+        ahead: (&[A], usize),
         ring: &mut Ring<A>,
     ) -> Result<()> {
         let row = self.row(plane, p);
@@ -67,13 +69,16 @@ impl<A: Compute> Fused<A> {
                     (offsets, *step),
                     rows.chunks_exact_mut(plane),
                     to,
+                    (&[], 0),
                 );
             }
         }
         if let (Some(stored), false) = (stored, inside.is_empty()) {
             let x = stored.starting_at(inner.start(inside.start) as usize);
             let to = (slot + inside.start - columns.start, inside.len());
-            self.along(x, (&self.offsets, inner.tap_step()), rows.chunks_exact_mut(plane), to);
+            let ahead = (ahead.0, ahead.1 + inside.start - columns.start);
+            let taps = (&self.offsets[..], inner.tap_step());
+            self.along(x, taps, rows.chunks_exact_mut(plane), to, ahead);
         }
         Ok(())
     }
@@ -124,11 +129,12 @@ impl<A: Compute> Fused<A> {
         (offsets, step): (&[usize], usize),
         rings: impl Iterator<Item = &'r mut [A]>,
         (at, columns): (usize, usize),
+        ahead: (&[A], usize),
     ) where
         A: 'r,
     {
         let tiled = match &self.passes {
-            Passes::Folded(folded) => return folded.filter_near(x, rings, at, columns),
+            Passes::Folded(folded) => return folded.filter_near(x, rings, (at, columns), ahead),
             Passes::Tiled(tiled) => tiled,
         };
         let Samples::Numbers(x) = x else { unreachable!("asked before") };
