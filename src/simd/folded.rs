@@ -212,7 +212,7 @@ fn tiles<S: Simd, A: Folding, const R: usize, const N: usize>(simd: S, job: Fold
         let row = row.min(last);
         for column in 0..columns {
             if ahead > 0 {
-                for r in 0..R {
+                for r in 0..R.min(rows) {
                     prefetch(y, (row + r) * pitch + (column + ahead) * N, N);
                 }
             }

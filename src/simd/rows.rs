@@ -20,12 +20,12 @@ pub struct RowJob<'a, A> {
     pub step: usize,
     /// Outputs: a vector at least.
     pub y: &'a mut [A],
-    /// Samples under a later row, from the second of these on: they are asked for a tile at a time, since more at one
-    /// time would keep what is read now waiting.
+    /// A later row, and where its samples under the first column lie: they are asked for a tile at a time, since more at
+    /// one time would keep what is read now waiting. Empty where nothing is asked for.
     pub ahead: (&'a [A], usize),
 }
 
-/// Whether vectors of numbers of so many bytes slide over neighbours that are so many samples apart.
+/// Whether there is code for numbers of so many bytes under taps that are so many samples apart.
 pub(crate) fn has_code(instructions: InstructionSet, size: usize, step: usize) -> bool {
     let bytes = instructions.vector_bytes();
     bytes == 64 && (1..=bytes / size / 2).contains(&step)
@@ -34,8 +34,8 @@ pub(crate) fn has_code(instructions: InstructionSet, size: usize, step: usize) -
 /// Samples behind those under the taps that are read, for so many taps that are so many samples apart, in vectors of
 /// `lanes`: what slides is read whole.
 pub(crate) fn padding(taps: usize, step: usize, lanes: usize) -> usize {
-    let last = (taps / 2).saturating_sub(1) * step;
-    (last / lanes * lanes + lanes).saturating_sub((taps - 1) * step)
+    let Some(innermost) = (taps / 2).checked_sub(1) else { return 0 };
+    (innermost * step / lanes * lanes + lanes).saturating_sub((taps - 1) * step)
 }
 
 /// Vectors of a tile, and where fewer are left: single ones would wait for each sum.
@@ -45,13 +45,23 @@ const SHORT: usize = 4;
 /// Sums along a row.
 #[inline(always)]
 pub(crate) fn run<S: Simd, A: Folding>(simd: S, job: RowJob<'_, A>) {
-    simd.vectorize(
-        #[inline(always)]
-        || match job.taps.opposite {
-            true => row::<S, A, true>(simd, job),
-            false => row::<S, A, false>(simd, job),
-        },
-    );
+    if const { vector_bytes::<S>() == 64 } {
+        simd.vectorize(
+            #[inline(always)]
+            || match job.taps.opposite {
+                true => row::<S, A, true>(simd, job),
+                false => row::<S, A, false>(simd, job),
+            },
+        );
+    } else {
+        no_such_code()
+    }
+}
+
+/// What a job for which there is no code ends in.
+#[cold]
+fn no_such_code() -> ! {
+    unreachable!("rows slide in vectors of 64 bytes")
 }
 
 #[inline(always)]
@@ -90,12 +100,26 @@ fn tile<S: Simd, A: Folding, const V: usize, const OPPOSITE: bool>(
     }
     let Half { middle, pairs, .. } = job.taps;
     let samples = &job.x[at..];
-    let last = (2 * pairs.len() + usize::from(middle.is_some())).saturating_sub(1) * step;
     let mut sums = [A::zero(simd); V];
-    // From the outermost pair to the middle, which slides as well if it is that near.
-    let (mut taps, mut middle) = (pairs.iter().rev(), *middle);
-    let (mut tap, mut low, mut base) = (taps.next(), 0, 0);
-    while tap.is_some() {
+    // Where the tap that is next finds its samples, from the middle to the first one, as other orders sum.
+    let (mut middle, mut low) = (*middle, pairs.len() * step);
+    let far = (2 * pairs.len() + usize::from(middle.is_some())).saturating_sub(1) * step;
+    let mut base = pairs.len().saturating_sub(1) * step / lanes * lanes;
+    // The one in the middle slides as well if it is in the same vectors as its neighbour.
+    if (pairs.is_empty() || low >= base + lanes)
+        && let Some(tap) = middle.take()
+    {
+        let (x, tap) = (&samples[low..][..V * lanes], A::tap(simd, tap));
+        for v in 0..V {
+            sums[v] = A::mul_add(sums[v], tap, A::load(simd, &x[v * lanes..]));
+        }
+    }
+    if middle.is_none() {
+        low = low.wrapping_sub(step);
+    }
+    let mut pairs = pairs.iter();
+    let mut next = pairs.next();
+    while next.is_some() {
         let near = &samples[base..][..(V + 1) * lanes];
         let mut x = [A::load(simd, near); V];
         for v in 1..V {
@@ -108,32 +132,27 @@ fn tile<S: Simd, A: Folding, const V: usize, const OPPOSITE: bool>(
                     let slid = |v: usize| {
                         A::slide::<S, $shift>(x[v], if v + 1 < V { x[v + 1] } else { end })
                     };
-                    if let Some(pair) = tap {
-                        let pair = A::tap(simd, *pair);
-                        let high = &samples[last - low..][..V * lanes];
-                        for v in 0..V {
-                            let high = A::load(simd, &high[v * lanes..]);
-                            let both = folded::<S, A, OPPOSITE>(slid(v), high);
-                            sums[v] = A::mul_add(sums[v], pair, both);
-                        }
-                        (tap, low) = (taps.next(), low + step);
-                    } else if let Some(tap) = middle.take() {
+                    if let Some(tap) = middle.take() {
                         let tap = A::tap(simd, tap);
                         for v in 0..V {
                             sums[v] = A::mul_add(sums[v], tap, slid(v));
                         }
+                        low = low.wrapping_sub(step);
+                    } else if let Some(pair) = next {
+                        let tap = A::tap(simd, *pair);
+                        let high = &samples[far - low..][..V * lanes];
+                        for v in 0..V {
+                            let high = A::load(simd, &high[v * lanes..]);
+                            let both = folded::<S, A, OPPOSITE>(slid(v), high);
+                            sums[v] = A::mul_add(sums[v], tap, both);
+                        }
+                        (next, low) = (pairs.next(), low.wrapping_sub(step));
                     }
                 }
             )*};
         }
-        shift!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-        base += lanes;
-    }
-    if let Some(tap) = middle {
-        let (x, tap) = (&samples[low..][..V * lanes], A::tap(simd, tap));
-        for v in 0..V {
-            sums[v] = A::mul_add(sums[v], tap, A::load(simd, &x[v * lanes..]));
-        }
+        shift!(15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0);
+        base = base.saturating_sub(lanes);
     }
     let y = &mut job.y[at..][..V * lanes];
     for v in 0..V {
@@ -171,6 +190,9 @@ mod tests {
             for (step, (count, opposite)) in
                 (1..=lanes / 2).flat_map(|step| cases.clone().map(move |case| (step, case)))
             {
+                if !has_code(set, size_of::<$number>(), step) {
+                    continue;
+                }
                 let all = taps(count, opposite);
                 let (before, pairs) = all.split_at(count.div_ceil(2));
                 let pairs = pairs.iter().map(|&tap| tap as $number).collect();

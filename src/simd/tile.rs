@@ -145,14 +145,15 @@ pub(crate) fn columns<S: Simd, A: Lanes>(simd: S, job: TileJob<'_, A>) {
 
 /// How a row of taps finds its samples, a parameter `T` of what follows: each tap loads its own.
 const LOADED: usize = 0;
-/// Taps share vectors that are loaded once, and slide over them. Any other number: the same, for
-/// exactly that many taps, one sample apart.
+/// Every other tap shares vectors that are loaded once, and slides over them. Any other number: each does, of exactly that
+/// many taps, one sample apart.
 const SLID: usize = usize::MAX;
 
 /// Vectors of a tile of one row where fewer than usual are left.
 const SHORT: usize = 4;
 
-/// Does a job with tiles of `R` rows x `V` vectors, and the last columns with single vectors.
+/// Does a job with tiles of `R` rows x `V` vectors, and the last columns with single vectors, of one row with short
+/// tiles.
 #[inline(always)]
 fn tiles<S: Simd, A: Lanes, const R: usize, const V: usize, const T: usize>(
     simd: S,
@@ -361,7 +362,7 @@ const fn is_loaded(shift: usize) -> bool {
 }
 
 /// Adds a row of taps, `step` samples apart, to each of the rows `FROM..TO`, with samples that are
-/// loaded once for all taps: nearly every vector that starts anywhere lies in two lines of the cache,
+/// loaded once for all taps that slide: nearly every vector that starts anywhere lies in two lines of the cache,
 /// and takes as long to load as two. (Gauss 7 x 7 and 15 x 15 at 64 x 2048: 75 to 61 us and 137 to
 /// 112 us, with rings that start on a line. 3 x 3 direct: 43 to 36 us. Zen 4, one thread, 2026-11-23.)
 #[inline(always)]

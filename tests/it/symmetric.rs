@@ -29,6 +29,17 @@ fn folded<A: convolve::Element, D: ndarray::Dimension>(filter: &Filter<A, D>) ->
     passes.iter().filter(|passing| matches!(passing, Passing::Folded { .. })).count()
 }
 
+/// The order of the samples of its last two axes, if they are folded.
+fn order<A: convolve::Element, D: ndarray::Dimension>(filter: &Filter<A, D>) -> Option<Order> {
+    let Some((Recipe::CpuSeparable { passes, .. }, _)) = filter.plan().chosen().admitted() else {
+        panic!("{}", filter.plan());
+    };
+    passes.iter().find_map(|passing| match passing {
+        Passing::Folded { order, .. } => Some(*order),
+        _ => None,
+    })
+}
+
 /// Whether single rows are summed, which then stay in their order under not too many taps.
 fn sums_rows(set: InstructionSet) -> bool {
     cfg!(not(target_arch = "aarch64")) && set != InstructionSet::Avx512
@@ -85,7 +96,9 @@ fn check<A: Value + Into<f64>>(
 ) {
     let y = filter.apply(x).expect("runs");
     assert_eq!(y.shape(), exact.shape());
-    let roundings = taps.iter().sum::<usize>() as f64;
+    // Of passes, and of direct sums that are no more exact.
+    let direct = (taps.iter().product::<usize>() as f64).sqrt();
+    let roundings = taps.iter().sum::<usize>() as f64 + direct;
     for (at, &y) in y.indexed_iter() {
         let (exact, bound) = (exact[&at], bounds[&at]);
         let error = (y.into() - exact).abs();
@@ -144,6 +157,14 @@ fn folds<A: Value + Into<f64>>(sets: &[InstructionSet], every: usize) {
                 let filter = filter.method(Method::Separable).for_shape(x.raw_dim());
                 let filter = filter.expect("an outer product");
                 checked += folded(&filter);
+                if set == InstructionSet::Avx512 {
+                    let channels = if shape.len() > spatial { shape[spatial] } else { 1 };
+                    let expected = match dilation * channels <= 32 / size_of::<A>() {
+                        true => Order::Sliding,
+                        false => Order::Apart,
+                    };
+                    assert_eq!(order(&filter), Some(expected), "{}", filter.plan());
+                }
                 check(&filter, &x, k.shape(), &expected);
             }
         }
@@ -207,6 +228,50 @@ fn few_taps_are_folded_over_rows_of_any_width() {
             }
         }
     }
+}
+
+/// Rows that samples slide along, down to two taps, at every width that strips begin to differ at and with any number
+/// of samples from tap to tap.
+fn slides<A: Value + Into<f64>>(lanes: usize) {
+    let mut random = Random::new(23);
+    let set = InstructionSet::detect();
+    if set != InstructionSet::Avx512 {
+        return;
+    }
+    let mut slid = 0;
+    for (number, taps) in [[20, 2], [19, 3], [16, 4], [13, 7], [15, 8], [5, 16]].iter().enumerate()
+    {
+        let sign = |axis: usize| if (number + axis).is_multiple_of(2) { 1 } else { -1 };
+        let [rows, columns] = [0, 1].map(|axis| factor::<A>(&mut random, taps[axis], sign(axis)));
+        let k = product(&rows, &columns);
+        for (turn, width) in (64..=80_usize).step_by(3).chain([95, 97, 111, 129, 300]).enumerate() {
+            for step in [1, 2, 3, lanes / 2] {
+                let i = (turn + number + step) % EDGES.len();
+                let options = with!(
+                    Options::default(),
+                    boundary: of_type::<A>(EDGES[i]).into(),
+                    mode: [Mode::Same, Mode::Full][turn % 2],
+                );
+                let shape = [22, width.div_ceil(step), step];
+                let x = random.array::<A>(&shape);
+                let k = k.clone().insert_axis(Axis(2)).into_dyn();
+                let expected = sums((&x, &k, &options));
+                let filter = convolver(set, 1 + i % 2).filter(&k).options(options);
+                let filter = filter.method(Method::Separable).for_shape(x.raw_dim());
+                let filter = filter.expect("an outer product");
+                slid += usize::from(order(&filter) == Some(Order::Sliding));
+                check(&filter, &x, k.shape(), &expected);
+            }
+        }
+    }
+    // But for widths of which two strips would compute too much twice.
+    assert!(slid > 180, "{slid}");
+}
+
+#[test]
+fn samples_slide_along_rows_of_any_width() {
+    slides::<f32>(16);
+    slides::<f64>(8);
 }
 
 fn gaussian(convolver: &Convolver, method: Method) -> Filter<f32, Ix2> {
@@ -284,16 +349,24 @@ fn pixels_too_large_to_be_added_are_averaged() {
 #[test]
 fn what_is_not_finite_stays_in_its_windows() {
     let mut random = Random::new(5);
-    let [rows, columns] = [25, 23].map(|taps| factor::<f32>(&mut random, taps, -1));
-    let k = product(&rows, &columns).into_dyn();
-    let mut x = random.array::<f32>(&[40, 300]);
-    x[[30, 150]] = f32::NAN;
-    x[[38, 20]] = f32::NEG_INFINITY;
-    let subject = Subject::new(x, k, Options::default());
-    for set in sets() {
-        let filter = subject.filter(&convolver(set, 1), CPU_SEPARABLE).expect("an outer product");
-        assert_eq!(folded(&filter), 1, "{set}");
-        subject.check_filter(&filter).unwrap_or_else(|error| panic!("{set}\n{error}"));
+    // The second with lanes apart where samples slide in the first.
+    for (shape, taps) in [(vec![40, 300], [25, 23]), (vec![34, 130, 12], [65, 8])] {
+        let [rows, columns] = taps.map(|taps| factor::<f32>(&mut random, taps, -1));
+        let mut k = product(&rows, &columns).into_dyn();
+        let mut x = random.array::<f32>(&shape);
+        let len = x.len();
+        let all = x.as_slice_mut().expect("one after another");
+        all[len * 3 / 4 + 150] = f32::NAN;
+        all[len * 19 / 20 + 20] = f32::NEG_INFINITY;
+        if shape.len() > 2 {
+            k = k.insert_axis(Axis(2));
+        }
+        let subject = Subject::new(x, k, Options::default());
+        for set in sets() {
+            let filter = subject.filter(&convolver(set, 1), CPU_SEPARABLE).expect("a product");
+            assert_eq!(folded(&filter), 1, "{set}");
+            subject.check_filter(&filter).unwrap_or_else(|error| panic!("{set}\n{error}"));
+        }
     }
 }
 

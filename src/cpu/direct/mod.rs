@@ -166,7 +166,7 @@ impl<A: Compute> Direct<A> {
             (self.tiles[0].tile.rows * self.tiles[0].tile.spacing, self.rows.outputs());
         let Workers { threads, by_shape } = self.workers;
         // A tile adds up in an order that goes with its rows, so it is cut nowhere, but where threads
-        // would be left without work. So does a vector of a single row, by how many are left.
+        // would be left without work. So does a single row of a few vectors.
         let few = y.len() / (tile * width) < 2 * threads;
         let unit = match by_shape {
             true if plane == 1 => Some(STRETCH),

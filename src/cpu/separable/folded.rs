@@ -33,7 +33,7 @@ pub(super) struct Folded<A: Compute> {
     /// Samples of a stretch that are read for a strip, where they are moved to lanes that stand apart.
     spread: Option<usize>,
     lanes: usize,
-    /// Where samples in their order slide under their taps.
+    /// Where neighbours are summed a few vectors at a time.
     near: Option<Near>,
     instructions: InstructionSet,
     run: for<'a> fn(InstructionSet, FoldedJob<'a, A>),
@@ -51,15 +51,16 @@ struct Near {
 }
 
 impl Near {
-    /// For so many taps along both axes, `step` samples from each other along a row of numbers of so many bytes; if
+    /// For so many outer products with so many taps along both axes, `step` samples from each other along a row of numbers of so many bytes; if
     /// neighbours are summed so in this order.
     fn new(
         order: Order,
-        taps: [usize; 2],
+        (terms, taps): (usize, [usize; 2]),
         step: usize,
         (instructions, size): (InstructionSet, usize),
     ) -> Option<Self> {
-        let unrolled = order == Order::InOrder && near::has_code(instructions, size, taps, step);
+        let has_code = terms == 1 && near::has_code(instructions, size, taps, step);
+        let unrolled = order == Order::InOrder && has_code;
         let padding = match order {
             Order::InOrder if unrolled => near::padding(taps[1], step),
             Order::Sliding => rows::padding(taps[1], step, instructions.vector_bytes() / size),
@@ -69,9 +70,10 @@ impl Near {
     }
 }
 
-/// Vectors before the one that is summed whose outputs are asked for. Of a whole tile at one time they would keep
-/// what is read waiting: RGB of `f32` under 15 taps takes 12.1 ms so, and 13.9 with each row's outputs asked for while a
-/// row is filtered; 4, 16 and 32 vectors took as long (3840 x 2160, Zen 4, two threads, 2026-11-30).
+/// Vectors from the one that is summed to those whose outputs are asked for, where samples slide. RGB of `f32` under 15
+/// taps takes 12.1 ms with 4 to 32 of them, and 13.9 where outputs are asked for while the rows before them are filtered,
+/// a tile at a time: memory is kept busier in one pass than it can be, and rests in the other (3840 x 2160, Zen 4, two
+/// threads, 2026-11-30).
 const AHEAD: usize = 8;
 
 /// Taps along an axis.
@@ -108,7 +110,7 @@ impl<A: Compute> Folded<A> {
         };
         let sources = rows + inner.taps - 1;
         let counts = [terms[0][0].len(), terms[0][1].len()];
-        let near = Near::new(order, counts, inner.tap_step(), (instructions, size));
+        let near = Near::new(order, (terms.len(), counts), inner.tap_step(), (instructions, size));
         Ok(Self {
             horizontal: taps(1)?,
             vertical: taps(0)?,
@@ -251,13 +253,14 @@ impl<A: Compute> Folded<A> {
         }
     }
 
-    /// Sums rows of the ring, each given by where it starts, to this many rows of outputs `pitch` apart.
-    /// `sums` is room for them.
+    /// Sums rows of the ring, each given by where it starts, to this many rows of outputs `pitch` apart, which may not be
+    /// in the cache if they are `stored`. `sums` is room for them.
     pub(super) fn sum(
         &self,
         (x, sources): (&[A], &[usize]),
         sums: &mut [A],
         (y, pitch, rows): (Sums<'_, A>, usize, usize),
+        stored: bool,
     ) {
         let columns = self.columns;
         if let Some(taps) = self.across() {
@@ -266,7 +269,7 @@ impl<A: Compute> Folded<A> {
         }
         let y = match y {
             Sums::Numbers(y) if self.is_in_order() => {
-                let ahead = if self.slides() { AHEAD } else { 0 };
+                let ahead = if stored && self.slides() { AHEAD } else { 0 };
                 return self.fold((x, sources), (y, pitch, rows), ahead);
             }
             y => y,

@@ -271,7 +271,7 @@ impl<A: Compute> Fused<A> {
             {
                 (next..next + AHEAD).for_each(|p| self.ask_for(call.x, plane, p, &columns));
                 let [_, sums] = &mut ring.apart;
-                folded.sum((&ring.rows, &ring.sources), sums, (y, width, rows));
+                folded.sum((&ring.rows, &ring.sources), sums, (y, width, rows), true);
                 continue;
             }
             let finish = |r: usize, piece: &mut [A]| match call.finish {
@@ -280,6 +280,7 @@ impl<A: Compute> Fused<A> {
             };
             // Lanes that stand apart are put together first.
             let mut in_place = out.in_place().filter(|_| self.is_in_order());
+            let stored = in_place.is_some();
             let (y, y_pitch) = match &mut in_place {
                 Some(out) => (&mut out[at(0)..], width),
                 None => {
@@ -327,7 +328,8 @@ impl<A: Compute> Fused<A> {
                     }
                     let [_, sums] = &mut ring.apart;
                     let y = Sums::Numbers(y);
-                    folded.sum((&ring.rows, &ring.sources), sums, (y, y_pitch, rows));
+                    let x = (&ring.rows[..], &ring.sources[..]);
+                    folded.sum(x, sums, (y, y_pitch, rows), stored);
                 }
             }
             if let Some(out) = in_place {

@@ -148,7 +148,7 @@ const FOLDED_RING_BYTES: usize = 768 << 10;
 /// together again (RGB and grey of 8 bits and of `f32`, 7 to 161 taps, sides from 64 to 3840, Zen 4, 2026-11-27).
 /// Bytes are moved as such: of RGB under 7, 11 and 13 taps tiles take 1.0, 1.16 and 1.19 times as long (3840 x 2160,
 /// Zen 4, 2026-11-29). Numbers of four bytes cost more to move than to multiply, where they do not
-/// [slide](worth_sliding): of grey under 31, 41, 51 and 81 taps tiles take 0.79, 0.95, 1.07 and 1.25 times as long, of RGB
+/// [slide](worth_sliding) (more than 8 channels, many taps): of grey under 31, 41, 51 and 81 taps tiles take 0.79, 0.95, 1.07 and 1.25 times as long, of RGB
 /// under 21, 31, 41 and 81 0.74, 1.0, 1.2 and 1.5 times (the same, 2026-11-30; of grey under 41 1.17 times on another
 /// one, so that they are folded from 33 on).
 fn worth_folding(
@@ -202,12 +202,13 @@ fn is_unrolled(
 /// and 1.0 times as long (grey), and 1.2, 1.4, 1.1 and 0.75 (RGB). RGB of 16 bits is 6 % quicker so under 17 and 25 taps, and
 /// 2 and 8 % slower under 41 and 81 (3840 x 2160, Zen 4, two threads, 2026-11-30).
 fn worth_sliding(taps: [usize; 2], [dtype, stored]: [DType; 2], lanes: usize) -> bool {
-    let most = match stored.size() {
-        _ if stored == dtype => 25 * lanes,
-        2 if dtype == DType::F32 => 56,
-        _ => 0,
+    let most = match stored == dtype {
+        true => 10 * lanes,
+        false if dtype == DType::F32 && stored.size() == 2 => 28,
+        false => 0,
     };
-    (18..=most).contains(&taps.iter().sum())
+    // Across rows samples are folded alike in both orders.
+    taps[1] <= most && taps.iter().sum::<usize>() >= 18
 }
 
 /// Bytes that the rings of such passes may take: long strips have few ends, which cost a copy each, and eight rows of
@@ -273,7 +274,8 @@ impl Strips {
             && rows::has_code(instructions, size, step)
             && worth_sliding(taps, [dtype, stored], lanes);
         if kernel.flat
-            && let Some(strips) = Self::shared(geometry, kernel, dtype, instructions, slides)
+            && let Some(strips) =
+                Self::shared(geometry, kernel, dtype, instructions, slides && stored == dtype)
         {
             return Some((Order::Shared, strips));
         }
@@ -281,7 +283,12 @@ impl Strips {
         let in_order =
             |ring, whole| Self::in_order(tile, inner, (kernel.terms, dtype), ring, whole);
         if slides {
-            return Some((Order::Sliding, in_order(SLIDING_RING_BYTES, true)));
+            let strips = in_order(SLIDING_RING_BYTES, true);
+            // What two narrow strips compute twice may be more than is gained.
+            if 4 * inner.outputs().div_ceil(strips.columns) * strips.columns <= 5 * inner.outputs()
+            {
+                return Some((Order::Sliding, strips));
+            }
         }
         if near {
             return Some((Order::InOrder, in_order(RING_BYTES, true)));
