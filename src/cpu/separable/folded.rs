@@ -108,9 +108,10 @@ impl<A: Compute> Folded<A> {
             true => strips.columns / step,
             false => 1,
         };
-        let sources = rows + inner.taps - 1;
         let counts = [terms[0][0].len(), terms[0][1].len()];
         let near = Near::new(order, (terms.len(), counts), inner.tap_step(), (instructions, size));
+        // Neighbours are found without.
+        let sources = if near.is_some() { 0 } else { rows + inner.taps - 1 };
         Ok(Self {
             horizontal: taps(1)?,
             vertical: taps(0)?,

@@ -250,7 +250,7 @@ impl<A: Compute> Fused<A> {
                 if row_by_row {
                     self.ask_for(call.x, plane, p + AHEAD, &columns);
                 }
-                let ahead = self.ahead(call.x, plane, p + AHEAD, &columns);
+                let ahead = self.ahead(call.x, plane, p + AHEAD);
                 self.filter(call.x, plane, p, columns.clone(), ahead, ring)?;
             }
             next = start + needed;
@@ -347,22 +347,23 @@ impl<A: Compute> Fused<A> {
         Ok(())
     }
 
-    /// Whether the tiles of a row that is filtered ask for a later one.
-    fn asks_by_tile(&self, x: Input<'_, A>) -> bool {
-        matches!(&self.passes, Passes::Folded(folded) if folded.slides()) && x.in_place().is_some()
+    /// Whether samples slide along rows.
+    fn slides(&self) -> bool {
+        matches!(&self.passes, Passes::Folded(folded) if folded.slides())
     }
 
-    /// The samples of a row under these columns, and from which one on, for tiles that ask for them.
-    fn ahead<'x>(
-        &self,
-        x: Input<'x, A>,
-        plane: usize,
-        p: isize,
-        columns: &Range<usize>,
-    ) -> (&'x [A], usize) {
-        let stored = || Some((x.in_place()?, self.stored(plane, p, columns)?));
-        let asked = if self.asks_by_tile(x) { stored() } else { None };
-        asked.unwrap_or_default()
+    /// Whether the tiles of a row that is filtered ask for a later one.
+    fn asks_by_tile(&self, x: Input<'_, A>) -> bool {
+        self.slides() && x.in_place().is_some()
+    }
+
+    /// Where the samples of a row lie, for tiles that ask for them.
+    fn ahead<'x>(&self, x: Input<'x, A>, plane: usize, p: isize) -> (&'x [A], usize) {
+        let Some(x) = x.in_place().filter(|_| self.slides()) else { return (&[], 0) };
+        match self.row(plane, p) {
+            Row::Stored(at) => (x, at),
+            Row::Outside(_) => (&[], 0),
+        }
     }
 
     /// Asks for the samples of a row under these columns.

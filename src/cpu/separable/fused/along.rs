@@ -15,8 +15,8 @@ use crate::simd::samples::Samples;
 use crate::util::memory;
 
 impl<A: Compute> Fused<A> {
-    /// Filters the row at `p` of the extended input into its slots of the ring. `ahead` is a later one under the same
-    /// columns, which is asked for meanwhile.
+    /// Filters the row at `p` of the extended input into its slots of the ring. `ahead` is where a later one lies,
+    /// which is asked for meanwhile.
     pub(super) fn filter(
         &self,
         x: Input<'_, A>,
@@ -74,9 +74,10 @@ impl<A: Compute> Fused<A> {
             }
         }
         if let (Some(stored), false) = (stored, inside.is_empty()) {
-            let x = stored.starting_at(inner.start(inside.start) as usize);
+            let start = inner.start(inside.start) as usize;
+            let x = stored.starting_at(start);
             let to = (slot + inside.start - columns.start, inside.len());
-            let ahead = (ahead.0, ahead.1 + inside.start - columns.start);
+            let ahead = (ahead.0, ahead.1 + start);
             let taps = (&self.offsets[..], inner.tap_step());
             self.along(x, taps, rows.chunks_exact_mut(plane), to, ahead);
         }
